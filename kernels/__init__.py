@@ -1,0 +1,17 @@
+"""Array math of the augmentations: arrays and drawn parameters in, arrays out.
+
+Three packages expose the same functions with the same signatures: ``reference`` (float64 NumPy, the truth that
+tests compare with), ``cpu`` (Numba and FFT library code, float32) and, once it is there, ``cuda``.
+"""
+
+import importlib
+from types import ModuleType
+
+BACKENDS = ("cpu",)
+
+
+def backend(name: str) -> ModuleType:
+    """Return the package of kernels called `name`; raise ValueError for a name that is not in `BACKENDS`."""
+    if name not in (*BACKENDS, "reference"):
+        raise ValueError(f"no backend {name!r}: this version has {', '.join(BACKENDS)}")
+    return importlib.import_module(f"kernels.{name}")

@@ -1,0 +1,92 @@
+"""What a stage is: the contract that every file of this package fills."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.augment.draws import Draws
+
+Shape = tuple[int, int, int]  # (C, H, W)
+
+
+class StageOptions(BaseModel):
+    """Options of a stage as they stand in a job file: unknown keys and wrong types are refused.
+
+    A subclass fills in every default that depends on another option, so that the dump of an instance is the
+    resolved form that enters the identity of a dataset.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What one stage made of a batch.
+
+    Attributes
+    ----------
+    images : (N, C, H, W) float32
+    recorded : name -> (N, ...) array
+        What was drawn for each sample; it goes into the provenance of the shard.
+    severity : (N,) int64 or None
+        Set by stages that corrupt: the sample's severity.
+    """
+
+    images: NDArray[np.float32]
+    recorded: dict[str, NDArray[Any]] = field(default_factory=dict)
+    severity: NDArray[np.int64] | None = None
+
+
+class Stage(ABC):
+    """One named step of a recipe.
+
+    A stage is a function of (options, image, label, address of the draws) and of nothing else: not of the batch
+    that a sample came in, nor of the process.
+
+    Parameters
+    ----------
+    options : StageOptions
+        An instance of the class's own ``Options``.
+    shape : (C, H, W)
+        Shape of every image that `apply` will see.
+    kernels : module
+        A backend, as ``kernels.backend(name)`` returns it.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Raised whenever the bytes that the stage makes change; part of a dataset's identity."""
+    Options: ClassVar[type[StageOptions]]
+    environment_bound: ClassVar[bool] = False
+    """True where a library on the way (BLAS, LAPACK, torch) cannot promise the same bits on every processor."""
+
+    def __init__(self, options: StageOptions, *, shape: Shape, kernels: ModuleType) -> None:
+        self.options = options
+        self.shape = shape
+        self.kernels = kernels
+
+    @classmethod
+    def check(cls, options: Any, shape: Shape) -> None:
+        """Raise ValueError if `options` cannot work on images of `shape`; called while a job file is read."""
+
+    @property
+    def stores_float(self) -> bool:
+        """Whether the result is to be stored as float16 instead of uint8 (``range: float``)."""
+        return False
+
+    @abstractmethod
+    def apply(self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws) -> StageResult:
+        """Transform a batch.
+
+        Parameters
+        ----------
+        images : (N, C, H, W) float32, nominally in [0, 1]; never modified
+        labels : (N,) int64
+        draws : Draws
+            The random streams of these N samples at this stage.
+        """

@@ -1,0 +1,92 @@
+"""What a source is: labelled encoded images under stable keys."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.images import open_image
+
+
+class SourceOptions(BaseModel):
+    """Options of a source as they stand in a job file, without ``kind`` and ``domain``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One labelled image of a source.
+
+    Attributes
+    ----------
+    key : str
+        Unique in the source and stable between runs.
+    label : int
+        Index into the source's `classes`.
+    offset : int
+        Where the source finds the image again; its meaning is the source's own (row, byte, 0).
+    """
+
+    key: str
+    label: int
+    offset: int
+
+
+class SourceError(Exception):
+    """A source that cannot be used as asked; the message names it, what was given and what is needed."""
+
+
+class Source(ABC):
+    """Labelled images. Opening one is cheap; listing and reading happen when asked for.
+
+    Parameters
+    ----------
+    options : SourceOptions
+        An instance of the class's own ``Options``.
+    """
+
+    kind: ClassVar[str]
+    Options: ClassVar[type[SourceOptions]]
+
+    def __init__(self, options: SourceOptions) -> None:
+        self.options = options
+
+    @property
+    def name(self) -> str:
+        """Name that enters the address of every random draw; paths do not, so a moved folder draws the same."""
+        return self.kind
+
+    @property
+    def split(self) -> str:
+        """Split that enters the address of every random draw ("" where a source has none)."""
+        return str(getattr(self.options, "split", ""))
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Local folders or files that the source reads; a job's output may not lie inside one of them."""
+        return ()
+
+    @property
+    @abstractmethod
+    def classes(self) -> tuple[str, ...]:
+        """Class names; a label is an index into them."""
+
+    @abstractmethod
+    def entries(self) -> Iterator[Entry]:
+        """List the images in source order, holding no pixels."""
+
+    @abstractmethod
+    def read(self, entries: Sequence[Entry]) -> list[bytes]:
+        """Return the encoded bytes of `entries`, in their order.
+
+        A source is free to read in another order inside; it must not hold more than these entries and a bounded
+        cache. Entries need only `key` and `offset` here: a label of -1 is allowed.
+        """
+
+    def decode(self, encoded: bytes) -> Image.Image:
+        """Return an RGB image; raise `BadImage` with the reason if it cannot be one."""
+        return open_image(encoded)
