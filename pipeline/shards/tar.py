@@ -1,0 +1,94 @@
+"""WebDataset shards: plain tar, written and read member by member.
+
+A shard holds samples in the order of their plan index; a sample's members follow each other, sorted by name::
+
+    00000042.clean.png   00000042.json   00000042.view1.png   00000042.view2.png
+
+All headers are ustar with mtime, uid and gid 0 and mode 0644, so the bytes are a function of names and contents.
+`tarfile` spends 30 microseconds on such a header; here a template is patched in 3.
+"""
+
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+BLOCK = tarfile.BLOCKSIZE
+_TEMPLATE = tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT)
+_NAME, _SIZE, _CHECKSUM = slice(0, 100), slice(124, 136), slice(148, 156)
+_END = b"\0" * 2 * BLOCK
+_MAX_SIZE = 8**11 - 1
+
+
+def header(name: str, size: int) -> bytes:
+    """Return the 512-byte ustar header of a regular file.
+
+    Parameters
+    ----------
+    name : str
+        At most 100 bytes in UTF-8.
+    size : int
+        Bytes; at most 8 GiB - 1.
+    """
+    encoded = name.encode()
+    if not 0 < len(encoded) <= 100:
+        raise ValueError(f"member name {name!r} has {len(encoded)} bytes; a ustar name has 1 to 100")
+    if not 0 <= size <= _MAX_SIZE:
+        raise ValueError(f"member {name!r} has {size} bytes; a ustar member has at most {_MAX_SIZE}")
+    block = bytearray(_TEMPLATE)
+    block[_NAME] = encoded.ljust(100, b"\0")
+    block[_SIZE] = b"%011o\0" % size
+    block[_CHECKSUM] = b" " * 8
+    block[_CHECKSUM] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+class TarWriter:
+    """Appends members to an open binary file; `close` adds the end-of-archive blocks."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.bytes_written = 0
+
+    def add(self, name: str, content: bytes) -> int:
+        """Append one member and return the offset of its content in the archive."""
+        start = self.bytes_written + BLOCK
+        padding = -len(content) % BLOCK
+        self._file.write(header(name, len(content)))
+        self._file.write(content)
+        self._file.write(b"\0" * padding)
+        self.bytes_written = start + len(content) + padding
+        return start
+
+    def close(self) -> None:
+        """Write the two zero blocks that end an archive, padded to tar's record of 10 KiB."""
+        padding = -(self.bytes_written + len(_END)) % tarfile.RECORDSIZE
+        self._file.write(_END + b"\0" * padding)
+        self.bytes_written += len(_END) + padding
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSample:
+    """The members of one sample: field (what follows the first dot of the name) -> content."""
+
+    index: int
+    members: dict[str, bytes]
+
+
+def read_samples(file: IO[bytes]) -> Iterator[StoredSample]:
+    """Yield the samples of a shard in order; raise ValueError for a name that is not INDEX.FIELD."""
+    current: StoredSample | None = None
+    with tarfile.open(fileobj=file, mode="r:") as archive:
+        for member in archive:
+            digits, dot, field = member.name.partition(".")
+            content = archive.extractfile(member)
+            if not dot or not digits.isdecimal() or content is None:
+                raise ValueError(f"member {member.name!r} is not INDEX.FIELD")
+            if current is None or current.index != int(digits):
+                if current is not None:
+                    yield current
+                current = StoredSample(int(digits), {})
+            current.members[field] = content.read()
+            archive.members = []  # type: ignore[attr-defined]  # tarfile keeps every header otherwise
+    if current is not None:
+        yield current

@@ -1,0 +1,231 @@
+"""Where a dataset lies: a local folder, or a prefix of an object store through fsspec.
+
+Both give the same promise: a name shows either nothing or the whole of what was put there. The folder reaches it
+by writing a temporary file beside the final name, fsync and rename; the object store by a single PUT.
+"""
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Protocol
+
+from pipeline.errors import PassbandError, output_error
+
+_TEMPORARY = ".tmp-"
+
+
+class Store(Protocol):
+    """Named files below one location; names are relative POSIX paths."""
+
+    uri: str
+
+    def exists(self, name: str) -> bool:
+        """Say whether `name` is there."""
+
+    def size(self, name: str) -> int:
+        """Return the size of `name` in bytes."""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the sorted names of the files in `folder`, temporary ones left out; [] where there is none."""
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open `name` for reading; the file can seek."""
+
+    def read(self, name: str) -> bytes:
+        """Return the whole of `name`."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write `content` under `name`, replacing what was there."""
+
+    def put_new(self, name: str, content: bytes) -> bool:
+        """Write `content` under `name` unless something is there; say whether it was written."""
+
+    def staged(self, name: str, attempt: str) -> Any:
+        """Context manager over a local path to fill; on success it becomes `name`, on error it vanishes."""
+
+    def delete(self, name: str) -> None:
+        """Remove `name` if it is there."""
+
+    def sweep(self) -> int:
+        """Remove what crashed writers left behind; return how many files. Only the holder of the lock may."""
+
+
+def attempt_id() -> str:
+    """Return a name for this process's temporary files that no other live process uses."""
+    return f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
+
+
+class LocalStore:
+    """A folder of a local (or mounted) file system."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.root = Path(folder).expanduser().resolve()
+        self.uri = str(self.root)
+
+    def path(self, name: str) -> Path:
+        """Return the path of `name`, which must lie below the folder."""
+        path = self.root / name
+        if ".." in PurePosixPath(name).parts or not path.is_relative_to(self.root):
+            raise PassbandError(f"{name!r} points outside {self.uri}")
+        return path
+
+    def exists(self, name: str) -> bool:
+        return self.path(name).is_file()
+
+    def size(self, name: str) -> int:
+        return self.path(name).stat().st_size
+
+    def names(self, folder: str) -> list[str]:
+        base = self.path(folder)
+        if not base.is_dir():
+            return []
+        found = (p for p in base.iterdir() if _TEMPORARY not in p.name and p.is_file())
+        return sorted(p.relative_to(self.root).as_posix() for p in found)
+
+    def open(self, name: str) -> IO[bytes]:
+        return self.path(name).open("rb")
+
+    def read(self, name: str) -> bytes:
+        return self.path(name).read_bytes()
+
+    def put(self, name: str, content: bytes) -> None:
+        with self.staged(name, attempt_id()) as temporary:
+            temporary.write_bytes(content)
+
+    def put_new(self, name: str, content: bytes) -> bool:
+        final = self.path(name)
+        with self._temporary(final, attempt_id()) as temporary:
+            temporary.write_bytes(content)
+            _fsync(temporary)
+            try:
+                os.link(temporary, final)
+            except FileExistsError:
+                return False
+            _fsync(final.parent)
+            return True
+
+    @contextmanager
+    def staged(self, name: str, attempt: str) -> Iterator[Path]:
+        final = self.path(name)
+        with self._temporary(final, attempt) as temporary:
+            yield temporary
+            _fsync(temporary)
+            os.replace(temporary, final)
+            _fsync(final.parent)
+
+    @contextmanager
+    def _temporary(self, final: Path, attempt: str) -> Iterator[Path]:
+        temporary = final.with_name(f"{_TEMPORARY}{attempt}-{final.name}")
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+        except OSError as error:
+            raise output_error(error, self.uri) or error from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def delete(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
+
+    def sweep(self) -> int:
+        rubbish = [p for p in self.root.rglob(f"{_TEMPORARY}*") if p.is_file()]
+        for path in rubbish:
+            path.unlink(missing_ok=True)
+        return len(rubbish)
+
+
+class ObjectStore:
+    """A prefix of an object store, by any fsspec protocol (``s3://bucket/prefix``)."""
+
+    def __init__(self, uri: str) -> None:
+        import fsspec
+
+        self.uri = uri.rstrip("/")
+        try:
+            self.files, self.prefix = fsspec.core.url_to_fs(self.uri)
+        except (ImportError, ValueError) as error:
+            raise PassbandError(f"cannot open {uri!r}: {error}") from error
+
+    def _key(self, name: str) -> str:
+        if ".." in PurePosixPath(name).parts:
+            raise PassbandError(f"{name!r} points outside {self.uri}")
+        return f"{self.prefix}/{name}" if name else self.prefix
+
+    def exists(self, name: str) -> bool:
+        self.files.invalidate_cache()  # another writer may have put it since the last listing
+        return bool(self.files.isfile(self._key(name)))
+
+    def size(self, name: str) -> int:
+        return int(self.files.size(self._key(name)))
+
+    def names(self, folder: str) -> list[str]:
+        self.files.invalidate_cache()
+        base = self._key(folder).rstrip("/")
+        if not self.files.isdir(base):
+            return []
+        start = len(self.prefix) + 1
+        found = self.files.ls(base, detail=True)
+        return sorted(entry["name"][start:] for entry in found if entry["type"] == "file" and entry["name"] != base)
+
+    def open(self, name: str) -> IO[bytes]:
+        return self.files.open(self._key(name), "rb")
+
+    def read(self, name: str) -> bytes:
+        content: bytes = self.files.cat_file(self._key(name))
+        return content
+
+    def put(self, name: str, content: bytes) -> None:
+        with self._errors():
+            self.files.pipe_file(self._key(name), content)
+
+    def put_new(self, name: str, content: bytes) -> bool:
+        # Not atomic everywhere; two writers of one name carry equal shards, so the later record is as true.
+        if self.exists(name):
+            return False
+        self.put(name, content)
+        return True
+
+    @contextmanager
+    def staged(self, name: str, attempt: str) -> Iterator[Path]:
+        folder = Path(tempfile.mkdtemp(prefix="passband-"))
+        try:
+            path = folder / PurePosixPath(name).name
+            yield path
+            with self._errors():
+                self.files.put_file(str(path), self._key(name))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise output_error(error, self.uri) or error from error
+
+    def delete(self, name: str) -> None:
+        if self.exists(name):
+            self.files.rm_file(self._key(name))
+
+    def sweep(self) -> int:
+        return 0  # a PUT that did not finish shows no object
+
+
+def open_store(uri: str | Path) -> Store:
+    """Return the store at `uri`: a path, ``file://``, or any protocol that fsspec knows."""
+    text = str(uri)
+    if text.startswith("file://"):
+        return LocalStore(text.removeprefix("file://"))
+    return ObjectStore(text) if "://" in text else LocalStore(text)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
