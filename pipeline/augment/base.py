@@ -7,21 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from pipeline.augment.draws import Draws
+from pipeline.options import StrictModel
 
 Shape = tuple[int, int, int]  # (C, H, W)
 
 
-class StageOptions(BaseModel):
+class StageOptions(StrictModel):
     """Options of a stage as they stand in a job file: unknown keys and wrong types are refused.
 
     A subclass fills in every default that depends on another option, so that the dump of an instance is the
     resolved form that enters the identity of a dataset.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,7 @@ class Stage(ABC):
     version: ClassVar[int] = 1
     """Raised whenever the bytes that the stage makes change; part of a dataset's identity."""
     Options: ClassVar[type[StageOptions]]
+    sets_severity: ClassVar[bool] = False
     environment_bound: ClassVar[bool] = False
     """True where a library on the way (BLAS, LAPACK, torch) cannot promise the same bits on every processor."""
 

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
 
+from pipeline.errors import PassbandError
 from pipeline.images import open_image
+from pipeline.options import StrictModel
 
 
-class SourceOptions(BaseModel):
+class SourceOptions(StrictModel):
     """Options of a source as they stand in a job file, without ``kind`` and ``domain``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Entry:
     offset: int
 
 
-class SourceError(Exception):
+class SourceError(PassbandError):
     """A source that cannot be used as asked; the message names it, what was given and what is needed."""
 
 
