@@ -1,0 +1,233 @@
+"""Job files: YAML in, a checked and resolved job out."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from jobs.entries import AnySource, StageEntry, View
+from pipeline.augment import AUGMENTATIONS, StageOptions
+from pipeline.errors import PassbandError
+from pipeline.options import StrictModel
+
+Recipe = list[tuple[str, StageOptions]]
+
+
+class JobError(PassbandError):
+    """A job file that cannot be run; the message names the key's path, the value and what is allowed."""
+
+
+def _check_size(given: Any) -> Any:
+    sides = [given, given] if isinstance(given, int) and not isinstance(given, bool) else given
+    if sides == "native":
+        return sides
+    fits = isinstance(sides, list) and len(sides) == 2
+    if not fits or not all(isinstance(s, int) and not isinstance(s, bool) and 1 <= s <= 8192 for s in sides):
+        raise ValueError("needs a side of 1 to 8192 pixels, [height, width], or native")
+    return sides
+
+
+class ImageSection(StrictModel):
+    """Size of the stored images and how a source image is brought to it."""
+
+    size: Annotated[list[int] | Literal["native"], BeforeValidator(_check_size, int | list[int] | Literal["native"])]
+    channels: Literal[3] = 3
+    fit: Literal["crop", "stretch", "pad"] = "crop"
+
+
+class OutputSection(StrictModel):
+    """Where the dataset goes and how it is encoded."""
+
+    uri: str = Field(min_length=1, description="a folder, or s3://bucket/prefix")
+    encoding: Literal["png", "webp", "npy", "jpeg"] = "png"
+    quality: int = Field(95, ge=1, le=100, description="of jpeg")
+    samples_per_shard: int = Field(500, ge=1, le=1_000_000)
+    formats: list[Literal["webdataset", "ffcv"]] = Field(default=["webdataset"], min_length=1)
+
+    @model_validator(mode="after")
+    def _check_formats(self) -> Self:
+        if "webdataset" not in self.formats:
+            raise ValueError(f"formats {self.formats} must contain webdataset: FFCV is derived from the shards")
+        return self
+
+
+class ComputeSection(StrictModel):
+    """How the work is run; nothing here changes a byte of the result."""
+
+    backend: Literal["auto", "cpu"] = "auto"
+    batch_size: int = Field(256, ge=1, le=65536)
+    executor: Literal["auto", "inline", "ray"] = "auto"
+    workers: int | None = Field(None, ge=1, le=65536, description="default: one, with a thread for each CPU")
+    address: str | None = Field(None, description="of an existing Ray cluster")
+    max_attempts: int = Field(3, ge=1, le=100, description="tries of one shard before it counts as failed")
+    failure_budget: int = Field(10, ge=0, description="failed shards after which no further one is started")
+    task_timeout_s: float = Field(600.0, gt=0, description="deadline of one shard on a worker")
+
+
+class GenerateJob(StrictModel):
+    """A job of kind ``generate``, as its file says it."""
+
+    kind: Literal["generate"]
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
+    seed: int = Field(0, ge=0, lt=2**63)
+    source: Annotated[
+        list[AnySource],
+        BeforeValidator(lambda given: [given] if isinstance(given, dict) else given, AnySource | list[AnySource]),
+        Field(min_length=1),
+    ]
+    image: ImageSection
+    base: list[StageEntry] = []
+    views: list[View] = Field(min_length=1)
+    group: Literal["auto", "domain", "severity", "domain_severity"] = "auto"
+    bad_images: int = Field(0, ge=0, description="unreadable images that may be left out before the run fails")
+    output: OutputSection
+    compute: ComputeSection = ComputeSection()
+
+    def base_recipe(self) -> Recipe:
+        """Return the stages that are applied to the sample itself."""
+        return [stage for entry in self.base for stage in entry.stages()]
+
+    def view_recipes(self) -> list[tuple[str, Recipe]]:
+        """Return (name, recipe) of every view, copies spelled out; number 0 is ``clean``."""
+        recipes: list[tuple[str, Recipe]] = []
+        for entry in self.views:
+            for copy in range(entry.copies):
+                own = entry.name if entry.copies == 1 or entry.name is None else f"{entry.name}-{copy + 1}"
+                recipes.append((own or f"view{len(recipes)}", entry.recipe()))
+        return recipes
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the job with every default filled in and copies spelled out; it reads back as the same job."""
+        job = self.model_dump()
+        if len(self.source) == 1:
+            job["source"] = job["source"][0]
+        job["base"] = [{name: options.model_dump()} for name, options in self.base_recipe()]
+        job["views"] = ["clean"] + [
+            {"name": view, "chain": [{name: options.model_dump()} for name, options in recipe]}
+            for view, recipe in self.view_recipes()[1:]
+        ]
+        return job
+
+    def with_compute(self, **changes: Any) -> "GenerateJob":
+        """Return the job with some of `compute` replaced; None leaves a value as it is."""
+        given = self.model_dump(include={"compute"})["compute"] | {k: v for k, v in changes.items() if v is not None}
+        return self.model_copy(update={"compute": _validated(ComputeSection, given, "compute")})
+
+    def with_output(self, uri: str) -> "GenerateJob":
+        """Return the job with another place for its output."""
+        return self.model_copy(update={"output": self.output.model_copy(update={"uri": uri})})
+
+    @model_validator(mode="after")
+    def _check_views(self) -> Self:
+        recipes = self.view_recipes()
+        names = [name for name, _ in recipes]
+        if names[0] != "clean":
+            raise ValueError("views must begin with clean")
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"views share the name {', '.join(repeated)}; a name belongs to one view")
+        for name, recipe in [("base", self.base_recipe()), *recipes]:
+            self._check_float(name, recipe)
+        return self
+
+    def _check_float(self, name: str, recipe: Recipe) -> None:
+        floats = [getattr(options, "range", None) == "float" for _, options in recipe]
+        if any(floats[:-1]) or (name == "base" and any(floats)):
+            raise ValueError(f"{name}: range float is for the last stage of a view; use clip, shift or minmax")
+        if any(floats) and "ffcv" in self.output.formats:
+            raise ValueError(f"{name}: range float cannot be stored in FFCV; leave ffcv out of output.formats")
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        domains = [entry.domain for entry in self.source]
+        if len(domains) > 1 and (None in domains or len(set(domains)) < len(domains)):
+            raise ValueError(f"several sources need a domain each, all different; found {domains}")
+        if "domain" in self.group and None in domains:
+            raise ValueError(f"group: {self.group} needs a source with a domain")
+        if "severity" in self.group and not any(AUGMENTATIONS[name].sets_severity for name, _ in self.base_recipe()):
+            raise ValueError(f"group: {self.group} needs a stage in base that sets a severity")
+        return self
+
+    @model_validator(mode="after")
+    def _check_shapes(self) -> Self:
+        if self.image.size != "native":
+            check_stages(self, (3, self.image.size[0], self.image.size[1]))
+        return self
+
+
+def check_stages(job: GenerateJob, shape: tuple[int, int, int]) -> None:
+    """Raise ValueError, naming view and stage, if a stage of `job` cannot work on images of `shape` (C, H, W)."""
+    for view, recipe in [("base", job.base_recipe()), *job.view_recipes()]:
+        for name, options in recipe:
+            try:
+                AUGMENTATIONS[name].check(options, shape)
+            except ValueError as error:
+                raise ValueError(f"{view}: {name}: {error}") from error
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a mapping that says one key twice, where plain YAML keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if isinstance(key, str) and key in seen:
+                raise yaml.YAMLError(f"key {key!r} stands twice in one mapping, line {key_node.start_mark.line + 1}")
+            seen.add(key if isinstance(key, str) else str(key))
+        return super().construct_mapping(node, deep=deep)
+
+
+def load_job(path: str | Path) -> GenerateJob:
+    """Read a job file, or the ``job.yaml`` of a finished dataset.
+
+    Raises
+    ------
+    JobError
+        With one line for every problem: the key's path, the value, what is allowed.
+    """
+    try:
+        given = yaml.load(Path(path).read_text("utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
+    except (OSError, UnicodeDecodeError) as error:
+        raise JobError(f"cannot read the job file {path}: {getattr(error, 'strerror', None) or error}") from error
+    except yaml.YAMLError as error:
+        raise JobError(f"{path} is not YAML: {error}") from error
+    if isinstance(given, dict) and "identity" in given and "job" in given:
+        given = given["job"]
+    return parse_job(given, str(path))
+
+
+def parse_job(given: Any, where: str = "job") -> GenerateJob:
+    """Check a job that is already a mapping; `where` names it in errors."""
+    if not isinstance(given, dict):
+        raise JobError(f"{where}: a job is a mapping of keys, found {type(given).__name__}")
+    if given.get("kind") != "generate":
+        raise JobError(f"{where}: kind: {given.get('kind')!r} is unknown; allowed: generate")
+    return _validated(GenerateJob, given, where)
+
+
+def _validated(model: type[Any], given: Any, where: str) -> Any:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        lines = [f"  {_describe(detail, given)}" for detail in error.errors(include_url=False)]
+        raise JobError("\n".join([f"{where}:", *lines])) from error
+
+
+def _describe(detail: ErrorDetails, given: Any) -> str:
+    """Spell one problem: path of the key as the user wrote it, message, and the value where it is short."""
+    path, node = "", given
+    for part in detail["loc"]:
+        if isinstance(node, dict) and part in node:
+            path, node = f"{path}.{part}" if path else str(part), node[part]
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            path, node = f"{path}[{part}]", node[part]
+        elif detail["type"] == "missing" and part == detail["loc"][-1]:
+            path = f"{path}.{part}" if path else str(part)
+    message = detail["msg"].removeprefix("Value error, ")
+    value = detail["input"]
+    if detail["type"] in ("missing", "unknown_key") or isinstance(value, dict | list) or not path:
+        return f"{path}: {message}" if path else message
+    return f"{path}: got {value!r}; {message[0].lower()}{message[1:]}"

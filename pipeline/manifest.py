@@ -1,0 +1,240 @@
+"""Records and manifest: what is known of a dataset, and whether what is stored is still that.
+
+A record is the last file of a shard to be written, so its presence means that the shard is done. The manifest holds
+all records of a finished dataset and is the one file that a reader needs to open it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.errors import IntegrityError
+from pipeline.options import StrictModel
+from pipeline.store import Store
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+JOB = "job.yaml"
+PLAN = "plan.parquet"
+_CHUNK = 1 << 20
+
+
+class StoredFile(StrictModel):
+    """A file of the dataset by name, with what it must be."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class BadSample(StrictModel):
+    """A source image that could not be read: it left a gap in its shard."""
+
+    index: int
+    key: str
+    reason: str
+
+
+class ShardRecord(StrictModel):
+    """What is known of a finished shard.
+
+    Attributes
+    ----------
+    stage_seconds : dict
+        Busy seconds of each step of the build: read, decode, every stage, encode, write.
+    environment : str
+        sha256 of the environment, which must be that of the dataset.
+    processor : str
+        Model name of the CPU (or GPU) that built it.
+    """
+
+    format: int = FORMAT
+    identity: str
+    environment: str
+    shard: int
+    tar: StoredFile
+    provenance: StoredFile
+    samples: int
+    group_counts: dict[str, int]
+    class_counts: dict[str, int]
+    bad: list[BadSample]
+    stage_seconds: dict[str, float]
+    seconds: float
+    finished: float
+    attempts: int
+    worker: str
+    processor: str
+
+
+class ViewEntry(StrictModel):
+    """A stored view: its number, name, recipe, and the field of its member in the shards."""
+
+    number: int
+    name: str
+    field: str
+    dtype: str
+    recipe: list[dict[str, Any]]
+
+
+class BetonFile(StoredFile):
+    """The FFCV file, with a sha256 for every block so that a reader can check what it touches."""
+
+    block_bytes: int
+    blocks: list[str]
+
+
+class ManifestShard(StrictModel):
+    """One shard as the manifest lists it."""
+
+    shard: int
+    tar: StoredFile
+    provenance: StoredFile
+    record: StoredFile
+    samples: int
+
+
+class Manifest(StrictModel):
+    """All of a finished dataset."""
+
+    format: int = FORMAT
+    name: str
+    identity: str
+    environment: dict[str, str]
+    shape: list[int]
+    encoding: str
+    classes: list[str]
+    domains: list[str]
+    views: list[ViewEntry]
+    samples: int
+    group_counts: dict[str, int]
+    class_counts: dict[str, int]
+    bad: list[BadSample]
+    shards: list[ManifestShard]
+    beton: BetonFile | None = None
+
+
+def record_name(shard: int) -> str:
+    """Return the name of a shard's record below the output."""
+    return f"records/{shard:06d}.json"
+
+
+def provenance_name(shard: int) -> str:
+    """Return the name of a shard's per-sample provenance below the output."""
+    return f"records/{shard:06d}.parquet"
+
+
+def shard_name(dataset: str, shard: int) -> str:
+    """Return the name of a shard below the output."""
+    return f"shards/{dataset}-{shard:06d}.tar"
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one JSON spelling of `value`: sorted keys, no spaces, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(value: Any) -> str:
+    """Return the sha256 of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def readable_json(model: StrictModel) -> bytes:
+    """Return a model as indented JSON, keys in the order of the model."""
+    return (json.dumps(model.model_dump(), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def read_record(store: Store, shard: int) -> ShardRecord:
+    """Read one record; raise IntegrityError if it is not one or is another shard's."""
+    name = record_name(shard)
+    record = _parse(ShardRecord, store.read(name), f"{store.uri}/{name}")
+    if record.shard != shard:
+        raise IntegrityError(f"{store.uri}/{name}: is the record of shard {record.shard}, not of {shard}")
+    return record
+
+
+def read_manifest(store: Store) -> Manifest:
+    """Read the manifest of a finished dataset; raise IntegrityError where there is none or it is damaged."""
+    try:
+        content = store.read(MANIFEST)
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{store.uri}: no {MANIFEST}; the dataset is unfinished or this is not one") from error
+    return _parse(Manifest, content, f"{store.uri}/{MANIFEST}")
+
+
+def _parse(model: type[Any], content: bytes, where: str) -> Any:
+    try:
+        parsed = model.model_validate(json.loads(content))
+    except (ValidationError, ValueError) as error:
+        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise IntegrityError(f"{where}: is not a valid {model.__name__}: {first}") from error
+    if parsed.format != FORMAT:
+        raise IntegrityError(f"{where}: has format {parsed.format}, this version reads {FORMAT}")
+    return parsed
+
+
+def stored_file(store: Store, name: str) -> StoredFile:
+    """Read `name` through and return its size and hash."""
+    sha256, size = hashlib.sha256(), 0
+    with store.open(name) as file:
+        while chunk := file.read(_CHUNK):
+            sha256.update(chunk)
+            size += len(chunk)
+    return StoredFile(name=name, bytes=size, sha256=sha256.hexdigest())
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as recorded; `shard` is None where it concerns no single shard."""
+
+    shard: int | None
+    message: str
+
+
+def check_file(store: Store, expected: StoredFile, shard: int | None) -> Iterator[Problem]:
+    """Yield a problem if a file is absent, has another size, or another hash than recorded."""
+    where = f"{store.uri}/{expected.name}"
+    if not store.exists(expected.name):
+        yield Problem(shard, f"{where}: is missing, but its record is there")
+        return
+    size = store.size(expected.name)
+    if size != expected.bytes:
+        yield Problem(shard, f"{where}: has {size} bytes, its record says {expected.bytes}")
+        return
+    found = stored_file(store, expected.name).sha256
+    if found != expected.sha256:
+        yield Problem(shard, f"{where}: sha256 is {found}, its record says {expected.sha256}")
+
+
+def check_shard(store: Store, dataset: str, shard: int, identity: str, environment: str) -> Iterator[Problem]:
+    """Yield every problem of one shard: its record, its tar and its provenance."""
+    name, tar = record_name(shard), shard_name(dataset, shard)
+    if not store.exists(name):
+        state = "its shard is there without it" if store.exists(tar) else "the shard was not made"
+        yield Problem(shard, f"{store.uri}/{name}: the record is missing; {state}")
+        return
+    try:
+        record = read_record(store, shard)
+    except IntegrityError as error:
+        yield Problem(shard, str(error))
+        return
+    for key, expected in (("identity", identity), ("environment", environment)):
+        if getattr(record, key) != expected:
+            yield Problem(shard, f"{store.uri}/{name}: {key} {getattr(record, key)} is not the dataset's {expected}")
+    if (record.tar.name, record.provenance.name) != (tar, provenance_name(shard)):
+        yield Problem(shard, f"{store.uri}/{name}: names {record.tar.name} and {record.provenance.name}")
+        return
+    yield from check_file(store, record.tar, shard)
+    yield from check_file(store, record.provenance, shard)
+
+
+def merge_counts(counts: Iterator[dict[str, int]]) -> dict[str, int]:
+    """Add up counters with integer names, in the order of their names."""
+    total: dict[str, int] = {}
+    for counter in counts:
+        for key, count in counter.items():
+            total[key] = total.get(key, 0) + count
+    return dict(sorted(total.items(), key=lambda item: int(item[0])))
