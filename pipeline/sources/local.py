@@ -1,0 +1,35 @@
+"""Local paths that a job file names."""
+
+import os
+from pathlib import Path
+
+from pipeline.sources.base import SourceError
+
+
+def existing_path(kind: str, path: str, *, folder: bool = False) -> Path:
+    """Return `path` absolute, with ``~`` expanded and links resolved.
+
+    Raises
+    ------
+    SourceError
+        There is nothing there, or no folder where one is needed.
+    """
+    found = Path(path).expanduser().absolute()
+    try:
+        found = found.resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+        raise SourceError(f"source {kind}: path {path!r} does not exist") from error
+    if folder and not found.is_dir():
+        raise SourceError(f"source {kind}: path {path!r} is not a folder")
+    return found
+
+
+def checked_key(kind: str, key: str) -> str:
+    """Return `key` if it can be one: UTF-8, one line, no NUL; raise SourceError otherwise."""
+    try:
+        os.fsencode(key).decode()
+    except (UnicodeDecodeError, UnicodeEncodeError) as error:
+        raise SourceError(f"source {kind}: the name {ascii(key)} is not valid UTF-8") from error
+    if not key or any(mark in key for mark in "\0\n\r"):
+        raise SourceError(f"source {kind}: the name {ascii(key)} is empty or holds a line break or a NUL")
+    return key
