@@ -70,7 +70,7 @@ class Stage(ABC):
         self.kernels = kernels
 
     @classmethod
-    def check(cls, options: Any, shape: Shape) -> None:
+    def check(cls, options: Any, shape: Shape) -> None:  # noqa: B027  # most stages fit every shape
         """Raise ValueError if `options` cannot work on images of `shape`; called while a job file is read."""
 
     @property

@@ -1,0 +1,226 @@
+"""What a dataset is, before it is made: the resolved job, its identity and the environment its bytes depend on."""
+
+import hashlib
+import importlib.metadata
+import platform
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jobs.generation.plan import PlanError, encode_plan, make_plan
+from jobs.spec import GenerateJob, check_stages, parse_job
+from pipeline.augment import AUGMENTATIONS, Stage
+from pipeline.errors import PassbandError
+from pipeline.manifest import FORMAT, JOB, PLAN, ViewEntry, digest
+from pipeline.sources import Entry, Source
+from pipeline.store import Store
+
+_LOCATIONS = {"path"}
+"""Options that say where a source lies, not what it is: a moved folder keeps its identity."""
+
+_BYTE_PATH = ("numpy", "scipy", "numba", "pillow", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """The content of ``job.yaml`` in an output folder: all that a worker needs beside the plan.
+
+    Attributes
+    ----------
+    identity : str
+        sha256 of the resolved job, without what does not change a sample, and of the source's fingerprint.
+    shape : (C, H, W)
+    environment : dict
+        Backend, code-generation baseline and versions of the libraries on the byte path.
+    """
+
+    job: GenerateJob
+    identity: str
+    fingerprint: str
+    plan_sha256: str
+    samples: int
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    domains: tuple[str, ...]
+    environment: dict[str, str]
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        return -(-self.samples // self.job.output.samples_per_shard)
+
+    @property
+    def environment_digest(self) -> str:
+        """The sha256 that stands in every record."""
+        return digest(self.environment)
+
+    def views(self) -> list[ViewEntry]:
+        """Return the stored views: number, name, member of the shard, dtype and recipe."""
+        return [self._view(number, *view) for number, view in enumerate(self.job.view_recipes())]
+
+    def _view(self, number: int, name: str, recipe: list[tuple[str, Any]]) -> ViewEntry:
+        steps = [{"stage": stage, "version": AUGMENTATIONS[stage].version, **o.model_dump()} for stage, o in recipe]
+        floating = bool(recipe) and getattr(recipe[-1][1], "range", None) == "float"
+        suffix = {"jpeg": "jpg"}.get(self.job.output.encoding, self.job.output.encoding)
+        own = "clean" if number == 0 else f"view{number}"
+        field = f"{own}.npy" if floating else "views.npy" if suffix == "npy" else f"{own}.{suffix}"
+        return ViewEntry(number=number, name=name, field=field, dtype="float16" if floating else "uint8", recipe=steps)
+
+    def stages(self, kernels: Any) -> list[list[Stage]]:
+        """Return the stages of the base and of every view, ready to apply; index 0 is the base, 1 + n view n."""
+        recipes = [self.job.base_recipe(), *(recipe for _, recipe in self.job.view_recipes())]
+        return [
+            [AUGMENTATIONS[name](options, shape=self.shape, kernels=kernels) for name, options in recipe]
+            for recipe in recipes
+        ]
+
+
+def draw_up(job: GenerateJob, environment: dict[str, str], progress: Any) -> tuple[Blueprint, bytes]:
+    """Plan `job`; return its blueprint and the plan as Parquet."""
+    plan = make_plan(job, progress)
+    content = encode_plan(plan, job.output.samples_per_shard)
+    shape = _shape(job, plan.table.slice(0, 1).to_pylist()[0])
+    blueprint = Blueprint(
+        job=job,
+        identity=identity(job, plan.fingerprint, shape),
+        fingerprint=plan.fingerprint,
+        plan_sha256=hashlib.sha256(content).hexdigest(),
+        samples=len(plan.table),
+        shape=shape,
+        classes=plan.classes,
+        domains=tuple(entry.domain for entry in job.source if entry.domain is not None),
+        environment=environment,
+    )
+    return blueprint, content
+
+
+def _shape(job: GenerateJob, first: dict[str, Any]) -> tuple[int, int, int]:
+    if job.image.size != "native":
+        return (3, job.image.size[0], job.image.size[1])
+    source = job.source[first["source"]].open()
+    entry = Entry(source_key(job, first["key"]), first["label"], first["offset"])
+    try:
+        image = source.decode(source.read([entry])[0])
+    except ValueError as error:
+        raise PlanError(f"image.size native is read from sample {entry.key!r}, which is bad: {error}") from error
+    shape = (3, image.height, image.width)
+    try:
+        check_stages(job, shape)
+    except ValueError as error:
+        raise PlanError(f"native images are {image.height}x{image.width}: {error}") from error
+    return shape
+
+
+def source_key(job: GenerateJob, key: str) -> str:
+    """Return a plan's key as its own source knows it."""
+    return key if len(job.source) == 1 else key.partition("/")[2]
+
+
+def identity_form(job: GenerateJob) -> dict[str, Any]:
+    """Return what of a job decides the stored samples: resolved, without places, formats, compute and budgets."""
+    form = job.resolved()
+    del form["compute"], form["bad_images"], form["output"]["uri"], form["output"]["formats"]
+    if form["output"]["encoding"] != "jpeg":
+        del form["output"]["quality"]
+    sources = form["source"] if isinstance(form["source"], list) else [form["source"]]
+    form["source"] = [{k: v for k, v in source.items() if k not in _LOCATIONS} for source in sources]
+    return form
+
+
+def identity(job: GenerateJob, fingerprint: str, shape: tuple[int, int, int]) -> str:
+    """Return the sha256 that names a dataset: same identity and environment, same bytes."""
+    used = {name for _, recipe in [("base", job.base_recipe()), *job.view_recipes()] for name, _ in recipe}
+    return digest(
+        {
+            "format": FORMAT,
+            "job": identity_form(job),
+            "stages": {name: AUGMENTATIONS[name].version for name in used},
+            "fingerprint": fingerprint,
+            "shape": shape,
+        }
+    )
+
+
+def current_environment(job: GenerateJob) -> dict[str, str]:
+    """Return backend, code-generation baseline and versions of the libraries that the job's bytes depend on."""
+    import kernels
+    from pipeline.shards.codec import ENCODINGS
+
+    backend = "cpu" if job.compute.backend == "auto" else job.compute.backend
+    versions = {name: importlib.metadata.version(name) for name in _BYTE_PATH}
+    found = {
+        "backend": backend,
+        "baseline": kernels.backend(backend).BASELINE,
+        "machine": platform.machine(),
+        "zlib": zlib.ZLIB_RUNTIME_VERSION,
+        **versions,
+        **ENCODINGS[job.output.encoding].libraries(),
+    }
+    if any(AUGMENTATIONS[name].environment_bound for _, recipe in job.view_recipes() for name, _ in recipe):
+        found["processor"] = processor()  # LAPACK and torch choose their code by the processor
+    return dict(sorted(found.items()))
+
+
+@lru_cache(maxsize=1)
+def processor() -> str:
+    """Return the model name of this machine's processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def write_blueprint(store: Store, blueprint: Blueprint, plan: bytes) -> None:
+    """Store plan and blueprint; the blueprint last, so that its presence means that the plan is whole."""
+    store.put(PLAN, plan)
+    envelope = {
+        "format": FORMAT,
+        "identity": blueprint.identity,
+        "fingerprint": blueprint.fingerprint,
+        "plan_sha256": blueprint.plan_sha256,
+        "samples": blueprint.samples,
+        "shape": list(blueprint.shape),
+        "classes": list(blueprint.classes),
+        "domains": list(blueprint.domains),
+        "environment": blueprint.environment,
+        "job": blueprint.job.resolved(),
+    }
+    store.put(JOB, yaml.safe_dump(envelope, sort_keys=False, allow_unicode=True).encode())
+
+
+def read_blueprint(store: Store) -> Blueprint:
+    """Read the blueprint of an output; raise PassbandError where there is none or it is damaged."""
+    where = f"{store.uri}/{JOB}"
+    try:
+        envelope = yaml.safe_load(store.read(JOB))
+    except FileNotFoundError as error:
+        raise PassbandError(f"{store.uri}: no {JOB}; this is not a Passband dataset") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PassbandError(f"{where}: is damaged: {error}") from error
+    if not isinstance(envelope, dict) or envelope.get("format") != FORMAT:
+        raise PassbandError(f"{where}: is not a dataset's job of format {FORMAT}")
+    try:
+        job = parse_job(envelope["job"], where)
+        blueprint = Blueprint(
+            job=job,
+            shape=(envelope["shape"][0], envelope["shape"][1], envelope["shape"][2]),
+            classes=tuple(envelope["classes"]),
+            domains=tuple(envelope["domains"]),
+            **{k: envelope[k] for k in ("identity", "fingerprint", "plan_sha256", "samples", "environment")},
+        )
+    except (KeyError, TypeError) as error:
+        raise PassbandError(f"{where}: is damaged: {error!r} is missing") from error
+    if identity(job, blueprint.fingerprint, blueprint.shape) != blueprint.identity:
+        raise PassbandError(f"{where}: was changed after the plan was made: it no longer gives its own identity")
+    return blueprint
+
+
+def open_sources(job: GenerateJob) -> list[Source]:
+    """Open the sources of a job, in their order."""
+    return [entry.open() for entry in job.source]

@@ -1,0 +1,196 @@
+"""From a job to a plan: which samples, in which order, in which shard, frozen before anything is made.
+
+A plan is a Parquet file with one row a sample and one row group a shard, so a worker reads just its own rows.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from jobs.spec import GenerateJob
+from kernels import philox
+from pipeline.augment.draws import PLAN_VIEW, stream_key
+from pipeline.errors import PassbandError
+from pipeline.sources import Entry, Source
+from pipeline.store import Store
+
+SCHEMA = pa.schema(
+    [
+        ("index", pa.uint32()),
+        ("key", pa.string()),
+        ("label", pa.int64()),
+        ("domain", pa.int64()),  # position in the job's list of sources where they have a domain, else -1
+        ("source", pa.int16()),  # position in the job's list of sources
+        ("offset", pa.int64()),
+        ("sha256", pa.binary(32)),
+    ]
+)
+_READ_AT_ONCE = 1024
+Progress = Callable[[int], None]
+
+
+class PlanError(PassbandError):
+    """A source that no plan can be made of: empty, or with duplicate keys, or with classes that do not agree."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The frozen list of samples of a job.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        Rows by `SCHEMA`, in plan order.
+    classes : class names; a label is an index into them
+    fingerprint : str
+        sha256 of every (key, label, domain, hash of the encoded bytes), in the order of the keys.
+    """
+
+    table: pa.Table
+    classes: tuple[str, ...]
+    fingerprint: str
+
+
+def random_key(sources: Sequence[Source], seed: int) -> int:
+    """Return the 64-bit Philox key of a job: from its seed and the names and splits of its sources."""
+    return stream_key(seed, "+".join(s.name for s in sources), "+".join(s.split for s in sources))
+
+
+def make_plan(job: GenerateJob, progress: Progress = lambda samples: None) -> Plan:
+    """List, hash and order the samples of a job.
+
+    Every byte of the source is read once, so that a shard can tell when its input is no longer the one planned.
+    Samples are sorted by the bytes of their key, then shuffled once: class-sorted shards ruin streaming.
+
+    Raises
+    ------
+    PlanError, SourceError
+    """
+    sources = [entry.open() for entry in job.source]
+    domains = [entry.domain for entry in job.source]
+    classes = _common_classes(sources)
+    tables = [
+        _list_source(source, position, -1 if domain is None else position, _prefix(domain, len(sources)), progress)
+        for position, (source, domain) in enumerate(zip(sources, domains, strict=True))
+    ]
+    table = pa.concat_tables(tables)
+    if not len(table):
+        raise PlanError(f"the source {', '.join(s.kind for s in sources)} has no images: there is nothing to make")
+    if len(table) >= PLAN_VIEW:
+        raise PlanError(f"the source has {len(table)} images; a plan holds fewer than 2^32 - 2")
+    table = table.take(pc.sort_indices(table["key"]))  # Arrow compares strings by their UTF-8 bytes
+    _refuse_duplicates(table["key"])
+    _refuse_labels(table["label"], len(classes))
+    fingerprint = _fingerprint(table)
+    table = table.take(_shuffle(len(table), random_key(sources, job.seed)))
+    table = table.add_column(0, SCHEMA.field("index"), pa.array(np.arange(len(table), dtype=np.uint32)))
+    return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint)
+
+
+def _prefix(domain: str | None, num_sources: int) -> str:
+    return f"{domain}/" if num_sources > 1 else ""
+
+
+def _common_classes(sources: Sequence[Source]) -> tuple[str, ...]:
+    classes = sources[0].classes
+    for source in sources[1:]:
+        if source.classes != classes:
+            raise PlanError(
+                f"the sources do not agree on their classes: {sources[0].kind} has {_shorten(classes)}, "
+                f"{source.kind} has {_shorten(source.classes)}"
+            )
+    return classes
+
+
+def _shorten(names: Sequence[str], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _list_source(source: Source, position: int, domain: int, prefix: str, progress: Progress) -> pa.Table:
+    chunks = [
+        _hash_entries(source, chunk, position, domain, prefix)
+        for chunk in _chunks(source.entries(), _READ_AT_ONCE, progress)
+    ]
+    return pa.Table.from_batches(chunks, schema=pa.schema(list(SCHEMA)[1:]))
+
+
+def _chunks(entries: Iterator[Entry], size: int, progress: Progress) -> Iterator[list[Entry]]:
+    while chunk := list(islice(entries, size)):
+        yield chunk
+        progress(len(chunk))
+
+
+def _hash_entries(source: Source, entries: list[Entry], position: int, domain: int, prefix: str) -> pa.RecordBatch:
+    hashes = [hashlib.sha256(encoded).digest() for encoded in source.read(entries)]
+    columns: list[Any] = [
+        pa.array([prefix + entry.key for entry in entries], pa.string()),
+        pa.array([entry.label for entry in entries], pa.int64()),
+        pa.array(np.full(len(entries), domain), pa.int64()),
+        pa.array(np.full(len(entries), position), pa.int16()),
+        pa.array([entry.offset for entry in entries], pa.int64()),
+        pa.array(hashes, pa.binary(32)),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(SCHEMA)[1:]))
+
+
+def _refuse_duplicates(sorted_keys: pa.ChunkedArray) -> None:
+    same = pc.equal(sorted_keys[1:], sorted_keys[:-1])
+    repeated = sorted_keys[1:].filter(same).unique().to_pylist()
+    if repeated:
+        raise PlanError(f"{len(repeated)} keys stand more than once in the source: {_shorten(repeated)}")
+
+
+def _refuse_labels(labels: pa.ChunkedArray, num_classes: int) -> None:
+    limits = pc.min_max(labels).as_py()
+    if limits["min"] < 0 or limits["max"] >= num_classes:
+        raise PlanError(f"labels run from {limits['min']} to {limits['max']}, but there are {num_classes} classes")
+
+
+def _fingerprint(table: pa.Table) -> str:
+    total = hashlib.sha256()
+    for batch in table.select(["key", "label", "domain", "sha256"]).to_batches(max_chunksize=4096):
+        for key, label, domain, sha256 in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            total.update(f"{key}\0{label}\0{domain}\0".encode() + sha256)
+    return total.hexdigest()
+
+
+def _shuffle(count: int, key: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Order of a plan: sort by one 64-bit Philox draw a position, ties in the order of the keys."""
+    words = philox.words(key, np.arange(count, dtype=np.uint32), PLAN_VIEW, 0, 2).astype(np.uint64)
+    return np.argsort(words[:, 0] << np.uint64(32) | words[:, 1], kind="stable")
+
+
+def encode_plan(plan: Plan, samples_per_shard: int) -> bytes:
+    """Return the plan as Parquet, a row group a shard."""
+    sink = io.BytesIO()
+    with pq.ParquetWriter(sink, SCHEMA, compression="zstd", write_statistics=False) as writer:
+        writer.write_table(plan.table, row_group_size=samples_per_shard)
+    return sink.getvalue()
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """One sample of the plan."""
+
+    index: int
+    key: str
+    label: int
+    domain: int
+    source: int
+    offset: int
+    sha256: bytes
+
+
+def read_rows(store: Store, plan_name: str, shard: int) -> list[PlanRow]:
+    """Read the samples of one shard, in plan order."""
+    with store.open(plan_name) as file:
+        rows = pq.ParquetFile(file).read_row_group(shard).to_pylist()
+    return [PlanRow(**row) for row in rows]

@@ -1,0 +1,229 @@
+"""Run a generation job from its file to a finished dataset; the same call resumes it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from jobs.executors import open_executor
+from jobs.generation.blueprint import (
+    Blueprint,
+    current_environment,
+    draw_up,
+    identity_form,
+    open_sources,
+    read_blueprint,
+    write_blueprint,
+)
+from jobs.generation.ledger import Ledger, read_ledger
+from jobs.generation.worker import ShardTask, WriteFailure, refuse_other_environment
+from jobs.spec import GenerateJob
+from pipeline.errors import IntegrityError, OutputError, PassbandError, output_error
+from pipeline.manifest import (
+    JOB,
+    MANIFEST,
+    PLAN,
+    Manifest,
+    ManifestShard,
+    merge_counts,
+    readable_json,
+    record_name,
+    stored_file,
+)
+from pipeline.store import LocalStore, Store, open_store
+
+LOCK = ".lock"
+Faults = Mapping[int, tuple[str, ...]]
+
+
+class Display(Protocol):
+    """What a person or a machine sees of a run."""
+
+    def planning(self, samples: int) -> None:
+        """Tell that so many more samples were listed and hashed."""
+
+    def started(self, ledger: Ledger) -> None:
+        """Tell what is planned, done already, and left."""
+
+    def event(self, ledger: Ledger, message: str | None) -> None:
+        """Tell of an outcome; `message` where something went wrong."""
+
+    def step(self, name: str) -> None:
+        """Tell that a step after the last shard begins."""
+
+
+class SilentDisplay:
+    """Shows nothing; the default of the Python call."""
+
+    def planning(self, samples: int) -> None:
+        """Show nothing."""
+
+    def started(self, ledger: Ledger) -> None:
+        """Show nothing."""
+
+    def event(self, ledger: Ledger, message: str | None) -> None:
+        """Show nothing."""
+
+    def step(self, name: str) -> None:
+        """Show nothing."""
+
+
+def generate(job: GenerateJob, *, display: Display | None = None, faults: Faults | None = None) -> Manifest:
+    """Make, or go on making, the dataset of `job`.
+
+    Parameters
+    ----------
+    faults : shard -> faults by attempt
+        For tests; see `ShardTask`.
+
+    Raises
+    ------
+    PassbandError
+        Everything a user can mend. Finished shards are always kept.
+    """
+    display = display or SilentDisplay()
+    refuse_nested_output(job)
+    store = open_store(job.output.uri)
+    with locked(store):
+        store.sweep()
+        blueprint = _prepare(store, job, display)
+        ledger = read_ledger(store, blueprint)
+        display.started(ledger)
+        _make_shards(store, ledger, job, display, faults or {})
+        manifest = write_manifest(store, ledger)
+        return _finish(store, job, manifest, display)
+
+
+def refuse_nested_output(job: GenerateJob) -> None:
+    """Raise if the output lies inside a source or a source inside the output."""
+    store = open_store(job.output.uri)
+    if not isinstance(store, LocalStore):
+        return
+    for source in open_sources(job):
+        for path in source.paths:
+            resolved = LocalStore(path).root
+            if store.root.is_relative_to(resolved) or resolved.is_relative_to(store.root):
+                raise PassbandError(
+                    f"output.uri {store.uri} and the source {resolved} lie inside one another; choose an output elsewhere"
+                )
+
+
+@contextmanager
+def locked(store: Store) -> Iterator[None]:
+    """Hold the output against a second run; the lock goes with the process, however it ends."""
+    if not isinstance(store, LocalStore):
+        yield  # runs that meet in an object store write equal shards
+        return
+    lock = FileLock(store.root / LOCK)
+    try:
+        store.root.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise PassbandError(f"{store.uri}: another passband process is at work on this output") from error
+    except OSError as error:
+        raise output_error(error, store.uri) or OutputError(f"cannot write to {store.uri}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _prepare(store: Store, job: GenerateJob, display: Display) -> Blueprint:
+    if not store.exists(JOB):
+        if any(store.names(folder) for folder in ("shards", "records")):
+            raise PassbandError(f"{store.uri}: holds shards or records but no {JOB}; choose an empty output")
+        blueprint, plan = draw_up(job, current_environment(job), display.planning)
+        write_blueprint(store, blueprint, plan)
+        return blueprint
+    blueprint = read_blueprint(store)
+    _refuse_other_job(blueprint, job, store.uri)
+    refuse_other_environment(blueprint, store.uri)
+    if hashlib.sha256(store.read(PLAN)).hexdigest() != blueprint.plan_sha256:
+        raise IntegrityError(f"{store.uri}/{PLAN}: is not the plan that {JOB} was written with")
+    return blueprint
+
+
+def _refuse_other_job(blueprint: Blueprint, job: GenerateJob, uri: str) -> None:
+    differing = list(_differences(identity_form(blueprint.job), identity_form(job), ""))
+    if differing:
+        raise PassbandError(
+            f"{uri}: holds a dataset of another job: {'; '.join(differing[:8])}"
+            f"{' and more' if len(differing) > 8 else ''}. Choose another output.uri, or go back to that job"
+        )
+
+
+def _differences(there: Any, here: Any, path: str) -> Iterator[str]:
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in sorted(there.keys() | here.keys()):
+            yield from _differences(there.get(key), here.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
+        for position, (old, new) in enumerate(zip(there, here, strict=True)):
+            yield from _differences(old, new, f"{path}[{position}]")
+    elif there != here:
+        yield f"{path} is {_short(there)} there and {_short(here)} here"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _make_shards(store: Store, ledger: Ledger, job: GenerateJob, display: Display, faults: Faults) -> None:
+    pending = list(ledger.pending())
+    if not pending:
+        ledger.check_budgets()
+        return
+    with open_executor(job.compute, len(pending)) as (executor, threads):
+        identity = ledger.blueprint.identity
+        tasks = (
+            ShardTask(store.uri, identity, shard, job.compute.batch_size, threads, tuple(faults.get(shard, ())))
+            for shard in pending
+        )
+        with closing(executor.run(tasks)) as outcomes:
+            for outcome in outcomes:
+                if isinstance(outcome.record, WriteFailure):
+                    raise OutputError(outcome.record.message)
+                ledger.add(outcome, outcome.task.shard)
+                display.event(ledger, outcome.error)
+                ledger.check_budgets()
+    ledger.raise_failed()
+
+
+def write_manifest(store: Store, ledger: Ledger) -> Manifest:
+    """Write the manifest of a dataset whose shards are all done, keeping the FFCV file that an equal one named."""
+    blueprint = ledger.blueprint
+    records = [ledger.done[shard] for shard in range(blueprint.shards)]
+    manifest = Manifest(
+        name=blueprint.job.name,
+        identity=blueprint.identity,
+        environment=blueprint.environment,
+        shape=list(blueprint.shape),
+        encoding=blueprint.job.output.encoding,
+        classes=list(blueprint.classes),
+        domains=list(blueprint.domains),
+        views=blueprint.views(),
+        samples=ledger.samples,
+        group_counts=merge_counts(record.group_counts for record in records),
+        class_counts=merge_counts(record.class_counts for record in records),
+        bad=ledger.bad,
+        shards=[
+            ManifestShard(
+                shard=record.shard,
+                tar=record.tar,
+                provenance=record.provenance,
+                record=stored_file(store, record_name(record.shard)),
+                samples=record.samples,
+            )
+            for record in records
+        ],
+    )
+    store.put(MANIFEST, readable_json(manifest))
+    return manifest
+
+
+def _finish(store: Store, job: GenerateJob, manifest: Manifest, display: Display) -> Manifest:
+    return manifest

@@ -1,0 +1,258 @@
+"""One shard task becomes one committed shard.
+
+Three steps overlap on a small thread pipeline: one thread reads and decodes ahead, this one runs the kernels, one
+encodes; what is encoded is written in order. At most three batches are alive at once.
+"""
+
+import hashlib
+import io
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.executors.base import PermanentError, worker_name
+from jobs.generation.blueprint import Blueprint, current_environment, processor, read_blueprint
+from jobs.generation.clock import Clock
+from jobs.generation.packing import EncodedBatch, Packer, Tally, as_counts
+from jobs.generation.plan import PlanRow, read_rows
+from jobs.generation.reading import Batch, Reader
+from jobs.generation.views import Augmenter
+from pipeline.errors import IntegrityError, OutputError, PassbandError
+from pipeline.manifest import (
+    PLAN,
+    BadSample,
+    ShardRecord,
+    StoredFile,
+    provenance_name,
+    read_record,
+    readable_json,
+    record_name,
+    shard_name,
+)
+from pipeline.shards.tar import TarWriter
+from pipeline.store import Store, attempt_id, open_store
+
+_AHEAD = 1
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """A range of the plan to turn into one shard; a pure function of the output folder's ``job.yaml`` and plan.
+
+    Attributes
+    ----------
+    uri : str
+        The output.
+    identity : str
+        Identity of the dataset, so that a worker that kept an older one open notices.
+    faults : tuple of str
+        For tests: what happens at attempt 1, 2, ...: ``raise``, ``die``, ``hang``, or ``ok``.
+    """
+
+    uri: str
+    identity: str
+    shard: int
+    batch_size: int = 256
+    threads: int | None = None
+    faults: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name in displays and errors."""
+        return f"shard {self.shard:06d}"
+
+    def run(self, attempt: int) -> "ShardRecord | WriteFailure":
+        """Build the shard; what no retry can mend is a PermanentError, what stops the whole run a WriteFailure."""
+        _inject(self.faults, attempt)
+        try:
+            return build_shard(self, attempt)
+        except OutputError as error:
+            return WriteFailure(str(error))
+        except PassbandError as error:
+            raise PermanentError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class WriteFailure:
+    """The output cannot be written; trying other shards there would fail alike."""
+
+    message: str
+
+
+def _inject(faults: tuple[str, ...], attempt: int) -> None:
+    fault = faults[attempt - 1] if attempt <= len(faults) else "ok"
+    if fault == "raise":
+        raise RuntimeError("injected fault")
+    if fault == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "hang":
+        time.sleep(1e6)
+
+
+@dataclass(frozen=True)
+class _Workshop:
+    """What a worker process keeps open between the shards of one dataset."""
+
+    store: Store
+    blueprint: Blueprint
+    reader: Reader
+    augmenter: Augmenter
+    packer: Packer
+
+
+@lru_cache(maxsize=1)
+def _workshop(uri: str, identity: str) -> _Workshop:
+    store = open_store(uri)
+    blueprint = read_blueprint(store)
+    if blueprint.identity != identity:
+        raise IntegrityError(f"{store.uri}: holds dataset {blueprint.identity}, the task is of {identity}")
+    refuse_other_environment(blueprint, store.uri)
+    return _Workshop(store, blueprint, Reader(blueprint), Augmenter(blueprint), Packer(blueprint))
+
+
+def refuse_other_environment(blueprint: Blueprint, uri: str) -> None:
+    """Raise PassbandError, naming what differs, unless this process would make the dataset's very bytes."""
+    here = current_environment(blueprint.job)
+    differing = [
+        f"{key} {blueprint.environment.get(key, 'absent')} (here {here.get(key, 'absent')})"
+        for key in sorted(blueprint.environment.keys() | here.keys())
+        if blueprint.environment.get(key) != here.get(key)
+    ]
+    if differing:
+        raise PassbandError(
+            f"{uri}: was begun with {', '.join(differing)}; shards of two environments may differ in a last bit and "
+            "are never mixed: resume in the first one, or choose another output"
+        )
+
+
+def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
+    """Build and commit one shard: tar, then provenance, then the record that makes it count.
+
+    Raises
+    ------
+    IntegrityError
+        If source or output are not what was planned.
+    OutputError
+        If the output cannot be written.
+    """
+    from kernels.cpu import threads
+
+    if task.threads is not None:
+        threads.set_num_threads(task.threads)
+    shop = _workshop(task.uri, task.identity)
+    store, name = shop.store, record_name(task.shard)
+    if store.exists(name):
+        return read_record(store, task.shard)  # an earlier attempt got that far before it was lost
+    started, clock = time.perf_counter(), Clock()
+    tar = shard_name(shop.blueprint.job.name, task.shard)
+    identifier = attempt_id()
+    with store.staged(tar, identifier) as path:
+        with path.open("wb") as file:
+            built = _fill(shop, task, file, clock)
+        tar_file = _read_back(path, tar, built.sha256)
+    provenance = _encode_table(built.provenance)
+    with store.staged(provenance_name(task.shard), identifier) as path:
+        path.write_bytes(provenance)
+    record = ShardRecord(
+        identity=task.identity,
+        environment=shop.blueprint.environment_digest,
+        shard=task.shard,
+        tar=tar_file,
+        provenance=StoredFile(
+            name=provenance_name(task.shard), bytes=len(provenance), sha256=hashlib.sha256(provenance).hexdigest()
+        ),
+        samples=built.tally.samples,
+        group_counts=as_counts(built.tally.groups),
+        class_counts=as_counts(built.tally.classes),
+        bad=built.bad,
+        stage_seconds={step: round(seconds, 6) for step, seconds in sorted(clock.seconds.items())},
+        seconds=round(time.perf_counter() - started, 6),
+        finished=round(time.time(), 3),
+        attempts=attempt,
+        worker=worker_name(),
+        processor=processor(),
+    )
+    if not store.put_new(name, readable_json(record)):
+        return read_record(store, task.shard)
+    return record
+
+
+@dataclass
+class _Built:
+    """What the pipeline leaves beside the tar itself."""
+
+    provenance: list[pa.Table]
+    tally: Tally
+    bad: list[BadSample]
+    sha256: str
+
+
+class _HashingFile(io.RawIOBase):
+    """Passes writes on and hashes them."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+
+    def write(self, content: Any) -> int:
+        self.sha256.update(content)
+        return self._file.write(content)
+
+
+def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _Built:
+    rows = read_rows(shop.store, PLAN, task.shard)
+    hashing = _HashingFile(file)
+    tar = TarWriter(hashing)
+    built = _Built([], Tally(), [], "")
+    for encoded in _encoded_batches(shop, rows, task.batch_size, clock):
+        with clock.step("write"):
+            built.provenance.append(encoded.write(tar))
+        built.tally.add(encoded)
+        built.bad.extend(encoded.batch.bad)
+    tar.close()
+    built.sha256 = hashing.sha256.hexdigest()
+    return built
+
+
+def _encoded_batches(shop: _Workshop, rows: list[PlanRow], size: int, clock: Clock) -> Iterator[EncodedBatch]:
+    pieces = [rows[start : start + size] for start in range(0, len(rows), size)]
+    with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "encode") as encoding:
+        ahead: deque[Future[Batch]] = deque()
+        encoded: deque[Future[EncodedBatch]] = deque()
+        waiting = deque(pieces)
+        while waiting or ahead:
+            while waiting and len(ahead) <= _AHEAD:
+                ahead.append(reading.submit(shop.reader.read, waiting.popleft(), clock))
+            batch = ahead.popleft().result()
+            views = shop.augmenter.apply(batch, clock)
+            encoded.append(encoding.submit(shop.packer.encode, batch, views, clock))
+            del batch, views
+            if len(encoded) > _AHEAD:
+                yield encoded.popleft().result()
+        while encoded:
+            yield encoded.popleft().result()
+
+
+def _read_back(path: Path, name: str, expected: str) -> StoredFile:
+    """Hash what the file system gives back, and compare it with what was written."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise IntegrityError(f"{name}: reads back as sha256 {found}, written was {expected}")
+    return StoredFile(name=name, bytes=path.stat().st_size, sha256=found)
+
+
+def _encode_table(tables: list[pa.Table]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.concat_tables(tables).combine_chunks(), sink, compression="zstd")
+    return sink.getvalue()

@@ -1,0 +1,85 @@
+"""From the members of a stored sample back to arrays."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import IntegrityError
+from pipeline.manifest import Manifest, ManifestShard, check_file
+from pipeline.shards.codec import ENCODINGS, decode_npy
+from pipeline.shards.tar import StoredSample, read_samples
+from pipeline.store import Store
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample, decoded.
+
+    Attributes
+    ----------
+    views : list of (H, W, 3) uint8 or float16, in the order of their numbers
+    """
+
+    index: int
+    key: str
+    label: int
+    group: int
+    domain: int
+    severity: int
+    views: list[NDArray[Any]]
+
+
+def decode_sample(stored: StoredSample, manifest: Manifest) -> Sample:
+    """Decode every view of a stored sample; raise ValueError if a member is missing or damaged."""
+    meta = json.loads(_member(stored, "json"))
+    encoding = ENCODINGS[manifest.encoding]
+    stack = iter(decode_npy(_member(stored, "views.npy"))) if "views.npy" in stored.members else iter(())
+    views: list[NDArray[Any]] = []
+    for view in manifest.views:
+        if view.field == "views.npy":
+            views.append(next(stack))
+        elif view.dtype == "float16":
+            views.append(decode_npy(_member(stored, view.field)))
+        else:
+            views.append(encoding.decode(_member(stored, view.field)))
+    known = {name: meta[name] for name in ("key", "label", "group", "domain", "severity")}
+    return Sample(stored.index, views=views, **known)
+
+
+def _member(stored: StoredSample, field: str) -> bytes:
+    try:
+        return stored.members[field]
+    except KeyError:
+        raise ValueError(f"sample {stored.index} has no member {field}") from None
+
+
+def read_shard(store: Store, manifest: Manifest, shard: ManifestShard, *, verify: bool = True) -> Iterator[Sample]:
+    """Yield the samples of a shard; with `verify`, its hash is compared before the first one.
+
+    Raises
+    ------
+    IntegrityError
+        If the shard is not what its record says; it names the shard.
+    """
+    if verify:
+        for problem in check_file(store, shard.tar, shard.shard):
+            raise IntegrityError(problem.message)
+    with store.open(shard.tar.name) as file:
+        for stored in read_samples(file):
+            try:
+                yield decode_sample(stored, manifest)
+            except (ValueError, KeyError) as error:
+                raise IntegrityError(f"{store.uri}/{shard.tar.name}: {error}") from error
+
+
+def as_pixels(view: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return a view as uint8 for looking at: a float16 one is stretched from its own minimum and maximum."""
+    if view.dtype == np.uint8:
+        return view
+    low, high = float(view.min()), float(view.max())
+    scaled = (view.astype(np.float32) - low) / (high - low or 1.0)
+    return np.rint(scaled * 255).astype(np.uint8)
