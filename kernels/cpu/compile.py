@@ -1,0 +1,102 @@
+"""How kernels become machine code: one baseline for every x86-64 processor, no fast-math, compiled once to disk.
+
+Numba would compile for the processor at hand, and wider vectors may move a last bit. Import this module before
+anything else compiles with Numba: the settings hold for the whole process.
+"""
+
+import hashlib
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from llvmlite import ir
+from numba.core import registry, types
+from numba.extending import intrinsic
+
+X86_BASELINE = "x86-64-v3"
+_NEEDED = ("avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe")
+
+
+def _choose_baseline() -> str:
+    """Return what LLVM calls the processor to compile for."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return "generic"
+    features = llvm.get_host_cpu_features()
+    return X86_BASELINE if all(features.get(name, False) for name in _NEEDED) else "generic"
+
+
+def _settle(baseline: str) -> None:
+    # Both: Numba reads its variables again whenever one changes, and would then forget what was set by hand.
+    settings = {"NUMBA_CPU_NAME": baseline, "NUMBA_CPU_FEATURES": ""}
+    os.environ.update(settings)
+    numba.config.reload_config()
+    features = registry.cpu_target.target_context.codegen().magic_tuple()[2]
+    if features:
+        raise RuntimeError(
+            "Numba was set up for this very processor before kernels.cpu was imported (by ffcv, perhaps): "
+            f"import kernels.cpu first, or start Python with NUMBA_CPU_NAME={baseline} NUMBA_CPU_FEATURES="
+        )
+
+
+BASELINE = _choose_baseline()
+"""The processor that code is made for: "x86-64-v3" (AVX2 and FMA), or "generic" where that does not run."""
+_settle(BASELINE)
+
+
+def _digest_sources() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+_SOURCES = _digest_sources()
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function on its first call: no GIL, no fast-math, cached on disk where a folder can be written.
+
+    Numba's cache asks whether the function's own file has changed, not those of the functions it calls, so every
+    entry is stamped with all sources of this package.
+    """
+    options = {"nogil": True, "error_model": "numpy", "fastmath": False}
+    try:
+        dispatcher = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # neither __pycache__ nor the user's cache folder can be written
+        return numba.njit(**options)(function)
+    dispatcher._cache._cache_file._source_stamp = _SOURCES
+    return dispatcher
+
+
+@intrinsic
+def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c in float32, rounded once: asked for by name, never left to the compiler's choice."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float32(types.float32, types.float32, types.float32), generate
+
+
+@intrinsic
+def bits_of(typing: Any, x: Any) -> Any:
+    """Return the bits of a float32 as an int32."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), generate
+
+
+@intrinsic
+def float_of(typing: Any, x: Any) -> Any:
+    """Return the float32 that has these bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
