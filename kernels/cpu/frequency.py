@@ -1,0 +1,220 @@
+"""Frequency filters in float32 on the half spectrum, chunk by chunk.
+
+A chunk fits a core's cache through all of its passes, which makes the filters faster than one bare FFT pair over the
+whole batch. The bits of scipy.fft do not depend on the chunk or on the processor; NumPy only multiplies, scales and
+copies here, since its reductions and complex functions could not promise the same.
+
+Layouts: images (N, C, H, W); half spectra (N, C, H, K), K = W//2 + 1, zero frequency at (0, 0).
+"""
+
+import math
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from kernels.checks import check_float32
+from kernels.cpu.chunks import in_chunks
+from kernels.cpu.compile import kernel
+from kernels.reference.frequency import PHASE_FLOOR, check_choice, check_count
+
+Images = NDArray[np.float32]
+
+
+def half_radius_squared(height: int, width: int) -> NDArray[np.int64]:
+    """Return the squared distance of every bin of a half spectrum to zero frequency: (H, W//2 + 1)."""
+    u = np.arange(height)[:, None]
+    v = np.arange(width // 2 + 1)[None, :]
+    return np.minimum(u, height - u) ** 2 + v**2
+
+
+def radial_filter(images: Images, low: float, high: float) -> Images:
+    """Keep the spatial frequencies at distance low <= d < high from zero frequency.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    low, high : float, frequency bins; ``high=inf`` for a high-pass
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped: a hard mask rings.
+
+    Notes
+    -----
+    The disc is centred on zero frequency for odd sizes too (the HFC code's is not). Wang et al. 2020, "High-frequency
+    component helps explain the generalization of convolutional neural networks", section 3.1.
+    """
+    images = check_float32(images)
+    height, width = images.shape[2:]
+    d = np.sqrt(half_radius_squared(height, width))
+    columns = min(d.shape[1], max(1, math.ceil(min(high, width))))  # those beyond hold nothing that is kept
+    kept = ((low <= d) & (d < high))[:, :columns]
+    mask = np.repeat(kept, 2, axis=1).astype(np.float32)  # one for the real, one for the imaginary part
+
+    def filter_chunk(chunk: Images, out: Images) -> None:
+        spectrum = scipy.fft.fft(scipy.fft.rfft(chunk, axis=3)[..., :columns], axis=2)
+        spectrum.view(np.float32)[...] *= mask
+        spectrum = scipy.fft.ifft(spectrum, axis=2, overwrite_x=True)
+        out[...] = scipy.fft.irfft(spectrum, n=width, axis=3)
+
+    return in_chunks(filter_chunk, images)
+
+
+def dct_filter(images: Images, size: int, keep: str) -> Images:
+    """Keep one corner of the orthonormal DCT-II: the `size` x `size` lowest or highest coefficients.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    size : int, 1..min(H, W)
+    keep : "low" (top left) or "high" (bottom right)
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped
+
+    Raises
+    ------
+    ValueError
+        If `keep` or `size` is none of these.
+
+    Notes
+    -----
+    Each pass transforms only what the corner needs. Modas 2022, EPFL thesis, sections 4.3.2 and 4.3.3.
+    """
+    images = check_float32(images)
+    check_choice("keep", keep, ("low", "high"))
+    check_count("size", size, min(images.shape[2:]))
+    part = slice(None, size) if keep == "low" else slice(-size, None)
+
+    def filter_chunk(chunk: Images, out: Images) -> None:
+        rows = scipy.fft.dct(chunk, axis=3, norm="ortho")[..., part]
+        corner = scipy.fft.dct(rows, axis=2, norm="ortho")[:, :, part]
+        columns = np.zeros((*chunk.shape[:3], size), np.float32)
+        columns[:, :, part] = corner
+        out[...] = 0
+        out[..., part] = scipy.fft.idct(columns, axis=2, norm="ortho", overwrite_x=True)
+        out[...] = scipy.fft.idct(out, axis=3, norm="ortho")
+
+    return in_chunks(filter_chunk, images)
+
+
+def dct_flip(images: Images) -> Images:
+    """Flip the DCT-II of each channel in both directions: low frequencies become high ones. An involution.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped
+
+    Notes
+    -----
+    Modas 2022, EPFL thesis, section 4.3.1.
+    """
+    images = check_float32(images)
+
+    def flip_chunk(chunk: Images, out: Images) -> None:
+        coefficients = scipy.fft.dctn(chunk, axes=(2, 3), norm="ortho")
+        out[...] = scipy.fft.idctn(coefficients[:, :, ::-1, ::-1], axes=(2, 3), norm="ortho")
+
+    return in_chunks(flip_chunk, images)
+
+
+def svd_filter(images: Images, rank: int, keep: str) -> Images:
+    """Keep the `rank` leading singular components of each channel, or the remaining ones.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    rank : int, 1..min(H, W)
+    keep : "leading" or "trailing"
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped
+
+    Raises
+    ------
+    ValueError
+        If `keep` or `rank` is none of these.
+
+    Notes
+    -----
+    LAPACK's bits depend on the library and the processor. It brings its own threads. Where singular values number
+    `rank` and `rank` + 1 are equal the split is not unique. Wang et al. 2020, section 8.
+    """
+    images = check_float32(images)
+    check_choice("keep", keep, ("leading", "trailing"))
+    check_count("rank", rank, min(images.shape[2:]))
+    part = slice(None, rank) if keep == "leading" else slice(rank, None)
+
+    def filter_chunk(chunk: Images, out: Images) -> None:
+        for channel in range(chunk.shape[1]):  # one at a time: the factors take several times their images
+            u, s, vt = np.linalg.svd(chunk[:, channel], full_matrices=False)
+            u *= s[:, None, :]
+            np.matmul(u[:, :, part], vt[:, part, :], out=out[:, channel])
+
+    return in_chunks(filter_chunk, images, threaded=False)
+
+
+def phase_only(images: Images) -> Images:
+    """Keep the phase of each channel's spectrum and replace its amplitude by the mean amplitude.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped
+
+    Notes
+    -----
+    The mean is over all H * W bins of one channel of one image. A bin below `PHASE_FLOOR` counts as real and
+    positive: its phase would be rounding noise, and full amplitude would make that visible. After the released code
+    of Zhang et al. 2023, "When neural networks fail to generalize?".
+    """
+    images = check_float32(images)
+    height, width = images.shape[2:]
+
+    def filter_chunk(chunk: Images, out: Images) -> None:
+        spectrum = scipy.fft.rfft2(chunk)
+        _flatten_amplitude(spectrum.view(np.float32).reshape(-1, height, 2 * spectrum.shape[3]), width)
+        out[...] = scipy.fft.irfft2(spectrum, s=(height, width), overwrite_x=True)
+
+    return in_chunks(filter_chunk, images)
+
+
+@kernel
+def _flatten_amplitude(spectra: NDArray[np.float32], width: int) -> None:
+    """Give every bin of each half spectrum the mean amplitude of its full (H, width) spectrum, in place.
+
+    `spectra` is (M, H, 2 K): real and imaginary parts in turn.
+    """
+    height, columns = spectra.shape[1], spectra.shape[2] // 2
+    totals = np.empty(columns, np.float64)
+    for spectrum in spectra:
+        totals[:] = 0  # one sum a column: the order of additions is fixed whatever the vector width
+        largest = np.float32(0)
+        for u in range(height):
+            for v in range(columns):
+                amplitude = np.sqrt(spectrum[u, 2 * v] ** 2 + spectrum[u, 2 * v + 1] ** 2)
+                totals[v] += amplitude
+                largest = max(largest, amplitude)
+        mean = 0.0
+        for v in range(columns):
+            mirrored = 0 < v and 2 * v < width  # its mirror image is not in the half spectrum
+            mean += 2 * totals[v] if mirrored else totals[v]
+        level = np.float32(mean / (height * width))
+        floor = np.float32(PHASE_FLOOR) * largest
+        for u in range(height):
+            for v in range(columns):
+                amplitude = np.sqrt(spectrum[u, 2 * v] ** 2 + spectrum[u, 2 * v + 1] ** 2)
+                flat = amplitude <= floor
+                scale = np.float32(0) if flat else level / amplitude
+                spectrum[u, 2 * v] = level if flat else spectrum[u, 2 * v] * scale
+                spectrum[u, 2 * v + 1] *= scale

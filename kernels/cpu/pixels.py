@@ -1,0 +1,89 @@
+"""Conversion between stored pixels and images. `to_uint8` is the one function of the project that rounds.
+
+Layouts: pixels (N, H, W, C) uint8, as codecs have them; images (N, C, H, W) float32, as kernels have them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.checks import check_float32, writable
+from kernels.cpu.chunks import chunk_rows
+from kernels.cpu.compile import kernel
+from kernels.cpu.threads import for_ranges
+from kernels.reference.pixels import check_pixels, not_finite
+
+
+def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return pixels / 255 as images, each quotient correctly rounded.
+
+    Parameters
+    ----------
+    pixels : (N, H, W, C) uint8
+
+    Returns
+    -------
+    (N, C, H, W) float32 in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If `pixels` has another type or shape.
+    """
+    check_pixels(pixels)
+    count, height, width, channels = pixels.shape
+    images = np.empty((count, channels, height, width), np.float32)
+    flat = writable(pixels, np.uint8).reshape(count, height * width, channels)
+    planes = images.reshape(count, channels, height * width)
+    rows = chunk_rows(count, flat[0:1].size)
+    for_ranges(lambda start, stop: _to_float(flat[start:stop], planes[start:stop]), count, rows)
+    return images
+
+
+def to_uint8(images: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Round images to pixels: half to even of clip(x, 0, 1) * 255, the product taken exactly.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32; values outside [0, 1] are clipped
+
+    Returns
+    -------
+    (N, H, W, C) uint8
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite; names the row of the first sample that has one.
+    """
+    images = check_float32(images)
+    count, channels, height, width = images.shape
+    pixels = np.empty((count, height, width, channels), np.uint8)
+    finite = np.ones(count, np.bool_)
+    planes = images.reshape(count, channels, height * width)
+    flat = pixels.reshape(count, height * width, channels)
+    rows = chunk_rows(count, flat[0:1].size)
+    for_ranges(lambda start, stop: _to_uint8(planes[start:stop], flat[start:stop], finite[start:stop]), count, rows)
+    if not finite.all():
+        raise ValueError(not_finite(int(np.argmin(finite)), count))
+    return pixels
+
+
+@kernel
+def _to_float(pixels: NDArray[np.uint8], planes: NDArray[np.float32]) -> None:
+    for n in range(planes.shape[0]):
+        for c in range(planes.shape[1]):
+            for p in range(planes.shape[2]):
+                planes[n, c, p] = np.float32(pixels[n, p, c]) / np.float32(255)
+
+
+@kernel
+def _to_uint8(planes: NDArray[np.float32], pixels: NDArray[np.uint8], finite: NDArray[np.bool_]) -> None:
+    for n in range(planes.shape[0]):
+        checksum = np.float32(0)
+        for c in range(planes.shape[1]):
+            for p in range(planes.shape[2]):
+                x = planes[n, c, p]
+                checksum += x * np.float32(0)  # NaN and infinity stay, all else adds zero
+                # In float64 the product of a float32 and 255 is exact, so nothing is rounded twice.
+                pixels[n, p, c] = np.uint8(np.rint(min(max(np.float64(x), 0.0), 1.0) * 255.0))
+        finite[n] = checksum == 0
