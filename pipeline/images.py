@@ -223,6 +223,7 @@ def _trimmed(image: Image.Image, height: int, width: int) -> Image.Image:
     if w * scale * h * scale <= _MAX_SCALED:
         return image
     keep_w, keep_h = min(w, -(-width * h // height) + 4), min(h, -(-height * w // width) + 4)
+    keep_w, keep_h = keep_w + (w - keep_w) % 2, keep_h + (h - keep_h) % 2  # the centre stays where it is
     left, top = (w - keep_w) // 2, (h - keep_h) // 2
     return image.crop((left, top, left + keep_w, top + keep_h))
 
