@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from jobs.generation.plan import PlanError, encode_plan, make_plan
+from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan
 from jobs.spec import GenerateJob, check_stages, parse_job
 from pipeline.augment import AUGMENTATIONS, Stage
 from pipeline.errors import PassbandError
@@ -79,23 +79,27 @@ class Blueprint:
         ]
 
 
-def draw_up(job: GenerateJob, environment: dict[str, str], progress: Any) -> tuple[Blueprint, bytes]:
+def draw_up(job: GenerateJob, environment: dict[str, str], progress: Progress) -> tuple[Blueprint, bytes]:
     """Plan `job`; return its blueprint and the plan as Parquet."""
     plan = make_plan(job, progress)
     content = encode_plan(plan, job.output.samples_per_shard)
+    return draft(job, plan, environment, hashlib.sha256(content).hexdigest()), content
+
+
+def draft(job: GenerateJob, plan: Plan, environment: dict[str, str], plan_sha256: str = "") -> Blueprint:
+    """Return the blueprint of `job` with `plan`."""
     shape = _shape(job, plan.table.slice(0, 1).to_pylist()[0])
-    blueprint = Blueprint(
+    return Blueprint(
         job=job,
         identity=identity(job, plan.fingerprint, shape),
         fingerprint=plan.fingerprint,
-        plan_sha256=hashlib.sha256(content).hexdigest(),
+        plan_sha256=plan_sha256,
         samples=len(plan.table),
         shape=shape,
         classes=plan.classes,
         domains=tuple(entry.domain for entry in job.source if entry.domain is not None),
         environment=environment,
     )
-    return blueprint, content
 
 
 def _shape(job: GenerateJob, first: dict[str, Any]) -> tuple[int, int, int]:

@@ -86,40 +86,47 @@ class Ledger:
 
 
 def read_ledger(store: Store, blueprint: Blueprint) -> Ledger:
-    """Read what is done from the records; a record without its files does not count, and is reported.
+    """Read what is done, and remove the records that do not hold, so that their shards are made again."""
+    done, warnings = find_done(store, blueprint)
+    for shard in range(blueprint.shards):
+        if shard not in done:
+            store.delete(record_name(shard))
+    return Ledger(blueprint, done, warnings=warnings)
 
-    Sizes are compared here, hashes by ``verify``.
+
+def find_done(store: Store, blueprint: Blueprint) -> tuple[dict[int, ShardRecord], list[str]]:
+    """Return the records that hold, and in words what does not.
+
+    A record without its files does not count, nor a shard without its record. Sizes are compared here, hashes by
+    ``verify``. Nothing is changed.
     """
-    ledger = Ledger(blueprint)
+    done: dict[int, ShardRecord] = {}
+    warnings: list[str] = []
     present = set(store.names("records")) | set(store.names("shards"))
     for shard in range(blueprint.shards):
-        name, tar = record_name(shard), shard_name(blueprint.job.name, shard)
-        if name in present:
-            _enter(ledger, store, shard, present)
-        elif tar in present:
-            ledger.warnings.append(f"{store.uri}/{tar}: has no record, so it may be unfinished; it is made again")
+        tar = shard_name(blueprint.job.name, shard)
+        try:
+            if record_name(shard) in present:
+                done[shard] = _good_record(store, blueprint, shard, present)
+            elif tar in present:
+                raise IntegrityError(f"{store.uri}/{tar}: has no record, so it may be unfinished")
+        except IntegrityError as error:
+            warnings.append(f"{error}; the shard does not count")
     known = {shard_name(blueprint.job.name, shard) for shard in range(blueprint.shards)}
-    for stray in sorted(n for n in present if n.startswith("shards/") and n not in known):
-        ledger.warnings.append(f"{store.uri}/{stray}: is no shard of this dataset; it is left alone")
-    return ledger
+    strays = sorted(name for name in present if name.startswith("shards/") and name not in known)
+    return done, warnings + [f"{store.uri}/{stray}: is no shard of this dataset; it is left alone" for stray in strays]
 
 
-def _enter(ledger: Ledger, store: Store, shard: int, present: set[str]) -> None:
-    blueprint = ledger.blueprint
-    try:
-        record = read_record(store, shard)
-        for file in (record.tar, record.provenance):
-            if file.name not in present:
-                raise IntegrityError(f"{store.uri}/{file.name}: is missing, but its record is there")
-            if store.size(file.name) != file.bytes:
-                raise IntegrityError(
-                    f"{store.uri}/{file.name}: has {store.size(file.name)} bytes, its record says {file.bytes}"
-                )
-        for key, expected in (("identity", blueprint.identity), ("environment", blueprint.environment_digest)):
-            if getattr(record, key) != expected:
-                raise IntegrityError(f"{store.uri}/{record_name(shard)}: {key} is not that of the dataset")
-    except IntegrityError as error:
-        ledger.warnings.append(f"{error}; the shard is made again")
-        store.delete(record_name(shard))
-        return
-    ledger.done[shard] = record
+def _good_record(store: Store, blueprint: Blueprint, shard: int, present: set[str]) -> ShardRecord:
+    record = read_record(store, shard)
+    for file in (record.tar, record.provenance):
+        where = f"{store.uri}/{file.name}"
+        if file.name not in present:
+            raise IntegrityError(f"{where}: is missing, but its record is there")
+        found = store.size(file.name)
+        if found != file.bytes:
+            raise IntegrityError(f"{where}: has {found} bytes, its record says {file.bytes}")
+    for key, expected in (("identity", blueprint.identity), ("environment", blueprint.environment_digest)):
+        if getattr(record, key) != expected:
+            raise IntegrityError(f"{store.uri}/{record_name(shard)}: {key} is not that of the dataset")
+    return record

@@ -17,17 +17,21 @@ from jobs.generation.blueprint import (
     read_blueprint,
     write_blueprint,
 )
+from jobs.generation.export import export_beton
 from jobs.generation.ledger import Ledger, read_ledger
 from jobs.generation.worker import ShardTask, WriteFailure, refuse_other_environment
+from jobs.report.card import write_card
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, PassbandError, output_error
 from pipeline.manifest import (
     JOB,
     MANIFEST,
     PLAN,
+    BetonFile,
     Manifest,
     ManifestShard,
     merge_counts,
+    read_manifest,
     readable_json,
     record_name,
     stored_file,
@@ -92,8 +96,7 @@ def generate(job: GenerateJob, *, display: Display | None = None, faults: Faults
         ledger = read_ledger(store, blueprint)
         display.started(ledger)
         _make_shards(store, ledger, job, display, faults or {})
-        manifest = write_manifest(store, ledger)
-        return _finish(store, job, manifest, display)
+        return _finish(store, job, ledger, write_manifest(store, ledger), display)
 
 
 def refuse_nested_output(job: GenerateJob) -> None:
@@ -106,7 +109,7 @@ def refuse_nested_output(job: GenerateJob) -> None:
             resolved = LocalStore(path).root
             if store.root.is_relative_to(resolved) or resolved.is_relative_to(store.root):
                 raise PassbandError(
-                    f"output.uri {store.uri} and the source {resolved} lie inside one another; choose an output elsewhere"
+                    f"output.uri {store.uri} and the source {resolved} lie inside one another; choose another output"
                 )
 
 
@@ -221,9 +224,27 @@ def write_manifest(store: Store, ledger: Ledger) -> Manifest:
             for record in records
         ],
     )
+    manifest = manifest.model_copy(update={"beton": _earlier_beton(store, manifest)})
     store.put(MANIFEST, readable_json(manifest))
     return manifest
 
 
-def _finish(store: Store, job: GenerateJob, manifest: Manifest, display: Display) -> Manifest:
+def _earlier_beton(store: Store, manifest: Manifest) -> BetonFile | None:
+    """Return the FFCV file of an earlier manifest if it was derived from these very shards."""
+    if not store.exists(MANIFEST):
+        return None
+    earlier = read_manifest(store)
+    same = [shard.tar for shard in earlier.shards] == [shard.tar for shard in manifest.shards]
+    return earlier.beton if same else None
+
+
+def _finish(store: Store, job: GenerateJob, ledger: Ledger, manifest: Manifest, display: Display) -> Manifest:
+    """Derive what is made from the shards: the FFCV file and the card."""
+    if "ffcv" in job.output.formats or manifest.beton is not None:
+        beton = manifest.beton
+        if beton is None or not store.exists(beton.name) or store.size(beton.name) != beton.bytes:
+            display.step("exporting to FFCV")
+            manifest = export_beton(store, manifest)
+    display.step("writing the card")
+    write_card(store, ledger.blueprint, manifest)
     return manifest

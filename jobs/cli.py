@@ -1,0 +1,244 @@
+"""The ``passband`` command. Everything heavy is imported by the command that needs it."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from jobs.spec import GenerateJob
+
+app = typer.Typer(
+    help="Precompute frequency-aware augmented image datasets as verified shards.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+JobFile = Annotated[Path, typer.Argument(help="job file (YAML), or the job.yaml of a dataset", metavar="JOB")]
+Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+ExecutorName = Annotated[str | None, typer.Option("--executor", help="inline or ray", metavar="NAME")]
+Workers = Annotated[int | None, typer.Option("--workers", help="number of workers", metavar="N")]
+Address = Annotated[str | None, typer.Option("--address", help="of an existing Ray cluster", metavar="A")]
+OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="URI")]
+
+
+def main() -> None:
+    """Run the command line; a PassbandError becomes one message and exit status 1."""
+    from pipeline.errors import PassbandError
+
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except PassbandError as error:
+        sys.stderr.write(f"passband: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("passband: stopped; finished shards are kept, and the same command resumes\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _terminate(number: int, frame: Any) -> None:
+    sys.stderr.write("passband: terminated; finished shards are kept, and the same command resumes\n")
+    sys.exit(128 + number)
+
+
+@app.command()
+def run(
+    job: JobFile,
+    executor: ExecutorName = None,
+    workers: Workers = None,
+    address: Address = None,
+    output: OtherOutput = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the dataset of a job; the same command resumes it."""
+    from jobs.display import choose_display, size
+    from jobs.generation.run import generate
+
+    with choose_display(as_json) as display:
+        spec = _load(job, executor, workers, address, output)
+        manifest = generate(spec, display=display)
+    if as_json:
+        _print_json({"event": "finished", "output": spec.output.uri, "identity": manifest.identity})
+        return
+    written = size(sum(shard.tar.bytes for shard in manifest.shards))
+    typer.echo(f"{spec.output.uri}: {manifest.samples:,} samples x {len(manifest.views)} views, {written}")
+    if manifest.bad:
+        typer.echo(f"left out as unreadable: {len(manifest.bad)} images, listed in manifest.json")
+    typer.echo(f"look at {spec.output.uri}/report.html")
+
+
+def _load(
+    path: Path,
+    executor: str | None = None,
+    workers: int | None = None,
+    address: str | None = None,
+    output: str | None = None,
+) -> "GenerateJob":
+    from jobs.spec import load_job
+
+    spec = load_job(path).with_compute(executor=executor, workers=workers, address=address)
+    return spec if output is None else spec.with_output(output)
+
+
+@app.command()
+def plan(
+    job: JobFile,
+    workers: Workers = None,
+    executor: ExecutorName = None,
+    output: OtherOutput = None,
+    as_json: AsJson = False,
+) -> None:
+    """Dry run: how many shards, samples and bytes, and how long; nothing is written."""
+    from dataclasses import asdict
+
+    from jobs.display import duration, size
+    from jobs.executors import choose
+    from jobs.generation.blueprint import current_environment, draft
+    from jobs.generation.plan import make_plan
+    from jobs.generation.probe import estimate
+    from jobs.generation.run import refuse_nested_output
+    from kernels.cpu.threads import set_num_threads
+
+    spec = _load(job, executor, workers, None, output)
+    refuse_nested_output(spec)
+    planned = make_plan(spec)
+    choice = choose(spec.compute.executor, spec.compute.workers, spec.compute.address)
+    set_num_threads(choice.threads)
+    found = estimate(draft(spec, planned, current_environment(spec)), planned, choice.workers)
+    if as_json:
+        _print_json(asdict(found))
+        return
+    typer.echo(f"{spec.name} -> {spec.output.uri} (nothing is written)")
+    typer.echo(f"samples  {found.samples:,} x {found.views} views of {len(planned.classes)} classes")
+    typer.echo(f"shards   {found.shards:,} of up to {spec.output.samples_per_shard:,} samples")
+    typer.echo(f"bytes    about {size(found.bytes)}")
+    typer.echo(
+        f"time     about {duration(found.seconds)} with {found.workers} {choice.executor} worker(s), start-up aside"
+    )
+    typer.echo(f"measured on {found.probed:,} samples; milliseconds a sample:")
+    for step, seconds in sorted(found.stage_seconds.items(), key=lambda item: -item[1]):
+        typer.echo(f"  {step:<12} {seconds * 1e3:8.3f}")
+
+
+@app.command()
+def status(path: Output, as_json: AsJson = False) -> None:
+    """How far a dataset is: shards done, left and failed."""
+    from jobs.generation.status import read_status, spell_status
+
+    found = read_status(path)
+    if as_json:
+        _print_json(found)
+        return
+    typer.echo(spell_status(found))
+
+
+@app.command()
+def verify(
+    path: Output,
+    repair: Annotated[bool, typer.Option("--repair", help="remake what is not as recorded")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every stored byte with its record; exit status 1 if anything differs."""
+    from jobs.generation.verify import repaired, verify
+    from pipeline.store import open_store
+
+    store = open_store(path)
+    problems = list(verify(store))
+    if as_json:
+        _print_json({"problems": [problem.message for problem in problems], "repair": repair and bool(problems)})
+    for problem in () if as_json else problems:
+        typer.echo(problem.message)
+    if problems and repair:
+        from jobs.display import choose_display
+
+        with choose_display(as_json) as display:
+            shards = repaired(store, problems, display)
+        problems = list(verify(store))
+        if not as_json:
+            typer.echo(f"remade {len(shards)} shards: {', '.join(map(str, sorted(shards))) or 'derived files only'}")
+    if problems:
+        sys.exit(1)
+    if not as_json:
+        typer.echo(f"{store.uri}: every byte is as recorded")
+
+
+@app.command()
+def inspect(
+    path: Output,
+    shard: Annotated[int | None, typer.Option("--shard", help="show one shard's record", metavar="N")] = None,
+    sample: Annotated[str | None, typer.Option("--sample", help="show one sample, by key or index")] = None,
+    sheet: Annotated[Path | None, typer.Option("--sheet", help="write a contact sheet", metavar="FILE.png")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a dataset, one shard, one sample, or a contact sheet."""
+    from jobs.generation.inspect import describe, spell, write_sheet
+    from pipeline.store import open_store
+
+    store = open_store(path)
+    if sheet is not None:
+        write_sheet(store, sheet, shard, sample)
+        typer.echo(f"wrote {sheet}")
+        return
+    found = describe(store, shard, sample)
+    if as_json:
+        _print_json(found)
+        return
+    typer.echo(spell(found))
+
+
+@app.command()
+def export(path: Output, as_json: AsJson = False) -> None:
+    """Write the FFCV file (.beton) of a finished dataset from its shards."""
+    from jobs.display import size
+    from jobs.generation.export import export_beton
+    from jobs.generation.run import locked
+    from pipeline.manifest import read_manifest
+    from pipeline.store import open_store
+
+    store = open_store(path)
+    with locked(store):
+        beton = export_beton(store, read_manifest(store)).beton
+    assert beton is not None
+    if as_json:
+        _print_json(beton.model_dump())
+        return
+    typer.echo(f"{store.uri}/{beton.name}: {size(beton.bytes)}, sha256 {beton.sha256}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a job file."""
+    from jobs.spec import GenerateJob
+
+    typer.echo(json.dumps(GenerateJob.model_json_schema(), indent=2))
+
+
+@app.command()
+def stages(as_json: AsJson = False) -> None:
+    """List the stages with their options, and the sources."""
+    from jobs.listing import listing, spell_listing
+
+    found = listing()
+    if as_json:
+        _print_json(found)
+        return
+    typer.echo(spell_listing(found))
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""How a run looks: a live picture on a terminal, plain lines in a log, JSON lines for a machine."""
+
+import json
+import sys
+import time
+from collections import deque
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from jobs.generation.ledger import Ledger
+
+_WINDOW_S = 60.0
+
+
+class Rate:
+    """Samples a second over the last minute, and what is left at that rate."""
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, int]] = deque()
+
+    def add(self, samples: int) -> None:
+        """Enter how many samples are done now."""
+        now = time.monotonic()
+        self._points.append((now, samples))
+        while now - self._points[0][0] > _WINDOW_S and len(self._points) > 2:
+            self._points.popleft()
+
+    @property
+    def per_s(self) -> float:
+        """Samples a second; 0 before there are two points."""
+        if len(self._points) < 2:
+            return 0.0
+        (start, first), (end, last) = self._points[0], self._points[-1]
+        return (last - first) / (end - start) if end > start else 0.0
+
+
+def snapshot(ledger: Ledger, rate: Rate) -> dict[str, Any]:
+    """Return the numbers of a run as all three displays show them."""
+    blueprint = ledger.blueprint
+    done = ledger.samples + len(ledger.bad)
+    left = blueprint.samples - done
+    return {
+        "shards": blueprint.shards,
+        "done": len(ledger.done),
+        "failed": len(ledger.failed),
+        "retried": ledger.retried,
+        "samples": blueprint.samples,
+        "samples_done": done,
+        "bad_images": len(ledger.bad),
+        "samples_per_s": round(rate.per_s, 1),
+        "views_per_s": round(rate.per_s * len(blueprint.views()), 1),
+        "eta_s": round(left / rate.per_s, 1) if rate.per_s else None,
+    }
+
+
+def duration(seconds: float | None) -> str:
+    """Spell seconds as 3:07 or 1:02:45; a question mark for None."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def size(count: float) -> str:
+    """Spell bytes as 312 B or 4.2 MB (powers of 1000)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def sentence(state: dict[str, Any]) -> str:
+    """Spell a snapshot on one line of at most about 100 characters."""
+    parts = [
+        f"shards {state['done']}/{state['shards']}",
+        *([f"{state['failed']} failed"] if state["failed"] else []),
+        *([f"{state['retried']} retried"] if state["retried"] else []),
+        *([f"{state['bad_images']} bad images"] if state["bad_images"] else []),
+        f"{state['samples_per_s']:,.0f} samples/s",
+        f"{state['views_per_s']:,.0f} views/s",
+        f"ETA {duration(state['eta_s'])}",
+    ]
+    return " · ".join(parts)
+
+
+class _Base:
+    """What the displays share: they are context managers and keep the rate."""
+
+    def __init__(self) -> None:
+        self.rate = Rate()
+        self.planned = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def _enter_progress(self, ledger: Ledger) -> dict[str, Any]:
+        self.rate.add(ledger.samples + len(ledger.bad))
+        return snapshot(ledger, self.rate)
+
+
+class JsonDisplay(_Base):
+    """One JSON object a line on standard output; ``event`` names its kind."""
+
+    def planning(self, samples: int) -> None:
+        """Say how many samples are listed."""
+        self.planned += samples
+        self._say("planning", samples=self.planned)
+
+    def started(self, ledger: Ledger) -> None:
+        """Say what is planned and what was found done."""
+        state = self._enter_progress(ledger)
+        self._say("started", identity=ledger.blueprint.identity, warnings=ledger.warnings, **state)
+
+    def event(self, ledger: Ledger, message: str | None) -> None:
+        """Say what became of a task."""
+        self._say("progress", message=message, **self._enter_progress(ledger))
+
+    def step(self, name: str) -> None:
+        """Say which step begins."""
+        self._say("step", step=name)
+
+    def _say(self, event: str, **values: Any) -> None:
+        sys.stdout.write(json.dumps({"event": event, "time": round(time.time(), 3), **values}) + "\n")
+        sys.stdout.flush()
+
+
+class PlainDisplay(_Base):
+    """Plain lines on standard error, at most one every few seconds beside those that tell of trouble."""
+
+    def __init__(self, every_s: float = 5.0) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._last = time.monotonic()
+
+    def planning(self, samples: int) -> None:
+        """Say now and then how many samples are listed."""
+        self.planned += samples
+        if self._due():
+            self._say(f"planning: {self.planned:,} samples listed")
+
+    def started(self, ledger: Ledger) -> None:
+        """Say what is planned and what was found done."""
+        state = self._enter_progress(ledger)
+        for warning in ledger.warnings:
+            self._say(f"warning: {warning}")
+        self._say(started_line(ledger, state))
+
+    def event(self, ledger: Ledger, message: str | None) -> None:
+        """Say what went wrong, and now and then how far it is."""
+        state = self._enter_progress(ledger)
+        if message:
+            self._say(message)
+        if self._due() or state["done"] + state["failed"] == state["shards"]:
+            self._say(sentence(state))
+
+    def step(self, name: str) -> None:
+        """Say which step begins."""
+        self._say(name)
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        due = now - self._last >= self._every_s
+        self._last = now if due else self._last
+        return due
+
+    def _say(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def started_line(ledger: Ledger, state: dict[str, Any]) -> str:
+    """Spell what a run is about to do."""
+    views = len(ledger.blueprint.views())
+    resumed = f", {state['done']} done before" if state["done"] else ""
+    return (
+        f"{ledger.blueprint.job.name}: {state['samples']:,} samples x {views} views "
+        f"in {state['shards']} shards{resumed}"
+    )
+
+
+class LiveDisplay(_Base):
+    """A bar and two lines of numbers that redraw in place; trouble scrolls by above them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+        if self._last:
+            self._console.print(Text(self._last))
+
+    def planning(self, samples: int) -> None:
+        """Show how many samples are listed."""
+        self.planned += samples
+        self._live.update(Text(f"planning: {self.planned:,} samples listed"))
+
+    def started(self, ledger: Ledger) -> None:
+        """Show what is planned and what was found done."""
+        state = self._enter_progress(ledger)
+        for warning in ledger.warnings:
+            self._console.print(Text(f"warning: {warning}", style="yellow"))
+        self._console.print(Text(started_line(ledger, state)))
+        self._draw(state)
+
+    def event(self, ledger: Ledger, message: str | None) -> None:
+        """Show what went wrong and how far it is."""
+        if message:
+            self._console.print(Text(message, style="yellow"))
+        self._draw(self._enter_progress(ledger))
+
+    def step(self, name: str) -> None:
+        """Show which step runs."""
+        self._live.update(Text(f"{name} ..."))
+
+    def _draw(self, state: dict[str, Any]) -> None:
+        counts = f"{state['done']}/{state['shards']} shards"
+        trouble = f" · {state['failed']} failed · {state['retried']} retried"
+        bad = f" · {state['bad_images']} bad images" if state["bad_images"] else ""
+        speed = f"{state['samples_per_s']:,.0f} samples/s · {state['views_per_s']:,.0f} views/s"
+        self._last = f"{counts}{trouble}{bad} · {speed}"
+        self._live.update(
+            Group(
+                ProgressBar(total=state["samples"], completed=state["samples_done"]),
+                Text(counts + trouble + bad),
+                Text(f"{speed} · ETA {duration(state['eta_s'])}"),
+            )
+        )
+
+
+def choose_display(as_json: bool) -> JsonDisplay | PlainDisplay | LiveDisplay:
+    """Return the display for this standard output and error."""
+    if as_json:
+        return JsonDisplay()
+    return LiveDisplay() if sys.stderr.isatty() else PlainDisplay()

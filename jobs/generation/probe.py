@@ -1,0 +1,88 @@
+"""What a job would cost, measured on a few of its samples before anything is written."""
+
+import io
+import time
+from dataclasses import dataclass
+
+from jobs.generation.blueprint import Blueprint
+from jobs.generation.clock import Clock
+from jobs.generation.packing import Packer
+from jobs.generation.plan import Plan, PlanRow
+from jobs.generation.reading import Reader
+from jobs.generation.views import Augmenter
+from pipeline.shards.tar import TarWriter
+
+_PROBE_S = 2.0
+_WARM_UP = 8
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A dry run's answer.
+
+    Attributes
+    ----------
+    bytes : int
+        Of all shards, by the mean of the probed samples.
+    seconds : float
+        With `workers`, start-up aside; the probe ran the same kernels with the same number of threads.
+    probed : int
+        Samples that were measured.
+    stage_seconds : step -> busy seconds a sample
+    """
+
+    samples: int
+    views: int
+    shards: int
+    bytes: int
+    seconds: float
+    probed: int
+    workers: int
+    stage_seconds: dict[str, float]
+
+
+def estimate(blueprint: Blueprint, plan: Plan, workers: int) -> Estimate:
+    """Make some samples of `plan` in memory, throw them away, and scale up what it took."""
+    probe = _Probe(blueprint)
+    size = min(blueprint.job.compute.batch_size, 256)
+    probe.make(_rows(plan, 0, min(_WARM_UP, blueprint.samples)))
+    probe.clock, probe.bytes = Clock(), 0
+    begun, probed = time.perf_counter(), 0
+    while probed < blueprint.samples and (probed == 0 or time.perf_counter() - begun < _PROBE_S):
+        rows = _rows(plan, probed, size)
+        probe.make(rows)
+        probed += len(rows)
+    seconds = time.perf_counter() - begun
+    scale = blueprint.samples / probed
+    return Estimate(
+        samples=blueprint.samples,
+        views=len(blueprint.views()),
+        shards=blueprint.shards,
+        bytes=round(probe.bytes * scale),
+        seconds=seconds * scale / workers,
+        probed=probed,
+        workers=workers,
+        stage_seconds={step: spent / probed for step, spent in sorted(probe.clock.seconds.items())},
+    )
+
+
+def _rows(plan: Plan, start: int, count: int) -> list[PlanRow]:
+    return [PlanRow(**row) for row in plan.table.slice(start, count).to_pylist()]
+
+
+class _Probe:
+    def __init__(self, blueprint: Blueprint) -> None:
+        self._reader = Reader(blueprint)
+        self._augmenter = Augmenter(blueprint)
+        self._packer = Packer(blueprint)
+        self.clock = Clock()
+        self.bytes = 0
+
+    def make(self, rows: list[PlanRow]) -> None:
+        batch = self._reader.read(rows, self.clock)
+        views = self._augmenter.apply(batch, self.clock)
+        encoded = self._packer.encode(batch, views, self.clock)
+        tar = TarWriter(io.BytesIO())
+        with self.clock.step("write"):
+            encoded.write(tar)
+        self.bytes += tar.bytes_written

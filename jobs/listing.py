@@ -1,0 +1,61 @@
+"""What a job file can name: stages and sources with their options, read from their own models."""
+
+import inspect
+from typing import Any
+
+from pipeline.augment import AUGMENTATIONS
+from pipeline.options import StrictModel
+from pipeline.sources import SOURCES
+
+
+def listing() -> dict[str, Any]:
+    """Return stages and sources: name -> summary, version and options with type, default and description."""
+    return {
+        "stages": {name: {"version": s.version, **_describe(s, s.Options)} for name, s in AUGMENTATIONS.items()},
+        "sources": {name: _describe(source, source.Options) for name, source in SOURCES.items()},
+    }
+
+
+def _describe(thing: type, options: type[StrictModel]) -> dict[str, Any]:
+    schema = options.model_json_schema()
+    required = schema.get("required", [])
+    return {
+        "summary": (inspect.getdoc(thing) or "").partition("\n\n")[0].replace("\n", " "),
+        "options": {
+            name: {
+                "type": _type(field, schema.get("$defs", {})),
+                "default": "required" if name in required else field.get("default"),
+                "description": field.get("description", ""),
+            }
+            for name, field in schema.get("properties", {}).items()
+        },
+    }
+
+
+def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "enum" in field:
+        return " | ".join(map(str, field["enum"]))
+    if "const" in field:
+        return str(field["const"])
+    if "anyOf" in field:
+        return " | ".join(_type(branch, definitions) for branch in field["anyOf"] if branch.get("type") != "null")
+    if "$ref" in field:
+        inner = definitions[field["$ref"].rpartition("/")[2]].get("properties", {})
+        return "{" + ", ".join(inner) + "}"
+    if field.get("type") == "array":
+        return f"list of {_type(field.get('items', {}), definitions)}"
+    return str(field.get("type", "any"))
+
+
+def spell_listing(found: dict[str, Any]) -> str:
+    """Spell `listing` for a terminal."""
+    lines: list[str] = []
+    for heading, things in found.items():
+        lines.append(heading)
+        for name, thing in things.items():
+            lines.append(f"  {name}: {thing['summary']}")
+            for option, about in thing["options"].items():
+                default = "" if about["default"] is None else f" = {about['default']}"
+                note = f"  {about['description']}" if about["description"] else ""
+                lines.append(f"      {option}: {about['type']}{default}{note}")
+    return "\n".join(lines)
