@@ -2,7 +2,14 @@
 
 from pipeline.augment.base import Stage, StageOptions, StageResult
 from pipeline.augment.draws import Draws
+from pipeline.augment.frequency import Dct, DctFlip, PhaseOnly, Radial, Svd
 
-AUGMENTATIONS: dict[str, type[Stage]] = {}
+AUGMENTATIONS: dict[str, type[Stage]] = {
+    "radial": Radial,
+    "dct": Dct,
+    "dct_flip": DctFlip,
+    "svd": Svd,
+    "phase_only": PhaseOnly,
+}
 
 __all__ = ["AUGMENTATIONS", "Draws", "Stage", "StageOptions", "StageResult"]
