@@ -52,7 +52,7 @@ class ImageFolder(Source):
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the folders, sorted."""
-        names = tuple(item.name for item in self._scan("") if item.is_dir())
+        names = tuple(item.name for item in self._scan("") if _is_folder(item))
         if not names:
             raise SourceError(f"source imagefolder: {self.options.path!r} has no folder, so no class")
         return tuple(checked_key(self.kind, name) for name in names)
@@ -61,9 +61,8 @@ class ImageFolder(Source):
         """List the images folder by folder, names sorted; files that are no images end the list with an error."""
         others: list[str] = []
         count = 0
-        top = self._scan("")
-        for item in top:
-            if not item.is_dir():
+        for item in self._scan(""):
+            if not _is_folder(item):
                 self._sort_out(item.name, item, others, "lies in no class folder")
         for label, name in enumerate(self.classes):
             for key in self._images(name, (_identity(self._root),), others):
@@ -103,7 +102,7 @@ class ImageFolder(Source):
             raise SourceError(f"source imagefolder: {folder!r} is a link to a folder that contains it")
         for item in self._scan(folder):
             key = f"{folder}/{item.name}"
-            if item.is_dir():
+            if _is_folder(item):
                 yield from self._images(key, (*above, this), others)
             elif self._sort_out(key, item, others):
                 yield key
@@ -112,7 +111,7 @@ class ImageFolder(Source):
         """Tell whether the item is an image of a class; note it in `others` if it is neither that nor ignored."""
         if any(fnmatch.fnmatchcase(name, pattern) for name in (item.name, key) for pattern in self.options.ignore):
             return False
-        if not item.is_file():
+        if not _is_file(item):
             fault = fault or "is no regular file"
         elif not item.name.lower().endswith(SUFFIXES):
             fault = fault or "has no image's suffix"
@@ -125,3 +124,17 @@ def _identity(path: str) -> tuple[int, int]:
     status = os.stat(path)
     assert stat.S_ISDIR(status.st_mode)
     return status.st_dev, status.st_ino
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_file(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_file()
+    except OSError:
+        return False

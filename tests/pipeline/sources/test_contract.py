@@ -1,0 +1,110 @@
+"""Every source of SOURCES, held to what the contract of `Source` promises."""
+
+import json
+import random
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.sources import SOURCES, SourceError
+from tests.pipeline.sources import files
+
+MAKERS = {
+    "mnist5k": lambda folder: {"split": "test"},
+    "digits": lambda folder: {"split": "test"},
+    "photos": lambda folder: {"crop": 128, "split": "all"},
+    "imagefolder": lambda folder: {"path": str(files.write_folder(folder / "data"))},
+    "cifar10": lambda folder: {"path": str(files.write_cifar(folder / "data")), "split": "all"},
+    "cifar100": lambda folder: {"path": str(files.write_cifar(folder / "data", coarse=True)), "split": "all"},
+    "webdataset": lambda folder: {"path": str(files.write_shards(folder / "data"))},
+    "parquet": lambda folder: {"path": str(files.write_parquet(folder / "data/a.parquet").parent)},
+}
+
+
+def make(kind, folder):
+    return SOURCES[kind](SOURCES[kind].Options(**MAKERS[kind](folder)))
+
+
+@pytest.fixture(params=SOURCES)
+def source(request, tmp_path):
+    return make(request.param, tmp_path)
+
+
+def test_every_source_is_made_here():
+    assert list(MAKERS) == list(SOURCES)
+    assert all(source.kind == kind for kind, source in SOURCES.items())
+
+
+def test_listing_is_repeatable_with_unique_keys_and_labels_in_range(source):
+    entries = list(source.entries())
+    assert len(entries) >= 6
+    assert list(source.entries()) == entries
+    assert len({entry.key for entry in entries}) == len(entries)
+    assert {entry.label for entry in entries} <= set(range(len(source.classes)))
+    for entry in entries:
+        assert entry.key.encode()
+        assert not set(entry.key) & set("\0\n")
+        assert type(entry.label) is type(entry.offset) is int
+
+
+def test_reading_does_not_depend_on_order_batch_or_object(source, tmp_path):
+    entries = list(source.entries())[:200]
+    encoded = source.read(entries)
+    assert [type(content) for content in encoded] == [bytes] * len(entries)
+    shuffled = random.Random(0).sample(range(len(entries)), len(entries))
+    assert source.read([entries[n] for n in shuffled]) == [encoded[n] for n in shuffled]
+    again = SOURCES[source.kind](source.options)
+    assert [again.read([entry])[0] for entry in entries[::7]] == encoded[::7]
+    assert source.read([entries[3], entries[3]]) == [encoded[3]] * 2
+    assert source.read([]) == []
+
+
+def test_images_decode_to_rgb_and_are_not_all_the_same(source):
+    encoded = source.read(list(source.entries())[:50])
+    images = [source.decode(content) for content in encoded]
+    assert {image.mode for image in images} == {"RGB"}
+    assert len({image.tobytes() for image in images}) > 1
+
+
+def test_neither_name_nor_split_holds_a_path(source, tmp_path):
+    assert source.name == source.kind
+    assert str(tmp_path) not in source.name + source.split
+    assert all(path.startswith(str(tmp_path)) for path in source.paths)
+    assert bool(source.paths) == ("path" in type(source).Options.model_fields)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_option_is_described(kind):
+    fields = SOURCES[kind].Options.model_json_schema()["properties"]
+    assert fields
+    assert all(field["description"] for field in fields.values())
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_unknown_and_mistyped_options_are_refused(kind, tmp_path):
+    good = MAKERS[kind](tmp_path)
+    assert json.loads(SOURCES[kind].Options(**good).model_dump_json())
+    for bad in ({"splitt": "train"}, {"split": 3}, {"path" if "path" in good else "crop": ["x"]}):
+        with pytest.raises(ValidationError):
+            SOURCES[kind].Options(**{**good, **bad})
+
+
+@pytest.mark.parametrize("kind", ["mnist5k", "digits", "photos", "cifar10", "cifar100"])
+def test_a_wrong_split_names_what_is_allowed(kind, tmp_path):
+    with pytest.raises(ValidationError, match="'train', 'test' or 'all'"):
+        SOURCES[kind].Options(**{**MAKERS[kind](tmp_path), "split": "val"})
+
+
+@pytest.mark.parametrize("kind", ["imagefolder", "cifar10", "cifar100", "webdataset", "parquet"])
+def test_a_missing_path_is_one_sentence(kind, tmp_path):
+    with pytest.raises(SourceError, match=f"^source {kind}: path '.*nowhere' does not exist$"):
+        SOURCES[kind](SOURCES[kind].Options(path=str(tmp_path / "nowhere")))
+
+
+def test_importing_the_sources_imports_none_of_their_packages():
+    script = "import sys, pipeline.sources; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "pipeline.sources.parquet" in loaded
+    assert not {"mlxtend", "sklearn", "skimage", "pyarrow", "webdataset", "scipy", "numba", "torch"} & set(loaded)
