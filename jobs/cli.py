@@ -103,7 +103,7 @@ def plan(
     from dataclasses import asdict
 
     from jobs.display import duration, size
-    from jobs.executors import choose
+    from jobs.executors.choice import choose
     from jobs.generation.blueprint import current_environment, draft
     from jobs.generation.plan import make_plan
     from jobs.generation.probe import estimate

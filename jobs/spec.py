@@ -63,7 +63,13 @@ class ComputeSection(StrictModel):
     address: str | None = Field(None, description="of an existing Ray cluster")
     max_attempts: int = Field(3, ge=1, le=100, description="tries of one shard before it counts as failed")
     failure_budget: int = Field(10, ge=0, description="failed shards after which no further one is started")
-    task_timeout_s: float = Field(600.0, gt=0, description="deadline of one shard on a worker")
+    task_timeout_s: float = Field(600.0, gt=0, description="deadline of one shard on a Ray worker")
+
+    @model_validator(mode="after")
+    def _check_executor(self) -> Self:
+        if self.executor == "inline" and ((self.workers or 1) > 1 or self.address is not None):
+            raise ValueError("executor inline has one worker and no address; use ray")
+        return self
 
 
 class GenerateJob(StrictModel):

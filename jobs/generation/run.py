@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from jobs.executors import open_executor
+from jobs.executors.base import Retries
+from jobs.executors.choice import choose, open_executor
 from jobs.generation.blueprint import (
     Blueprint,
     current_environment,
@@ -180,12 +181,15 @@ def _make_shards(store: Store, ledger: Ledger, job: GenerateJob, display: Displa
     if not pending:
         ledger.check_budgets()
         return
-    with open_executor(job.compute, len(pending)) as (executor, threads):
-        identity = ledger.blueprint.identity
-        tasks = (
-            ShardTask(store.uri, identity, shard, job.compute.batch_size, threads, tuple(faults.get(shard, ())))
-            for shard in pending
-        )
+    compute = job.compute
+    choice = choose(compute.executor, compute.workers, compute.address)
+    identity = ledger.blueprint.identity
+    tasks = (
+        ShardTask(store.uri, identity, shard, compute.batch_size, choice.threads, tuple(faults.get(shard, ())))
+        for shard in pending
+    )
+    retries = Retries(max_attempts=compute.max_attempts)
+    with open_executor(choice, retries, compute.task_timeout_s, len(pending)) as executor:
         with closing(executor.run(tasks)) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome.record, WriteFailure):

@@ -1,0 +1,57 @@
+# Everything runs in .venv; each target makes sure that it is there and complete.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+APT := build-essential pkg-config libopencv-dev libturbojpeg0-dev python3-dev libgl1 libglib2.0-0
+DEMO := runs/mnist5k-prime
+
+.PHONY: help venv apt demo test test-slow lint format bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+venv: $(VENV)/.installed  ## install everything into .venv
+
+$(VENV)/.installed: pyproject.toml
+	@$(MAKE) --no-print-directory apt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -e '.[samples,ffcv,s3,dev]'
+	@touch $@
+
+# FFCV is compiled on installation; the packages come first, or the exact command to get them.
+apt:
+	@missing=$$(dpkg-query -W -f='$${Package} $${Status}\n' $(APT) 2>&1 | grep -v 'ok installed' || true); \
+	if [ -z "$$missing" ]; then exit 0; \
+	elif [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT) >/dev/null; \
+	else echo "FFCV needs packages of the system; run: sudo apt-get install -y --no-install-recommends $(APT)"; exit 1; fi
+
+demo: venv  ## make, verify and show a small real dataset with PRIME and frequency views
+	$(BIN)/passband run jobs/recipes/mnist5k-prime.yaml --output $(DEMO)
+	$(BIN)/passband verify $(DEMO)
+	$(BIN)/passband inspect $(DEMO) --sheet $(DEMO)/sheet.png
+	$(BIN)/passband status $(DEMO)
+
+test: venv  ## run the tests
+	$(BIN)/pytest -q -m 'not slow'
+
+test-slow: venv  ## run the tests that take minutes
+	$(BIN)/pytest -q -m slow
+
+lint: venv  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: venv  ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: venv  ## measure the throughput of every stage, the codecs, and a whole run
+	$(BIN)/python -m benchmarks.augment
+	$(BIN)/python -m benchmarks.frequency
+	$(BIN)/python -m benchmarks.codec
+	$(BIN)/python -m benchmarks.generate
+
+clean:  ## remove the environment and what the demo made
+	rm -rf $(VENV) runs

@@ -1,0 +1,50 @@
+"""Which executor a job gets, with how many workers and threads."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from jobs.executors.base import Executor, Retries
+from jobs.executors.inline import InlineExecutor
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the tasks of a job are run.
+
+    Attributes
+    ----------
+    threads : int
+        Of each worker. Inline uses every CPU; a Ray worker has the one CPU that it holds.
+    """
+
+    executor: Literal["inline", "ray"]
+    workers: int
+    threads: int
+    address: str | None = None
+
+
+def choose(executor: str, workers: int | None, address: str | None) -> Choice:
+    """Choose for ``executor: auto | inline | ray``: Ray when more than one worker or an address is asked for."""
+    wants_ray = executor == "ray" or (executor == "auto" and ((workers or 1) > 1 or address is not None))
+    if not wants_ray:
+        if (workers or 1) > 1 or address is not None:
+            raise ValueError("executor inline has one worker and no address; use ray")
+        return Choice("inline", 1, usable_cpus())
+    return Choice("ray", workers or usable_cpus(), 1, address)
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def open_executor(choice: Choice, retries: Retries, deadline_s: float, num_tasks: int) -> Iterator[Executor]:
+    """Open the chosen executor, with no more workers than there are tasks."""
+    if choice.executor == "inline":
+        yield InlineExecutor(retries=retries)
+        return
+    raise NotImplementedError
