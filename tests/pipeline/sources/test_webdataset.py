@@ -2,6 +2,7 @@ import gzip
 import io
 import json
 import tarfile
+import tracemalloc
 
 import pytest
 import webdataset
@@ -165,3 +166,15 @@ def test_shards_in_folders_keep_their_path_and_nested_names_are_refused(root):
     files.write_shards(root / "part-000", shards=1)
     with pytest.raises(SourceError, match="lies in a folder that has a shard's name"):
         opened(root)
+
+
+def test_listing_does_not_keep_headers(tmp_path):
+    files.write_shards(tmp_path, shards=1, count=1500)  # tarfile would keep 3 MB of headers
+    source = opened(tmp_path, classes=2)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in source.entries()) == 1500
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 500_000
