@@ -64,7 +64,8 @@ def open_image(encoded: bytes) -> Image.Image:
     Grey is repeated; a palette is looked up; CMYK is converted without a profile; transparency is composited on
     white. 16 bits become 8 by keeping the high byte (v // 256), in grey as in colour, where Pillow's own conversion
     of grey clips. Grey of 32-bit integers is read as 16-bit if it lies in 0..65535, floating point in [0, 1] becomes
-    round(255 v) with halves to even; both are bad outside that range, because nothing says what white is. The transparent value of 16-bit grey is ignored.
+    round(255 v) with halves to even; both are bad outside that range, because nothing says what white is.
+    The transparent value of 16-bit grey is ignored.
     """
     if not encoded:
         raise BadImage("empty")
