@@ -17,6 +17,7 @@ it takes seconds); the tests hold the layout to FFCV's own types, fields and wri
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -229,21 +230,19 @@ def read_beton_header(path: str | Path) -> BetonHeader:
 
 
 def hash_blocks(path: str | Path, name: str, block_bytes: int = BLOCK_BYTES) -> BetonFile:
-    """Hash a file as a whole and by blocks, of which the last may be shorter."""
-    whole, blocks, size = hashlib.sha256(), [], 0
+    """Hash a file as a whole and by blocks, of which the last may be shorter; both hashes run side by side."""
+    whole, blocks, size = hashlib.sha256(), [hashlib.sha256()], 0
     buffer = memoryview(bytearray(min(block_bytes, 1 << 20)))
-    with open(path, "rb", buffering=0) as file:
-        block, room = hashlib.sha256(), block_bytes
-        while count := file.readinto(buffer[:room]):
-            whole.update(buffer[:count])
-            block.update(buffer[:count])
-            size, room = size + count, room - count
-            if room == 0:
-                blocks.append(block.hexdigest())
-                block, room = hashlib.sha256(), block_bytes
-        if room < block_bytes:
-            blocks.append(block.hexdigest())
-    return BetonFile(name=name, bytes=size, sha256=whole.hexdigest(), block_bytes=block_bytes, blocks=blocks)
+    with open(path, "rb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
+        while count := file.readinto(buffer[: block_bytes * len(blocks) - size]):
+            hashed = pool.submit(whole.update, buffer[:count])
+            blocks[-1].update(buffer[:count])
+            hashed.result()
+            size += count
+            if size == block_bytes * len(blocks):
+                blocks.append(hashlib.sha256())
+    hexdigests = [block.hexdigest() for block in blocks[: -(-size // block_bytes)]]
+    return BetonFile(name=name, bytes=size, sha256=whole.hexdigest(), block_bytes=block_bytes, blocks=hexdigests)
 
 
 def field_names(num_views: int) -> tuple[str, ...]:
