@@ -22,6 +22,15 @@ def check_shape(name: str, array: Any, *shape: int | None) -> None:
         raise ValueError(f"{name}: needs shape ({wanted}), got {given}")
 
 
+def check_sine_modes(coefficients: NDArray[Any], height: int, width: int) -> None:
+    """Raise ValueError unless the modes of `coefficients` are distinct on this grid."""
+    check_shape("coefficients", coefficients, None, 2, None, None)
+    modes = coefficients.shape[2:]
+    limit = max(height - 2, 0), max(width - 2, 0)
+    if height < 1 or width < 1 or modes[0] > limit[0] or modes[1] > limit[1]:
+        raise ValueError(f"coefficients: {modes} modes, a {height} x {width} grid has {limit} (fold the rest)")
+
+
 def check_float32(images: NDArray[Any]) -> NDArray[np.float32]:
     """Return `images` contiguous, checked as `check_images` and for float32."""
     check_images(images)

@@ -12,7 +12,7 @@ IDENTITY, SPECTRAL, SPATIAL, COLOR, NOISE = range(5)
 
 
 class PrimeSteps(NamedTuple):
-    """Drawn parameters of `kernels.<backend>.prime`.
+    """Drawn parameters of `kernels.<backend>.prime_views`.
 
     Attributes
     ----------

@@ -8,7 +8,9 @@ F = np.float32
 I = np.int32  # noqa: E741  # short, as it stands in nearly every line below
 
 # sin(pi r) / r as a polynomial of r^2 on |r| <= 1/2 (Chebyshev interpolation), absolute error of the sine 4e-8.
-_S0, _S1, _S2, _S3, _S4 = map(F, (3.141592640077202, -5.16771007666818, 2.55007738652654, -0.598290411268945, 0.0776559122))
+_S0, _S1, _S2, _S3, _S4 = map(
+    F, (3.141592640077202, -5.16771007666818, 2.55007738652654, -0.598290411268945, 0.0776559122)
+)
 
 # Cephes (Moshier): logf, sinf and cosf.
 _L0, _L1, _L2 = F(7.0376836292e-2), F(-1.1514610310e-1), F(1.1676998740e-1)

@@ -85,8 +85,6 @@ def words(key: int, indices: philox.Words, view: int, stage: int, count: int, dr
     return _fill(_words_range, np.uint32, key, indices, view, stage, count, draw)
 
 
-def normals(
-    key: int, indices: philox.Words, view: int, stage: int, count: int, draw: int = 0
-) -> NDArray[np.float32]:
+def normals(key: int, indices: philox.Words, view: int, stage: int, count: int, draw: int = 0) -> NDArray[np.float32]:
     """Return `kernels.philox.normals` in float32, (N, count), within 1e-6."""
     return _fill(_normals_range, np.float32, key, indices, view, stage, count, draw)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kernels import philox
-from kernels.checks import check_images, check_shape
+from kernels.checks import check_images, check_shape, check_sine_modes
 from kernels.prime_steps import COLOR, NOISE, SPATIAL, SPECTRAL, PrimeSteps
 
 Array = NDArray[np.float64]
@@ -92,15 +92,6 @@ def sine_field(coefficients: ArrayLike, height: int, width: int) -> Array:
     return field * np.array([height, width], np.float64)[:, None, None]
 
 
-def check_sine_modes(coefficients: NDArray[np.floating], height: int, width: int) -> None:
-    """Raise ValueError unless the modes of `coefficients` are distinct on this grid."""
-    check_shape("coefficients", coefficients, None, 2, None, None)
-    modes = coefficients.shape[2:]
-    limit = max(height - 2, 0), max(width - 2, 0)
-    if height < 1 or width < 1 or modes[0] > limit[0] or modes[1] > limit[1]:
-        raise ValueError(f"coefficients: {modes} modes, a {height} x {width} grid has {limit} (fold the rest)")
-
-
 def fold_modes(coefficients: ArrayLike, height: int, width: int) -> Array:
     """Fold a sine series of any length onto the modes that differ on the grid: (..., I, J) -> (..., H - 2, W - 2).
 
@@ -170,7 +161,7 @@ def mix(chains: ArrayLike, weights: ArrayLike) -> Array:
     return np.einsum("mnchw,nm->nchw", x, w)
 
 
-def prime(images: ArrayLike, steps: PrimeSteps) -> Array:
+def prime_views(images: ArrayLike, steps: PrimeSteps) -> Array:
     """Return the PRIME views of a batch: chains of primitives, mixed with the clean image.
 
     Parameters

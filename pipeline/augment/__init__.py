@@ -3,6 +3,7 @@
 from pipeline.augment.base import Stage, StageOptions, StageResult
 from pipeline.augment.draws import Draws
 from pipeline.augment.frequency import Dct, DctFlip, PhaseOnly, Radial, Svd
+from pipeline.augment.prime import Prime
 
 AUGMENTATIONS: dict[str, type[Stage]] = {
     "radial": Radial,
@@ -10,6 +11,7 @@ AUGMENTATIONS: dict[str, type[Stage]] = {
     "dct_flip": DctFlip,
     "svd": Svd,
     "phase_only": PhaseOnly,
+    "prime": Prime,
 }
 
 __all__ = ["AUGMENTATIONS", "Draws", "Stage", "StageOptions", "StageResult"]

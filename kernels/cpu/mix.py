@@ -1,0 +1,56 @@
+"""Weighted sums of chains."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.checks import check_shape, writable
+from kernels.cpu.compile import fma, kernel
+from kernels.cpu.threads import for_ranges
+
+
+@kernel
+def scale_into(out, image, weight):
+    """Write weight * image to `out`, both flat."""
+    for i in range(out.size):
+        out[i] = weight * image[i]
+
+
+@kernel
+def add_into(out, image, weight):
+    """Add weight * image to `out`, both flat."""
+    for i in range(out.size):
+        out[i] = fma(weight, image[i], out[i])
+
+
+@kernel
+def _mix_range(out, chains, weights, start, stop):
+    for n in range(start, stop):
+        out[n, :] = np.float32(0)
+        for m in range(chains.shape[0]):
+            add_into(out[n], chains[m, n], weights[n, m])
+
+
+def mix(chains: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return sum_m weights[n, m] chains[m, n], summed in the order of m.
+
+    Parameters
+    ----------
+    chains : (M, N, C, H, W) float32
+    weights : (N, M)
+
+    Returns
+    -------
+    (N, C, H, W) float32
+
+    Raises
+    ------
+    ValueError
+        For other shapes.
+    """
+    x, w = writable(chains), writable(weights)
+    check_shape("chains", x, *[None] * 5)
+    check_shape("weights", w, x.shape[1], x.shape[0])
+    out = np.empty((x.shape[1], x[0, 0].size if x.shape[0] and x.shape[1] else 0), np.float32)
+    flat = x.reshape(x.shape[0], x.shape[1], out.shape[1])
+    for_ranges(lambda start, stop: _mix_range(out, flat, w, start, stop), len(out), 4)
+    return out.reshape(x.shape[1:])

@@ -1,0 +1,40 @@
+"""PRIME: a few chains of maximum-entropy primitives, mixed with the clean image.
+
+Modas, Rade, Ortiz-Jimenez, Moosavi-Dezfooli & Frossard, "PRIME: a few primitives can boost robustness to common
+corruptions", ECCV 2022.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.prime_steps import IDENTITY
+from pipeline.augment.base import Stage, StageResult
+from pipeline.augment.draws import Draws
+from pipeline.augment.prime_options import PrimeOptions
+from pipeline.augment.prime_sampling import sample_steps
+
+
+class Prime(Stage):
+    """Stage `prime`: every sample and view draws its own chains.
+
+    What is recorded for each sample: ``share`` (1 minus the weight of the clean image), ``weights`` (clean image,
+    then each chain), ``primitives`` (chain, step; numbers as in `kernels.prime_steps`, 0 = identity or past the
+    chain's depth) and ``strengths`` (chain, step; NaN where primitives is 0).
+    """
+
+    name = "prime"
+    version = 1
+    Options = PrimeOptions
+    options: PrimeOptions
+
+    def apply(self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws) -> StageResult:
+        """Return one PRIME view of every sample, in [0, 1] for images in [0, 1]; labels are not used."""
+        steps, share = sample_steps(self.options, draws, min(self.shape[1:]), self.kernels.words)
+        strengths = np.where(steps.kinds == IDENTITY, np.float32(np.nan), steps.strengths)
+        recorded = {
+            "share": share.astype(np.float32),
+            "weights": steps.weights,
+            "primitives": steps.kinds,
+            "strengths": strengths,
+        }
+        return StageResult(self.kernels.prime_views(images, steps), recorded)

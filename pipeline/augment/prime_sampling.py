@@ -1,0 +1,177 @@
+"""From words to PRIME's parameters: a fixed count of words each, no rejection, no library transcendental.
+
+Legend: n samples, m chains, s steps.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels import prime_steps
+from kernels.elementary import log, sin_pi
+from pipeline.augment.draws import Draws
+from pipeline.augment.prime_options import PrimeOptions
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Purposes in the address of a draw.
+MIXTURE, DEPTH, STEP, NORMALS = 1, 2, 3, 4
+
+KINDS = {
+    "identity": prime_steps.IDENTITY,
+    "spectral": prime_steps.SPECTRAL,
+    "spatial": prime_steps.SPATIAL,
+    "color": prime_steps.COLOR,
+    "noise": prime_steps.NOISE,
+}
+
+
+def choose(uniforms: Array, low: Any, high: Any) -> Integers:
+    """Return integers uniform on low..high (inclusive, arrays or scalars)."""
+    return low + np.floor(uniforms * (high - low + 1)).astype(np.int64)
+
+
+def arcsine(uniforms: Array) -> Array:
+    """Return Beta(1/2, 1/2) variates: sin^2(pi u / 2)."""
+    root = sin_pi(uniforms / 2)
+    return root * root
+
+
+def integer_beta(uniforms: Array, a: int, b: int) -> Array:
+    """Return Beta(a, b) variates, a and b integers: of a + b - 1 uniforms (last axis), the a-th smallest."""
+    assert uniforms.shape[-1] == a + b - 1
+    return np.sort(uniforms, axis=-1)[..., a - 1]
+
+
+def flat_dirichlet(uniforms: Array) -> Array:
+    """Return Dirichlet(1, .., 1) variates, one more than uniforms (last axis): the gaps between them, sorted."""
+    ordered = np.sort(uniforms, axis=-1)
+    return np.diff(ordered, axis=-1, prepend=0.0, append=1.0)
+
+
+def temperature_range(cut: Integers, size: int) -> tuple[Array, Array]:
+    """Return the least and the largest temperature of a deformation.
+
+    T1 = 1 / (pi n^2 ln K), half a pixel of displacement; T2 = 4 / (pi^3 K^2 ln K), the largest without overhang, but
+    at least T1. Petrini et al. 2021, "Relative stability toward diffeomorphisms", appendix A.
+    """
+    k = cut.astype(np.float64)
+    low = 1 / (np.pi * size**2 * log(k))
+    high = 4 / (np.pi**3 * k * k * log(k))
+    return low, np.maximum(low, high)
+
+
+def mixture_weights(options: PrimeOptions, draws: Draws) -> tuple[Array, Array]:
+    """Return the weights of the clean image and the chains, (n, m + 1), and the augmented share p, (n,)."""
+    at, width = draws.at(purpose=MIXTURE), options.width
+    if options.beta is None:
+        weights = flat_dirichlet(at.uniforms(width))
+        return weights, 1 - weights[:, 0]
+    a, b = options.beta
+    uniforms = at.uniforms(width - 1 + a + b - 1)
+    share = integer_beta(uniforms[:, width - 1 :], a, b)
+    chains = flat_dirichlet(uniforms[:, : width - 1])
+    return np.concatenate([1 - share[:, None], share[:, None] * chains], axis=1), share
+
+
+def sample_steps(
+    options: PrimeOptions, draws: Draws, size: int, fast_words: Any
+) -> tuple[prime_steps.PrimeSteps, Array]:
+    """Draw everything but the normals.
+
+    Parameters
+    ----------
+    options : PrimeOptions
+    draws : Draws
+    size : int
+        min(H, W), for the temperatures.
+    fast_words : callable
+        ``kernels.<backend>.words``.
+
+    Returns
+    -------
+    steps : PrimeSteps
+    share : (n,) float64
+        Weight of all chains together.
+    """
+    shape = len(draws.indices), options.width, options.depth
+    stages = np.empty(shape[1:], np.uint32)
+    uniforms = np.empty((*shape, 4))
+    active = np.ones(shape, bool)
+    for m in range(options.width):
+        if options.sampler == "released":
+            depth = choose(draws.at(chain=m, purpose=DEPTH).uniforms(1), 1, options.depth)
+            active[:, m] = np.arange(options.depth) < depth
+        for s in range(options.depth):
+            stages[m, s] = draws.at(chain=m, step=s, purpose=NORMALS).stage
+            at = draws.at(chain=m, step=s, purpose=STEP)
+            uniforms[:, m, s] = (fast_words(at.key, at.indices, at.view, at.stage, 4) + 0.5) * 2.0**-32
+    weights, share = mixture_weights(options, draws)
+    kinds = _kinds(options, uniforms[..., 0], active)
+    strengths, first, last = _parameters(options, kinds, uniforms[..., 1:], size)
+    steps = prime_steps.PrimeSteps(
+        draws.key,
+        draws.indices,
+        draws.view,
+        stages,
+        kinds,
+        strengths.astype(np.float32),
+        first.astype(np.int32),
+        last.astype(np.int32),
+        weights.astype(np.float32),
+        options.spectral_size,
+    )
+    return steps, share
+
+
+def _kinds(options: PrimeOptions, uniforms: Array, active: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    table = np.array([KINDS[name] for name in options.primitives], np.uint8)
+    drawn = table[choose(uniforms, 0, len(table) - 1)]
+    return np.where(active, drawn, np.uint8(prime_steps.IDENTITY))
+
+
+def _parameters(
+    options: PrimeOptions, kinds: NDArray[np.uint8], uniforms: Array, size: int
+) -> tuple[Array, Integers, Integers]:
+    """Return strengths, first and last of `PrimeSteps`, each (n, m, s), from three uniforms a step."""
+    strengths = np.zeros(kinds.shape)
+    first, last = np.zeros(kinds.shape, np.int64), np.zeros(kinds.shape, np.int64)
+    at = kinds == prime_steps.SPECTRAL
+    strengths[at] = options.spectral_strength * uniforms[at, 0]
+    at = kinds == prime_steps.NOISE
+    strengths[at] = options.noise_strength * uniforms[at, 0]
+    at = kinds == prime_steps.SPATIAL
+    strengths[at], last[at] = _spatial(options, uniforms[at], size)
+    at = kinds == prime_steps.COLOR
+    strengths[at], first[at], last[at] = _color(options, uniforms[at])
+    return options.strength * strengths, first, last
+
+
+def _spatial(options: PrimeOptions, uniforms: Array, size: int) -> tuple[Array, Integers]:
+    """Return sqrt(T) and the largest i^2 + j^2 of the modes."""
+    low, high = options.spatial_cut_min, options.spatial_cut_max
+    if options.sampler == "paper":
+        cut = np.full(len(uniforms), high)
+        t1, t2 = temperature_range(cut, size)
+        return np.sqrt(t1) + uniforms[:, 0] * (np.sqrt(t2) - np.sqrt(t1)), cut * cut
+    top = choose(uniforms[:, 0], min(low + 1, high), high)
+    cut = choose(arcsine(uniforms[:, 1]), low, top)
+    t1, t2 = temperature_range(cut, size)
+    # sqrt(i^2 + j^2) < K + 1/2 is i^2 + j^2 <= K^2 + K
+    return np.sqrt(t1 + arcsine(uniforms[:, 2]) * (t2 - t1)), cut * cut + cut
+
+
+def _color(options: PrimeOptions, uniforms: Array) -> tuple[Array, Integers, Integers]:
+    """Return the standard deviation, the first and the last frequency."""
+    last = np.full(len(uniforms), options.color_cut)
+    if options.sampler == "paper":
+        sigma = np.sqrt(options.color_variance) * uniforms[:, 0]
+    else:
+        sigma = np.sqrt(options.color_variance * uniforms[:, 0])
+        last = choose(uniforms[:, 1], 1, options.color_cut)
+    if options.color_band is None:
+        return sigma, np.ones_like(last), last
+    first = choose(uniforms[:, 2], 1, last)
+    return sigma, first, np.minimum(first + options.color_band - 1, last)
