@@ -47,7 +47,11 @@ class RadialOptions(RangeOptions):
     """Which distances from zero frequency are kept: low <= d < high, in frequency bins."""
 
     low: float = Field(default=0.0, ge=0, allow_inf_nan=False, description="keeps distances from here, in bins")
-    high: Radius = Field(default=math.inf, description="up to, not including, here; inf: all the rest")
+    high: Radius = Field(
+        default=math.inf,
+        description="up to, not including, here; inf: all the rest",
+        json_schema_extra={"default": "inf"},
+    )
 
     @property
     def keeps_zero_frequency(self) -> bool:

@@ -1,0 +1,135 @@
+"""Every backend against the float64 reference: same functions, signatures, shapes and refusals, and close values."""
+
+import inspect
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import kernels
+from kernels import reference
+
+# Largest allowed max|backend - reference|, by the dtype that the backend returns.
+TOLERANCE = {np.dtype(np.float32): 2e-6, np.dtype(np.uint8): 0}
+# What a float32 algorithm cannot reach, and why.
+LOOSER = {
+    "smooth_color": 3e-4,  # the recurrence over up to 100 sines amplifies rounding by the number of terms
+    "sine_field": 3e-5,  # in pixels: the field times H or W
+    "warp": 2e-5,  # float32 coordinates of up to 70 pixels, times a step of up to 1 between neighbours
+}
+SHAPES = [(2, 3, 32, 32), (3, 1, 7, 12), (1, 3, 9, 4), (2, 2, 65, 40), (0, 3, 8, 8)]
+
+
+class Images(NamedTuple):
+    """What cases are made from."""
+
+    rng: np.random.Generator
+    shape: tuple[int, int, int, int]
+
+    def uniform(self):
+        return self.rng.random(self.shape, dtype=np.float32)
+
+    def normal(self, *shape, scale=1.0):
+        return (scale * self.rng.standard_normal(shape)).astype(np.float32)
+
+
+def half(images):
+    return (min(images.shape[2:]) + 1) // 2
+
+
+def color(images, terms, first):
+    count, channels = images.shape[:2]
+    firsts = images.rng.integers(1, first + 1, count)
+    return images.uniform(), images.normal(count, channels, terms, scale=0.1), firsts
+
+
+def field(images, rows, columns):
+    count, _, height, width = images.shape
+    return images.normal(count, 2, rows, columns, scale=0.01), height, width
+
+
+# name -> the argument lists that it is tried with
+CASES = {
+    "radial_filter": [
+        lambda i: (i.uniform(), 0, 2.5),
+        lambda i: (i.uniform(), 2, math.inf),
+        lambda i: (i.uniform(), 1, 4.0),
+        lambda i: (i.uniform(), 99, math.inf),
+    ],
+    "dct_filter": [lambda i: (i.uniform(), half(i), "low"), lambda i: (i.uniform(), half(i), "high")],
+    "dct_flip": [lambda i: (i.uniform(),)],
+    "svd_filter": [lambda i: (i.uniform(), half(i), "leading"), lambda i: (i.uniform(), half(i), "trailing")],
+    "phase_only": [lambda i: (i.uniform(),)],
+    "to_float": [lambda i: (i.rng.integers(0, 256, (i.shape[0], *i.shape[2:], i.shape[1]), np.uint8),)],
+    "to_uint8": [lambda i: (1.5 * i.uniform() - np.float32(0.25),)],
+    "smooth_color": [
+        lambda i: color(i, 1, 1),
+        lambda i: color(i, 20, 480),
+        lambda i: color(i, 100, 1),
+        lambda i: color(i, 0, 1),
+    ],
+    "random_filter": [lambda i, k=k: (i.uniform(), i.normal(i.shape[0], k, k, scale=0.3)) for k in (1, 3, 4, 5)],
+    "sine_field": [
+        lambda i: field(i, 1, 2),
+        lambda i: field(i, i.shape[2] - 2, i.shape[3] - 2),
+        lambda i: field(i, min(i.shape[2:]) // 2, 1),
+    ],
+    "warp": [
+        lambda i: (i.uniform(), i.normal(i.shape[0], 2, *i.shape[2:], scale=2.0)),
+        lambda i: (i.uniform(), i.normal(i.shape[0], 2, *i.shape[2:], scale=100.0)),
+        lambda i: (i.uniform(), np.zeros((i.shape[0], 2, *i.shape[2:]), np.float32)),
+    ],
+    "mix": [
+        lambda i, m=m: (
+            i.rng.random((m, *i.shape), dtype=np.float32),
+            i.rng.dirichlet(np.ones(m), i.shape[0]).astype(np.float32),
+        )
+        for m in (1, 4)
+    ],
+}
+EACH = [(name, number) for name, cases in CASES.items() for number in range(len(cases))]
+
+
+@pytest.fixture(params=kernels.BACKENDS)
+def backend(request):
+    """Return each backend's package."""
+    return kernels.backend(request.param)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("name", "number"), EACH)
+def test_backend_agrees_with_reference(backend, name, number, shape):
+    arguments = CASES[name][number](Images(np.random.default_rng(number), shape))
+    before = [np.copy(argument) for argument in arguments]
+    result, expected = getattr(backend, name)(*arguments), getattr(reference, name)(*arguments)
+    for argument, copy in zip(arguments, before, strict=True):
+        np.testing.assert_array_equal(argument, copy)
+    assert result.dtype == (np.uint8 if name == "to_uint8" else np.float32)
+    assert result.shape == expected.shape
+    tolerance = LOOSER.get(name, TOLERANCE[result.dtype])
+    np.testing.assert_allclose(result.astype(np.float64), expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_signatures_are_the_same(backend, name):
+    given, wanted = inspect.signature(getattr(backend, name)), inspect.signature(getattr(reference, name))
+    assert [(p.name, p.kind) for p in given.parameters.values()] == [
+        (p.name, p.kind) for p in wanted.parameters.values()
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in ("to_float", "sine_field", "mix")])
+def test_images_of_another_rank_are_refused_alike(backend, name):
+    _, *others = CASES[name][0](Images(np.random.default_rng(0), (2, 3, 8, 8)))
+    messages = []
+    for module in (backend, reference):
+        with pytest.raises(ValueError, match="images") as caught:
+            getattr(module, name)(np.zeros((3, 8, 8), np.float32), *others)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+
+
+def test_an_unknown_backend_is_refused():
+    with pytest.raises(ValueError, match="no backend 'tpu'.*cpu"):
+        kernels.backend("tpu")

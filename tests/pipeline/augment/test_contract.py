@@ -1,0 +1,173 @@
+"""What every stage promises, tested over AUGMENTATIONS: a new stage needs only its line in SAMPLES."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from kernels import backend
+from kernels.cpu import get_num_threads, set_num_threads
+from pipeline.augment import AUGMENTATIONS, Draws, StageResult
+
+# name -> options as a job file has them; each is tried
+SAMPLES: dict[str, list[dict[str, Any]]] = {
+    "radial": [
+        {"high": 8},
+        {"low": 3},
+        {"low": 2, "high": 5.5, "range": "shift"},
+        {"low": 1, "high": "inf", "range": "float"},
+    ],
+    "dct": [{"size": 6, "keep": "low"}, {"size": 6, "keep": "high"}, {"size": 3, "keep": "high", "range": "float"}],
+    "dct_flip": [{}, {"range": "shift"}],
+    "svd": [{"rank": 3, "keep": "leading"}, {"rank": 3, "keep": "trailing"}],
+    "phase_only": [{}, {"range": "clip"}],
+    "prime": [
+        {"preset": "cifar"},
+        {"preset": "imagenet"},
+        {"preset": "cifar-thesis"},
+        {"preset": "imagenet-thesis"},
+        {"preset": "filling-shape"},
+        {"preset": "filling-colour"},
+    ],
+}
+SHAPES = [(3, 32, 32), (3, 17, 22), (1, 9, 16)]
+KEY = 0x243F6A8885A308D3
+
+every_stage = pytest.mark.parametrize(
+    ("name", "options"), [(name, options) for name in AUGMENTATIONS for options in SAMPLES.get(name, [])], ids=str
+)
+every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+
+
+def make_stage(name, options, shape):
+    stage_class = AUGMENTATIONS[name]
+    resolved = stage_class.Options.model_validate(options)
+    stage_class.check(resolved, shape)
+    return stage_class(resolved, shape=shape, kernels=backend("cpu"))
+
+
+def make_batch(count, shape):
+    """Return images whose pixels are multiples of 1/255, labels, and draws at scattered plan indices."""
+    rng = np.random.default_rng(count)
+    images = (rng.integers(0, 256, (count, *shape)) / 255).astype(np.float32)
+    indices = np.array([4, 5, 0, 2**31 + 7, 1000, 6, 7, 99], np.uint32)[:count]
+    return images, rng.integers(0, 10, count), Draws(KEY, indices, view=1).at(position=2)
+
+
+def rows_of(result: StageResult, rows) -> StageResult:
+    severity = None if result.severity is None else result.severity[rows]
+    return StageResult(result.images[rows], {k: v[rows] for k, v in result.recorded.items()}, severity)
+
+
+def assert_same(result: StageResult, expected: StageResult) -> None:
+    np.testing.assert_array_equal(result.images, expected.images)
+    assert result.recorded.keys() == expected.recorded.keys()
+    for key, values in expected.recorded.items():
+        np.testing.assert_array_equal(result.recorded[key], values, err_msg=key)
+    if expected.severity is None:
+        assert result.severity is None
+    else:
+        np.testing.assert_array_equal(result.severity, expected.severity)
+
+
+def test_every_stage_has_sample_options():
+    missing = set(AUGMENTATIONS) - set(SAMPLES)
+    assert not missing, f"add sample options for {sorted(missing)} to SAMPLES"
+    assert all(SAMPLES.values())
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_a_stage_says_who_it_is(name):
+    stage_class = AUGMENTATIONS[name]
+    assert stage_class.name == name
+    assert stage_class.version >= 1
+    assert stage_class.__doc__
+
+
+@every_stage
+def test_options_survive_a_round_trip(name, options):
+    model = AUGMENTATIONS[name].Options
+    resolved = model.model_validate(options)
+    assert model.model_validate(resolved.model_dump()) == resolved
+    text = json.dumps(resolved.model_dump(mode="json"), allow_nan=False)
+    again = model.model_validate(json.loads(text))
+    assert again == resolved
+    assert json.dumps(again.model_dump(mode="json"), allow_nan=False) == text
+    json.dumps(model.model_json_schema(), allow_nan=False)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_an_unknown_option_is_refused(name):
+    for options in SAMPLES[name]:
+        with pytest.raises(ValidationError, match="no_such_option"):
+            AUGMENTATIONS[name].Options.model_validate({**options, "no_such_option": 1})
+
+
+@every_stage
+@every_shape
+def test_a_result_is_a_batch_of_finite_images(name, options, shape):
+    stage = make_stage(name, options, shape)
+    images, labels, draws = make_batch(8, shape)
+    before = images.copy()
+    images.flags.writeable = False
+    result = stage.apply(images, labels, draws)
+    np.testing.assert_array_equal(images, before)
+    assert result.images.dtype == np.float32
+    assert result.images.shape == images.shape
+    assert not np.shares_memory(result.images, images)
+    assert np.isfinite(result.images).all()
+    if not stage.stores_float:
+        assert result.images.min() >= 0
+        assert result.images.max() <= 1
+    assert all(len(values) == 8 for values in result.recorded.values())
+    assert result.severity is None or (result.severity.shape == (8,) and result.severity.dtype == np.int64)
+
+
+@every_stage
+@every_shape
+def test_a_sample_does_not_depend_on_its_batch(name, options, shape):
+    stage = make_stage(name, options, shape)
+    images, labels, draws = make_batch(8, shape)
+    whole = stage.apply(images, labels, draws)
+    for rows in (np.arange(8), np.arange(3), np.arange(3, 8), np.arange(8)[::-1], np.array([5]), np.array([], np.intp)):
+        part = stage.apply(images[rows], labels[rows], draws.select(rows))
+        assert_same(part, rows_of(whole, rows))
+
+
+@every_stage
+def test_nor_on_the_threads_or_the_instance(name, options):
+    images, labels, draws = make_batch(8, SHAPES[1])
+    threads, results = get_num_threads(), []
+    try:
+        for count in (1, 2, 5):
+            set_num_threads(count)
+            results.append(make_stage(name, options, SHAPES[1]).apply(images, labels, draws))
+    finally:
+        set_num_threads(threads)
+    for result in results[1:]:
+        assert_same(result, results[0])
+
+
+@every_stage
+def test_a_stage_that_draws_draws_by_address(name, options):
+    stage = make_stage(name, options, SHAPES[0])
+    images, labels, draws = make_batch(8, SHAPES[0])
+    result = stage.apply(images, labels, draws)
+    elsewhere = [Draws(KEY, draws.indices, 2, draws.stage), Draws(KEY + 1, draws.indices, 1, draws.stage)]
+    for other in elsewhere:
+        changed = stage.apply(images, labels, other).images != result.images
+        assert changed.any(axis=(1, 2, 3)).sum() in ((0,) if not result.recorded else range(6, 9))
+
+
+@every_stage
+def test_empty_and_blank_batches(name, options):
+    stage = make_stage(name, options, SHAPES[0])
+    images, labels, draws = make_batch(0, SHAPES[0])
+    result = stage.apply(images, labels, draws)
+    assert result.images.shape == (0, *SHAPES[0])
+    assert all(len(values) == 0 for values in result.recorded.values())
+    _, labels, draws = make_batch(1, SHAPES[0])
+    for level in (0.0, 0.3, 1.0):
+        assert np.isfinite(stage.apply(np.full((1, *SHAPES[0]), level, np.float32), labels, draws).images).all()
