@@ -1,5 +1,6 @@
 """Job files: YAML in, a checked and resolved job out."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -120,6 +121,16 @@ class GenerateJob(StrictModel):
         """Return the job with some of `compute` replaced; None leaves a value as it is."""
         given = self.model_dump(include={"compute"})["compute"] | {k: v for k, v in changes.items() if v is not None}
         return self.model_copy(update={"compute": _validated(ComputeSection, given, "compute")})
+
+    def with_absolute_paths(self) -> "GenerateJob":
+        """Return the job with the paths of its sources made absolute: a worker's working folder may be another."""
+        sources = [
+            entry.model_copy(update={"path": os.path.abspath(os.path.expanduser(entry.path))})
+            if "path" in type(entry).model_fields
+            else entry
+            for entry in self.source
+        ]
+        return self.model_copy(update={"source": sources})
 
     def with_output(self, uri: str) -> "GenerateJob":
         """Return the job with another place for its output."""

@@ -126,7 +126,8 @@ class LocalStore:
         except OSError as error:
             raise output_error(error, self.uri) or error from error
         finally:
-            temporary.unlink(missing_ok=True)
+            if temporary.exists():
+                temporary.unlink(missing_ok=True)
 
     def delete(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)

@@ -88,7 +88,7 @@ def generate(job: GenerateJob, *, display: Display | None = None, faults: Faults
     PassbandError
         Everything a user can mend. Finished shards are always kept.
     """
-    display = display or SilentDisplay()
+    display, job = display or SilentDisplay(), job.with_absolute_paths()
     refuse_nested_output(job)
     store = open_store(job.output.uri)
     with locked(store):
