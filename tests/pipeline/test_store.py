@@ -1,0 +1,119 @@
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pipeline.errors import OutputError, PassbandError
+from pipeline.store import LocalStore, ObjectStore, attempt_id, open_store
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request, tmp_path):
+    if request.param == "local":
+        return open_store(tmp_path / "out")
+    return open_store(f"memory://{tmp_path.name}/out")
+
+
+def test_what_is_put_is_read(store):
+    assert not store.exists("a/b.txt")
+    store.put("a/b.txt", b"one")
+    store.put("a/b.txt", b"three")
+    assert store.read("a/b.txt") == b"three"
+    assert store.size("a/b.txt") == 5
+    assert store.names("a") == ["a/b.txt"]
+    with store.open("a/b.txt") as file:
+        file.seek(2)
+        assert file.read() == b"ree"
+
+
+def test_a_new_name_is_taken_once(store):
+    assert store.put_new("records/0.json", b"first")
+    assert not store.put_new("records/0.json", b"second")
+    assert store.read("records/0.json") == b"first"
+
+
+def test_names_of_an_absent_folder_are_none(store):
+    assert store.names("nowhere") == []
+
+
+def test_delete_of_nothing_is_nothing(store):
+    store.delete("nothing")
+    store.put("x", b"")
+    store.delete("x")
+    assert not store.exists("x")
+
+
+def test_staged_shows_nothing_until_it_is_whole(store):
+    with store.staged("s/x.tar", attempt_id()) as path:
+        path.write_bytes(b"half")
+        assert not store.exists("s/x.tar")
+        assert store.names("s") == []
+    assert store.read("s/x.tar") == b"half"
+
+
+def test_a_failed_write_leaves_nothing(store):
+    with pytest.raises(RuntimeError, match="stop"), store.staged("s/x.tar", attempt_id()) as path:
+        path.write_bytes(b"half")
+        raise RuntimeError("stop")
+    assert not store.exists("s/x.tar")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd"])
+def test_a_name_cannot_leave_the_folder(tmp_path, name):
+    with pytest.raises(PassbandError, match="outside"):
+        LocalStore(tmp_path).put(name, b"")
+
+
+def test_an_object_name_cannot_leave_the_prefix():
+    with pytest.raises(PassbandError, match="outside"):
+        ObjectStore("memory://bucket/prefix").put("../x", b"")
+
+
+def test_an_unknown_protocol_is_refused():
+    with pytest.raises(PassbandError, match="nosuch"):
+        open_store("nosuch://x/y")
+
+
+def test_sweep_removes_what_a_killed_writer_left(tmp_path):
+    script = (
+        "import os, signal\nfrom pipeline.store import LocalStore, attempt_id\n"
+        f"store = LocalStore({str(tmp_path)!r})\n"
+        "with store.staged('shards/a.tar', attempt_id()) as path:\n"
+        "    path.write_bytes(b'half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script]).returncode == -9
+    store = LocalStore(tmp_path)
+    assert store.names("shards") == []
+    assert len(list((tmp_path / "shards").iterdir())) == 1
+    assert store.sweep() == 1
+    assert list((tmp_path / "shards").iterdir()) == []
+
+
+def test_of_many_writers_of_a_new_name_one_wins(tmp_path):
+    store, barrier = LocalStore(tmp_path), threading.Barrier(8)
+
+    def write(number):
+        barrier.wait()
+        return store.put_new("r.json", str(number).encode())
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(write, range(8)))
+    assert sum(won) == 1
+    assert store.read("r.json") == str(won.index(True)).encode()
+
+
+def test_a_path_through_a_file_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write to .*file"):
+        LocalStore(tmp_path / "file" / "out").put("x", b"")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_one_clear_error(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="permission denied"):
+        LocalStore(tmp_path).put("x", b"")
