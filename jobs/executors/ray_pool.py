@@ -1,0 +1,226 @@
+"""The near end of the `ray` executor: the actors as the driver sees them, started, killed and replaced.
+
+Actors have ``max_restarts=0`` and a dead one is replaced by a new one. Ray's own restart (``max_restarts=-1``) comes
+to the same, but holds back the news of a death for 1.5 to 2 seconds (7 for a stopped process), where this takes
+milliseconds, and leaves open on which side of the restart a queued call runs.
+"""
+
+import logging
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.executors.backlog import Attempt
+from jobs.executors.base import ExecutorError, Reply
+from jobs.executors.ray_worker import Worker
+
+logger = logging.getLogger(__name__)
+
+_MAX_START_FAILURES = 3
+_START_S = 10.0  # what a worker may well need to come up
+_CHECK_EVERY_S = 1.0
+_LOST_AFTER_S = 15.0  # long enough for a fault-tolerant head to come back; Ray ends the driver itself after 60
+
+
+@dataclass
+class Handle:
+    """One actor.
+
+    Attributes
+    ----------
+    number : int
+        Unlike any other actor's of this run.
+    calls : (reference, attempt)
+        In the order in which the actor makes them; the first is its head.
+    since : float
+        When the head, or before that the start, began (monotonic clock).
+    name : str or None
+        "host:pid" once it is up.
+    """
+
+    number: int
+    actor: Any
+    started: Any
+    calls: deque[tuple[Any, Attempt]] = field(default_factory=deque)
+    since: float = field(default_factory=time.monotonic)
+    name: str | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it takes attempts."""
+        return self.name is not None
+
+    @property
+    def reference(self) -> Any:
+        """What it does now: starting, its head, or None."""
+        if not self.is_up:
+            return self.started
+        return self.calls[0][0] if self.calls else None
+
+    def submit(self, attempt: Attempt) -> None:
+        """Queue `attempt` behind what it has to do."""
+        if not self.calls:
+            self.since = time.monotonic()
+        self.calls.append((self.actor.run.remote(attempt.task, attempt.number), attempt))
+
+    def pop(self) -> Attempt:
+        """Take off the head; the next call, if any, moves up."""
+        self.since = time.monotonic()
+        return self.calls.popleft()[1]
+
+
+class Pool:
+    """Workers of one run.
+
+    Parameters
+    ----------
+    num_workers : int
+    num_cpus, num_gpus : float
+        Of each worker.
+    setup : callable or None
+        Run once in every worker.
+    start_timeout_s : float
+        How long to wait while no worker at all is up.
+    """
+
+    def __init__(
+        self,
+        num_workers: int,
+        num_cpus: float,
+        num_gpus: float,
+        setup: Callable[[], None] | None,
+        start_timeout_s: float,
+    ) -> None:
+        import ray
+
+        if not ray.is_initialized():
+            raise ExecutorError("no Ray session: enter local_ray() or connect() first")
+        self._ray = ray
+        self._resources = {"num_cpus": num_cpus, "num_gpus": num_gpus}
+        self._actor_class = ray.remote(Worker).options(max_restarts=0, max_task_retries=0, **self._resources)
+        self._setup = setup
+        self._start_timeout_s = start_timeout_s
+        self._count = 0
+        self._start_failures = 0
+        self._checked = self._answered = self._last_up = time.monotonic()
+        self.handles: list[Handle] = []
+        self._refuse_impossible()
+        for _ in range(num_workers):
+            self._spawn()
+
+    @property
+    def up(self) -> list[Handle]:
+        """Workers that take attempts."""
+        return [handle for handle in self.handles if handle.is_up]
+
+    def is_alone(self, handle: Handle) -> bool:
+        """Whether no other worker is up, nor can be expected shortly."""
+        others = [other for other in self.handles if other is not handle]
+        return not any(other.is_up or time.monotonic() - other.since < _START_S for other in others)
+
+    def is_done(self, handle: Handle) -> bool:
+        """Whether the head of `handle` is done, or died."""
+        return bool(self._ray.wait([handle.reference], timeout=0)[0])
+
+    def _refuse_impossible(self) -> None:
+        largest = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        asked = {"CPU": self._resources["num_cpus"], "GPU": self._resources["num_gpus"]}
+        if not any(all(node.get(name, 0) >= number for name, number in asked.items()) for node in largest):
+            has = [{name: node.get(name, 0) for name in asked} for node in largest]
+            raise ExecutorError(f"no node of the Ray cluster can hold a worker: it needs {asked}, the nodes have {has}")
+
+    def _spawn(self) -> None:
+        actor = self._actor_class.remote(max(1, int(self._resources["num_cpus"])))
+        self.handles.append(Handle(self._count, actor, actor.start.remote(self._setup)))
+        self._count += 1
+
+    def replace(self, handle: Handle) -> list[Attempt]:
+        """Kill `handle`, start another worker, and return the attempts that it still had, the head first."""
+        self.handles.remove(handle)
+        self._ray.kill(handle.actor, no_restart=True)
+        self._spawn()
+        return [attempt for _, attempt in handle.calls]
+
+    def wait(self, timeout_s: float) -> list[Handle]:
+        """Return workers whose head is done, or that died; see to those that come up. Waits no longer than asked."""
+        references = [handle.reference for handle in self.handles if handle.reference is not None]
+        if not references:
+            time.sleep(timeout_s)
+            return []
+        ready = set(self._ray.wait(references, num_returns=1, timeout=min(timeout_s, _CHECK_EVERY_S))[0])
+        ready.update(self._ray.wait(references, num_returns=len(references), timeout=0)[0])
+        done = [handle for handle in self.handles if handle.reference in ready]
+        for handle in done:
+            if not handle.is_up:
+                self._came_up(handle)
+        self._check_alive()
+        return [handle for handle in done if handle.calls]
+
+    def reply(self, handle: Handle) -> Reply | None:
+        """Return what the head of `handle` replied; None if the worker died instead."""
+        return self._get(handle.reference)
+
+    def _get(self, reference: Any) -> Reply | None:
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:  # outside the task: it, or its record, does not pickle
+            cause = " ".join(str(error.cause).split())
+            return Reply(cause=f"{type(error.cause).__name__}: {cause}", details=str(error))
+        except self._ray.exceptions.RayError as error:
+            logger.info("worker lost: %s", error)
+            return None
+
+    def _came_up(self, handle: Handle) -> None:
+        reply = self._get(handle.started) or Reply(cause="its process died")
+        if reply.cause is None:
+            handle.name = reply.record
+            handle.since = time.monotonic()
+            self._start_failures = 0
+            return
+        self._start_failures += 1
+        logger.warning("a worker did not start: %s", reply.cause)
+        if self._start_failures < _MAX_START_FAILURES:
+            self.replace(handle)
+            return
+        self.handles.remove(handle)
+        if not self.up:
+            raise ExecutorError(f"no worker starts: {reply.cause}")
+
+    def _check_alive(self) -> None:
+        """Raise if nothing can come any more. GCS is asked by a bare connection: a call to a dead one would hang."""
+        now = time.monotonic()
+        if now - self._checked < _CHECK_EVERY_S:
+            return
+        self._checked = now
+        address = self._ray.get_runtime_context().gcs_address
+        if _answers(address):
+            self._answered = now
+        elif now - self._answered < _LOST_AFTER_S:
+            return
+        else:
+            self.handles.clear()  # there is nothing to kill them with
+            raise ExecutorError(f"the Ray cluster at {address} is gone")
+        if self.up:
+            self._last_up = now
+        elif not any(node["Alive"] for node in self._ray.nodes()):
+            raise ExecutorError(f"the Ray cluster at {address} has no live node")
+        elif now - self._last_up > self._start_timeout_s:
+            raise ExecutorError(f"no worker came up within {self._start_timeout_s:g} s: is the cluster busy?")
+
+    def close(self) -> None:
+        """Kill all workers."""
+        for handle in self.handles:
+            self._ray.kill(handle.actor, no_restart=True)
+        self.handles.clear()
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,154 @@
+"""A Ray to run on: a private one on this machine, or an existing cluster.
+
+A process uses one kind or the other: Ray reads its settings once, when it is imported.
+"""
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jobs.executors.base import ExecutorError, one_line
+from jobs.executors.janitor import TOKEN_VARIABLE, Janitor
+
+logger = logging.getLogger(__name__)
+
+_OBJECT_STORE_BYTES = 75 * 2**20  # Ray's minimum: records are small
+_LONGEST_FOLDER = 40  # Ray adds some 65 characters, and the path of a Unix socket ends at 107
+_private_token: str | None = None  # Ray keeps the first token it reads, so all sessions of a process share one
+
+
+@contextlib.contextmanager
+def local_ray(num_workers: int, *, num_gpus: int = 0) -> Iterator[None]:
+    """Run a private single-node Ray for `num_workers` workers of one CPU each; nothing of it outlives this process.
+
+    It listens on the loopback interface only and asks for a token, which lies in a file that only this user can
+    read, in a folder that is removed at the end.
+
+    Parameters
+    ----------
+    num_workers : int
+    num_gpus : int
+        GPUs that workers may ask for; Ray does not check that they exist.
+
+    Raises
+    ------
+    ExecutorError
+        If Ray was imported before, and so too early for these settings, or does not start.
+
+    Notes
+    -----
+    Enter it on a thread that lasts: the kernel ends Ray's processes together with the thread that started them.
+    Ray's handler of SIGTERM (SystemExit) stays only where there was none.
+    """
+    global _private_token
+    if "ray" in sys.modules and _private_token is None:
+        raise ExecutorError("Ray was imported before local_ray() could make it private: import it inside")
+    _private_token = _private_token or secrets.token_hex(32)
+    folder = _private_folder()
+    token = folder / "token"
+    janitor = Janitor(folder, token)
+    try:
+        _write_private(token, _private_token)
+        settings = {
+            "RAY_AUTH_MODE": "token",
+            TOKEN_VARIABLE: str(token),
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # undocumented: every server then binds to loopback
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+        resources = {"num_cpus": num_workers + 1, "num_gpus": num_gpus, "object_store_memory": _OBJECT_STORE_BYTES}
+        with _session("local", settings, include_dashboard=False, _temp_dir=str(folder), **resources):
+            yield
+    finally:
+        janitor.close()
+
+
+@contextlib.contextmanager
+def connect(address: str) -> Iterator[None]:
+    """Use the running cluster at `address` ("host:port", or "auto"); leaving disconnects and does not stop it.
+
+    Raises
+    ------
+    ExecutorError
+        If the cluster cannot be reached. A token that it asks for is found as Ray documents (RAY_AUTH_TOKEN_PATH).
+    """
+    if address.startswith("ray://") or address == "local":
+        raise ExecutorError(f"cannot connect to {address!r}: give the address of the cluster's GCS, 'host:port'")
+    with _session(address, {}):
+        yield
+
+
+@contextlib.contextmanager
+def _session(address: str, settings: dict[str, str], **options: Any) -> Iterator[None]:
+    handler = signal.getsignal(signal.SIGTERM)
+    # The settings go to Ray, which reads them now, and to its processes; no other child of ours shall inherit them.
+    with _environment(settings):
+        import ray
+
+        if ray.is_initialized():
+            raise ExecutorError("this process has a Ray session already")
+        _silence(ray)
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+        except BaseException as error:
+            ray.shutdown()
+            _restore(handler)
+            if isinstance(error, Exception):
+                raise ExecutorError(f"Ray at {address!r} does not start: {one_line(error)}") from error
+            raise
+    if handler is not signal.SIG_DFL:
+        _restore(handler)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+        _restore(handler)
+
+
+def _silence(ray: Any) -> None:
+    """Send what Ray prints about dying workers to the log: it goes to stdout, whatever the options are."""
+
+    def to_log(message: dict[str, Any], ignore_prefix: bool = False) -> None:
+        logger.info("ray: %s", " ".join(str(line) for line in message.get("lines", ())))
+
+    if hasattr(ray._private.worker, "print_to_stdstream"):
+        ray._private.worker.print_to_stdstream = to_log
+
+
+@contextlib.contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _restore(handler: Any) -> None:
+    # Only the main thread may set a handler; on another one Ray has set none.
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _private_folder() -> Path:
+    parent = tempfile.gettempdir()
+    if len(parent) > _LONGEST_FOLDER - len("/passband-12345678"):
+        parent = "/tmp"
+    return Path(tempfile.mkdtemp(prefix="passband-", dir=parent)).resolve()
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)

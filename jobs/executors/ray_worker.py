@@ -1,0 +1,42 @@
+"""The far end of the `ray` executor: what runs in a worker's process."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from jobs.executors.base import Reply, Task, attempt, one_line, worker_name
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+_PR_SET_PDEATHSIG = 1
+
+
+class Worker:
+    """The actor. It imports nothing heavy itself, so the thread limits stand before numba or OpenMP come up."""
+
+    def __init__(self, num_threads: int) -> None:
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(num_threads)))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's, which then kills its workers
+        if sys.platform == "linux":  # end with the node's Ray, at once, even amid native code or stopped
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def start(self, setup: Callable[[], None] | None) -> Reply:
+        """Set up; the record is the worker's name. `setup` comes here, not above, as unpickling it may import."""
+        try:
+            if setup is not None:
+                setup()
+        except Exception as error:
+            return Reply(cause=one_line(error))
+        return Reply(record=worker_name())
+
+    def run(self, task: Task, number: int) -> Reply:
+        """Make one attempt at `task`."""
+        return attempt(task, number)
