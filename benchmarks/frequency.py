@@ -1,7 +1,7 @@
 """Frequency filters against the bare library calls that they are made of, and pixel conversion against a copy.
 
-Run ``python -m benchmarks.frequency``; ``--json`` for machines. A ratio is the median over rounds of (filter / bare call
-in the same round), with its quartiles; each frequency filter should stay below `ALLOWED`.
+Run ``python -m benchmarks.frequency``; ``--json`` for machines. A ratio is the median over rounds of (filter / bare
+call in the same round), with its quartiles; each frequency filter should stay below `ALLOWED`.
 """
 
 import argparse

@@ -120,7 +120,7 @@ def test_a_result_is_a_batch_of_finite_images(name, options, shape):
     assert np.isfinite(result.images).all()
     if not stage.stores_float:
         assert result.images.min() >= 0
-        assert result.images.max() <= 1
+        assert result.images.max() <= 1 + 2**-22  # weights of a mixture add up to 1 only within rounding
     assert all(len(values) == 8 for values in result.recorded.values())
     assert result.severity is None or (result.severity.shape == (8,) and result.severity.dtype == np.int64)
 
