@@ -113,7 +113,10 @@ def test_png_of_others_is_read(mode):
 
 
 def test_png_is_about_as_small_as_pillow_makes_it():
-    for pixels, limit in ((photo(224), 1.05), (smooth(64, 64), 1.3), (noise(1, 32, 32)[0], 1.01)):
+    stroke = np.zeros((32, 32, 3), np.uint8)
+    stroke[8:24, 14:18] = photo(96)[8:24, 14:18].mean(axis=-1, keepdims=True)
+    colour = np.broadcast_to(np.uint8([10, 200, 90]), (64, 64, 3))
+    for pixels, limit in ((photo(224), 1.05), (noise(1, 32, 32)[0], 1.01), (stroke, 1.1), (colour, 1.2)):
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
         assert len(ENCODINGS["png"].encode(pixels)) <= limit * len(buffer.getvalue())
