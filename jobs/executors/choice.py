@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
 from jobs.executors.base import Executor, Retries
 from jobs.executors.inline import InlineExecutor
+from jobs.executors.ray import RayExecutor
+from jobs.executors.ray_session import connect, is_connected, local_ray
 
 
 @dataclass(frozen=True)
@@ -47,4 +49,12 @@ def open_executor(choice: Choice, retries: Retries, deadline_s: float, num_tasks
     if choice.executor == "inline":
         yield InlineExecutor(retries=retries)
         return
-    raise NotImplementedError
+    workers = max(1, min(choice.workers, num_tasks))
+    with _ray(choice.address, workers):
+        yield RayExecutor(workers, num_cpus=choice.threads, retries=retries, deadline_s=deadline_s)
+
+
+def _ray(address: str | None, workers: int) -> AbstractContextManager[None]:
+    if is_connected():
+        return nullcontext()  # opened by the caller, who also ends it
+    return local_ray(workers) if address is None else connect(address)

@@ -84,6 +84,12 @@ def connect(address: str) -> Iterator[None]:
         yield
 
 
+def is_connected() -> bool:
+    """Say whether this process has a Ray session; Ray is not imported to find out."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
+
+
 @contextlib.contextmanager
 def _session(address: str, settings: dict[str, str], **options: Any) -> Iterator[None]:
     handler = signal.getsignal(signal.SIGTERM)
