@@ -1,0 +1,154 @@
+"""The card of a dataset: README.md for a repository of datasets, report.html to look at."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from jobs.generation.blueprint import Blueprint
+from jobs.report import wording
+from jobs.report.facts import Facts, gather
+from jobs.report.sampling import Look, look_at
+from jobs.report.sheet import contact_sheet, scale_of
+from jobs.report.spectra import radial_profile
+from pipeline.manifest import Manifest, ShardRecord, canonical_json
+from pipeline.store import Store
+
+README, REPORT = "README.md", "report.html"
+_WIDE, _NARROW = 9.6, 3.8  # hundreds of CSS pixels
+
+
+def write_card(
+    store: Store, blueprint: Blueprint, manifest: Manifest, records: Iterable[ShardRecord] | None = None
+) -> None:
+    """Write README.md and report.html of a finished dataset.
+
+    Parameters
+    ----------
+    records : iterable of ShardRecord, optional
+        Those of all shards, where the caller has them; else they are read from the store.
+
+    Raises
+    ------
+    IntegrityError
+        If a record or one of the first shards cannot be read.
+    """
+    facts = gather(store, blueprint, manifest, records)
+    look = look_at(store, manifest)
+    templates = _templates()
+    front_matter = yaml.safe_dump(_front_matter(facts), sort_keys=False, allow_unicode=True)
+    readme = templates.get_template("readme.md.j2").render(facts=facts, front_matter=front_matter)
+    report = templates.get_template("report.html.j2").render(facts=facts, pictures=draw(look, manifest))
+    store.put(README, readme.encode())
+    store.put(REPORT, report.encode())
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Mean spectrum of one view, as a data URI."""
+
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What of a dataset is shown; images are data URIs.
+
+    Attributes
+    ----------
+    sheet : contact sheet of `sheet_samples` samples
+    charts : (media query, data URI), the first that fits is shown; the last has an empty query
+    """
+
+    sheet: str
+    sheet_note: str
+    sheet_samples: int
+    panels: list[Panel]
+    ticks: list[str]
+    stops: list[str]
+    charts: list[tuple[str, str]]
+    samples: int
+    more_views: int
+
+
+def draw(look: Look, manifest: Manifest) -> Pictures | None:
+    """Draw contact sheet and spectra; None for a dataset without samples."""
+    spectra = look.spectra.mean()
+    if spectra is None:
+        return None
+    from jobs.report import figures  # matplotlib takes a while to import
+
+    spelled = [canonical_json(view.recipe) for view in look.views]
+    recipes = list(dict.fromkeys(spelled))
+    curves = [
+        figures.Curve(view.name, recipes.index(spelling), values)
+        for view, spelling, values in zip(look.views, spelled, radial_profile(spectra), strict=True)
+    ]
+    highest = float(spectra.max())
+    charts = [
+        (query, _data_uri(figures.profile_png(curves, min(manifest.shape[1:]) // 2, theme, width)))
+        for query, theme, width in (
+            ("(max-width: 600px) and (prefers-color-scheme: dark)", figures.DARK, _NARROW),
+            ("(max-width: 600px)", figures.LIGHT, _NARROW),
+            ("(prefers-color-scheme: dark)", figures.DARK, _WIDE),
+            ("", figures.LIGHT, _WIDE),
+        )
+    ]
+    return Pictures(
+        sheet=_data_uri(contact_sheet(look.samples, manifest, look.views)),
+        sheet_note=_scale_note(manifest),
+        sheet_samples=len(look.samples),
+        panels=[
+            Panel(view.name, _data_uri(figures.spectrum_png(spectrum, highest)))
+            for view, spectrum in zip(look.views, spectra, strict=True)
+        ],
+        ticks=[wording.significant(highest * part / 4) for part in range(5)],
+        stops=figures.color_stops(),
+        charts=charts,
+        samples=look.spectra.samples,
+        more_views=len(manifest.views) - len(look.views),
+    )
+
+
+def _scale_note(manifest: Manifest) -> str:
+    factor = scale_of(manifest.shape[1], manifest.shape[2])
+    if factor == 1:
+        return "One pixel of the page is one pixel of the view."
+    return f"Enlarged {factor} times, unsmoothed." if factor > 0 else f"Reduced {-factor} times."
+
+
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _front_matter(facts: Facts) -> dict[str, object]:
+    """Return the metadata block that Hugging Face reads at the head of a dataset card."""
+    return {
+        "pretty_name": facts.name,
+        "task_categories": ["image-classification"],
+        "size_categories": [facts.size_category],
+        "tags": ["webdataset", "passband"],
+    }
+
+
+def _templates() -> Environment:
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters.update(
+        plain=wording.plain,
+        duration=wording.duration,
+        significant=wording.significant,
+        markdown=wording.markdown,
+        fenced=wording.fenced,
+    )
+    return templates

@@ -1,0 +1,279 @@
+"""All that a card says in words and numbers, ready for its templates; pixels are not looked at."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+
+import yaml
+
+from jobs.generation.blueprint import Blueprint
+from jobs.report import snippets, wording
+from jobs.report.throughput import Throughput, add_up
+from pipeline.augment import AUGMENTATIONS
+from pipeline.manifest import BadSample, Manifest, ShardRecord, ViewEntry, read_record
+from pipeline.store import Store, open_store
+
+MAX_BARS, MAX_BAD = 50, 200
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A counted thing; `share` is relative to the longest bar, 0 to 1."""
+
+    name: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The first bars of a chart and what is said of the others."""
+
+    rows: list[Bar]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run of views that were made alike."""
+
+    numbers: str
+    names: str
+    stored: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """Code that reads the dataset."""
+
+    title: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the templates print."""
+
+    name: str
+    lede: str
+    numbers: list[tuple[str, str]]
+    recipes: list[Recipe]
+    classes: Bars
+    groups: Bars
+    group_kind: str
+    bad: list[BadSample]
+    more_bad: int
+    throughput: Throughput
+    speed: str
+    making: list[tuple[str, str]]
+    job_yaml: str
+    reproduce: str
+    snippets: list[Snippet]
+    size_category: str
+
+
+def gather(store: Store, blueprint: Blueprint, manifest: Manifest, records: Iterable[ShardRecord] | None) -> Facts:
+    """Read the records and put everything into words."""
+    if records is None:
+        records = (read_record(store, shard.shard) for shard in manifest.shards)
+    throughput = add_up(records)
+    kind = group_kind(blueprint)
+    return Facts(
+        name=manifest.name,
+        lede=_lede(blueprint, manifest),
+        numbers=_numbers(blueprint, manifest, throughput),
+        recipes=_recipes(blueprint, manifest),
+        classes=class_bars(manifest.classes, manifest.class_counts),
+        groups=group_bars(manifest, kind),
+        group_kind=kind,
+        bad=manifest.bad[:MAX_BAD],
+        more_bad=max(0, len(manifest.bad) - MAX_BAD),
+        throughput=throughput,
+        speed=_speed(throughput, len(manifest.views)),
+        making=_making(blueprint, manifest, throughput),
+        job_yaml=yaml.safe_dump(blueprint.job.resolved(), sort_keys=False, allow_unicode=True),
+        reproduce=_reproduce(store, blueprint),
+        snippets=_snippets(manifest),
+        size_category=_size_category(manifest.samples),
+    )
+
+
+def group_kind(blueprint: Blueprint) -> str:
+    """Say what a group of this dataset is: "domain", "severity", or "group" where it is neither alone."""
+    job = blueprint.job
+    if job.group == "auto":
+        corrupted = any(AUGMENTATIONS[name].sets_severity for name, _ in job.base_recipe())
+        return "severity" if corrupted else "domain" if blueprint.domains else "group"
+    return job.group if job.group in ("domain", "severity") else "group"
+
+
+def _image(manifest: Manifest) -> str:
+    _, height, width = manifest.shape
+    return f"{height} \u00d7 {width}"
+
+
+def _lede(blueprint: Blueprint, manifest: Manifest) -> str:
+    sources = " and ".join(wording.source(entry.model_dump()) for entry in blueprint.job.source)
+    more = len(manifest.views) - 1
+    stored = {0: "as the clean image alone", 1: "as two aligned views, the clean image and an augmented one"}.get(
+        more, f"as {more + 1} aligned views, the clean image and {more} augmented ones"
+    )
+    return (
+        f"{wording.count(manifest.samples, 'labelled image')} of {sources}, each stored {stored}, "
+        f"in {_image(manifest)} pixels."
+    )
+
+
+def _numbers(blueprint: Blueprint, manifest: Manifest, throughput: Throughput) -> list[tuple[str, str]]:
+    shards = sum(shard.tar.bytes for shard in manifest.shards)
+    records = sum(shard.provenance.bytes + shard.record.bytes for shard in manifest.shards)
+    beton = 0 if manifest.beton is None else manifest.beton.bytes
+    numbers = [
+        ("samples", f"{manifest.samples:,}"),
+        ("views each", f"{len(manifest.views):,}"),
+        ("classes", f"{len(manifest.classes):,}"),
+        ("pixels", f"{_image(manifest)} \u00d7 {manifest.shape[0]}"),
+        ("encoding", _encoding(blueprint)),
+        (wording.count(len(manifest.shards), "shard").partition(" ")[2] + ", WebDataset", _shards(manifest, shards)),
+    ]
+    if manifest.beton is not None:
+        numbers.append(("FFCV file", wording.size(beton)))
+    numbers.append(("on disk", wording.size(shards + records + beton)))
+    return numbers
+
+
+def _shards(manifest: Manifest, num_bytes: int) -> str:
+    return f"{len(manifest.shards):,} ({wording.size(num_bytes)})"
+
+
+def _encoding(blueprint: Blueprint) -> str:
+    output = blueprint.job.output
+    known = {"png": "PNG", "webp": "WebP, lossless", "npy": "NumPy", "jpeg": f"JPEG, quality {output.quality}"}
+    return known[output.encoding]
+
+
+def _recipes(blueprint: Blueprint, manifest: Manifest) -> list[Recipe]:
+    fits = {"crop": "shorter side to size, centre cropped", "stretch": "stretched", "pad": "padded"}
+    base = [{"stage": name, **options.model_dump()} for name, options in blueprint.job.base_recipe()]
+    native = blueprint.job.image.size == "native"
+    clean = "the source image" + ("" if native else f", {fits[blueprint.job.image.fit]}")
+    clean += f"; then {wording.recipe(base)}" if base else ""
+    return [
+        _recipe(list(run), clean) for _, run in groupby(manifest.views, key=lambda view: (view.number > 0, view.recipe))
+    ]
+
+
+def _recipe(run: Sequence[ViewEntry], clean: str) -> Recipe:
+    ends = [run[0]] if len(run) == 1 else [run[0], run[-1]]
+    return Recipe(
+        numbers="\u2013".join(str(view.number) for view in ends),
+        names=" \u2026 ".join(view.name for view in ends),
+        stored=" \u2026 ".join(dict.fromkeys(view.field for view in ends)) + f", {run[0].dtype}",
+        words=wording.recipe(run[0].recipe) + (", drawn anew for each view" if len(run) > 1 else "")
+        if run[0].recipe
+        else clean,
+    )
+
+
+def class_bars(classes: Sequence[str], counts: dict[str, int]) -> Bars:
+    """Return the samples of each class in the order of the labels, and a sentence on all of them."""
+    labels = range(max([len(classes), *(int(label) + 1 for label in counts)]))
+    return _bars(
+        [(wording.class_name(label, classes), counts.get(str(label), 0)) for label in labels], "class", "classes"
+    )
+
+
+def group_bars(manifest: Manifest, kind: str) -> Bars:
+    """Return the samples of each group."""
+    counted = [(wording.group(int(g), kind, manifest.domains), n) for g, n in manifest.group_counts.items()]
+    return _bars(counted, "group", "groups")
+
+
+def _bars(counted: list[tuple[str, int]], noun: str, nouns: str) -> Bars:
+    numbers = sorted(number for _, number in counted)
+    most = numbers[-1] if numbers else 0
+    rows = [Bar(name, number, number / most if most else 0.0) for name, number in counted[:MAX_BARS]]
+    if not numbers:
+        return Bars([], f"No {nouns}.")
+    if numbers[0] == most:
+        spread = wording.count(most, "sample") + (" in each" if len(numbers) > 1 else "")
+    else:
+        spread = f"{numbers[0]:,} to {wording.count(most, 'sample')} in each, median {numbers[len(numbers) // 2]:,}"
+    left = len(counted) - len(rows)
+    shown = f" The first {MAX_BARS} are shown, {left:,} are not." if left else ""
+    return Bars(rows, f"{wording.count(len(counted), noun, nouns)}: {spread}.{shown}")
+
+
+def _speed(throughput: Throughput, num_views: int) -> str:
+    samples_per_s, parallel = throughput.samples_per_s, throughput.parallel
+    if samples_per_s is None or parallel is None:
+        return "The records hold no time."
+    workers = wording.count(throughput.workers, "worker")
+    hosts = f" on {wording.count(throughput.hosts, 'machine')}" if throughput.hosts > 1 else ""
+    return (
+        f"{wording.duration(throughput.wall_s)} of wall time with {workers}{hosts}: "
+        f"{wording.significant(samples_per_s)} samples/s, {wording.significant(samples_per_s * num_views)} views/s. "
+        f"On average {parallel:.1f} shards were being built at a time. "
+        "Estimated from when each shard was begun and finished; start-up and pauses between runs are left out."
+    )
+
+
+def _making(blueprint: Blueprint, manifest: Manifest, throughput: Throughput) -> list[tuple[str, str]]:
+    processors = "; ".join(
+        f"{name} ({wording.count(shards, 'shard')})" for name, shards in throughput.processors.items()
+    )
+    finished = datetime.fromtimestamp(throughput.finished, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return [
+        ("identity", manifest.identity),
+        ("seed", str(blueprint.job.seed)),
+        ("source fingerprint", blueprint.fingerprint),
+        ("environment", ", ".join(f"{name} {version}" for name, version in sorted(manifest.environment.items()))),
+        ("processors", processors or "unknown"),
+        ("workers", f"{throughput.workers:,}"),
+        ("shards built at a second or later try", f"{throughput.retried:,}"),
+        ("finished", finished if throughput.finished else "unknown"),
+    ]
+
+
+def _reproduce(store: Store, blueprint: Blueprint) -> str:
+    given = blueprint.job.output.uri
+    if "://" in store.uri:
+        job = "job.yaml"  # downloaded first; the card says so
+    elif "://" not in given and open_store(given).uri == store.uri:
+        job = f"{given.rstrip('/')}/job.yaml"  # as the user wrote it, relative paths of sources included
+    else:
+        job = f"{store.uri}/job.yaml"
+    return wording.command("passband", "run", job, "--output", "NEW_FOLDER")
+
+
+def _snippets(manifest: Manifest) -> list[Snippet]:
+    ffcv = snippets.ffcv_snippet(manifest)
+    return [
+        *(
+            [Snippet("Samples, with webdataset alone", snippets.webdataset_snippet(manifest))]
+            if manifest.shards
+            else []
+        ),
+        *([Snippet("Batches, with ffcv alone", ffcv)] if ffcv is not None else []),
+        Snippet("Provenance of every sample, with pyarrow alone", snippets.provenance_snippet(manifest)),
+    ]
+
+
+def _size_category(samples: int) -> str:
+    steps = [
+        (10**3, "1K"),
+        (10**4, "10K"),
+        (10**5, "100K"),
+        (10**6, "1M"),
+        (10**7, "10M"),
+        (10**8, "100M"),
+        (10**9, "1B"),
+    ]
+    low = ""
+    for limit, name in steps:
+        if samples < limit:
+            return f"{low}<n<{name}" if low else f"n<{name}"
+        low = name
+    return "n>1B"

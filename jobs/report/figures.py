@@ -1,0 +1,122 @@
+"""The drawings of a card that need matplotlib; without pyplot, so without state that others could see."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from jobs.report.sheet import scale_of
+
+COLORS = "magma"
+_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6A3F")  # Okabe and Ito, no yellow
+_DASHES: tuple[Any, ...] = ("-", "--", ":", "-.")
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a chart: ground, text and first line, grid."""
+
+    paper: str
+    ink: str
+    quiet: str
+
+
+LIGHT = Theme("#ffffff", "#222222", "#d9d9d9")
+DARK = Theme("#1b1c1e", "#e4e4e2", "#3a3c40")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One view in the chart; curves of one `recipe` share a colour."""
+
+    name: str
+    recipe: int
+    values: NDArray[np.float64]
+
+
+def spectrum_png(spectrum_hw: NDArray[np.float64], highest: float) -> bytes:
+    """Return a spectrum in colours, 0 to `highest`, as PNG; small ones are scaled up without smoothing."""
+    colored = matplotlib.colormaps[COLORS](spectrum_hw / (highest or 1.0), bytes=True)
+    picture = Image.fromarray(colored[..., :3].copy())
+    factor = scale_of(*spectrum_hw.shape)
+    if factor > 1:
+        picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", compress_level=9)
+    return buffer.getvalue()
+
+
+def color_stops(number: int = 9) -> list[str]:
+    """Return `number` colours of the scale of `spectrum_png` from low to high, as CSS."""
+    return [matplotlib.colors.to_hex(color) for color in matplotlib.colormaps[COLORS](np.linspace(0, 1, number))]
+
+
+def profile_png(curves: Sequence[Curve], nyquist: int, theme: Theme, width: float) -> bytes:
+    """Draw radial profiles in one chart.
+
+    Parameters
+    ----------
+    curves : the first is the clean one
+    nyquist : int
+        Distance in bins beyond which a ring leaves the spectrum's shorter side.
+    width : float
+        Of the chart, in hundreds of CSS pixels.
+    """
+    rows = -(-len(curves) // max(1, int(width / 1.5)))
+    figure = Figure(figsize=(width, min(3.4, 0.85 * width) + 0.24 * rows), layout="constrained", facecolor=theme.paper)
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot(facecolor=theme.paper)
+    drawn: dict[int, int] = {}
+    for position, curve in enumerate(curves):
+        copy = drawn.get(curve.recipe, 0)
+        drawn[curve.recipe] = copy + 1
+        clean = position == 0
+        axes.plot(
+            np.arange(len(curve.values)),
+            curve.values,
+            color=theme.ink if clean else _LINES[(curve.recipe - 1) % len(_LINES)],
+            linestyle=_DASHES[copy % len(_DASHES)],
+            linewidth=2.2 if clean else 1.4,
+            marker="o" if len(curve.values) < 3 else None,
+            markersize=4,
+            label=_literal(curve.name),
+        )
+    _dress(axes, nyquist, theme, len(curves[0].values))
+    figure.legend(
+        loc="outside lower center", ncols=max(1, int(width / 1.5)), frameon=False, fontsize=9, labelcolor=theme.ink
+    )
+    buffer = io.BytesIO()
+    canvas.print_png(buffer, metadata={"Software": None}, pil_kwargs={"compress_level": 9})
+    return buffer.getvalue()
+
+
+def _dress(axes: Any, nyquist: int, theme: Theme, rings: int) -> None:
+    axes.set_xlabel("distance from zero frequency, bins", color=theme.ink, fontsize=9)
+    axes.set_ylabel("mean log(1 + amplitude)", color=theme.ink, fontsize=9)
+    axes.tick_params(colors=theme.ink, labelsize=9)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(color=theme.quiet, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0.01)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("bottom", "left"):
+        axes.spines[side].set_color(theme.quiet)
+    if 1 < nyquist < rings - 1:
+        axes.axvline(nyquist, color=theme.ink, linewidth=0.8, linestyle=(0, (1, 3)))
+        axes.text(
+            nyquist, 0.99, " corners only", color=theme.ink, fontsize=8, va="top", transform=axes.get_xaxis_transform()
+        )
+
+
+def _literal(name: str) -> str:
+    """Return a label that matplotlib neither hides (leading underscore) nor reads as mathematics."""
+    return name.replace("$", r"\$").lstrip("_") or "view"

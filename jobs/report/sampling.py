@@ -1,0 +1,56 @@
+"""What a card reads of the pixels: the beginning of a dataset, once, with bounded memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from jobs.report.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one
+from jobs.report.spectra import MeanSpectra
+from pipeline.manifest import Manifest, ViewEntry
+from pipeline.shards.decode import Sample, read_shard
+from pipeline.store import Store
+
+MAX_PIXELS = 16 << 20
+"""Pixels, over all views, that spectra are averaged over: about two seconds of transforms."""
+SHEET_PIXELS = 3 << 20
+"""Pixels of the views on a contact sheet: keeps the card of noisy 224 px images below some 10 MB."""
+
+
+@dataclass
+class Look:
+    """What was read of a dataset to be looked at.
+
+    Attributes
+    ----------
+    views : the views that are shown, by number
+    samples : those of the contact sheet, by class
+    spectra : of the shown views, over the samples that were read
+    """
+
+    views: list[ViewEntry]
+    samples: list[Sample]
+    spectra: MeanSpectra
+
+
+def look_at(store: Store, manifest: Manifest) -> Look:
+    """Read the first samples, up to 256 of them; add up their spectra and keep some for the contact sheet."""
+    look = Look(choose_views(manifest.views), [], MeanSpectra())
+    pixels = manifest.shape[1] * manifest.shape[2] * len(look.views)
+    rows = max(2, min(MAX_ROWS, SHEET_PIXELS // pixels))
+    among = max(rows, min(LOOKED_AT, MAX_PIXELS // pixels))
+    for sample in islice(all_samples(store, manifest), among):
+        look.spectra.add([sample.views[view.number] for view in look.views])
+        look.samples.append(sample)
+        if len(look.samples) > rows:
+            drop_one(look.samples)
+    look.samples.sort(key=lambda sample: (sample.label, sample.index))
+    return look
+
+
+def all_samples(store: Store, manifest: Manifest) -> Iterator[Sample]:
+    """Yield the samples of a dataset in plan order.
+
+    Shards are not verified: to hash a whole one before its first sample would take longer than the card.
+    """
+    for shard in manifest.shards:
+        yield from read_shard(store, manifest, shard, verify=False)
