@@ -61,6 +61,6 @@ class Backlog:
         return not self._resting and not self.holds(1)
 
     def next_due_s(self) -> float | None:
-        """Seconds until the next attempt will have rested, or None; one that has rested waits for a worker, not for time."""
+        """Seconds until the next attempt has rested, or None; one that has waits for a worker, not for time."""
         now = time.monotonic()
         return min((resting.due - now for resting in self._resting if resting.due > now), default=None)

@@ -70,16 +70,22 @@ class RayExecutor:
             pool.close()
 
     def _drive(self, pool: Pool, backlog: Backlog) -> Iterator[Outcome]:
+        outcomes: list[Outcome] = []
         while True:
             _hand_out(pool, backlog)
+            yield from outcomes  # after handing out: the workers have work while the caller sees to these
             if backlog.is_empty() and not any(handle.calls for handle in pool.handles):
                 return
-            for handle in pool.wait(self._pause_s(pool, backlog)):
-                reply = pool.reply(handle)
-                yield self._settle(pool, backlog, handle, reply or Reply(cause=_DIED), died=reply is None)
-            for handle in self._overdue(pool):
-                reply = Reply(cause=f"killed, as it was not done after {self.deadline_s:g} s")
-                yield self._settle(pool, backlog, handle, reply, died=True)
+            outcomes = list(self._collect(pool, backlog))
+
+    def _collect(self, pool: Pool, backlog: Backlog) -> Iterator[Outcome]:
+        """Wait for replies, deaths and deadlines."""
+        for handle in pool.wait(self._pause_s(pool, backlog)):
+            reply = pool.reply(handle)
+            yield self._settle(pool, backlog, handle, reply or Reply(cause=_DIED), died=reply is None)
+        for handle in self._overdue(pool):
+            reply = Reply(cause=f"killed, as it was not done after {self.deadline_s:g} s")
+            yield self._settle(pool, backlog, handle, reply, died=True)
 
     def _settle(self, pool: Pool, backlog: Backlog, handle: Handle, reply: Reply, *, died: bool) -> Outcome:
         """Turn the reply to the head of `handle` into an outcome; put back what is to be made again."""
