@@ -166,15 +166,18 @@ def _recipes(blueprint: Blueprint, manifest: Manifest) -> list[Recipe]:
 
 
 def _recipe(run: Sequence[ViewEntry], clean: str) -> Recipe:
-    ends = [run[0]] if len(run) == 1 else [run[0], run[-1]]
+    first, last = run[0], run[-1]
+    words = wording.recipe(first.recipe) if first.recipe else clean
     return Recipe(
-        numbers="\u2013".join(str(view.number) for view in ends),
-        names=" \u2026 ".join(view.name for view in ends),
-        stored=" \u2026 ".join(dict.fromkeys(view.field for view in ends)) + f", {run[0].dtype}",
-        words=wording.recipe(run[0].recipe) + (", drawn anew for each view" if len(run) > 1 else "")
-        if run[0].recipe
-        else clean,
+        numbers=str(first.number) if len(run) == 1 else f"{first.number}\u2013{last.number}",
+        names=_ends([view.name for view in run]),
+        stored=f"{_ends(list(dict.fromkeys(view.field for view in run)))}, {first.dtype}",
+        words=words if len(run) == 1 else f"{words}; {len(run)} copies",
     )
+
+
+def _ends(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 3 else f"{names[0]} \u2026 {names[-1]}"
 
 
 def class_bars(classes: Sequence[str], counts: dict[str, int]) -> Bars:

@@ -70,7 +70,9 @@ def profile_png(curves: Sequence[Curve], nyquist: int, theme: Theme, width: floa
         Of the chart, in hundreds of CSS pixels.
     """
     rows = -(-len(curves) // max(1, int(width / 1.5)))
-    figure = Figure(figsize=(width, min(3.4, 0.85 * width) + 0.24 * rows), layout="constrained", facecolor=theme.paper)
+    figure = Figure(
+        figsize=(width, min(3.4, 0.85 * width) + 0.24 * rows), layout="constrained", dpi=150, facecolor=theme.paper
+    )
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot(facecolor=theme.paper)
     drawn: dict[int, int] = {}
