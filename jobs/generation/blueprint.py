@@ -3,7 +3,6 @@
 import hashlib
 import importlib.metadata
 import platform
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -160,7 +159,6 @@ def current_environment(job: GenerateJob) -> dict[str, str]:
         "backend": backend,
         "baseline": kernels.backend(backend).BASELINE,
         "machine": platform.machine(),
-        "zlib": zlib.ZLIB_RUNTIME_VERSION,
         **versions,
         **ENCODINGS[job.output.encoding].libraries(),
     }

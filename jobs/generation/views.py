@@ -101,5 +101,8 @@ class Augmenter:
 
     def _store(self, last: Stage, images: NDArray[np.float32]) -> NDArray[Any]:
         if last.stores_float:
-            return np.ascontiguousarray(images.transpose(0, 2, 3, 1).astype(np.float16))
+            halves = np.ascontiguousarray(images.transpose(0, 2, 3, 1).astype(np.float16))
+            if not np.isfinite(halves).all():
+                raise StageError(f"{last.name}: a value does not fit half precision; use range minmax, shift or clip")
+            return halves
         return self._round(images)

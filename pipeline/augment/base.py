@@ -69,8 +69,8 @@ class Stage(ABC):
         self.shape = shape
         self.kernels = kernels
 
-    @classmethod
-    def check(cls, options: Any, shape: Shape) -> None:  # noqa: B027  # most stages fit every shape
+    @classmethod  # noqa: B027  # most stages fit every shape
+    def check(cls, options: Any, shape: Shape) -> None:
         """Raise ValueError if `options` cannot work on images of `shape`; called while a job file is read."""
 
     @property

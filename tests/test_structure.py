@@ -1,0 +1,78 @@
+"""Who may import whom, and what must stay light."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("kernels", "pipeline", "jobs")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def imported(path):
+    """Top-level names that a module imports, wherever it does so."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def offenders(paths, forbidden):
+    return [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in paths
+        for name in imported(path)
+        if name.partition(".")[0] in forbidden
+    ]
+
+
+def below(*folders):
+    found = [path for path in MODULES if any(path.is_relative_to(ROOT / folder) for folder in folders)]
+    assert found
+    return found
+
+
+def test_imports_follow_the_data():
+    assert offenders(below("kernels"), {"pipeline", "jobs"}) == []
+    assert offenders(below("pipeline"), {"jobs"}) == []
+
+
+def test_ray_is_imported_by_its_executor_alone():
+    others = [path for path in MODULES if not path.match("jobs/executors/ray*.py")]
+    assert len(others) < len(MODULES)
+    assert offenders(others, {"ray", "cupy"}) == []
+
+
+def test_the_checks_can_fail():
+    assert offenders(below("jobs/executors"), {"ray"})
+    assert offenders(below("pipeline"), {"kernels"})
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_stay_light(package):
+    heavy = "{'numba', 'ray', 'torch', 'ffcv', 'matplotlib', 'scipy'}"
+    script = f"import sys, {package}; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"
+
+
+def test_help_is_quick():
+    spent = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "jobs.cli", "--help"], check=True, capture_output=True)
+        spent.append(time.perf_counter() - begun)
+    assert min(spent) < 0.5
+
+
+def test_the_wrong_kernels_package_is_named(tmp_path):
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels" / "__init__.py").write_text("")
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import pipeline"
+    child = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert child.returncode == 1
+    assert "Passband needs its own 'kernels' package" in child.stderr
