@@ -36,12 +36,12 @@ def _sin_quadrants(x: Array, shift: int) -> Array:
 
 
 def sin_pi(x: ArrayLike) -> Array:
-    """Return sin(pi x) for \\|x\\| < 2^51, absolute error below 3e-16 (Taylor series on a quarter turn)."""
+    """Return sin(pi x) for abs(x) < 2^51, absolute error below 3e-16 (Taylor series on a quarter turn)."""
     return _sin_quadrants(np.asarray(x, np.float64), 0)
 
 
 def cos_pi(x: ArrayLike) -> Array:
-    """Return cos(pi x) for \\|x\\| < 2^51, absolute error below 3e-16."""
+    """Return cos(pi x) for abs(x) < 2^51, absolute error below 3e-16."""
     return _sin_quadrants(np.asarray(x, np.float64), 1)
 
 

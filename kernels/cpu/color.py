@@ -7,11 +7,12 @@ from kernels.checks import check_float32, check_shape, writable
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.elementary import cos_pi, sin_pi_product
 from kernels.cpu.threads import for_ranges
+from kernels.cpu.vectors import load8, spread8, store
 
 BLOCK = 1024
-"""Pixels that go through the recurrence together: their state stays in the first-level cache."""
-_UNROLL = 8
-_ZERO, _ONE, _TWO = map(np.float32, (0, 1, 2))
+"""Pixels whose cosines and sums are held at once: they stay in the first-level cache."""
+LEVELS = 256
+_ZERO, _ONE, _TWO, _WHITE = map(np.float32, (0, 1, 2, 255))
 
 
 @kernel
@@ -21,28 +22,36 @@ def clip_unit(x):
 
 
 @kernel
-def _clenshaw_block(state, count, a, terms):
-    """Run b_d = a_d + 2 cos(pi x) b_{d+1} - b_{d+2} from d = terms - 1 to 0; `terms` is a multiple of eight.
+def _clenshaw(state, count, a, terms):
+    """Run b_d = a_d + 2 cos(pi x) b_{d+1} - b_{d+2} from d = terms - 1, `terms` even, down to 0.
 
-    Rows of `state`, (3, BLOCK): b_d, b_{d+1}, 2 cos(pi x).
+    Rows of `state`, (3, BLOCK): b_0 and b_1 (written), 2 cos(pi x). 32 pixels at a time stay in registers.
     """
-    for i in range(count):
-        state[0, i] = _ZERO
-        state[1, i] = _ZERO
-    for group in range(terms - _UNROLL, -1, -_UNROLL):
-        a0, a1, a2, a3 = a[group], a[group + 1], a[group + 2], a[group + 3]
-        a4, a5, a6, a7 = a[group + 4], a[group + 5], a[group + 6], a[group + 7]
-        for i in range(count):
-            c, odd, even = state[2, i], state[0, i], state[1, i]
-            even = fma(c, odd, a7 - even)
-            odd = fma(c, even, a6 - odd)
-            even = fma(c, odd, a5 - even)
-            odd = fma(c, even, a4 - odd)
-            even = fma(c, odd, a3 - even)
-            odd = fma(c, even, a2 - odd)
-            even = fma(c, odd, a1 - even)
-            odd = fma(c, even, a0 - odd)
-            state[0, i], state[1, i] = odd, even
+    flat, zero = state.reshape(state.size), spread8(_ZERO)
+    for i in range(0, count, 32):
+        at = 2 * BLOCK + i
+        c0, c1, c2, c3 = load8(flat, at), load8(flat, at + 8), load8(flat, at + 16), load8(flat, at + 24)
+        even0, even1, even2, even3 = zero, zero, zero, zero
+        odd0, odd1, odd2, odd3 = zero, zero, zero, zero
+        for d in range(terms - 2, -1, -2):
+            term = spread8(a[d + 1])
+            odd0 = fma(c0, even0, term - odd0)
+            odd1 = fma(c1, even1, term - odd1)
+            odd2 = fma(c2, even2, term - odd2)
+            odd3 = fma(c3, even3, term - odd3)
+            term = spread8(a[d])
+            even0 = fma(c0, odd0, term - even0)
+            even1 = fma(c1, odd1, term - even1)
+            even2 = fma(c2, odd2, term - even2)
+            even3 = fma(c3, odd3, term - even3)
+        store(flat, i, even0)
+        store(flat, i + 8, even1)
+        store(flat, i + 16, even2)
+        store(flat, i + 24, even3)
+        store(flat, BLOCK + i, odd0)
+        store(flat, BLOCK + i + 8, odd1)
+        store(flat, BLOCK + i + 16, odd2)
+        store(flat, BLOCK + i + 24, odd3)
 
 
 @kernel
@@ -56,24 +65,49 @@ def color_channel(out, x, a, terms, first, state):
         count = min(BLOCK, x.size - start)
         for i in range(count):
             state[2, i] = _TWO * cos_pi(x[start + i])
-        _clenshaw_block(state, count, a, terms)
-        for i in range(count):
-            value = x[start + i]
-            tail = state[1, i] * sin_pi_product(before, value)
-            wave = fma(state[0, i], sin_pi_product(k, value), -tail)
-            out[start + i] = clip_unit(value + wave)
+        _clenshaw(state, count, a, terms)
+        if first == 1:  # phi_{-1} = sin(0)
+            for i in range(count):
+                value = x[start + i]
+                out[start + i] = clip_unit(fma(state[0, i], sin_pi_product(k, value), value))
+        else:
+            for i in range(count):
+                value = x[start + i]
+                total = fma(state[0, i], sin_pi_product(k, value), value)
+                out[start + i] = clip_unit(fma(-state[1, i], sin_pi_product(before, value), total))
+
+
+@kernel
+def find_levels(levels, x):
+    """Write the numbers q with x == q / 255 to `levels` (uint8); return whether all of `x` (flat) is such."""
+    exact = True
+    for i in range(x.size):
+        level = np.rint(clip_unit(x[i]) * _WHITE)
+        levels[i] = np.uint8(np.int32(level))
+        exact &= x[i] == level / _WHITE
+    return exact
+
+
+@kernel
+def color_levels(out, levels, a, terms, first, state, table):
+    """Do as `color_channel` for x = levels / 255: same bits, at the cost of 256 pixels. `table`: (2, 256)."""
+    for q in range(LEVELS):
+        table[0, q] = np.float32(q) / _WHITE
+    color_channel(table[1], table[0], a, terms, first, state)
+    for i in range(out.size):
+        out[i] = table[1, levels[i]]
 
 
 @kernel
 def padded_terms(count):
-    """Return `count` rounded up to what the unrolled recurrence takes; the extra terms are zeros and change no bit."""
-    return (count + _UNROLL - 1) // _UNROLL * _UNROLL
+    """Return `count` rounded up to what the recurrence takes; the extra terms are zeros and change no bit."""
+    return (count + 1) // 2 * 2
 
 
 @kernel
 def _color_range(out, images, coefficients, first, start, stop):
     channels, terms = coefficients.shape[1], coefficients.shape[2]
-    state = np.empty((3, BLOCK), np.float32)
+    state = np.zeros((3, BLOCK), np.float32)
     a = np.zeros(padded_terms(terms), np.float32)
     for n in range(start, stop):
         for c in range(channels):
@@ -109,7 +143,7 @@ def smooth_color(
     x, a = check_float32(images), writable(coefficients)
     check_shape("coefficients", a, len(x), x.shape[1], None)
     check_shape("first_frequency", first_frequency, len(x))
-    first = writable(first_frequency, np.int32)
+    first = writable(first_frequency, np.int64)
     flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
     out = np.empty_like(flat)
     for_ranges(lambda start, stop: _color_range(out, flat, a, first, start, stop), len(x), 4)

@@ -15,6 +15,7 @@ import llvmlite.binding as llvm
 import numba
 from llvmlite import ir
 from numba.core import registry, types
+from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic
 
 X86_BASELINE = "x86-64-v3"
@@ -74,12 +75,16 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @intrinsic
 def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return a * b + c in float32, rounded once: asked for by name, never left to the compiler's choice."""
+    """Return a * b + c of float32 or vectors of them, rounded once: by name, never left to the compiler's choice."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fma(*arguments)
+        value = arguments[0].type
+        name = f"llvm.fma.v{value.count}f32" if isinstance(value, ir.VectorType) else "llvm.fma.f32"
+        function = get_or_insert_function(builder.module, ir.FunctionType(value, [value] * 3), name)
+        return builder.call(function, arguments)
 
-    return types.float32(types.float32, types.float32, types.float32), generate
+    kind = types.float32 if isinstance(a, types.Number) else a
+    return kind(kind, kind, kind), generate
 
 
 @intrinsic

@@ -9,6 +9,7 @@ from kernels import philox
 from kernels.cpu.compile import kernel
 from kernels.cpu.elementary import radius_of, turn
 from kernels.cpu.threads import for_ranges
+from kernels.cpu.vectors import counting, spread_words, store
 
 _M0, _M1 = map(np.uint64, philox.MULTIPLIERS)
 _W0, _W1 = map(np.uint64, philox.WEYL)
@@ -17,23 +18,46 @@ _ROUNDS = philox.ROUNDS
 
 
 @kernel
-def encrypt(c0, c1, c2, c3, k0, k1):
-    """Return the four words of one block; everything is uint64, so that LLVM finds the 32 x 32 bit multiplication."""
-    for _ in range(_ROUNDS):
-        first, second = (c0 & _LOW) * _M0, (c2 & _LOW) * _M1
-        c0, c2 = (second >> _SHIFT) ^ c1 ^ k0, (first >> _SHIFT) ^ c3 ^ k1
-        c1, c3 = second & _LOW, first & _LOW
-        k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
-    return c0 & _LOW, c1, c2 & _LOW, c3
+def padded_columns(count):
+    """Return `count` rounded up to what `fill_words` writes."""
+    return (count + 7) // 8 * 8
 
 
 @kernel
-def fill_words(lanes, count, index, view, stage, draw, k0, k1):
-    """Write blocks draw .. draw + count - 1 of a stream to the columns of (4, >= count) uint32."""
-    for b in range(count):
-        w0, w1, w2, w3 = encrypt(index, view, stage, draw + np.uint64(b), k0, k1)
-        lanes[0, b], lanes[1, b] = np.uint32(w0), np.uint32(w1)
-        lanes[2, b], lanes[3, b] = np.uint32(w2), np.uint32(w3)
+def _round(c0, c1, c2, c3, k0, k1):
+    """Mix four blocks once. Upper halves hold rubbish between the rounds; the multiplications see the lower ones."""
+    low, shift = spread_words(_LOW), spread_words(_SHIFT)
+    first, second = (c0 & low) * spread_words(_M0), (c2 & low) * spread_words(_M1)
+    return (second >> shift) ^ c1 ^ k0, second, (first >> shift) ^ c3 ^ k1, first
+
+
+@kernel
+def fill_words(lanes, count, stream, draw):
+    """Write blocks draw .. draw + count - 1 of a stream to the columns of (4, >= `padded_columns`) uint32.
+
+    `stream` is (index, view, stage, key word 0, key word 1); it and `draw` are uint64, so that LLVM finds the
+    instruction that multiplies 32 by 32 bits.
+    """
+    index, view, stage, k0, k1 = stream
+    flat, stride = lanes.reshape(lanes.size), lanes.shape[1]
+    for b in range(0, count, 8):
+        # Two registers side by side: a round of one waits for its multiplication while the other works.
+        a0, a1, a2 = spread_words(index), spread_words(view), spread_words(stage)
+        b0, b1, b2 = a0, a1, a2
+        a3, b3 = counting(draw + np.uint64(b)), counting(draw + np.uint64(b + 4))
+        key0, key1 = spread_words(k0), spread_words(k1)
+        for _ in range(_ROUNDS):
+            a0, a1, a2, a3 = _round(a0, a1, a2, a3, key0, key1)
+            b0, b1, b2, b3 = _round(b0, b1, b2, b3, key0, key1)
+            key0, key1 = key0 + spread_words(_W0), key1 + spread_words(_W1)
+        store(flat, b, a0)
+        store(flat, b + 4, b0)
+        store(flat, stride + b, a1)
+        store(flat, stride + b + 4, b1)
+        store(flat, 2 * stride + b, a2)
+        store(flat, 2 * stride + b + 4, b2)
+        store(flat, 3 * stride + b, a3)
+        store(flat, 3 * stride + b + 4, b3)
 
 
 @kernel
@@ -48,22 +72,22 @@ def fill_normals(normal_lanes, word_lanes, count):
 
 
 @kernel
-def _words_range(out, indices, view, stage, draw, k0, k1, start, stop):
+def _words_range(out, indices, address, draw, start, stop):
     blocks = (out.shape[1] + 3) // 4
-    lanes = np.empty((4, blocks), np.uint32)
+    lanes = np.empty((4, padded_columns(blocks)), np.uint32)
     for n in range(start, stop):
-        fill_words(lanes, blocks, np.uint64(indices[n]), view, stage, draw, k0, k1)
+        fill_words(lanes, blocks, (np.uint64(indices[n]), *address), draw)
         for w in range(out.shape[1]):
             out[n, w] = lanes[w % 4, w // 4]
 
 
 @kernel
-def _normals_range(out, indices, view, stage, draw, k0, k1, start, stop):
+def _normals_range(out, indices, address, draw, start, stop):
     blocks = (out.shape[1] + 3) // 4
-    lanes = np.empty((4, blocks), np.uint32)
-    normal_lanes = np.empty((4, blocks), np.float32)
+    lanes = np.empty((4, padded_columns(blocks)), np.uint32)
+    normal_lanes = np.empty(lanes.shape, np.float32)
     for n in range(start, stop):
-        fill_words(lanes, blocks, np.uint64(indices[n]), view, stage, draw, k0, k1)
+        fill_words(lanes, blocks, (np.uint64(indices[n]), *address), draw)
         fill_normals(normal_lanes, lanes, blocks)
         for z in range(out.shape[1]):
             out[n, z] = normal_lanes[z % 4, z // 4]
@@ -75,8 +99,10 @@ def _fill(
     philox.check_address(key, indices, view, stage, count, draw)
     out = np.empty((len(indices), count), dtype)
     rows = np.require(indices, requirements=("C", "W"))
-    address = [np.uint64(word) for word in (view, stage, draw, *philox.split_key(key))]
-    for_ranges(lambda start, stop: run(out, rows, *address, start, stop), len(rows), 1 + 65536 // max(1, count))
+    address = tuple(map(np.uint64, (view, stage, *philox.split_key(key))))
+    for_ranges(
+        lambda start, stop: run(out, rows, address, np.uint64(draw), start, stop), len(rows), 1 + 65536 // max(1, count)
+    )
     return out
 
 

@@ -1,202 +1,223 @@
 """Whole PRIME views, one image at a time: an image passes through all its chains while it lies in the cache.
 
-Legend: n sample, m chain, s step. Where each normal lies in its stream: `kernels.prime_steps.PrimeSteps`.
+Where each normal lies in the stream of its step: `kernels.prime_steps.PrimeSteps`.
 """
 
-import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels import prime_steps
 from kernels.checks import check_float32, check_shape, writable
-from kernels.cpu.color import BLOCK, clip_unit, color_channel, padded_terms
+from kernels.cpu.color import BLOCK, LEVELS, clip_unit, color_channel, color_levels, find_levels, padded_terms
 from kernels.cpu.compile import fma, kernel
+from kernels.cpu.folding import row_variances
 from kernels.cpu.mix import add_into, scale_into
-from kernels.cpu.philox import fill_normals, fill_words
-from kernels.cpu.sine import field_axis, half_basis
+from kernels.cpu.philox import fill_normals, fill_words, padded_columns
+from kernels.cpu.sine import COLUMNS, ROWS, FieldScratch, field_scratch, half_basis, make_field
 from kernels.cpu.stencil import filter_channel
 from kernels.cpu.threads import for_ranges
-from kernels.cpu.warp import warp_image
+from kernels.cpu.warp import WarpScratch, warp_image, warp_scratch
 from kernels.philox import split_key
 
 _SPECTRAL, _SPATIAL = prime_steps.SPECTRAL, prime_steps.SPATIAL
 _COLOR, _NOISE = prime_steps.COLOR, prime_steps.NOISE
 _ZERO, _ONE = np.float32(0), np.float32(1)
-_LANE_BLOCKS = 512
+_NOISE_BLOCKS = 512
+_UNKNOWN, _EXACT, _INEXACT = 0, 1, 2
 
 
-@kernel
-def row_variances(out, p, limit, height, width):
-    """Write the folded variances of modes (p, 1..), at unit temperature, to `out`; return how many are not zero.
+class Scratch(NamedTuple):
+    """Memory of one thread.
 
-    A mode sums 1 / (i^2 + j^2) over its aliases i = 2 (H - 1) t +- p and j = 2 (W - 1) u +- q.
+    Attributes
+    ----------
+    words, normals : (4, blocks) uint32 and float32
+    steps : (2, C, H, W) float32
+        The image before and after a step, in turns.
+    deviations, numbers : (2, W - 2) and (W - 2,) float32
+        Standard deviations of two rows of modes; 1, 2, ...
+    displacement : (2, H, W) float32
+    field, corners
+        Of `make_field` and `warp_image`.
+    weights, padded : (K, K) and (H + K - 1, W + K - 1) float32
+    coefficients, state, table : (terms,), (3, BLOCK) and (2, LEVELS) float32
+    levels : (C, H * W) uint8
     """
-    for q in range(out.size):
-        out[q] = _ZERO
-    top = int(math.sqrt(limit))
-    stop = 0
-    for base_i in range(0, top + p + 1, 2 * (height - 1)):
-        for sign_i in (-1, 1):
-            i = base_i + sign_i * p
-            if i < 1 or i * i >= limit:
-                continue
-            j_top = _square_root(limit - i * i)
-            for base_j in range(0, j_top + width, 2 * (width - 1)):
-                for sign_j in (-1, 1):
-                    # q with 1 <= base_j + sign_j q <= j_top
-                    first = max(1, base_j - j_top) if sign_j < 0 else 1
-                    last = min(out.size, base_j - 1 if sign_j < 0 else j_top - base_j)
-                    _add_inverses(out, np.float32(i * i), first, last, base_j, sign_j)
-                    stop = max(stop, last if last >= first else 0)
-    return stop
+
+    words: NDArray[np.uint32]
+    normals: NDArray[np.float32]
+    steps: NDArray[np.float32]
+    deviations: NDArray[np.float32]
+    numbers: NDArray[np.float32]
+    displacement: NDArray[np.float32]
+    field: FieldScratch
+    corners: WarpScratch
+    weights: NDArray[np.float32]
+    padded: NDArray[np.float32]
+    coefficients: NDArray[np.float32]
+    state: NDArray[np.float32]
+    table: NDArray[np.float32]
+    levels: NDArray[np.uint8]
+
+
+def _make_scratch(channels: int, height: int, width: int, size: int, last_frequency: int) -> Scratch:
+    modes_y, modes_x = max(height - 2, 1), max(width - 2, 1)
+    blocks = max(_NOISE_BLOCKS, modes_x, channels * (last_frequency // 4 + 2), size * size // 4 + 1)
+    blocks = (blocks + 7) // 8 * 8
+    return Scratch(
+        np.zeros((4, blocks), np.uint32),
+        np.zeros((4, blocks), np.float32),
+        np.zeros((2, channels, height, width), np.float32),
+        np.zeros((2, modes_x), np.float32),
+        np.arange(1, modes_x + 1, dtype=np.float32),
+        np.zeros((2, height, width), np.float32),
+        field_scratch(modes_y, modes_x, width),
+        warp_scratch(height, width),
+        np.zeros((size, size), np.float32),
+        np.zeros((height + size - 1, width + size - 1), np.float32),
+        np.zeros(last_frequency + 2, np.float32),
+        np.zeros((3, BLOCK), np.float32),
+        np.zeros((2, LEVELS), np.float32),
+        np.zeros((channels, height * width), np.uint8),
+    )
 
 
 @kernel
-def _square_root(number):
-    """Return the integer square root."""
-    root = int(math.sqrt(number))
-    while root * root > number:
-        root -= 1
-    return root
+def _draw(scratch, blocks, stream, first):
+    """Draw normals of blocks first .. first + blocks - 1."""
+    fill_words(scratch.words, blocks, stream, np.uint64(first))
+    fill_normals(scratch.normals, scratch.words, padded_columns(blocks))
 
 
 @kernel
-def _add_inverses(out, square, first, last, base, sign):
-    for q in range(first, last + 1):
-        j = np.float32(base + sign * q)
-        out[q - 1] += _ONE / fma(j, j, square)
+def _draw_row(scratch, p, r):
+    """Scale the drawn normals of row p + r of the modes of both axes."""
+    deviation, stop = scratch.deviations[r], scratch.field.stops[p + r]
+    for axis in range(2):
+        row, normal = scratch.field.b[axis, p + r], scratch.normals[2 * r + axis]
+        for q in range(stop):
+            row[q] = deviation[q] * normal[q]
+        row[stop:] = _ZERO
 
 
 @kernel
-def _draw_field(b, stops, sigma, limit, shape, word_lanes, lanes, address, key):
-    """Draw the folded coefficients of both displacement axes: (2, H - 2, W - 2); return how many rows are not zero."""
-    height, width = shape
-    index, view, stage = address
-    scale = np.empty((2, width - 2), np.float32)
+def _draw_field(scratch, sigma, limit, stream):
+    """Draw the folded coefficients of both displacement axes; return how many rows are not zero."""
+    _, height, width = scratch.displacement.shape
+    stops, deviations = scratch.field.stops, scratch.deviations
     rows = 0
     for p in range(0, height - 2, 2):
-        counts = (0, 0)
-        first = row_variances(scale[0], p + 1, limit, height, width)
-        second = row_variances(scale[1], p + 2, limit, height, width) if p + 1 < height - 2 else 0
-        counts = (first, second)
-        count = max(first, second)
+        stops[p + 1] = 0
+        for r in range(min(2, height - 2 - p)):
+            stops[p + r] = row_variances(deviations[r], scratch.numbers, p + r + 1, limit, height, width)
+            for q in range(stops[p + r]):
+                deviations[r, q] = sigma * np.sqrt(deviations[r, q])
+        count = max(stops[p], stops[p + 1])
         if count == 0:
             break
-        fill_words(word_lanes, count, index, view, stage, np.uint64((p // 2) * (width - 2)), key[0], key[1])
-        fill_normals(lanes, word_lanes, count)
-        for r in range(2):
-            if p + r < height - 2:
-                stops[p + r] = counts[r]
-                rows += counts[r] > 0
-                for q in range(counts[r]):
-                    sd = sigma * np.sqrt(scale[r, q])
-                    b[0, p + r, q] = sd * lanes[2 * r, q]
-                    b[1, p + r, q] = sd * lanes[2 * r + 1, q]
+        _draw(scratch, count, stream, (p // 2) * (width - 2))
+        _draw_row(scratch, p, 0)
+        _draw_row(scratch, p, 1)
+        rows = p + 1 if stops[p + 1] == 0 else p + 2
+    stops[rows:] = 0
+    scratch.field.b[:, rows : rows + ROWS] = _ZERO
     return rows
 
 
 @kernel
-def _spatial(out, image, sigma, limit, scratch, bases, word_lanes, lanes, address, key):
-    b, stops, displacement, rows, halves = scratch
-    _, height, width = image.shape
-    count = _draw_field(b, stops, sigma, limit, (height, width), word_lanes, lanes, address, key)
-    for axis in range(2):
-        scale = np.float32(height if axis == 0 else width)
-        field_axis(displacement[axis], b[axis, :count], stops, bases[0], bases[1], scale, rows, halves)
-    warp_image(out, image, displacement)
+def _spatial(out, image, sigma, limit, scratch, bases, stream):
+    rows = _draw_field(scratch, sigma, limit, stream)
+    displacement = scratch.displacement
+    make_field(displacement[0], 0, rows, scratch.field, bases, np.float32(image.shape[1]))
+    make_field(displacement[1], 1, rows, scratch.field, bases, np.float32(image.shape[2]))
+    warp_image(out, image, displacement, scratch.corners)
 
 
 @kernel
-def _color(out, image, sigma, first, last, a, state, word_lanes, lanes, address, key):
-    """Sum frequencies first .. last with drawn coefficients; images are (C, pixels)."""
-    index, view, stage = address
+def _color(out, image, exact, sigma, first, last, scratch, stream):
+    """Sum frequencies first .. last with drawn coefficients; images are (C, pixels).
+
+    `exact`: ``scratch.levels`` holds the image as multiples of 1 / 255.
+    """
     channels = image.shape[0]
     start = (first - 1) // 4
-    groups = (last - 1) // 4 + 1 - start
-    fill_words(word_lanes, groups * channels, index, view, stage, np.uint64(start * channels), key[0], key[1])
-    fill_normals(lanes, word_lanes, groups * channels)
+    _draw(scratch, ((last - 1) // 4 + 1 - start) * channels, stream, start * channels)
     count = last - first + 1
     terms = padded_terms(count)
+    a, state, levels = scratch.coefficients, scratch.state, scratch.levels
     for c in range(channels):
         for d in range(count):
             k = first - 1 + d
-            a[d] = sigma * lanes[k % 4, (k // 4 - start) * channels + c]
+            a[d] = sigma * scratch.normals[k % 4, (k // 4 - start) * channels + c]
         a[count:terms] = _ZERO
-        color_channel(out[c], image[c], a, terms, first, state)
+        if exact:
+            color_levels(out[c], levels[c], a, terms, first, state, scratch.table)
+        else:
+            color_channel(out[c], image[c], a, terms, first, state)
 
 
 @kernel
-def _spectral(out, image, sigma, size, padded, word_lanes, lanes, address, key):
-    index, view, stage = address
-    blocks = (size * size + 3) // 4
-    fill_words(word_lanes, blocks, index, view, stage, np.uint64(0), key[0], key[1])
-    fill_normals(lanes, word_lanes, blocks)
-    weights = np.empty((size, size), np.float32)
+def _spectral(out, image, sigma, scratch, stream):
+    weights = scratch.weights
+    size = weights.shape[0]
+    _draw(scratch, (size * size + 3) // 4, stream, 0)
     for tap in range(size * size):
-        weights[tap // size, tap % size] = sigma * lanes[tap % 4, tap // 4]
+        weights[tap // size, tap % size] = sigma * scratch.normals[tap % 4, tap // 4]
     weights[size // 2, size // 2] += _ONE
     for c in range(image.shape[0]):
-        filter_channel(out[c], image[c], weights, padded)
+        filter_channel(out[c], image[c], weights, scratch.padded)
 
 
 @kernel
-def _noise(out, image, sigma, word_lanes, lanes, address, key):
+def _noise(out, image, sigma, scratch, stream):
     """Add noise to a flat image."""
-    index, view, stage = address
-    for start in range(0, image.size, 4 * _LANE_BLOCKS):
-        count = min(4 * _LANE_BLOCKS, image.size - start)
-        blocks = (count + 3) // 4
-        fill_words(word_lanes, blocks, index, view, stage, np.uint64(start // 4), key[0], key[1])
-        fill_normals(lanes, word_lanes, blocks)
+    for start in range(0, image.size, 4 * _NOISE_BLOCKS):
+        count = min(4 * _NOISE_BLOCKS, image.size - start)
+        _draw(scratch, (count + 3) // 4, stream, start // 4)
         for t in range(count):
-            out[start + t] = clip_unit(fma(sigma, lanes[t % 4, t // 4], image[start + t]))
+            out[start + t] = clip_unit(fma(sigma, scratch.normals[t % 4, t // 4], image[start + t]))
 
 
 @kernel
-def _views_range(out, images, bases, address, key, kinds, strengths, firsts, lasts, weights, size, start, stop):
-    _, channels, height, width = images.shape
-    indices, view, stages = address
-    chains, depth = kinds.shape[1], kinds.shape[2]
+def _view(out, image, drawn, n, stream, scratch, bases):
+    """Write the view of one image to `out`; both are (C, H, W)."""
+    kinds, strengths, firsts, lasts, weights, stages = drawn
+    channels, height, width = image.shape
     pixels = height * width
-    modes_y, modes_x = max(height - 2, 1), max(width - 2, 1)
-    terms = padded_terms(max(1, lasts.max()) if lasts.size else 1)
-    lane_blocks = max(_LANE_BLOCKS, modes_x, channels * (terms // 4 + 2), size * size // 4 + 1)
-    word_lanes, lanes = np.empty((4, lane_blocks), np.uint32), np.empty((4, lane_blocks), np.float32)
-    steps = np.empty((2, channels, height, width), np.float32)
-    padded = np.empty((height + size - 1, width + size - 1), np.float32)
-    state, a = np.empty((3, BLOCK), np.float32), np.empty(terms, np.float32)
-    scratch = (
-        np.empty((2, modes_y, modes_x), np.float32),
-        np.empty(modes_y, np.int64),
-        np.empty((2, height, width), np.float32),
-        np.empty((modes_y, width), np.float32),
-        np.empty((2, bases[1].shape[1]), np.float32),
-    )
+    result = out.reshape(channels * pixels)
+    scale_into(result, image.reshape(channels * pixels), weights[n, 0])
+    levels = _UNKNOWN
+    for m in range(kinds.shape[1]):
+        current, free, clean = image, 0, True
+        for s in range(kinds.shape[2]):
+            kind, sigma = kinds[n, m, s], strengths[n, m, s]
+            here = (stream[0], stream[1], np.uint64(stages[m, s]), stream[2], stream[3])
+            target = scratch.steps[free]
+            flat, flat_target = current.reshape(channels, pixels), target.reshape(channels, pixels)
+            if kind == _SPECTRAL:
+                _spectral(target, current, sigma, scratch, here)
+            elif kind == _SPATIAL and height > 2 and width > 2:
+                _spatial(target, current, sigma, lasts[n, m, s], scratch, bases, here)
+            elif kind == _COLOR:
+                if clean and pixels > LEVELS and levels == _UNKNOWN:
+                    levels = _EXACT if find_levels(scratch.levels.reshape(flat.size), flat.reshape(flat.size)) else _INEXACT
+                _color(
+                    flat_target, flat, clean and levels == _EXACT, sigma, firsts[n, m, s], lasts[n, m, s], scratch, here
+                )
+            elif kind == _NOISE:
+                _noise(flat_target.reshape(channels * pixels), flat.reshape(channels * pixels), sigma, scratch, here)
+            else:
+                continue
+            current, free, clean = target, 1 - free, False
+        add_into(result, current.reshape(channels * pixels), weights[n, m + 1])
+
+
+@kernel
+def _views_range(out, images, drawn, indices, address, scratch, bases, start, stop):
     for n in range(start, stop):
-        result = out[n].reshape(channels * pixels)
-        scale_into(result, images[n].reshape(channels * pixels), weights[n, 0])
-        for m in range(chains):
-            current, free = images[n], 0
-            for s in range(depth):
-                kind, sigma = kinds[n, m, s], strengths[n, m, s]
-                here = (np.uint64(indices[n]), view, np.uint64(stages[m, s]))
-                target = steps[free]
-                if kind == _SPECTRAL:
-                    _spectral(target, current, sigma, size, padded, word_lanes, lanes, here, key)
-                elif kind == _SPATIAL and height > 2 and width > 2:
-                    _spatial(target, current, sigma, lasts[n, m, s], scratch, bases, word_lanes, lanes, here, key)
-                elif kind == _COLOR:
-                    first, last = firsts[n, m, s], lasts[n, m, s]
-                    flat, flat_target = current.reshape(channels, pixels), target.reshape(channels, pixels)
-                    _color(flat_target, flat, sigma, first, last, a, state, word_lanes, lanes, here, key)
-                elif kind == _NOISE:
-                    flat, flat_target = current.reshape(channels * pixels), target.reshape(channels * pixels)
-                    _noise(flat_target, flat, sigma, word_lanes, lanes, here, key)
-                else:
-                    continue
-                current, free = target, 1 - free
-            add_into(result, current.reshape(channels * pixels), weights[n, m + 1])
+        _view(out[n], images[n], drawn, n, (np.uint64(indices[n]), *address), scratch, bases)
 
 
 def prime_views(images: NDArray[np.float32], steps: prime_steps.PrimeSteps) -> NDArray[np.float32]:
@@ -218,25 +239,34 @@ def prime_views(images: NDArray[np.float32], steps: prime_steps.PrimeSteps) -> N
 
     Notes
     -----
-    PRIME (Modas et al. 2022), algorithm 1. Memory: the result, and some images for each thread.
+    PRIME (Modas et al. 2022), algorithm 1. Memory: the result, and about eight images for each thread.
     """
     x = check_float32(images)
     check_shape("steps.kinds", steps.kinds, len(x), None, None)
+    if not x.size or not steps.kinds.size:
+        return x.copy()
     height, width = x.shape[2:]
-    key = tuple(map(np.uint64, split_key(steps.key)))
-    address = writable(steps.indices, np.uint32), np.uint64(steps.view), writable(steps.stages, np.uint32)
+    indices = writable(steps.indices, np.uint32)
+    address = (np.uint64(steps.view), *map(np.uint64, split_key(steps.key)))
     drawn = (
         writable(steps.kinds, np.uint8),
         writable(steps.strengths),
         writable(steps.first, np.int64),
         writable(steps.last, np.int64),
         writable(steps.weights),
+        writable(steps.stages, np.uint32),
     )
-    bases = half_basis(height), half_basis(width)
-    out = np.empty_like(x)
-    for_ranges(
-        lambda start, stop: _views_range(out, x, bases, address, key, *drawn, steps.size, start, stop),
-        len(x),
-        max(1, min(16, 400_000 // x[0:1].size)) if len(x) else 1,
-    )
+    bases = half_basis(height, ROWS), half_basis(width, COLUMNS)
+    last_frequency = int(steps.last[steps.kinds == _COLOR].max(initial=0))
+    out, spare = np.empty_like(x), list[Scratch]()
+
+    def work(start: int, stop: int) -> None:
+        try:
+            scratch = spare.pop()
+        except IndexError:
+            scratch = _make_scratch(*x.shape[1:], steps.size, last_frequency)
+        _views_range(out, x, drawn, indices, address, scratch, bases, start, stop)
+        spare.append(scratch)
+
+    for_ranges(work, len(x), max(1, min(16, 400_000 // x[0].size)))
     return out

@@ -1,6 +1,11 @@
-"""Displacement fields: sine series on a grid, as two small matrix products in a fixed order of summation."""
+"""Displacement fields: sine series on a grid, as two small matrix products in a fixed order of summation.
+
+About the middle of the grid the modes 1, 3, .. are even and 2, 4, .. odd, so each product is made for half the grid,
+for the two kinds apart, and unfolded at the end.
+"""
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,91 +13,164 @@ from numpy.typing import NDArray
 from kernels.checks import check_sine_modes, writable
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.threads import for_ranges
+from kernels.cpu.vectors import load8, spread8, store
 from kernels.elementary import sin_pi
 
+ROWS, COLUMNS = 4, 16
+"""What `_multiply_tile` makes at once; eight registers of sums."""
 _ZERO = np.float32(0)
 
 
-@lru_cache(maxsize=8)
-def half_basis(size: int) -> NDArray[np.float32]:
-    """Return sin(pi k j / (size - 1)), k = 1..size - 2, for the first half of the grid: (>= 1, ceil(size / 2)).
+def round_up(count: int, multiple: int) -> int:
+    """Return the least multiple that is not below `count`."""
+    return -(-count // multiple) * multiple
 
-    About the middle of the grid odd modes are even and even modes odd, so half the columns say everything.
+
+@lru_cache(maxsize=16)
+def half_basis(size: int, multiple: int) -> NDArray[np.float32]:
+    """Return sin(pi k j / (size - 1)), k = 1..size - 2, for the first half of the grid, padded with zero columns."""
+    period, half = 2 * max(size - 1, 1), (size + 1) // 2
+    turns = np.outer(np.arange(1, max(size - 1, 2)), np.arange(half)) % period
+    basis = np.zeros((len(turns), round_up(half, multiple)), np.float32)
+    basis[:, :half] = sin_pi(turns * 2 / period)
+    return basis
+
+
+class FieldScratch(NamedTuple):
+    """Memory of one thread for `make_field`.
+
+    Attributes
+    ----------
+    b : (2, My rounded up to ROWS, Mx) float32
+        Coefficients of both axes; rows past the last that counts are zero.
+    stops : (My rounded up to ROWS,) int64
+        How many coefficients of each row may differ from zero.
+    rows, tiles : float32
+        Written.
     """
-    period = 2 * max(size - 1, 1)
-    turns = np.outer(np.arange(1, max(size - 1, 2)), np.arange((size + 1) // 2)) % period
-    return sin_pi(turns * 2 / period).astype(np.float32)
+
+    b: NDArray[np.float32]
+    stops: NDArray[np.int64]
+    rows: NDArray[np.float32]
+    tiles: NDArray[np.float32]
+
+
+def field_scratch(modes_y: int, modes_x: int, width: int) -> FieldScratch:
+    """Return zeroed `FieldScratch` for so many modes on a grid of this width."""
+    padded, half = round_up(max(modes_y, 1), ROWS), round_up((width + 1) // 2, COLUMNS)
+    return FieldScratch(
+        np.zeros((2, padded, max(modes_x, 1)), np.float32),
+        np.zeros(padded, np.int64),
+        np.zeros((padded, 2 * half), np.float32),
+        np.zeros((2, ROWS, 2 * half), np.float32),
+    )
 
 
 @kernel
-def _accumulate(out, rows, coefficients, first, stop):
-    """Add sum_q coefficients[q] rows[q] over q = first, first + 2, .. < stop to `out`."""
-    q = first
-    while q + 6 < stop:
-        a0, a1, a2, a3 = coefficients[q], coefficients[q + 2], coefficients[q + 4], coefficients[q + 6]
-        for x in range(out.size):
-            total = fma(a0, rows[q, x], out[x])
-            total = fma(a1, rows[q + 2, x], total)
-            total = fma(a2, rows[q + 4, x], total)
-            out[x] = fma(a3, rows[q + 6, x], total)
-        q += 8
-    while q < stop:
-        a0 = coefficients[q]
-        for x in range(out.size):
-            out[x] = fma(a0, rows[q, x], out[x])
-        q += 2
+def _multiply_tile(out, out_at, out_row, a, a_at, a_row, a_step, b, b_at, b_step, count):
+    """Write sum_k a[r, k] b[k, c] for four rows and sixteen columns; arrays are flat, places are given by strides."""
+    zero = spread8(_ZERO)
+    s00, s10, s20, s30 = zero, zero, zero, zero
+    s01, s11, s21, s31 = zero, zero, zero, zero
+    a1, a2, a3 = a_at + a_row, a_at + 2 * a_row, a_at + 3 * a_row
+    for k in range(count):
+        b0, b1 = load8(b, b_at), load8(b, b_at + 8)
+        factor = spread8(a[a_at + k * a_step])
+        s00, s01 = fma(factor, b0, s00), fma(factor, b1, s01)
+        factor = spread8(a[a1 + k * a_step])
+        s10, s11 = fma(factor, b0, s10), fma(factor, b1, s11)
+        factor = spread8(a[a2 + k * a_step])
+        s20, s21 = fma(factor, b0, s20), fma(factor, b1, s21)
+        factor = spread8(a[a3 + k * a_step])
+        s30, s31 = fma(factor, b0, s30), fma(factor, b1, s31)
+        b_at += b_step
+    store(out, out_at, s00)
+    store(out, out_at + 8, s01)
+    store(out, out_at + out_row, s10)
+    store(out, out_at + out_row + 8, s11)
+    store(out, out_at + 2 * out_row, s20)
+    store(out, out_at + 2 * out_row + 8, s21)
+    store(out, out_at + 3 * out_row, s30)
+    store(out, out_at + 3 * out_row + 8, s31)
 
 
 @kernel
-def _unfold(out, even, odd, size):
-    """Write a row from its even and odd part about the middle of the grid."""
-    for x in range(even.size):
-        out[size - 1 - x] = even[x] - odd[x]
-    for x in range(even.size):
-        out[x] = even[x] + odd[x]
+def _sum_columns(rows, b, stops, modes, basis_x):
+    """Write sum_q b[p, q] basis_x[q], even kind then odd kind, to each row p."""
+    half, stride = basis_x.shape[1], rows.shape[1]
+    flat, flat_b, flat_basis = rows.reshape(rows.size), b.reshape(b.size), basis_x.reshape(basis_x.size)
+    for p in range(0, modes, ROWS):
+        stop = stops[p : p + ROWS].max()
+        for kind in range(2):
+            count = (stop - kind + 1) // 2
+            a_at = p * b.shape[1] + kind
+            for x in range(0, half, COLUMNS):
+                out_at = p * stride + kind * half + x
+                b_at = kind * half + x
+                _multiply_tile(flat, out_at, stride, flat_b, a_at, b.shape[1], 2, flat_basis, b_at, 2 * half, count)
 
 
 @kernel
-def field_axis(out, b, stops, basis_y, basis_x, scale, rows, halves):
-    """Write the sine series of coefficients `b`, (My, Mx), times `scale` to `out`, (H, W).
-
-    `stops`, (My,), says how many coefficients of each row are not zero. `rows`, (>= My, W), and `halves`,
-    (2, ceil(W / 2)), are overwritten.
-    """
-    height, width = out.shape
-    modes = b.shape[0]
-    for p in range(modes):
-        for half in range(2):
-            halves[half, :] = _ZERO
-            _accumulate(halves[half], basis_x, b[p], half, stops[p])
-        _unfold(rows[p], halves[0], halves[1], width)
-        for x in range(width):
-            rows[p, x] *= scale
-    middle = basis_y.shape[1]
-    for y in range(middle):
-        top, bottom = out[y], out[height - 1 - y]
-        for x in range(width):
-            top[x] = _ZERO
-        _accumulate(top, rows, basis_y[:, y], 0, modes)
-        if y == height - 1 - y:
-            break  # on the middle row every odd part is zero
-        for x in range(width):
-            bottom[x] = _ZERO
-        _accumulate(bottom, rows, basis_y[:, y], 1, modes)
-        for x in range(width):
-            even, odd = top[x], bottom[x]
-            top[x] = even + odd
-            bottom[x] = even - odd
+def _unfold_row(top, bottom, tiles, r, half, scale):
+    """Write a row of the upper half and its mirror image from the four kinds."""
+    count = (top.size + 1) // 2
+    last = top.size - 1
+    for x in range(count):
+        upper, lower = tiles[0, r, x] - tiles[0, r, half + x], tiles[1, r, x] - tiles[1, r, half + x]
+        top[last - x] = (upper + lower) * scale
+        bottom[last - x] = (upper - lower) * scale
+    for x in range(count):
+        upper, lower = tiles[0, r, x] + tiles[0, r, half + x], tiles[1, r, x] + tiles[1, r, half + x]
+        top[x] = (upper + lower) * scale
+        bottom[x] = (upper - lower) * scale
 
 
 @kernel
-def _field_range(out, b, stops, basis_y, basis_x, start, stop):
+def make_field(out, axis, modes, scratch, bases, scale):
+    """Write the sine series of the first `modes` rows of ``scratch.b[axis]``, times `scale`, to `out`, (H, W)."""
+    basis_y, basis_x = bases
+    rows, tiles = scratch.rows, scratch.tiles
+    height, half = out.shape[0], basis_x.shape[1]
+    _sum_columns(rows, scratch.b[axis], scratch.stops, modes, basis_x)
+    flat_rows, flat_tiles, flat_basis = (
+        rows.reshape(rows.size),
+        tiles.reshape(tiles.size),
+        basis_y.reshape(basis_y.size),
+    )
+    stride, step = 2 * half, basis_y.shape[1]
+    for y in range(0, (height + 1) // 2, ROWS):
+        for kind in range(2):
+            count = (modes - kind + 1) // 2
+            for x in range(0, stride, COLUMNS):
+                out_at, a_at = kind * ROWS * stride + x, kind * step + y
+                _multiply_tile(
+                    flat_tiles,
+                    out_at,
+                    stride,
+                    flat_basis,
+                    a_at,
+                    1,
+                    2 * step,
+                    flat_rows,
+                    kind * stride + x,
+                    2 * stride,
+                    count,
+                )
+        for r in range(min(ROWS, (height + 1) // 2 - y)):
+            _unfold_row(out[y + r], out[height - 1 - y - r], tiles, r, half, scale)
+
+
+@kernel
+def _field_range(out, coefficients, scratch, bases, start, stop):
     _, _, height, width = out.shape
-    rows = np.empty((b.shape[2], width), np.float32)
-    halves = np.empty((2, basis_x.shape[1]), np.float32)
+    modes_y, modes_x = coefficients.shape[2:]
     for n in range(start, stop):
-        field_axis(out[n, 0], b[n, 0], stops, basis_y, basis_x, np.float32(height), rows, halves)
-        field_axis(out[n, 1], b[n, 1], stops, basis_y, basis_x, np.float32(width), rows, halves)
+        for axis in range(2):
+            for p in range(modes_y):
+                scratch.stops[p] = modes_x
+                for q in range(modes_x):
+                    scratch.b[axis, p, q] = coefficients[n, axis, p, q]
+            make_field(out[n, axis], axis, modes_y, scratch, bases, np.float32(height if axis == 0 else width))
 
 
 def sine_field(coefficients: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
@@ -120,7 +198,10 @@ def sine_field(coefficients: NDArray[np.float32], height: int, width: int) -> ND
     b = writable(coefficients)
     check_sine_modes(b, height, width)
     out = np.empty((len(b), 2, height, width), np.float32)
-    stops = np.full(b.shape[2], b.shape[3], np.int64)
-    bases = half_basis(height), half_basis(width)
-    for_ranges(lambda start, stop: _field_range(out, b, stops, *bases, start, stop), len(b), 4)
+    bases = half_basis(height, ROWS), half_basis(width, COLUMNS)
+
+    def work(start: int, stop: int) -> None:
+        _field_range(out, b, field_scratch(b.shape[2], b.shape[3], width), bases, start, stop)
+
+    for_ranges(work, len(b), 4)
     return out

@@ -1,4 +1,9 @@
-"""Bilinear warps with clamped coordinates."""
+"""Bilinear warps with clamped coordinates.
+
+Four channels of a pixel are kept side by side while they are sampled, so that one load fetches them all.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,35 +11,103 @@ from numpy.typing import NDArray
 from kernels.checks import check_float32, check_shape, writable
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.threads import for_ranges
+from kernels.cpu.vectors import load4, spread4, store
 
 _ZERO = np.float32(0)
 
 
+class WarpScratch(NamedTuple):
+    """Memory of one thread for `warp_image`.
+
+    Attributes
+    ----------
+    quads : (H * W * 4,) float32
+    row : (W * 4,) float32
+    corners : (W,) int32
+    fractions : (2, W) float32
+    """
+
+    quads: NDArray[np.float32]
+    row: NDArray[np.float32]
+    corners: NDArray[np.int32]
+    fractions: NDArray[np.float32]
+
+
+def warp_scratch(height: int, width: int) -> WarpScratch:
+    """Return zeroed `WarpScratch`."""
+    return WarpScratch(
+        np.zeros(height * width * 4, np.float32),
+        np.zeros(width * 4, np.float32),
+        np.zeros(width, np.int32),
+        np.zeros((2, width), np.float32),
+    )
+
+
 @kernel
-def warp_image(out, image, displacement):
+def _interleave(quads, image, first, count):
+    """Write channels first .. first + count - 1 of a (C, pixels) image side by side, four a pixel."""
+    if count == 3:
+        red, green, blue = image[first], image[first + 1], image[first + 2]
+        for i in range(red.size):
+            quads[4 * i] = red[i]
+            quads[4 * i + 1] = green[i]
+            quads[4 * i + 2] = blue[i]
+            quads[4 * i + 3] = _ZERO
+    else:
+        for c in range(count):
+            channel = image[first + c]
+            for i in range(channel.size):
+                quads[4 * i + c] = channel[i]
+
+
+@kernel
+def _locate(corners, fractions, dy, dx, y, height, width):
+    """Find, for a row of pixels, the quad of the upper left neighbour and the way to the others."""
+    last_y, last_x = np.float32(height - 1), np.float32(width - 1)
+    lowest, rightmost = np.int32(max(height - 2, 0)), np.int32(max(width - 2, 0))
+    here = np.float32(y)
+    for x in range(np.int32(width)):
+        at_y = min(max(here - dy[x], _ZERO), last_y)
+        at_x = min(max(np.float32(x) - dx[x], _ZERO), last_x)
+        top, left = min(np.int32(at_y), lowest), min(np.int32(at_x), rightmost)
+        fractions[0, x] = at_y - np.float32(top)
+        fractions[1, x] = at_x - np.float32(left)
+        corners[x] = np.int32(4) * (top * np.int32(width) + left)
+
+
+@kernel
+def _sample_row(row, quads, corners, fractions, right, below):
+    for x in range(corners.size):
+        corner = np.intp(corners[x])
+        fy, fx = spread4(fractions[0, x]), spread4(fractions[1, x])
+        a, b = load4(quads, corner), load4(quads, corner + right)
+        c, d = load4(quads, corner + below), load4(quads, corner + below + right)
+        upper, lower = fma(fx, b - a, a), fma(fx, d - c, c)
+        store(row, 4 * x, fma(fy, lower - upper, upper))
+
+
+@kernel
+def warp_image(out, image, displacement, scratch):
     """Write x at r - displacement(r) to `out`: (C, H, W), (C, H, W), (2, H, W)."""
     channels, height, width = image.shape
-    last_y, last_x = np.float32(height - 1), np.float32(width - 1)
-    right, below = min(1, width - 1), min(1, height - 1)
-    for y in range(height):
-        for x in range(width):
-            at_y = min(max(np.float32(y) - displacement[0, y, x], _ZERO), last_y)
-            at_x = min(max(np.float32(x) - displacement[1, y, x], _ZERO), last_x)
-            top = min(np.int32(at_y), np.int32(height - 1 - below))
-            left = min(np.int32(at_x), np.int32(width - 1 - right))
-            fy, fx = at_y - np.float32(top), at_x - np.float32(left)
-            for c in range(channels):
-                a, b = image[c, top, left], image[c, top, left + right]
-                d, e = image[c, top + below, left], image[c, top + below, left + right]
-                upper = fma(fx, b - a, a)
-                lower = fma(fx, e - d, d)
-                out[c, y, x] = fma(fy, lower - upper, upper)
+    row, corners, fractions = scratch.row, scratch.corners, scratch.fractions
+    right, below = 4 * min(1, width - 1), 4 * width * min(1, height - 1)
+    for first in range(0, channels, 4):
+        count = min(4, channels - first)
+        _interleave(scratch.quads, image.reshape(channels, height * width), first, count)
+        for y in range(height):
+            _locate(corners, fractions, displacement[0, y], displacement[1, y], y, height, width)
+            _sample_row(row, scratch.quads, corners, fractions, right, below)
+            for c in range(count):
+                line = out[first + c, y]
+                for x in range(width):
+                    line[x] = row[4 * x + c]
 
 
 @kernel
-def _warp_range(out, images, displacement, start, stop):
+def _warp_range(out, images, displacement, scratch, start, stop):
     for n in range(start, stop):
-        warp_image(out[n], images[n], displacement[n])
+        warp_image(out[n], images[n], displacement[n], scratch)
 
 
 def warp(images: NDArray[np.float32], displacement: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -57,5 +130,9 @@ def warp(images: NDArray[np.float32], displacement: NDArray[np.float32]) -> NDAr
     x, d = check_float32(images), writable(displacement)
     check_shape("displacement", d, len(x), 2, *x.shape[2:])
     out = np.empty_like(x)
-    for_ranges(lambda start, stop: _warp_range(out, x, d, start, stop), len(x), 4)
+
+    def work(start: int, stop: int) -> None:
+        _warp_range(out, x, d, warp_scratch(*x.shape[2:]), start, stop)
+
+    for_ranges(work, len(x), 4)
     return out
