@@ -166,11 +166,17 @@ def verify(
             shards = repaired(store, problems, display)
         problems = list(verify(store))
         if not as_json:
-            typer.echo(f"remade {len(shards)} shards: {', '.join(map(str, sorted(shards))) or 'derived files only'}")
+            typer.echo(_remade(sorted(shards)))
     if problems:
         sys.exit(1)
     if not as_json:
         typer.echo(f"{store.uri}: every byte is as recorded")
+
+
+def _remade(shards: list[int]) -> str:
+    if not shards:
+        return "remade files that are derived from the shards, and no shard"
+    return f"remade {len(shards)} shard{'s' if len(shards) > 1 else ''}: {', '.join(map(str, shards))}"
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """One shard task becomes one committed shard.
 
-Three steps overlap on a small thread pipeline: one thread reads and decodes ahead, this one runs the kernels, one
-encodes; what is encoded is written in order. At most three batches are alive at once.
+Three steps overlap on a small thread pipeline: one thread reads and decodes ahead, this one runs the kernels, as many
+as the task has encode; what is encoded is written in order. A few batches are alive at once, whatever the source.
 """
 
 import hashlib
@@ -214,7 +214,7 @@ def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _B
     hashing = _HashingFile(file)
     tar = TarWriter(hashing)
     built = _Built([], Tally(), [], "")
-    for encoded in _encoded_batches(shop, rows, task.batch_size, clock):
+    for encoded in _encoded_batches(shop, rows, task, clock):
         with clock.step("write"):
             built.provenance.append(encoded.write(tar))
         built.tally.add(encoded)
@@ -224,12 +224,12 @@ def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _B
     return built
 
 
-def _encoded_batches(shop: _Workshop, rows: list[PlanRow], size: int, clock: Clock) -> Iterator[EncodedBatch]:
-    pieces = [rows[start : start + size] for start in range(0, len(rows), size)]
-    with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "encode") as encoding:
+def _encoded_batches(shop: _Workshop, rows: list[PlanRow], task: ShardTask, clock: Clock) -> Iterator[EncodedBatch]:
+    waiting = deque(rows[start : start + task.batch_size] for start in range(0, len(rows), task.batch_size))
+    encoders = task.threads or 1
+    with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(encoders, "encode") as encoding:
         ahead: deque[Future[Batch]] = deque()
         encoded: deque[Future[EncodedBatch]] = deque()
-        waiting = deque(pieces)
         while waiting or ahead:
             while waiting and len(ahead) <= _AHEAD:
                 ahead.append(reading.submit(shop.reader.read, waiting.popleft(), clock))
@@ -237,7 +237,7 @@ def _encoded_batches(shop: _Workshop, rows: list[PlanRow], size: int, clock: Clo
             views = shop.augmenter.apply(batch, clock)
             encoded.append(encoding.submit(shop.packer.encode, batch, views, clock))
             del batch, views
-            if len(encoded) > _AHEAD:
+            if len(encoded) > encoders:
                 yield encoded.popleft().result()
         while encoded:
             yield encoded.popleft().result()

@@ -6,7 +6,7 @@ it comes from) and the released code that produced its tables differ.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from pipeline.augment.base import StageOptions
 
@@ -74,6 +74,9 @@ class PrimeOptions(StageOptions):
 
     `preset` fills in whatever is not given; the dump holds every number.
     """
+
+    # What the preset fills in need not stand in a job file.
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))
 
     preset: PresetName = Field("cifar", description="Where numbers that are not given come from.")
     sampler: Literal["released", "paper"] = Field(
