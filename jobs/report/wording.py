@@ -29,7 +29,7 @@ def significant(number: float) -> str:
         return "0"
     if abs(number) >= 100:
         return f"{float(f'{number:.3g}'):,.0f}"
-    return f"{number:#.3g}"
+    return f"{number:#.3g}".rstrip(".")
 
 
 def duration(seconds: float) -> str:
