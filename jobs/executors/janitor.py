@@ -2,10 +2,11 @@
 
 Ray 2.60 binds its server processes to the driver, but after a kill -9 two agents stay for another minute, and a
 stopped worker stays for ever. So a small process of its own waits at the end of a pipe whose other end only the
-driver holds; when that closes, it kills every process that was started with the session's token and removes the folder.
+driver holds; when that closes, it kills every process that belongs to the session's folder and then removes the folder.
 This file is that process's script too: it runs without the package being importable.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -15,15 +16,16 @@ import time
 from pathlib import Path
 
 TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"
+TOKEN_FILE = "token"
 _PATIENCE_S = 10.0
 
 
 class Janitor:
-    """Watches over `folder`, a session's private folder that holds the file `token`."""
+    """Watches over `folder`, a session's private folder."""
 
-    def __init__(self, folder: Path, token: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         read_end, self._write_end = os.pipe()
-        command = [sys.executable, "-I", "-S", __file__, str(folder), str(token)]
+        command = [sys.executable, "-I", "-S", __file__, str(folder)]
         try:  # a session of its own: neither Ctrl-C nor a closed terminal may take it before the driver
             self._process = subprocess.Popen(command, stdin=read_end, env={}, start_new_session=True)
         except BaseException:
@@ -38,27 +40,37 @@ class Janitor:
         self._process.wait(timeout=2 * _PATIENCE_S)
 
 
-def processes_with(token: str) -> list[int]:
-    """Processes whose environment names `token` (Linux; elsewhere none can be found)."""
-    needle = f"{TOKEN_VARIABLE}={token}".encode()
+def processes_of(folder: str) -> list[int]:
+    """Processes whose environment names the token in `folder` (on Linux; elsewhere none is found).
+
+    Ray's agents and workers may write their title over their environment; they are told by it and by their open logs.
+    The driver is neither: it has the logs open too, but keeps its own title.
+    """
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if needle in (entry / "environ").read_bytes().split(b"\0"):
+        with contextlib.suppress(OSError):  # it ended meanwhile, or it is another user's
+            environment = (entry / "environ").read_bytes().split(b"\0")
+            if f"{TOKEN_VARIABLE}={folder}/{TOKEN_FILE}".encode() in environment or _logs_into(folder, entry):
                 found.append(int(entry.name))
-        except OSError:  # it ended meanwhile, or it is another user's
-            continue
     return found
 
 
-def _clean(folder: str, token: str) -> None:
+def _logs_into(folder: str, entry: Path) -> bool:
+    if not (entry / "cmdline").read_bytes().startswith(b"ray::"):
+        return False
+    for descriptor in (entry / "fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if os.readlink(descriptor).startswith(f"{folder}/"):
+                return True
+    return False
+
+
+def _clean(folder: str) -> None:
     give_up = time.monotonic() + _PATIENCE_S
-    while (left := processes_with(token)) and time.monotonic() < give_up:
+    while (left := processes_of(folder)) and time.monotonic() < give_up:
         for pid in left:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         time.sleep(0.05)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -66,4 +78,4 @@ def _clean(folder: str, token: str) -> None:
 if __name__ == "__main__":
     while os.read(0, 4096):
         pass
-    _clean(*sys.argv[1:])
+    _clean(sys.argv[1])

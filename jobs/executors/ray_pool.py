@@ -181,7 +181,7 @@ class Pool:
             self._start_failures = 0
             return
         self._start_failures += 1
-        logger.warning("a worker did not start: %s", reply.cause)
+        logger.info("a worker did not start: %s", reply.cause)
         if self._start_failures < _MAX_START_FAILURES:
             self.replace(handle)
             return

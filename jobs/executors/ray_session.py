@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs.executors.base import ExecutorError, one_line
-from jobs.executors.janitor import TOKEN_VARIABLE, Janitor
+from jobs.executors.janitor import TOKEN_FILE, TOKEN_VARIABLE, Janitor
 
 logger = logging.getLogger(__name__)
 
 _OBJECT_STORE_BYTES = 75 * 2**20  # Ray's minimum: records are small
-_LONGEST_FOLDER = 40  # Ray adds some 65 characters, and the path of a Unix socket ends at 107
+_LONGEST_FOLDER = 36  # Ray's sockets lie 68 characters deeper, and the path of a Unix socket ends at 107
 _private_token: str | None = None  # Ray keeps the first token it reads, so all sessions of a process share one
 
 
@@ -44,16 +44,17 @@ def local_ray(num_workers: int, *, num_gpus: int = 0) -> Iterator[None]:
 
     Notes
     -----
-    Enter it on a thread that lasts: the kernel ends Ray's processes together with the thread that started them.
-    Ray's handler of SIGTERM (SystemExit) stays only where there was none.
+    Enter it on the main thread: the kernel ends Ray's processes together with the thread that started them, and Ray
+    installs a handler of SIGTERM that aborts. The handler found is put back; where there was none, SIGTERM raises
+    SystemExit(143) while the session lasts.
     """
     global _private_token
     if "ray" in sys.modules and _private_token is None:
         raise ExecutorError("Ray was imported before local_ray() could make it private: import it inside")
     _private_token = _private_token or secrets.token_hex(32)
     folder = _private_folder()
-    token = folder / "token"
-    janitor = Janitor(folder, token)
+    token = folder / TOKEN_FILE
+    janitor = Janitor(folder)
     try:
         _write_private(token, _private_token)
         settings = {
@@ -63,7 +64,8 @@ def local_ray(num_workers: int, *, num_gpus: int = 0) -> Iterator[None]:
             "RAY_USAGE_STATS_ENABLED": "0",
         }
         resources = {"num_cpus": num_workers + 1, "num_gpus": num_gpus, "object_store_memory": _OBJECT_STORE_BYTES}
-        with _session("local", settings, include_dashboard=False, _temp_dir=str(folder), **resources):
+        below = str(folder / "ray")  # Ray opens its folder to everyone; the one above stays ours
+        with _session("local", settings, include_dashboard=False, _temp_dir=below, **resources):
             yield
     finally:
         janitor.close()
@@ -108,8 +110,7 @@ def _session(address: str, settings: dict[str, str], **options: Any) -> Iterator
             if isinstance(error, Exception):
                 raise ExecutorError(f"Ray at {address!r} does not start: {one_line(error)}") from error
             raise
-    if handler is not signal.SIG_DFL:
-        _restore(handler)
+    _restore(_exit if handler is signal.SIG_DFL else handler)
     try:
         yield
     finally:
@@ -145,6 +146,10 @@ def _restore(handler: Any) -> None:
     # Only the main thread may set a handler; on another one Ray has set none.
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGTERM, handler)
+
+
+def _exit(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _private_folder() -> Path:
