@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.checks import check_float32, check_shape, writable
+from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.elementary import cos_pi, sin_pi_product
 from kernels.cpu.threads import for_ranges
@@ -27,10 +28,10 @@ def _clenshaw(state, count, a, terms):
 
     Rows of `state`, (3, BLOCK): b_0 and b_1 (written), 2 cos(pi x). 32 pixels at a time stay in registers.
     """
-    flat, zero = state.reshape(state.size), spread8(_ZERO)
+    row, zero = flat(state), spread8(_ZERO)
     for i in range(0, count, 32):
         at = 2 * BLOCK + i
-        c0, c1, c2, c3 = load8(flat, at), load8(flat, at + 8), load8(flat, at + 16), load8(flat, at + 24)
+        c0, c1, c2, c3 = load8(row, at), load8(row, at + 8), load8(row, at + 16), load8(row, at + 24)
         even0, even1, even2, even3 = zero, zero, zero, zero
         odd0, odd1, odd2, odd3 = zero, zero, zero, zero
         for d in range(terms - 2, -1, -2):
@@ -44,14 +45,14 @@ def _clenshaw(state, count, a, terms):
             even1 = fma(c1, odd1, term - even1)
             even2 = fma(c2, odd2, term - even2)
             even3 = fma(c3, odd3, term - even3)
-        store(flat, i, even0)
-        store(flat, i + 8, even1)
-        store(flat, i + 16, even2)
-        store(flat, i + 24, even3)
-        store(flat, BLOCK + i, odd0)
-        store(flat, BLOCK + i + 8, odd1)
-        store(flat, BLOCK + i + 16, odd2)
-        store(flat, BLOCK + i + 24, odd3)
+        store(row, i, even0)
+        store(row, i + 8, even1)
+        store(row, i + 16, even2)
+        store(row, i + 24, even3)
+        store(row, BLOCK + i, odd0)
+        store(row, BLOCK + i + 8, odd1)
+        store(row, BLOCK + i + 16, odd2)
+        store(row, BLOCK + i + 24, odd3)
 
 
 @kernel
@@ -106,6 +107,7 @@ def padded_terms(count):
 
 @kernel
 def _color_range(out, images, coefficients, first, start, stop):
+    out, images, coefficients, first = borrowed((out, images, coefficients, first))
     channels, terms = coefficients.shape[1], coefficients.shape[2]
     state = np.zeros((3, BLOCK), np.float32)
     a = np.zeros(padded_terms(terms), np.float32)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.checks import check_shape, writable
+from kernels.cpu.arrays import borrowed
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.threads import for_ranges
 
@@ -24,6 +25,7 @@ def add_into(out, image, weight):
 
 @kernel
 def _mix_range(out, chains, weights, start, stop):
+    out, chains, weights = borrowed((out, chains, weights))
     for n in range(start, stop):
         out[n, :] = np.float32(0)
         for m in range(chains.shape[0]):

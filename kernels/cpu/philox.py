@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import philox
+from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.compile import kernel
 from kernels.cpu.elementary import radius_of, turn
 from kernels.cpu.threads import for_ranges
@@ -39,7 +40,7 @@ def fill_words(lanes, count, stream, draw):
     instruction that multiplies 32 by 32 bits.
     """
     index, view, stage, k0, k1 = stream
-    flat, stride = lanes.reshape(lanes.size), lanes.shape[1]
+    row, stride = flat(lanes), lanes.shape[1]
     for b in range(0, count, 8):
         # Two registers side by side: a round of one waits for its multiplication while the other works.
         a0, a1, a2 = spread_words(index), spread_words(view), spread_words(stage)
@@ -50,14 +51,14 @@ def fill_words(lanes, count, stream, draw):
             a0, a1, a2, a3 = _round(a0, a1, a2, a3, key0, key1)
             b0, b1, b2, b3 = _round(b0, b1, b2, b3, key0, key1)
             key0, key1 = key0 + spread_words(_W0), key1 + spread_words(_W1)
-        store(flat, b, a0)
-        store(flat, b + 4, b0)
-        store(flat, stride + b, a1)
-        store(flat, stride + b + 4, b1)
-        store(flat, 2 * stride + b, a2)
-        store(flat, 2 * stride + b + 4, b2)
-        store(flat, 3 * stride + b, a3)
-        store(flat, 3 * stride + b + 4, b3)
+        store(row, b, a0)
+        store(row, b + 4, b0)
+        store(row, stride + b, a1)
+        store(row, stride + b + 4, b1)
+        store(row, 2 * stride + b, a2)
+        store(row, 2 * stride + b + 4, b2)
+        store(row, 3 * stride + b, a3)
+        store(row, 3 * stride + b + 4, b3)
 
 
 @kernel
@@ -73,6 +74,7 @@ def fill_normals(normal_lanes, word_lanes, count):
 
 @kernel
 def _words_range(out, indices, address, draw, start, stop):
+    out, indices = borrowed((out, indices))
     blocks = (out.shape[1] + 3) // 4
     lanes = np.empty((4, padded_columns(blocks)), np.uint32)
     for n in range(start, stop):
@@ -83,6 +85,7 @@ def _words_range(out, indices, address, draw, start, stop):
 
 @kernel
 def _normals_range(out, indices, address, draw, start, stop):
+    out, indices = borrowed((out, indices))
     blocks = (out.shape[1] + 3) // 4
     lanes = np.empty((4, padded_columns(blocks)), np.uint32)
     normal_lanes = np.empty(lanes.shape, np.float32)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kernels import prime_steps
 from kernels.checks import check_float32, check_shape, writable
+from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.color import BLOCK, LEVELS, clip_unit, color_channel, color_levels, find_levels, padded_terms
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.folding import row_variances
@@ -21,8 +22,8 @@ from kernels.cpu.threads import for_ranges
 from kernels.cpu.warp import WarpScratch, warp_image, warp_scratch
 from kernels.philox import split_key
 
-_SPECTRAL, _SPATIAL = prime_steps.SPECTRAL, prime_steps.SPATIAL
-_COLOR, _NOISE = prime_steps.COLOR, prime_steps.NOISE
+_IDENTITY, _SPECTRAL = prime_steps.IDENTITY, prime_steps.SPECTRAL
+_SPATIAL, _COLOR = prime_steps.SPATIAL, prime_steps.COLOR
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _NOISE_BLOCKS = 512
 _UNKNOWN, _EXACT, _INEXACT = 0, 1, 2
@@ -34,7 +35,7 @@ class Scratch(NamedTuple):
     Attributes
     ----------
     words, normals : (4, blocks) uint32 and float32
-    steps : (2, C, H, W) float32
+    steps : (2, C, H * W) float32
         The image before and after a step, in turns.
     deviations, numbers : (2, W - 2) and (W - 2,) float32
         Standard deviations of two rows of modes; 1, 2, ...
@@ -69,7 +70,7 @@ def _make_scratch(channels: int, height: int, width: int, size: int, last_freque
     return Scratch(
         np.zeros((4, blocks), np.uint32),
         np.zeros((4, blocks), np.float32),
-        np.zeros((2, channels, height, width), np.float32),
+        np.zeros((2, channels, height * width), np.float32),
         np.zeros((2, modes_x), np.float32),
         np.arange(1, modes_x + 1, dtype=np.float32),
         np.zeros((2, height, width), np.float32),
@@ -130,8 +131,8 @@ def _draw_field(scratch, sigma, limit, stream):
 def _spatial(out, image, sigma, limit, scratch, bases, stream):
     rows = _draw_field(scratch, sigma, limit, stream)
     displacement = scratch.displacement
-    make_field(displacement[0], 0, rows, scratch.field, bases, np.float32(image.shape[1]))
-    make_field(displacement[1], 1, rows, scratch.field, bases, np.float32(image.shape[2]))
+    make_field(displacement[0], 0, rows, scratch.field, bases, np.float32(displacement.shape[1]))
+    make_field(displacement[1], 1, rows, scratch.field, bases, np.float32(displacement.shape[2]))
     warp_image(out, image, displacement, scratch.corners)
 
 
@@ -181,41 +182,47 @@ def _noise(out, image, sigma, scratch, stream):
 
 
 @kernel
+def _step(out, image, kind, exact, sigma, first, last, scratch, bases, stream):
+    """Apply one primitive to `image`; both are (C, pixels)."""
+    if kind == _SPECTRAL:
+        _spectral(out, image, sigma, scratch, stream)
+    elif kind == _SPATIAL:
+        _spatial(out, image, sigma, last, scratch, bases, stream)
+    elif kind == _COLOR:
+        _color(out, image, exact, sigma, first, last, scratch, stream)
+    else:
+        _noise(flat(out), flat(image), sigma, scratch, stream)
+
+
+@kernel
 def _view(out, image, drawn, n, stream, scratch, bases):
-    """Write the view of one image to `out`; both are (C, H, W)."""
+    """Write the view of one image to `out`; both are (C, pixels)."""
     kinds, strengths, firsts, lasts, weights, stages = drawn
-    channels, height, width = image.shape
-    pixels = height * width
-    result = out.reshape(channels * pixels)
-    scale_into(result, image.reshape(channels * pixels), weights[n, 0])
+    _, height, width = scratch.displacement.shape
+    flat_image, flat_out = flat(image), flat(out)
+    scale_into(flat_out, flat_image, weights[n, 0])
     levels = _UNKNOWN
     for m in range(kinds.shape[1]):
         current, free, clean = image, 0, True
         for s in range(kinds.shape[2]):
-            kind, sigma = kinds[n, m, s], strengths[n, m, s]
+            kind = kinds[n, m, s]
+            if kind == _IDENTITY or (kind == _SPATIAL and (height < 3 or width < 3)):
+                continue
+            if kind == _COLOR and clean and levels == _UNKNOWN:
+                useful = height * width > LEVELS and find_levels(flat(scratch.levels), flat_image)
+                levels = _EXACT if useful else _INEXACT
             here = (stream[0], stream[1], np.uint64(stages[m, s]), stream[2], stream[3])
             target = scratch.steps[free]
-            flat, flat_target = current.reshape(channels, pixels), target.reshape(channels, pixels)
-            if kind == _SPECTRAL:
-                _spectral(target, current, sigma, scratch, here)
-            elif kind == _SPATIAL and height > 2 and width > 2:
-                _spatial(target, current, sigma, lasts[n, m, s], scratch, bases, here)
-            elif kind == _COLOR:
-                if clean and pixels > LEVELS and levels == _UNKNOWN:
-                    levels = _EXACT if find_levels(scratch.levels.reshape(flat.size), flat.reshape(flat.size)) else _INEXACT
-                _color(
-                    flat_target, flat, clean and levels == _EXACT, sigma, firsts[n, m, s], lasts[n, m, s], scratch, here
-                )
-            elif kind == _NOISE:
-                _noise(flat_target.reshape(channels * pixels), flat.reshape(channels * pixels), sigma, scratch, here)
-            else:
-                continue
+            exact = clean and levels == _EXACT
+            first, last = firsts[n, m, s], lasts[n, m, s]
+            _step(target, current, kind, exact, strengths[n, m, s], first, last, scratch, bases, here)
             current, free, clean = target, 1 - free, False
-        add_into(result, current.reshape(channels * pixels), weights[n, m + 1])
+        add_into(flat_out, flat(current), weights[n, m + 1])
 
 
 @kernel
 def _views_range(out, images, drawn, indices, address, scratch, bases, start, stop):
+    out, images, drawn, indices, scratch, bases = borrowed((out, images, drawn, indices, scratch, bases))
     for n in range(start, stop):
         _view(out[n], images[n], drawn, n, (np.uint64(indices[n]), *address), scratch, bases)
 
@@ -258,15 +265,16 @@ def prime_views(images: NDArray[np.float32], steps: prime_steps.PrimeSteps) -> N
     )
     bases = half_basis(height, ROWS), half_basis(width, COLUMNS)
     last_frequency = int(steps.last[steps.kinds == _COLOR].max(initial=0))
-    out, spare = np.empty_like(x), list[Scratch]()
+    rows, spare = x.reshape(*x.shape[:2], height * width), list[Scratch]()
+    out = np.empty_like(rows)
 
     def work(start: int, stop: int) -> None:
         try:
             scratch = spare.pop()
         except IndexError:
             scratch = _make_scratch(*x.shape[1:], steps.size, last_frequency)
-        _views_range(out, x, drawn, indices, address, scratch, bases, start, stop)
+        _views_range(out, rows, drawn, indices, address, scratch, bases, start, stop)
         spare.append(scratch)
 
     for_ranges(work, len(x), max(1, min(16, 400_000 // x[0].size)))
-    return out
+    return out.reshape(x.shape)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.checks import check_sine_modes, writable
+from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.threads import for_ranges
 from kernels.cpu.vectors import load8, spread8, store
@@ -67,8 +68,14 @@ def field_scratch(modes_y: int, modes_x: int, width: int) -> FieldScratch:
 
 
 @kernel
-def _multiply_tile(out, out_at, out_row, a, a_at, a_row, a_step, b, b_at, b_step, count):
-    """Write sum_k a[r, k] b[k, c] for four rows and sixteen columns; arrays are flat, places are given by strides."""
+def _multiply_tile(out, out_place, a, a_place, b, b_place, count):
+    """Write sum_k a[r, k] b[k, c] for four rows and sixteen columns.
+
+    Arrays are flat; places are (start, row stride) of out, (start, row stride, k stride) of a, (start, k stride) of b.
+    """
+    out_at, out_row = out_place
+    a_at, a_row, a_step = a_place
+    b_at, b_step = b_place
     zero = spread8(_ZERO)
     s00, s10, s20, s30 = zero, zero, zero, zero
     s01, s11, s21, s31 = zero, zero, zero, zero
@@ -98,16 +105,15 @@ def _multiply_tile(out, out_at, out_row, a, a_at, a_row, a_step, b, b_at, b_step
 def _sum_columns(rows, b, stops, modes, basis_x):
     """Write sum_q b[p, q] basis_x[q], even kind then odd kind, to each row p."""
     half, stride = basis_x.shape[1], rows.shape[1]
-    flat, flat_b, flat_basis = rows.reshape(rows.size), b.reshape(b.size), basis_x.reshape(basis_x.size)
     for p in range(0, modes, ROWS):
         stop = stops[p : p + ROWS].max()
         for kind in range(2):
+            a_place = p * b.shape[1] + kind, b.shape[1], 2
             count = (stop - kind + 1) // 2
-            a_at = p * b.shape[1] + kind
-            for x in range(0, half, COLUMNS):
-                out_at = p * stride + kind * half + x
-                b_at = kind * half + x
-                _multiply_tile(flat, out_at, stride, flat_b, a_at, b.shape[1], 2, flat_basis, b_at, 2 * half, count)
+            for x in range(kind * half, kind * half + half, COLUMNS):
+                _multiply_tile(
+                    flat(rows), (p * stride + x, stride), flat(b), a_place, flat(basis_x), (x, stride), count
+                )
 
 
 @kernel
@@ -130,38 +136,22 @@ def make_field(out, axis, modes, scratch, bases, scale):
     """Write the sine series of the first `modes` rows of ``scratch.b[axis]``, times `scale`, to `out`, (H, W)."""
     basis_y, basis_x = bases
     rows, tiles = scratch.rows, scratch.tiles
-    height, half = out.shape[0], basis_x.shape[1]
+    height, stride, step = out.shape[0], rows.shape[1], basis_y.shape[1]
     _sum_columns(rows, scratch.b[axis], scratch.stops, modes, basis_x)
-    flat_rows, flat_tiles, flat_basis = (
-        rows.reshape(rows.size),
-        tiles.reshape(tiles.size),
-        basis_y.reshape(basis_y.size),
-    )
-    stride, step = 2 * half, basis_y.shape[1]
     for y in range(0, (height + 1) // 2, ROWS):
         for kind in range(2):
+            a_place = kind * step + y, 1, 2 * step
             count = (modes - kind + 1) // 2
             for x in range(0, stride, COLUMNS):
-                out_at, a_at = kind * ROWS * stride + x, kind * step + y
-                _multiply_tile(
-                    flat_tiles,
-                    out_at,
-                    stride,
-                    flat_basis,
-                    a_at,
-                    1,
-                    2 * step,
-                    flat_rows,
-                    kind * stride + x,
-                    2 * stride,
-                    count,
-                )
+                out_place, b_place = (kind * ROWS * stride + x, stride), (kind * stride + x, 2 * stride)
+                _multiply_tile(flat(tiles), out_place, flat(basis_y), a_place, flat(rows), b_place, count)
         for r in range(min(ROWS, (height + 1) // 2 - y)):
-            _unfold_row(out[y + r], out[height - 1 - y - r], tiles, r, half, scale)
+            _unfold_row(out[y + r], out[height - 1 - y - r], tiles, r, basis_x.shape[1], scale)
 
 
 @kernel
 def _field_range(out, coefficients, scratch, bases, start, stop):
+    out, coefficients, scratch, bases = borrowed((out, coefficients, scratch, bases))
     _, _, height, width = out.shape
     modes_y, modes_x = coefficients.shape[2:]
     for n in range(start, stop):

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.checks import check_float32, check_shape, writable
+from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.color import clip_unit
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.threads import for_ranges
@@ -12,30 +13,29 @@ from kernels.cpu.vectors import clip8, load8, spread8, store
 
 @kernel
 def filter_channel(out, x, weights, padded):
-    """Write clip(x cross-correlated with `weights`, (K, K)) to `out`, (H, W).
+    """Write clip(x cross-correlated with `weights`, (K, K)) to `out`; x and out are flat, (H * W,).
 
     `padded`, (H + K - 1, W + K - 1), holds zeros around its middle, which is overwritten: no test a tap.
     """
-    height, width = x.shape
     size = weights.shape[0]
     before = size // 2
+    height, width = padded.shape[0] - size + 1, padded.shape[1] - size + 1
     for y in range(height):
-        row, source = padded[y + before], x[y]
+        row, source = padded[y + before], x[y * width : (y + 1) * width]
         for i in range(width):
             row[before + i] = source[i]
     if size == 3 and width >= 8:
         _filter3(out, padded, weights)
         return
     for y in range(height):
-        _filter_row(out[y], padded[y : y + size], weights)
+        _filter_row(out[y * width : (y + 1) * width], padded[y : y + size], weights)
 
 
 @kernel
 def _filter3(out, padded, w):
     """Filter with 3 x 3 taps, eight pixels at a time, the last eight once more where the width is no multiple."""
-    height, width = out.shape
-    stride = padded.shape[1]
-    flat_out, flat = out.reshape(out.size), padded.reshape(padded.size)
+    height, stride = padded.shape[0] - 2, padded.shape[1]
+    width, row = stride - 2, flat(padded)
     w00, w01, w02 = spread8(w[0, 0]), spread8(w[0, 1]), spread8(w[0, 2])
     w10, w11, w12 = spread8(w[1, 0]), spread8(w[1, 1]), spread8(w[1, 2])
     w20, w21, w22 = spread8(w[2, 0]), spread8(w[2, 1]), spread8(w[2, 2])
@@ -44,16 +44,16 @@ def _filter3(out, padded, w):
             x = min(i, width - 8)
             upper = y * stride + x
             middle, lower = upper + stride, upper + 2 * stride
-            total = w00 * load8(flat, upper)
-            total = fma(w01, load8(flat, upper + 1), total)
-            total = fma(w02, load8(flat, upper + 2), total)
-            total = fma(w10, load8(flat, middle), total)
-            total = fma(w11, load8(flat, middle + 1), total)
-            total = fma(w12, load8(flat, middle + 2), total)
-            total = fma(w20, load8(flat, lower), total)
-            total = fma(w21, load8(flat, lower + 1), total)
-            total = fma(w22, load8(flat, lower + 2), total)
-            store(flat_out, y * width + x, clip8(total))
+            total = w00 * load8(row, upper)
+            total = fma(w01, load8(row, upper + 1), total)
+            total = fma(w02, load8(row, upper + 2), total)
+            total = fma(w10, load8(row, middle), total)
+            total = fma(w11, load8(row, middle + 1), total)
+            total = fma(w12, load8(row, middle + 2), total)
+            total = fma(w20, load8(row, lower), total)
+            total = fma(w21, load8(row, lower + 1), total)
+            total = fma(w22, load8(row, lower + 2), total)
+            store(out, y * width + x, clip8(total))
 
 
 @kernel
@@ -70,12 +70,10 @@ def _filter_row(out, rows, weights):
 
 
 @kernel
-def _filter_range(out, images, weights, start, stop):
-    _, channels, height, width = images.shape
-    size = weights.shape[1]
-    padded = np.zeros((height + size - 1, width + size - 1), np.float32)
+def _filter_range(out, images, weights, padded, start, stop):
+    out, images, weights, padded = borrowed((out, images, weights, padded))
     for n in range(start, stop):
-        for c in range(channels):
+        for c in range(images.shape[1]):
             filter_channel(out[n, c], images[n, c], weights[n], padded)
 
 
@@ -106,6 +104,12 @@ def random_filter(images: NDArray[np.float32], weights: NDArray[np.float32]) -> 
     check_shape("weights", w, len(x), w.shape[2], w.shape[2])
     if w.shape[2] < 1:
         raise ValueError("weights: needs at least one tap")
-    out = np.empty_like(x)
-    for_ranges(lambda start, stop: _filter_range(out, x, w, start, stop), len(x), 4)
-    return out
+    (height, width), size = x.shape[2:], w.shape[2]
+    rows = x.reshape(*x.shape[:2], height * width)
+    out = np.empty_like(rows)
+
+    def work(start: int, stop: int) -> None:
+        _filter_range(out, rows, w, np.zeros((height + size - 1, width + size - 1), np.float32), start, stop)
+
+    for_ranges(work, len(x), 4)
+    return out.reshape(x.shape)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.checks import check_float32, check_shape, writable
+from kernels.cpu.arrays import borrowed
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.threads import for_ranges
 from kernels.cpu.vectors import load4, spread4, store
@@ -88,24 +89,26 @@ def _sample_row(row, quads, corners, fractions, right, below):
 
 @kernel
 def warp_image(out, image, displacement, scratch):
-    """Write x at r - displacement(r) to `out`: (C, H, W), (C, H, W), (2, H, W)."""
-    channels, height, width = image.shape
+    """Write x at r - displacement(r) to `out`: (C, H * W), (C, H * W), (2, H, W)."""
+    channels = image.shape[0]
+    _, height, width = displacement.shape
     row, corners, fractions = scratch.row, scratch.corners, scratch.fractions
     right, below = 4 * min(1, width - 1), 4 * width * min(1, height - 1)
     for first in range(0, channels, 4):
         count = min(4, channels - first)
-        _interleave(scratch.quads, image.reshape(channels, height * width), first, count)
+        _interleave(scratch.quads, image, first, count)
         for y in range(height):
             _locate(corners, fractions, displacement[0, y], displacement[1, y], y, height, width)
             _sample_row(row, scratch.quads, corners, fractions, right, below)
             for c in range(count):
-                line = out[first + c, y]
+                line = out[first + c, y * width : (y + 1) * width]
                 for x in range(width):
                     line[x] = row[4 * x + c]
 
 
 @kernel
 def _warp_range(out, images, displacement, scratch, start, stop):
+    out, images, displacement, scratch = borrowed((out, images, displacement, scratch))
     for n in range(start, stop):
         warp_image(out[n], images[n], displacement[n], scratch)
 
@@ -129,10 +132,11 @@ def warp(images: NDArray[np.float32], displacement: NDArray[np.float32]) -> NDAr
     """
     x, d = check_float32(images), writable(displacement)
     check_shape("displacement", d, len(x), 2, *x.shape[2:])
-    out = np.empty_like(x)
+    flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
+    out = np.empty_like(flat)
 
     def work(start: int, stop: int) -> None:
-        _warp_range(out, x, d, warp_scratch(*x.shape[2:]), start, stop)
+        _warp_range(out, flat, d, warp_scratch(*x.shape[2:]), start, stop)
 
     for_ranges(work, len(x), 4)
-    return out
+    return out.reshape(x.shape)
