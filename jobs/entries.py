@@ -110,7 +110,7 @@ class _SourceEntry(StrictModel):
 
 def _source_entry(kind: str) -> Any:
     bases = (_SourceEntry, SOURCES[kind].Options)
-    return create_model(f"{kind.capitalize()}Source", __base__=bases, __doc__=None, kind=(Literal[kind], ...))
+    return create_model(f"{kind.capitalize()}Source", __base__=bases, __doc__=None, kind=(Literal[kind], ...))  # type: ignore[arg-type]
 
 
 if TYPE_CHECKING:

@@ -90,7 +90,7 @@ class GenerateJob(StrictModel):
     group: Literal["auto", "domain", "severity", "domain_severity"] = "auto"
     bad_images: int = Field(0, ge=0, description="unreadable images that may be left out before the run fails")
     output: OutputSection
-    compute: ComputeSection = ComputeSection()
+    compute: ComputeSection = Field(default_factory=lambda: ComputeSection.model_validate({}))
 
     def base_recipe(self) -> Recipe:
         """Return the stages that are applied to the sample itself."""
@@ -125,8 +125,8 @@ class GenerateJob(StrictModel):
     def with_absolute_paths(self) -> "GenerateJob":
         """Return the job with the paths of its sources made absolute: a worker's working folder may be another."""
         sources = [
-            entry.model_copy(update={"path": os.path.abspath(os.path.expanduser(entry.path))})
-            if "path" in type(entry).model_fields
+            entry.model_copy(update={"path": os.path.abspath(os.path.expanduser(path))})
+            if (path := getattr(entry, "path", None)) is not None
             else entry
             for entry in self.source
         ]
@@ -190,7 +190,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
                 raise yaml.YAMLError(f"key {key!r} stands twice in one mapping, line {key_node.start_mark.line + 1}")
             seen.add(key if isinstance(key, str) else str(key))

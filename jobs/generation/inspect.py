@@ -42,7 +42,7 @@ def find_sample(
 ) -> tuple[ManifestShard, dict[str, Any]]:
     """Return the shard and the provenance of the sample with key `wanted`, or with that plan index."""
     entries = manifest.shards if shard is None else [_shard(manifest, shard, store)]
-    filters = [[("key", "==", wanted)]]
+    filters: list[list[tuple[str, str, str | int]]] = [[("key", "==", wanted)]]
     if wanted.isdecimal() and int(wanted) < 2**32:
         filters.append([("index", "==", int(wanted))])
     for entry in entries:

@@ -91,8 +91,7 @@ def generate(job: GenerateJob, *, display: Display | None = None, faults: Faults
     display, job = display or SilentDisplay(), job.with_absolute_paths()
     refuse_nested_output(job)
     store = open_store(job.output.uri)
-    with locked(store):
-        store.sweep()
+    with locked(store), swept(store):
         blueprint = _prepare(store, job, display)
         ledger = read_ledger(store, blueprint)
         display.started(ledger)
@@ -132,6 +131,16 @@ def locked(store: Store) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def swept(store: Store) -> Iterator[None]:
+    """Remove what a crashed run left behind, and then what workers that were stopped here leave."""
+    store.sweep()
+    try:
+        yield
+    finally:
+        store.sweep()
 
 
 def _prepare(store: Store, job: GenerateJob, display: Display) -> Blueprint:
@@ -194,6 +203,7 @@ def _make_shards(store: Store, ledger: Ledger, job: GenerateJob, display: Displa
             for outcome in outcomes:
                 if isinstance(outcome.record, WriteFailure):
                     raise OutputError(outcome.record.message)
+                assert isinstance(outcome.task, ShardTask)
                 ledger.add(outcome, outcome.task.shard)
                 display.event(ledger, outcome.error)
                 ledger.check_budgets()

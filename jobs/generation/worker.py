@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -197,14 +197,14 @@ class _Built:
     sha256: str
 
 
-class _HashingFile(io.RawIOBase):
+class _HashingFile:
     """Passes writes on and hashes them."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.sha256 = hashlib.sha256()
 
-    def write(self, content: Any) -> int:
+    def write(self, content: bytes) -> int:
         self.sha256.update(content)
         return self._file.write(content)
 

@@ -11,7 +11,7 @@ All headers are ustar with mtime, uid and gid 0 and mode 0644, so the bytes are 
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol
 
 BLOCK = tarfile.BLOCKSIZE
 _TEMPLATE = tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT)
@@ -43,10 +43,17 @@ def header(name: str, size: int) -> bytes:
     return bytes(block)
 
 
+class Writable(Protocol):
+    """What a shard is written to."""
+
+    def write(self, content: bytes, /) -> int:
+        """Append `content`."""
+
+
 class TarWriter:
     """Appends members to an open binary file; `close` adds the end-of-archive blocks."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: Writable) -> None:
         self._file = file
         self.bytes_written = 0
 
