@@ -15,8 +15,19 @@ from PIL import Image
 from jobs.report.sheet import scale_of
 
 COLORS = "magma"
-_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6A3F")  # Okabe and Ito, no yellow
+_LINES = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#7F6A3F",
+    "#8B5FBF",
+)  # Okabe and Ito, no yellow
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.")
+
+_LONGEST_LABEL = 20
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ def spectrum_png(spectrum_hw: NDArray[np.float64], highest: float) -> bytes:
     if factor > 1:
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", compress_level=9)
+    picture.save(buffer, format="PNG", compress_level=6)
     return buffer.getvalue()
 
 
@@ -84,7 +95,7 @@ def profile_png(curves: Sequence[Curve], nyquist: int, theme: Theme, width: floa
             np.arange(len(curve.values)),
             curve.values,
             color=theme.ink if clean else _LINES[(curve.recipe - 1) % len(_LINES)],
-            linestyle=_DASHES[copy % len(_DASHES)],
+            linestyle=_DASHES[(copy + (curve.recipe - 1) // len(_LINES)) % len(_DASHES)] if not clean else "-",
             linewidth=2.2 if clean else 1.4,
             marker="o" if len(curve.values) < 3 else None,
             markersize=4,
@@ -95,7 +106,7 @@ def profile_png(curves: Sequence[Curve], nyquist: int, theme: Theme, width: floa
         loc="outside lower center", ncols=max(1, int(width / 1.5)), frameon=False, fontsize=9, labelcolor=theme.ink
     )
     buffer = io.BytesIO()
-    canvas.print_png(buffer, metadata={"Software": None}, pil_kwargs={"compress_level": 9})
+    canvas.print_png(buffer, metadata={"Software": None}, pil_kwargs={"compress_level": 6})
     return buffer.getvalue()
 
 
@@ -120,5 +131,6 @@ def _dress(axes: Any, nyquist: int, theme: Theme, rings: int) -> None:
 
 
 def _literal(name: str) -> str:
-    """Return a label that matplotlib neither hides (leading underscore) nor reads as mathematics."""
-    return name.replace("$", r"\$").lstrip("_") or "view"
+    """Return a label that fits, and that matplotlib neither hides (leading underscore) nor reads as mathematics."""
+    short = name if len(name) <= _LONGEST_LABEL else f"{name[:10]}\u2026{name[-9:]}"
+    return short.lstrip("_").replace("$", r"\$") or "view"

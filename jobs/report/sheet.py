@@ -28,7 +28,7 @@ def contact_sheet(samples: Sequence[Sample], manifest: Manifest, views: Sequence
     names = [view.name for view in columns]
     sheet = draw_sheet(samples, names, classes=manifest.classes, numbers=[view.number for view in columns])
     buffer = io.BytesIO()
-    sheet.save(buffer, format="PNG", compress_level=9)
+    sheet.save(buffer, format="PNG", compress_level=6)
     return buffer.getvalue()
 
 

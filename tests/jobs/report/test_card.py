@@ -12,6 +12,7 @@ import yaml
 
 from jobs.report.card import write_card
 from jobs.report.facts import MAX_BAD, MAX_BARS
+from jobs.report.sheet import MAX_VIEWS
 from pipeline.manifest import BadSample, read_manifest, read_record
 from pipeline.shards.decode import read_shard
 from pipeline.store import LocalStore
@@ -228,3 +229,14 @@ def test_the_browser_check_can_fail(tmp_path):
 def test_importing_the_card_leaves_matplotlib_alone():
     code = "import sys, jobs.report.card; sys.exit('matplotlib' in sys.modules or 'ray' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=os.environ).returncode == 0
+
+
+def test_of_many_views_some_are_shown(make, folder_of):
+    folder = folder_of({"a": [(8, 8)] * 2})
+    views = ["clean", {"dct_flip": {}, "copies": 20}, {"radial": {"high": 3}, "name": "last"}]
+    made = make(source={"kind": "imagefolder", "path": str(folder)}, image={"size": 8}, views=views)
+    page = Page(made.text("report.html"))
+    assert "6 further views are not shown" in page.text
+    assert len([image for image in page.all("img") if "spectrum of" in image["alt"]]) == MAX_VIEWS
+    assert "Mean log-amplitude spectrum of last" in [image["alt"] for image in page.all("img")]
+    assert "| 1–20 | view1 … view20 | view1.png … view20.png, uint8 |" in made.text("README.md")
