@@ -119,8 +119,8 @@ def _draw_field(scratch, sigma, limit, stream):
         if count == 0:
             break
         _draw(scratch, count, stream, (p // 2) * (width - 2))
-        _draw_row(scratch, p, 0)
-        _draw_row(scratch, p, 1)
+        for r in range(2):
+            _draw_row(scratch, p, r)
         rows = p + 1 if stops[p + 1] == 0 else p + 2
     stops[rows:] = 0
     scratch.field.b[:, rows : rows + ROWS] = _ZERO
@@ -131,8 +131,8 @@ def _draw_field(scratch, sigma, limit, stream):
 def _spatial(out, image, sigma, limit, scratch, bases, stream):
     rows = _draw_field(scratch, sigma, limit, stream)
     displacement = scratch.displacement
-    make_field(displacement[0], 0, rows, scratch.field, bases, np.float32(displacement.shape[1]))
-    make_field(displacement[1], 1, rows, scratch.field, bases, np.float32(displacement.shape[2]))
+    for axis in range(2):
+        make_field(displacement[axis], axis, rows, scratch.field, bases, np.float32(displacement.shape[1 + axis]))
     warp_image(out, image, displacement, scratch.corners)
 
 

@@ -14,7 +14,7 @@ from kernels.checks import check_sine_modes, writable
 from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.threads import for_ranges
-from kernels.cpu.vectors import load8, spread8, store
+from kernels.cpu.vectors import load8, reversed8, spread8, store
 from kernels.elementary import sin_pi
 
 ROWS, COLUMNS = 4, 16
@@ -119,16 +119,25 @@ def _sum_columns(rows, b, stops, modes, basis_x):
 @kernel
 def _unfold_row(top, bottom, tiles, r, half, scale):
     """Write a row of the upper half and its mirror image from the four kinds."""
-    count = (top.size + 1) // 2
-    last = top.size - 1
-    for x in range(count):
-        upper, lower = tiles[0, r, x] - tiles[0, r, half + x], tiles[1, r, x] - tiles[1, r, half + x]
-        top[last - x] = (upper + lower) * scale
-        bottom[last - x] = (upper - lower) * scale
-    for x in range(count):
-        upper, lower = tiles[0, r, x] + tiles[0, r, half + x], tiles[1, r, x] + tiles[1, r, half + x]
-        top[x] = (upper + lower) * scale
-        bottom[x] = (upper - lower) * scale
+    count, last, step = (top.size + 1) // 2, top.size - 1, 2 * half * ROWS
+    row, whole, at = flat(tiles), count // 8 * 8, 2 * half * r
+    factor = spread8(scale)
+    for x in range(0, whole, 8):
+        even, odd = load8(row, at + x), load8(row, at + half + x)
+        lower_even, lower_odd = load8(row, at + step + x), load8(row, at + step + half + x)
+        left, right = even + odd, even - odd
+        lower_left, lower_right = lower_even + lower_odd, lower_even - lower_odd
+        store(top, x, (left + lower_left) * factor)
+        store(bottom, x, (left - lower_left) * factor)
+        store(top, last - 7 - x, reversed8((right + lower_right) * factor))
+        store(bottom, last - 7 - x, reversed8((right - lower_right) * factor))
+    for x in range(whole, count):
+        left, right = tiles[0, r, x] + tiles[0, r, half + x], tiles[0, r, x] - tiles[0, r, half + x]
+        lower_left, lower_right = tiles[1, r, x] + tiles[1, r, half + x], tiles[1, r, x] - tiles[1, r, half + x]
+        top[last - x] = (right + lower_right) * scale
+        bottom[last - x] = (right - lower_right) * scale
+        top[x] = (left + lower_left) * scale
+        bottom[x] = (left - lower_left) * scale
 
 
 @kernel

@@ -20,10 +20,16 @@ def filter_channel(out, x, weights, padded):
     size = weights.shape[0]
     before = size // 2
     height, width = padded.shape[0] - size + 1, padded.shape[1] - size + 1
+    inner = flat(padded)
     for y in range(height):
-        row, source = padded[y + before], x[y * width : (y + 1) * width]
-        for i in range(width):
-            row[before + i] = source[i]
+        source, target = y * width, (y + before) * padded.shape[1] + before
+        if width >= 8:
+            for i in range(0, width, 8):
+                at = min(i, width - 8)
+                store(inner, target + at, load8(x, source + at))
+        else:
+            for i in range(width):
+                inner[target + i] = x[source + i]
     if size == 3 and width >= 8:
         _filter3(out, padded, weights)
         return

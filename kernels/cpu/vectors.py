@@ -84,6 +84,17 @@ def store(typing: Any, array: Any, index: Any, vector: Any) -> Any:
 
 
 @intrinsic
+def reversed8(typing: Any, x: Any) -> Any:
+    """Return eight numbers in the opposite order."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        order = ir.Constant(ir.VectorType(_INDEX, 8), [7, 6, 5, 4, 3, 2, 1, 0])
+        return builder.shuffle_vector(arguments[0], arguments[0], order)
+
+    return float32x8(float32x8), generate
+
+
+@intrinsic
 def counting(typing: Any, start: Any) -> Any:
     """Return the integers start, start + 1, start + 2, start + 3."""
 
