@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
+from jobs.report.bars import MAX_BARS
 from jobs.report.card import write_card
-from jobs.report.facts import MAX_BAD, MAX_BARS
+from jobs.report.facts import MAX_BAD
 from jobs.report.sheet import MAX_VIEWS
 from pipeline.manifest import BadSample, read_manifest, read_record
 from pipeline.shards.decode import read_shard
