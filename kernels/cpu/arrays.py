@@ -6,7 +6,7 @@ its caller keeps them alive, so inside kernels they can be borrowed.
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -17,7 +17,7 @@ def _without_owner(context: Any, builder: Any, kind: Any, value: Any) -> Any:
         array.meminfo = ir.Constant(array.meminfo.type, None)
         array.parent = ir.Constant(array.parent.type, None)
         return array._getvalue()
-    if isinstance(kind, types.BaseTuple):
+    if isinstance(kind, types.BaseTuple):  # type: ignore[attr-defined]
         for place, element in enumerate(kind):
             member = builder.extract_value(value, place)
             value = builder.insert_value(value, _without_owner(context, builder, element, member), place)

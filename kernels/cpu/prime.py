@@ -272,7 +272,7 @@ def prime_views(images: NDArray[np.float32], steps: prime_steps.PrimeSteps) -> N
         try:
             scratch = spare.pop()
         except IndexError:
-            scratch = _make_scratch(*x.shape[1:], steps.size, last_frequency)
+            scratch = _make_scratch(x.shape[1], height, width, steps.size, last_frequency)
         _views_range(out, rows, drawn, indices, address, scratch, bases, start, stop)
         spare.append(scratch)
 

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 from numba.core.datamodel import models
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
@@ -37,16 +37,17 @@ float32x4, float32x8 = Vector(types.float32, 4), Vector(types.float32, 8)
 uint64x4 = Vector(types.uint64, 4)
 
 
-def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, kind: ir.VectorType) -> Any:
-    start = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(start, [index]), kind.as_pointer())
+def _address(context: Any, builder: Any, array_type: Any, arguments: Any, kind: ir.VectorType) -> Any:
+    """Return where arguments[0][arguments[1]] lies, as a pointer to a vector."""
+    start = context.make_array(array_type)(context, builder, arguments[0]).data
+    return builder.bitcast(builder.gep(start, [arguments[1]]), kind.as_pointer())
 
 
 def _loader(vector: Vector) -> Callable[..., Any]:
     def load(typing: Any, array: Any, index: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            at = _address(context, builder, array, *arguments, context.get_value_type(vector))
-            return builder.load(at, align=4)
+            kind = context.get_value_type(vector)
+            return builder.load(_address(context, builder, array, arguments, kind), align=4)
 
         return vector(array, types.intp), generate
 
@@ -77,7 +78,7 @@ def store(typing: Any, array: Any, index: Any, vector: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.VectorType(context.get_value_type(array.dtype), vector.lanes)
         value = arguments[2] if array.dtype == vector.element else builder.trunc(arguments[2], kind)
-        builder.store(value, _address(context, builder, array, *arguments[:2], kind), align=4)
+        builder.store(value, _address(context, builder, array, arguments, kind), align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector), generate

@@ -200,9 +200,9 @@ def _step(image: Array, steps: PrimeSteps, n: int, m: int, s: int) -> Array:
         return philox.normals(*address, count, draw)[0]
 
     if kind == SPECTRAL:
-        weights = sigma * normals(steps.size**2).reshape(1, steps.size, steps.size)
-        weights[0, steps.size // 2, steps.size // 2] += 1
-        return random_filter(image, weights)
+        weights = sigma * normals(steps.size**2).reshape(steps.size, steps.size)
+        weights[steps.size // 2, steps.size // 2] += 1
+        return random_filter(image, weights[None])
     if kind == SPATIAL:
         if min(height, width) < 3:
             return np.clip(image, 0, 1)
@@ -213,8 +213,8 @@ def _step(image: Array, steps: PrimeSteps, n: int, m: int, s: int) -> Array:
         return np.clip(warp(image, sine_field(b[None], height, width)), 0, 1)
     if kind == COLOR:
         start = (first - 1) // 4
-        lanes = normals(4 * channels * ((last - 1) // 4 + 1 - start), start * channels).reshape(-1, channels, 4)
-        a = lanes.transpose(1, 0, 2).reshape(channels, -1)[:, first - 1 - 4 * start :][:, : last - first + 1]
+        terms = normals(4 * channels * ((last - 1) // 4 + 1 - start), start * channels).reshape(-1, channels, 4)
+        a = terms.transpose(1, 0, 2).reshape(channels, -1)[:, first - 1 - 4 * start :][:, : last - first + 1]
         return smooth_color(image, sigma * a[None], [first])
     if kind == NOISE:
         return np.clip(image + sigma * normals(image.size).reshape(image.shape), 0, 1)

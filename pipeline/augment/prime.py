@@ -4,6 +4,8 @@ Modas, Rade, Ortiz-Jimenez, Moosavi-Dezfooli & Frossard, "PRIME: a few primitive
 corruptions", ECCV 2022.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +33,7 @@ class Prime(Stage):
         """Return one PRIME view of every sample, in [0, 1] for images in [0, 1]; labels are not used."""
         steps, share = sample_steps(self.options, draws, min(self.shape[1:]), self.kernels.words)
         strengths = np.where(steps.kinds == IDENTITY, np.float32(np.nan), steps.strengths)
-        recorded = {
+        recorded: dict[str, NDArray[Any]] = {
             "share": share.astype(np.float32),
             "weights": steps.weights,
             "primitives": steps.kinds,
