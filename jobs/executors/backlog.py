@@ -49,6 +49,10 @@ class Backlog:
                 self._resting.remove(resting)
                 heapq.heapify(self._resting)
                 return resting.attempt
+        return self.take_fresh()
+
+    def take_fresh(self) -> Attempt | None:
+        """Return the first attempt at the next task, or None."""
         return Attempt(self._ahead.popleft()) if self.holds(1) else None
 
     def holds(self, fresh: int) -> bool:

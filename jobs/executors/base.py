@@ -3,9 +3,11 @@
 import os
 import socket
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from pipeline.errors import PassbandError
 
 
 class Task(Protocol):
@@ -26,7 +28,7 @@ class PermanentError(Exception):
     """Raised by a task whose failure no retry can mend (bad input, say): it fails at its first attempt."""
 
 
-class ExecutorError(Exception):
+class ExecutorError(PassbandError):
     """The executor itself cannot go on: no worker comes up, the cluster is gone."""
 
 
@@ -63,7 +65,7 @@ class Outcome:
 class Executor(Protocol):
     """Runs tasks; see `inline` and `ray`."""
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Run `tasks`, consumed lazily, and yield outcomes as they come, in no promised order.
 
         Closing the iterator stops the work. A task that fails for good does not stop the others: a caller with a

@@ -1,7 +1,7 @@
 """The executor for tests, debugging and small jobs: this process, one task after another."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from jobs.executors.base import Outcome, Retries, Task, attempt, outcome, worker_name
 
@@ -17,7 +17,7 @@ class InlineExecutor:
     def __init__(self, *, retries: Retries | None = None) -> None:
         self.retries = retries or Retries()
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Yield the outcomes of `tasks`; KeyboardInterrupt and SystemExit pass through."""
         for task in tasks:
             yield from self._run_one(task)

@@ -1,10 +1,10 @@
 """The executor for many workers: Ray actors, one a CPU slot or a GPU, fed by a loop in the driver."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 
-from jobs.executors.backlog import Backlog
+from jobs.executors.backlog import Attempt, Backlog
 from jobs.executors.base import Outcome, Reply, Retries, Task, outcome
 from jobs.executors.ray_pool import Handle, Pool
 
@@ -52,7 +52,7 @@ class RayExecutor:
         self.setup = setup
         self.start_timeout_s = start_timeout_s
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Yield the outcomes of `tasks` as they come. Closing the iterator kills the workers.
 
         Raises
@@ -119,17 +119,18 @@ class RayExecutor:
 def _hand_out(pool: Pool, backlog: Backlog) -> None:
     """Give every idle worker an attempt; then a second one, which hides the latency between driver and worker.
 
-    Not so at the ends of a run, where a second one would wait although another worker is, or soon will be, idle.
+    Not so at the ends of a run, where a second one would wait although another worker is, or soon will be, idle. Nor
+    is the second one a task that came back: if it kills its worker at once, the reply before it may be lost with the
+    worker, and the wrong task would be charged.
     """
     for handle in pool.up:
         if not handle.calls:
-            _submit(pool, handle, backlog)
+            _submit(handle, backlog.take(handle.number, alone=pool.is_alone(handle)))
     for handle in pool.up:
         if len(handle.calls) == 1 and len(pool.up) == len(pool.handles) and backlog.holds(len(pool.handles)):
-            _submit(pool, handle, backlog)
+            _submit(handle, backlog.take_fresh())
 
 
-def _submit(pool: Pool, handle: Handle, backlog: Backlog) -> None:
-    attempt = backlog.take(handle.number, alone=pool.is_alone(handle))
+def _submit(handle: Handle, attempt: Attempt | None) -> None:
     if attempt is not None:
         handle.submit(attempt)

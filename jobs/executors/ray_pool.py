@@ -6,7 +6,6 @@ milliseconds, and leaves open on which side of the restart a queued call runs.
 """
 
 import logging
-import socket
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 
 from jobs.executors.backlog import Attempt
 from jobs.executors.base import ExecutorError, Reply
+from jobs.executors.ray_session import answers
 from jobs.executors.ray_worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -196,7 +196,7 @@ class Pool:
             return
         self._checked = now
         address = self._ray.get_runtime_context().gcs_address
-        if _answers(address):
+        if answers(address):
             self._answered = now
         elif now - self._answered < _LOST_AFTER_S:
             return
@@ -215,12 +215,3 @@ class Pool:
         for handle in self.handles:
             self._ray.kill(handle.actor, no_restart=True)
         self.handles.clear()
-
-
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
-            return True
-    except OSError:
-        return False

@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -46,7 +47,8 @@ def local_ray(num_workers: int, *, num_gpus: int = 0) -> Iterator[None]:
     -----
     Enter it on the main thread: the kernel ends Ray's processes together with the thread that started them, and Ray
     installs a handler of SIGTERM that aborts. The handler found is put back; where there was none, SIGTERM raises
-    SystemExit(143) while the session lasts.
+    SystemExit while the session lasts. A handler may raise KeyboardInterrupt or SystemExit and nothing else: Ray,
+    waiting, loses any other exception (and turns the code of a SystemExit into 1).
     """
     global _private_token
     if "ray" in sys.modules and _private_token is None:
@@ -80,10 +82,20 @@ def connect(address: str) -> Iterator[None]:
     ExecutorError
         If the cluster cannot be reached. A token that it asks for is found as Ray documents (RAY_AUTH_TOKEN_PATH).
     """
-    if address.startswith("ray://") or address == "local":
-        raise ExecutorError(f"cannot connect to {address!r}: give the address of the cluster's GCS, 'host:port'")
+    if address != "auto" and not answers(address):  # Ray itself would try for a minute, then abort the process
+        raise ExecutorError(f"no Ray answers at {address!r}: give the address of the cluster's GCS, 'host:port'")
     with _session(address, {}):
         yield
+
+
+def answers(address: str) -> bool:
+    """Whether something listens at `address`, "host:port"."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
+            return True
+    except (OSError, ValueError, OverflowError):
+        return False
 
 
 def is_connected() -> bool:

@@ -35,6 +35,7 @@ class FaultyTask:
             case "refuse":
                 raise PermanentError("told to refuse")
             case "die":
+                time.sleep(0.1)  # let the reply of the task before get through
                 os.kill(os.getpid(), signal.SIGKILL)
             case "exit":
                 raise SystemExit(3)
