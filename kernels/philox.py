@@ -91,8 +91,10 @@ def normals(key: int, indices: Words, view: int, stage: int, count: int, draw: i
 
     Normal z comes from block ``draw + z // 4``, lane ``z % 4``; parameters and errors as `words`.
     """
-    pairs = words(key, indices, view, stage, count + count % 2, draw).reshape(len(indices), -1, 2)
+    check_address(key, indices, view, stage, count, draw)
+    num_pairs = (count + 1) // 2
+    pairs = words(key, indices, view, stage, 2 * num_pairs, draw).reshape(len(indices), num_pairs, 2)
     radius = np.sqrt(-2 * log((pairs[..., 0] | np.uint32(1)) * 2.0**-32))
     half_turns = pairs[..., 1] * 2.0**-31
     both = np.stack([radius * cos_pi(half_turns), radius * sin_pi(half_turns)], axis=-1)
-    return both.reshape(len(indices), -1)[:, :count]
+    return both.reshape(len(indices), 2 * num_pairs)[:, :count]
