@@ -186,6 +186,7 @@ class Pool:
             self.replace(handle)
             return
         self.handles.remove(handle)
+        self._ray.kill(handle.actor, no_restart=True)
         if not self.up:
             raise ExecutorError(f"no worker starts: {reply.cause}")
 
