@@ -1,0 +1,217 @@
+"""The identities that make PRIME fast, and whole views against the float64 reference."""
+
+import numpy as np
+import pytest
+
+import kernels
+from kernels import cpu, prime_steps, reference
+from kernels.checks import check_images
+from kernels.cpu.color import BLOCK, LEVELS, color_levels, find_levels, padded_terms
+from kernels.cpu.folding import row_variances
+from kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL, PrimeSteps
+from kernels.reference.prime import fold_modes, mode_variances
+
+RNG = np.random.default_rng(0)
+
+
+def plain_field(coefficients, height, width):
+    """Sum every mode of (I, J) coefficients on the grid, in long-hand."""
+    rows, columns = np.linspace(0, 1, height), np.linspace(0, 1, width)
+    i, j = (np.arange(1, n + 1) for n in coefficients.shape)
+    return np.sin(np.pi * np.outer(rows, i)) @ coefficients @ np.sin(np.pi * np.outer(j, columns))
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "modes"), [(32, 32, 100), (224, 224, 500), (31, 18, 100), (3, 5, 40), (16, 2, 9)]
+)
+def test_folding_is_exact(height, width, modes):
+    b = RNG.standard_normal((modes, modes)) / modes
+    folded = fold_modes(b, height, width)
+    assert folded.shape == (height - 2, width - 2)
+    field = reference.sine_field(np.stack([folded, 0 * folded])[None], height, width)[0, 0] / height
+    np.testing.assert_allclose(field, plain_field(b, height, width), rtol=0, atol=1e-11 if modes == 500 else 1e-12)
+
+
+@pytest.mark.parametrize(("height", "width", "cut"), [(32, 32, 100), (32, 32, 20), (9, 14, 50), (3, 4, 7), (40, 5, 39)])
+def test_folded_variances_are_sums_over_aliases(height, width, cut):
+    limit = cut * cut + cut
+    total = np.zeros((height - 2, width - 2))
+    for i in range(1, cut + 2):
+        for j in range(1, cut + 2):
+            if i * i + j * j <= limit:
+                mode = np.zeros((i, j))
+                mode[-1, -1] = (i * i + j * j) ** -0.5
+                total += fold_modes(mode, height, width) ** 2
+    np.testing.assert_allclose(mode_variances(limit, height, width), total, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (224, 224), (9, 14), (14, 9), (3, 4), (40, 5), (3, 3)])
+@pytest.mark.parametrize("limit", [2, 5, 6, 110, 961, 10100, 250500])
+def test_fast_variances_agree(height, width, limit):
+    expected = mode_variances(limit, height, width)
+    row, numbers = np.empty(width - 2, np.float32), np.arange(1, width - 1, dtype=np.float32)
+    for p in range(1, height - 1):
+        stop = row_variances(row, numbers, p, limit, height, width)
+        np.testing.assert_allclose(row, expected[p - 1], rtol=1e-5)  # float32 sums of up to 1e5 terms
+        assert (expected[p - 1, stop:] == 0).all()
+
+
+@pytest.mark.parametrize(("first", "terms", "bound"), [(1, 100, 2e-4), (480, 20, 1e-5), (1, 10, 1e-5), (3, 1, 1e-6)])
+def test_error_of_the_recurrence(first, terms, bound):
+    images = np.linspace(0, 1, 3 * 4000, dtype=np.float32).reshape(1, 3, 40, 100)
+    a = (RNG.standard_normal((1, 3, terms)) * 0.1 * terms**-0.5).astype(np.float32)
+    images_in_range = 0.3 + 0.4 * images
+    given = cpu.smooth_color(images_in_range, a, np.array([first]))
+    expected = reference.smooth_color(images_in_range, a, np.array([first]))
+    inside = (expected > 0) & (expected < 1)
+    assert inside.mean() > 0.5
+    assert np.abs(given - expected)[inside].max() < bound
+
+
+@pytest.mark.parametrize("terms", [1, 2, 3, 17])
+def test_a_table_of_levels_changes_no_bit(terms):
+    levels = RNG.integers(0, 256, 3000).astype(np.uint8)
+    x = (levels / 255).astype(np.float32)
+    found = np.empty(3000, np.uint8)
+    assert find_levels(found, x)
+    np.testing.assert_array_equal(found, levels)
+    a = np.zeros(padded_terms(terms), np.float32)
+    a[:terms] = 0.1
+    out, state, table = np.empty_like(x), np.zeros((3, BLOCK), np.float32), np.zeros((2, LEVELS), np.float32)
+    color_levels(out, levels, a, len(a), 5, state, table)
+    by_pixel = cpu.smooth_color(x.reshape(1, 1, 30, 100), a[None, None, :terms], np.array([5]))
+    np.testing.assert_array_equal(out, by_pixel.ravel())
+
+
+@pytest.mark.parametrize("spoil", [0.5, np.nextafter(np.float32(7 / 255), np.float32(1)), -1e-3, 1.01, np.nan])
+def test_other_values_are_not_taken_for_levels(spoil):
+    x = (np.arange(256) / 255).astype(np.float32)
+    x[100] = spoil
+    assert not find_levels(np.empty(256, np.uint8), x)
+
+
+def test_colour_does_not_depend_on_the_place_in_a_block():
+    x = RNG.random(2500, dtype=np.float32)
+    a, first = (RNG.standard_normal((1, 1, 30)) * 0.1).astype(np.float32), np.array([4])
+    whole = cpu.smooth_color(x.reshape(1, 1, 50, 50), a, first).ravel()
+    for start, count in ((0, 1), (7, 31), (1000, 1500), (2499, 1)):
+        part = cpu.smooth_color(x[start : start + count].reshape(1, 1, 1, count), a, first).ravel()
+        np.testing.assert_array_equal(part, whole[start : start + count])
+
+
+def make_steps(kinds, **changes):
+    """Return steps of these kinds, (n, m, s), with strengths and frequencies for each."""
+    kinds = np.asarray(kinds, np.uint8)
+    n, m, s = kinds.shape
+    given = {
+        "key": 0x0123456789ABCDEF,
+        "indices": np.arange(n, dtype=np.uint32) + 2**31,
+        "view": 2**32 - 3,
+        "stages": np.arange(m * s, dtype=np.uint32).reshape(m, s) + 2**24,
+        "kinds": kinds,
+        "strengths": np.choose(kinds, [0, 0.5, 0.005, 0.05, 0.1]).astype(np.float32),
+        "first": np.where(kinds == COLOR, 3, 0).astype(np.int32),
+        "last": np.choose(kinds, [0, 0, 110, 27, 0]).astype(np.int32),
+        "weights": np.full((n, m + 1), 1 / (m + 1), np.float32),
+        "size": 3,
+    }
+    return PrimeSteps(**{**given, **changes})
+
+
+@pytest.mark.parametrize("kind", [IDENTITY, SPECTRAL, SPATIAL, COLOR, NOISE])
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 32, 32), (2, 1, 7, 12), (1, 5, 33, 9), (2, 3, 1, 1), (2, 2, 2, 40), (1, 3, 65, 3)]
+)
+def test_each_primitive_agrees_with_the_reference(kind, shape):
+    images = RNG.random(shape, dtype=np.float32)
+    steps = make_steps(np.full((shape[0], 1, 1), kind), weights=np.array([[0, 1]] * shape[0], np.float32))
+    given, expected = cpu.prime_views(images, steps), reference.prime_views(images, steps)
+    assert given.dtype == np.float32
+    np.testing.assert_allclose(given, expected, rtol=0, atol=2e-4)
+    if kind != IDENTITY and shape[-1] > 2 and shape[-2] > 2:
+        assert np.abs(expected - images).mean() > 0.005
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 5])
+def test_other_sizes_of_filter(size):
+    images = RNG.random((2, 3, 9, 11), dtype=np.float32)
+    steps = make_steps(np.full((2, 2, 2), SPECTRAL), size=size)
+    np.testing.assert_allclose(cpu.prime_views(images, steps), reference.prime_views(images, steps), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("last", [10100, 250500])
+def test_modes_beyond_the_grid(last):
+    images = RNG.random((2, 3, 20, 30), dtype=np.float32)
+    steps = make_steps(np.full((2, 1, 1), SPATIAL), last=np.full((2, 1, 1), last))
+    np.testing.assert_allclose(cpu.prime_views(images, steps), reference.prime_views(images, steps), rtol=0, atol=1e-4)
+
+
+def test_a_long_chain_of_everything():
+    images = RNG.random((3, 3, 32, 40), dtype=np.float32)
+    kinds = RNG.integers(0, 5, (3, 4, 6))
+    steps = make_steps(kinds, weights=RNG.dirichlet(np.ones(5), 3).astype(np.float32))
+    given, expected = cpu.prime_views(images, steps), reference.prime_views(images, steps)
+    assert np.abs(given - expected).mean() < 1e-4
+
+
+def test_a_displacement_and_a_colour_do_not_depend_on_how_many_are_drawn():
+    """Raising the cut keeps every coefficient that was there: its address does not move."""
+    images = RNG.random((1, 1, 24, 24), dtype=np.float32)
+    for kind, low, high in ((SPATIAL, 50, 51), (COLOR, 10, 11)):
+        views = []
+        for last in (low, high):
+            steps = make_steps([[[kind]]], last=np.array([[[last]]]), first=np.array([[[1]]]))
+            views.append(cpu.prime_views(images, steps))
+        change = np.abs(views[0] - views[1]).mean()
+        assert 0 <= change < 0.5 * np.abs(views[0] - images).mean()
+
+
+def test_blank_images_and_empty_batches():
+    kinds = np.full((2, 3, 3), COLOR)
+    for shape in ((0, 3, 8, 8), (2, 3, 8, 8)):
+        steps = make_steps(kinds[: shape[0]])
+        for level in (0, 1):
+            views = cpu.prime_views(np.full(shape, level, np.float32), steps)
+            assert views.shape == shape
+            np.testing.assert_allclose(views, level, atol=1e-6)  # sin(pi k) = 0
+
+
+def test_read_only_and_strided_input():
+    images = RNG.random((2, 3, 8, 18), dtype=np.float32)
+    steps = make_steps(np.full((2, 1, 2), SPECTRAL))
+    expected = cpu.prime_views(np.ascontiguousarray(images[..., ::2]), steps)
+    fixed = images[..., ::2]
+    fixed.flags.writeable = False
+    np.testing.assert_array_equal(cpu.prime_views(fixed, steps), expected)
+
+
+@pytest.mark.parametrize("name", ["reference", *kernels.BACKENDS])
+def test_wrong_arguments_are_named(name):
+    backend = kernels.backend(name)
+    images = np.zeros((2, 3, 8, 9), np.float32)
+    for call, match in (
+        (lambda: backend.smooth_color(images, np.zeros((2, 4, 5)), [1, 1]), r"coefficients: needs shape \(2, 3, any\)"),
+        (lambda: backend.smooth_color(images, np.zeros((2, 3, 5)), [1]), r"first_frequency: needs shape \(2\)"),
+        (lambda: backend.random_filter(images, np.zeros((2, 3, 4))), r"weights: needs shape \(2, 4, 4\)"),
+        (lambda: backend.warp(images, np.zeros((2, 2, 9, 8))), r"displacement: needs shape \(2, 2, 8, 9\)"),
+        (lambda: backend.sine_field(np.zeros((1, 2, 7, 7)), 8, 9), r"coefficients.*modes"),
+        (lambda: backend.sine_field(np.zeros((1, 3, 2, 2)), 8, 9), r"coefficients: needs shape"),
+        (lambda: backend.mix(np.zeros((4, 2, 3, 8, 9)), np.zeros((4, 2))), r"weights: needs shape \(2, 4\)"),
+        (lambda: backend.prime_views(images, make_steps(np.zeros((3, 1, 1)))), r"steps.kinds"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            call()
+
+
+def test_images_are_checked():
+    with pytest.raises(ValueError, match="float32, got float64"):
+        cpu.warp(np.zeros((1, 1, 2, 2)), np.zeros((1, 2, 2, 2)))
+    with pytest.raises(ValueError, match="floating-point array, got uint8"):
+        check_images(np.zeros((1, 1, 2, 2), np.uint8))
+    with pytest.raises(ValueError, match=r"C, H, W >= 1, got \(1, 1, 0, 2\)"):
+        check_images(np.zeros((1, 1, 0, 2), np.float32))
+
+
+def test_kinds_are_distinct():
+    assert len({IDENTITY, SPECTRAL, SPATIAL, COLOR, NOISE}) == 5
+    assert prime_steps.PrimeSteps._fields[0] == "key"
