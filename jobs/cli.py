@@ -33,7 +33,8 @@ def main() -> None:
     """Run the command line; a PassbandError becomes one message and exit status 1."""
     from pipeline.errors import PassbandError
 
-    signal.signal(signal.SIGTERM, _terminate)
+    stop = _Stop()
+    signal.signal(signal.SIGTERM, stop)
     try:
         app()
     except PassbandError as error:
@@ -41,15 +42,20 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("passband: stopped; finished shards are kept, and the same command resumes\n")
-        sys.exit(130)
+        sys.exit(128 + stop.number)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 
-def _terminate(number: int, frame: Any) -> None:
-    sys.stderr.write("passband: terminated; finished shards are kept, and the same command resumes\n")
-    sys.exit(128 + number)
+class _Stop:
+    """Ends a run on SIGTERM in the way of Ctrl-C, and remembers that it was not one."""
+
+    number: int = signal.SIGINT
+
+    def __call__(self, number: int, frame: Any) -> None:
+        self.number = number
+        raise KeyboardInterrupt
 
 
 @app.command()
@@ -62,8 +68,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Make the dataset of a job; the same command resumes it."""
-    from jobs.display import choose_display, size
+    from jobs.display import choose_display
     from jobs.generation.run import generate
+    from jobs.report.wording import size
 
     with choose_display(as_json) as display:
         spec = _load(job, executor, workers, address, output)
@@ -102,12 +109,13 @@ def plan(
     """Dry run: how many shards, samples and bytes, and how long; nothing is written."""
     from dataclasses import asdict
 
-    from jobs.display import duration, size
+    from jobs.display import duration
     from jobs.executors.choice import choose
     from jobs.generation.blueprint import current_environment, draft
     from jobs.generation.plan import make_plan
     from jobs.generation.probe import estimate
     from jobs.generation.run import refuse_nested_output
+    from jobs.report.wording import size
     from kernels.cpu.threads import set_num_threads
 
     spec = _load(job, executor, workers, None, output)
@@ -206,9 +214,9 @@ def inspect(
 @app.command()
 def export(path: Output, as_json: AsJson = False) -> None:
     """Write the FFCV file (.beton) of a finished dataset from its shards."""
-    from jobs.display import size
     from jobs.generation.export import export_beton
     from jobs.generation.run import locked
+    from jobs.report.wording import size
     from pipeline.manifest import read_manifest
     from pipeline.store import open_store
 

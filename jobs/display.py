@@ -67,15 +67,6 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def size(count: float) -> str:
-    """Spell bytes as 312 B or 4.2 MB (powers of 1000)."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
 def sentence(state: dict[str, Any]) -> str:
     """Spell a snapshot on one line of at most about 100 characters."""
     parts = [

@@ -181,6 +181,11 @@ def processor() -> str:
 def write_blueprint(store: Store, blueprint: Blueprint, plan: bytes) -> None:
     """Store plan and blueprint; the blueprint last, so that its presence means that the plan is whole."""
     store.put(PLAN, plan)
+    write_job(store, blueprint)
+
+
+def write_job(store: Store, blueprint: Blueprint) -> None:
+    """Store the blueprint alone."""
     envelope = {
         "format": FORMAT,
         "identity": blueprint.identity,

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
@@ -17,6 +18,7 @@ from jobs.generation.blueprint import (
     open_sources,
     read_blueprint,
     write_blueprint,
+    write_job,
 )
 from jobs.generation.export import export_beton
 from jobs.generation.ledger import Ledger, read_ledger
@@ -95,8 +97,8 @@ def generate(job: GenerateJob, *, display: Display | None = None, faults: Faults
         blueprint = _prepare(store, job, display)
         ledger = read_ledger(store, blueprint)
         display.started(ledger)
-        _make_shards(store, ledger, job, display, faults or {})
-        return _finish(store, job, ledger, write_manifest(store, ledger), display)
+        _make_shards(store, ledger, display, faults or {})
+        return _finish(store, ledger, write_manifest(store, ledger), display)
 
 
 def refuse_nested_output(job: GenerateJob) -> None:
@@ -155,7 +157,16 @@ def _prepare(store: Store, job: GenerateJob, display: Display) -> Blueprint:
     refuse_other_environment(blueprint, store.uri)
     if hashlib.sha256(store.read(PLAN)).hexdigest() != blueprint.plan_sha256:
         raise IntegrityError(f"{store.uri}/{PLAN}: is not the plan that {JOB} was written with")
-    return blueprint
+    return _with_job(store, blueprint, job)
+
+
+def _with_job(store: Store, blueprint: Blueprint, job: GenerateJob) -> Blueprint:
+    """Return the blueprint with what may differ between two runs of one dataset as `job` says it: budgets, formats."""
+    if blueprint.job.resolved() == job.resolved():
+        return blueprint
+    changed = replace(blueprint, job=job)
+    write_job(store, changed)
+    return changed
 
 
 def _refuse_other_job(blueprint: Blueprint, job: GenerateJob, uri: str) -> None:
@@ -185,12 +196,12 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _make_shards(store: Store, ledger: Ledger, job: GenerateJob, display: Display, faults: Faults) -> None:
+def _make_shards(store: Store, ledger: Ledger, display: Display, faults: Faults) -> None:
     pending = list(ledger.pending())
     if not pending:
         ledger.check_budgets()
         return
-    compute = job.compute
+    compute = ledger.blueprint.job.compute
     choice = choose(compute.executor, compute.workers, compute.address)
     identity = ledger.blueprint.identity
     tasks = (
@@ -252,13 +263,13 @@ def _earlier_beton(store: Store, manifest: Manifest) -> BetonFile | None:
     return earlier.beton if same else None
 
 
-def _finish(store: Store, job: GenerateJob, ledger: Ledger, manifest: Manifest, display: Display) -> Manifest:
+def _finish(store: Store, ledger: Ledger, manifest: Manifest, display: Display) -> Manifest:
     """Derive what is made from the shards: the FFCV file and the card."""
-    if "ffcv" in job.output.formats or manifest.beton is not None:
+    if "ffcv" in ledger.blueprint.job.output.formats or manifest.beton is not None:
         beton = manifest.beton
         if beton is None or not store.exists(beton.name) or store.size(beton.name) != beton.bytes:
             display.step("exporting to FFCV")
             manifest = export_beton(store, manifest)
     display.step("writing the card")
-    write_card(store, ledger.blueprint, manifest)
+    write_card(store, ledger.blueprint, manifest, ledger.done.values())
     return manifest

@@ -4,10 +4,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from jobs.display import duration, size
+from jobs.display import duration
 from jobs.generation.blueprint import read_blueprint
 from jobs.generation.ledger import find_done
 from jobs.generation.run import LOCK
+from jobs.report.wording import size
 from pipeline.manifest import MANIFEST, ShardRecord
 from pipeline.store import LocalStore, Store, open_store
 

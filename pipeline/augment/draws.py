@@ -62,4 +62,4 @@ class Draws:
 
     def uniforms(self, count: int, draw: int = 0) -> NDArray[np.float64]:
         """Return `count` uniforms of each stream, in (0, 1): (word + 1/2) / 2^32, exact."""
-        return (self.words(count, draw) + 0.5) * 2.0**-32
+        return (self.words(count, draw).astype(np.float64) + 0.5) * 2.0**-32

@@ -104,7 +104,7 @@ def test_pixel_memory_does_not_grow_with_the_number_of_samples(tmp_path):
 def test_the_key_list_takes_at_most_200_bytes_a_sample(tmp_path):
     """Plan 20,000 and 100,000 samples of a Parquet file with keys of 40 bytes, and compare the peaks."""
     script = (
-        "import resource, sys\nfrom jobs.spec import parse_job\nfrom jobs.generation.plan import make_plan, encode_plan\n"
+        "import resource, sys\nfrom jobs.spec import parse_job\nfrom jobs.generation.plan import make_plan\n"
         "job = parse_job({'kind': 'generate', 'name': 'x', 'image': {'size': 8}, 'views': ['clean'],"
         " 'source': {'kind': 'parquet', 'path': sys.argv[1], 'key': 'key'}, 'output': {'uri': 'unused'}})\n"
         "plan = make_plan(job)\nassert len(plan.table) == int(sys.argv[2])\n"

@@ -36,13 +36,29 @@ def truncate(path):
 DAMAGE = {
     "a flipped byte": ("shards/small-000003.tar", flip, r"small-000003\.tar: sha256 is \w+, its record says"),
     "a truncated shard": ("shards/small-000003.tar", truncate, r"small-000003\.tar: has \d+ bytes, its record says"),
-    "a missing shard": ("shards/small-000003.tar", lambda p: p.unlink(), r"small-000003\.tar: is missing, but its record"),
-    "a missing record": ("records/000003.json", lambda p: p.unlink(), r"000003\.json: the record is missing; its shard is there"),
-    "a damaged record": ("records/000003.json", lambda p: p.write_text("{"), r"000003\.json: is not a valid ShardRecord"),
-    "another's record": ("records/000003.json", lambda p: shutil.copy(p.with_name("000004.json"), p), "is the record of shard 4, not of 3"),
+    "a missing shard": (
+        "shards/small-000003.tar",
+        lambda p: p.unlink(),
+        r"small-000003\.tar: is missing, but its record",
+    ),
+    "a missing record": (
+        "records/000003.json",
+        lambda p: p.unlink(),
+        r"000003\.json: the record is missing; its shard is there",
+    ),
+    "a damaged record": (
+        "records/000003.json",
+        lambda p: p.write_text("{"),
+        r"000003\.json: is not a valid ShardRecord",
+    ),
+    "another's record": (
+        "records/000003.json",
+        lambda p: shutil.copy(p.with_name("000004.json"), p),
+        "is the record of shard 4, not of 3",
+    ),
     "flipped provenance": ("records/000003.parquet", flip, r"000003\.parquet: sha256"),
     "missing provenance": ("records/000003.parquet", lambda p: p.unlink(), r"000003\.parquet: is missing"),
-}  # fmt: skip
+}
 
 
 def test_a_whole_dataset_has_no_problem(dataset):
