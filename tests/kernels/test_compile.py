@@ -1,0 +1,127 @@
+"""One code-generation baseline, a cache that survives what is done to it, and bits that do not depend on AVX-512."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernels.cpu.compile import BASELINE, X86_BASELINE, bits_of, float_of, fma, kernel
+from kernels.cpu.prime import _views_range
+
+WORDS = "import numpy as np; from kernels import cpu; print(cpu.words(1, np.arange(3, dtype=np.uint32), 0, 0, 5).sum())"
+
+
+def run(code, *, cwd=None, **environment):
+    command = [sys.executable, "-c", code]
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
+    return subprocess.Popen(
+        command, cwd=cwd, env=inherited | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def output(child):
+    out, error = child.communicate(timeout=240)
+    assert child.returncode == 0, error
+    return out.strip()
+
+
+def test_the_baseline_is_in_force():
+    from numba.core import registry
+
+    _, name, features = registry.cpu_target.target_context.codegen().magic_tuple()
+    assert (name, features) == (BASELINE, "")
+
+
+@pytest.mark.skipif(BASELINE != X86_BASELINE, reason="no x86-64 processor with AVX2 and FMA")
+def test_code_uses_no_wider_vectors():
+    @kernel
+    def axpy(x, y):
+        for i in range(x.size):
+            y[i] = fma(np.float32(3), x[i], y[i])
+
+    axpy(np.ones(100, np.float32), np.ones(100, np.float32))
+    (assembly,) = axpy.inspect_asm().values()
+    assert "vfmadd" in assembly
+    assert "%ymm" in assembly
+    assert "%zmm" not in assembly
+    assert "%xmm16" not in assembly
+
+
+def test_a_changed_environment_does_not_bring_the_host_back():
+    code = (
+        "import os; from kernels.cpu import compile as c; os.environ['NUMBA_DEBUG_CACHE'] = '0'; import numba;"
+        "numba.config.reload_config(); print(numba.config.CPU_NAME, repr(numba.config.CPU_FEATURES))"
+    )
+    assert output(run(code)) == f"{BASELINE} ''"
+
+
+def test_importing_after_numba_was_set_up_for_the_host_is_refused():
+    code = "import numba; numba.njit(lambda x: x)(1); import kernels.cpu"
+    child = run(code)
+    _, error = child.communicate(timeout=120)
+    assert child.returncode == 1
+    assert "import kernels.cpu first" in error.splitlines()[-1]
+
+
+def test_fma_rounds_once_and_bits_go_both_ways():
+    @kernel
+    def once(a, b, c):
+        return fma(a, b, c)
+
+    @kernel
+    def there_and_back(x):
+        return float_of(bits_of(x))
+
+    a = np.float32(1 + 2**-12)
+    assert once(a, a, np.float32(-1)) == np.float32(2**-11 + 2**-24)
+    assert there_and_back(np.float32(-1.5)) == -1.5
+
+
+def test_the_stamp_of_a_cache_entry_covers_every_source():
+    stamp = _views_range._cache._cache_file._source_stamp
+    assert len(stamp) == 64
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Return a folder that holds a copy of `kernels` without caches."""
+    source = Path(__file__).parents[2] / "kernels"
+    shutil.copytree(source, tmp_path / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def cached(folder):
+    return sorted(folder.rglob("*.nbc"))
+
+
+def test_two_processes_compile_at_once(copy):
+    children = [run(WORDS, cwd=copy, PYTHONPATH=str(copy)) for _ in range(2)]
+    first, second = (output(child) for child in children)
+    assert first == second
+    before = {path: path.stat().st_mtime_ns for path in cached(copy)}
+    assert before
+    assert output(run(WORDS, cwd=copy, PYTHONPATH=str(copy))) == first
+    assert {path: path.stat().st_mtime_ns for path in cached(copy)} == before
+
+
+def test_a_changed_source_is_compiled_again_in_its_callers(copy):
+    first = output(run(WORDS, cwd=copy, PYTHONPATH=str(copy)))
+    arrays = copy / "kernels/cpu/arrays.py"
+    arrays.write_text(arrays.read_text() + "\n# another source\n")
+    before = {path: path.stat().st_mtime_ns for path in cached(copy)}
+    assert output(run(WORDS, cwd=copy, PYTHONPATH=str(copy))) == first
+    assert any(path.stat().st_mtime_ns != before.get(path) for path in cached(copy))
+
+
+def test_nowhere_to_write_the_cache(copy):
+    # Files where the folders would be: permissions do not stop root.
+    (copy / "kernels/cpu/__pycache__").write_text("")
+    (copy / "home").write_text("")
+    places = {"HOME": str(copy / "home"), "XDG_CACHE_HOME": str(copy / "home")}
+    child = run(WORDS, cwd=copy, PYTHONPATH=str(copy), PYTHONDONTWRITEBYTECODE="1", **places)
+    assert output(child)
+    assert cached(copy) == []
