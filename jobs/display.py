@@ -35,7 +35,8 @@ class Rate:
         """Samples a second; 0 before there are two points."""
         if len(self._points) < 2:
             return 0.0
-        (start, first), (end, last) = self._points[0], self._points[-1]
+        # The first shard waits for workers to come up; once there are two, it tells nothing of their speed.
+        (start, first), (end, last) = self._points[1 if len(self._points) > 2 else 0], self._points[-1]
         return (last - first) / (end - start) if end > start else 0.0
 
 

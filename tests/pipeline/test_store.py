@@ -55,11 +55,18 @@ def test_staged_shows_nothing_until_it_is_whole(store):
 
 
 def test_a_failed_write_leaves_nothing(store):
-    with pytest.raises(RuntimeError, match="stop"), store.staged("s/x.tar", attempt_id()) as path:
-        path.write_bytes(b"half")
-        raise RuntimeError("stop")
+    seen = []
+
+    def fail():
+        with store.staged("s/x.tar", attempt_id()) as path:
+            seen.append(path)
+            path.write_bytes(b"half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
     assert not store.exists("s/x.tar")
-    assert not path.exists()
+    assert not seen[0].exists()
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd"])
