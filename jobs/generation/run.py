@@ -42,6 +42,7 @@ from pipeline.manifest import (
 from pipeline.store import LocalStore, Store, open_store
 
 LOCK = ".lock"
+_LOCK_TIMEOUT_S = 0.5  # ``status`` holds it for a moment when it looks
 Faults = Mapping[int, tuple[str, ...]]
 
 
@@ -124,7 +125,7 @@ def locked(store: Store) -> Iterator[None]:
     lock = FileLock(store.root / LOCK)
     try:
         store.root.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_LOCK_TIMEOUT_S)
     except Timeout as error:
         raise PassbandError(f"{store.uri}: another passband process is at work on this output") from error
     except OSError as error:

@@ -8,8 +8,9 @@ from jobs.display import duration
 from jobs.generation.blueprint import read_blueprint
 from jobs.generation.ledger import find_done
 from jobs.generation.run import LOCK
+from jobs.report.throughput import Throughput, add_up
 from jobs.report.wording import size
-from pipeline.manifest import MANIFEST, ShardRecord
+from pipeline.manifest import MANIFEST
 from pipeline.store import LocalStore, Store, open_store
 
 
@@ -41,7 +42,7 @@ def read_status(uri: str) -> dict[str, Any]:
         "bytes": sum(record.tar.bytes for record in done.values()),
         "bad_images": [bad.model_dump() for record in done.values() for bad in record.bad],
         "problems": warnings,
-        **_speed(list(done.values()), blueprint.samples),
+        **_speed(add_up(done.values()), blueprint.samples),
     }
 
 
@@ -53,19 +54,26 @@ def _is_locked(store: Store) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except OSError:
+        return False  # nobody may write here, so nobody is
     lock.release()
     return False
 
 
-def _speed(records: list[ShardRecord], samples: int) -> dict[str, float | None]:
-    """Samples a second between the first record's start and the last one's end; pauses of a resumed run count."""
-    if not records:
-        return {"samples_per_s": None, "eta_s": None}
-    begun = min(record.finished - record.seconds for record in records)
-    spent = max(max(record.finished for record in records) - begun, 1e-3)
-    made = sum(record.samples for record in records)
-    rate = made / spent
-    return {"samples_per_s": round(rate, 1), "eta_s": round((samples - made) / rate, 1) if rate else None}
+def _speed(found: Throughput, samples: int) -> dict[str, Any]:
+    """Return the rate while a worker was on a shard, what is left at that rate, and each step's own rate."""
+    rate = found.samples_per_s
+    return {
+        "samples_per_s": None if rate is None else round(rate, 1),
+        "eta_s": round((samples - found.samples) / rate, 1) if rate else None,
+        "steps": {
+            step.name: {
+                "share": round(step.share, 4),
+                "samples_per_s": step.samples_per_s and round(step.samples_per_s, 1),
+            }
+            for step in found.steps
+        },
+    }
 
 
 def spell_status(found: dict[str, Any]) -> str:
@@ -76,8 +84,18 @@ def spell_status(found: dict[str, Any]) -> str:
         f"samples  {found['samples_done']:,} of {found['samples']:,} x {found['views']} views, {size(found['bytes'])}",
     ]
     if found["samples_per_s"]:
+        views = found["samples_per_s"] * found["views"]
         eta = f", about {duration(found['eta_s'])} left" if found["state"] != "finished" else ""
-        lines.append(f"speed    {found['samples_per_s']:,.0f} samples/s{eta}")
+        lines.append(f"speed    {found['samples_per_s']:,.0f} samples/s, {views:,.0f} views/s{eta}")
+        lines += _spell_steps(found["steps"])
     lines += [f"bad      {bad['key']}: {bad['reason']}" for bad in found["bad_images"]]
     lines += [f"problem  {problem}" for problem in found["problems"]]
     return "\n".join(lines)
+
+
+def _spell_steps(steps: dict[str, dict[str, float | None]]) -> list[str]:
+    rows = [
+        f"  {name:<14} {100 * (step['share'] or 0):5.1f} %  {step['samples_per_s'] or 0:10,.0f} samples/s"
+        for name, step in steps.items()
+    ]
+    return ["steps, busy time of one worker:", *rows]
