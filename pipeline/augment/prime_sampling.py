@@ -3,6 +3,7 @@
 Legend: n samples, m chains, s steps.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,10 @@ from pipeline.augment.prime_options import PrimeOptions
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+DrawWords = Callable[..., NDArray[np.uint32]]
 
-# Purposes in the address of a draw.
-MIXTURE, DEPTH, STEP, NORMALS = 1, 2, 3, 4
+# Purposes in the address of a draw. A chain's stream has its depth in block 0 and step s in block s + 1.
+MIXTURE, CHAIN, NORMALS = 1, 2, 3
 
 KINDS = {
     "identity": prime_steps.IDENTITY,
@@ -58,26 +60,31 @@ def temperature_range(cut: Integers, size: int) -> tuple[Array, Array]:
     at least T1. Petrini et al. 2021, "Relative stability toward diffeomorphisms", appendix A.
     """
     k = cut.astype(np.float64)
-    low = 1 / (np.pi * size**2 * log(k))
-    high = 4 / (np.pi**3 * k * k * log(k))
-    return low, np.maximum(low, high)
+    inverse = 1 / log(k)
+    low = inverse / (np.pi * size**2)
+    return low, np.maximum(low, inverse * (4 / np.pi**3) / (k * k))
 
 
-def mixture_weights(options: PrimeOptions, draws: Draws) -> tuple[Array, Array]:
+def mixture_weights(options: PrimeOptions, draws: Draws, words: DrawWords) -> tuple[Array, Array]:
     """Return the weights of the clean image and the chains, (n, m + 1), and the augmented share p, (n,)."""
     at, width = draws.at(purpose=MIXTURE), options.width
     if options.beta is None:
-        weights = flat_dirichlet(at.uniforms(width))
+        weights = flat_dirichlet(_uniforms(at, width, words))
         return weights, 1 - weights[:, 0]
     a, b = options.beta
-    uniforms = at.uniforms(width - 1 + a + b - 1)
+    uniforms = _uniforms(at, width - 1 + a + b - 1, words)
     share = integer_beta(uniforms[:, width - 1 :], a, b)
     chains = flat_dirichlet(uniforms[:, : width - 1])
     return np.concatenate([1 - share[:, None], share[:, None] * chains], axis=1), share
 
 
+def _uniforms(draws: Draws, count: int, words: DrawWords) -> Array:
+    """Return `draws.uniforms`, from the words of a backend."""
+    return (words(draws.key, draws.indices, draws.view, draws.stage, count) + 0.5) * 2.0**-32
+
+
 def sample_steps(
-    options: PrimeOptions, draws: Draws, size: int, fast_words: Any
+    options: PrimeOptions, draws: Draws, size: int, words: DrawWords
 ) -> tuple[prime_steps.PrimeSteps, Array]:
     """Draw everything but the normals.
 
@@ -87,8 +94,8 @@ def sample_steps(
     draws : Draws
     size : int
         min(H, W), for the temperatures.
-    fast_words : callable
-        ``kernels.<backend>.words``.
+    words : callable
+        ``kernels.<backend>.words``: the same on every backend, some faster than others.
 
     Returns
     -------
@@ -98,17 +105,16 @@ def sample_steps(
     """
     shape = len(draws.indices), options.width, options.depth
     stages = np.empty(shape[1:], np.uint32)
-    uniforms = np.empty((*shape, 4))
-    active = np.ones(shape, bool)
+    uniforms = np.empty((*shape[:2], 4 * (options.depth + 1)))
     for m in range(options.width):
-        if options.sampler == "released":
-            depth = choose(draws.at(chain=m, purpose=DEPTH).uniforms(1), 1, options.depth)
-            active[:, m] = np.arange(options.depth) < depth
+        uniforms[:, m] = _uniforms(draws.at(chain=m, purpose=CHAIN), 4 * (options.depth + 1), words)
         for s in range(options.depth):
             stages[m, s] = draws.at(chain=m, step=s, purpose=NORMALS).stage
-            at = draws.at(chain=m, step=s, purpose=STEP)
-            uniforms[:, m, s] = (fast_words(at.key, at.indices, at.view, at.stage, 4) + 0.5) * 2.0**-32
-    weights, share = mixture_weights(options, draws)
+    active = np.ones(shape, bool)
+    if options.sampler == "released":
+        active = np.arange(options.depth) < choose(uniforms[..., :1], 1, options.depth)
+    uniforms = uniforms[..., 4:].reshape(*shape, 4)
+    weights, share = mixture_weights(options, draws, words)
     kinds = _kinds(options, uniforms[..., 0], active)
     strengths, first, last = _parameters(options, kinds, uniforms[..., 1:], size)
     steps = prime_steps.PrimeSteps(
