@@ -20,7 +20,7 @@ def chunk_rows(count: int, image_size: int) -> int:
     return max(1, min(fitting, -(-count // get_num_threads())))
 
 
-def in_chunks(filter_chunk: Callable[[Images, Images], None], images: Images, *, threaded: bool = True) -> Images:
+def in_chunks(filter_chunk: Callable[[Images, Images], None], images: Images) -> Images:
     """Return a new batch that ``filter_chunk(chunk, out)`` has filled piece by piece.
 
     Parameters
@@ -28,8 +28,6 @@ def in_chunks(filter_chunk: Callable[[Images, Images], None], images: Images, *,
     filter_chunk : callable
         Writes to `out` what it makes of `chunk`, each image for itself.
     images : (N, C, H, W) float32
-    threaded : bool
-        False runs the pieces one by one, for a library that brings its own threads.
     """
     out = np.empty(images.shape, np.float32)
     count, rows = len(images), chunk_rows(len(images), int(np.prod(images.shape[1:])))
@@ -37,9 +35,5 @@ def in_chunks(filter_chunk: Callable[[Images, Images], None], images: Images, *,
     def work(start: int, stop: int) -> None:
         filter_chunk(images[start:stop], out[start:stop])
 
-    if threaded:
-        for_ranges(work, count, rows)
-    else:
-        for start in range(0, count, rows):
-            work(start, min(start + rows, count))
+    for_ranges(work, count, rows)
     return out

@@ -12,6 +12,7 @@ import math
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from kernels.checks import check_float32
 from kernels.cpu.chunks import in_chunks
@@ -144,7 +145,7 @@ def svd_filter(images: Images, rank: int, keep: str) -> Images:
 
     Notes
     -----
-    LAPACK's bits depend on the library and the processor. It brings its own threads. Where singular values number
+    LAPACK's bits depend on the library and the processor. Where singular values number
     `rank` and `rank` + 1 are equal the split is not unique. Wang et al. 2020, section 8.
     """
     images = check_float32(images)
@@ -158,7 +159,8 @@ def svd_filter(images: Images, rank: int, keep: str) -> Images:
             u *= s[:, None, :]
             np.matmul(u[:, :, part], vt[:, part, :], out=out[:, channel])
 
-    return in_chunks(filter_chunk, images, threaded=False)
+    with threadpool_limits(1, user_api="blas"):  # its bits depend on how many threads it brings
+        return in_chunks(filter_chunk, images)
 
 
 def phase_only(images: Images) -> Images:

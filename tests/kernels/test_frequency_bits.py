@@ -71,3 +71,17 @@ def test_bits_do_not_depend_on_vector_width(disabled, tunables):
     still_used, digests = run_child(disabled, tunables)
     assert still_used == []
     assert digests.splitlines() == digest_results().splitlines()
+
+
+def test_svd_does_not_depend_on_the_threads_of_blas():
+    """LAPACK's bits change with its threads (seen at 224 pixels), so it gets one, however many it is offered."""
+    script = (
+        "import hashlib, numpy as np; from kernels import cpu; "
+        "x = np.random.default_rng(0).random((2, 3, 224, 224), dtype=np.float32); "
+        "print(hashlib.sha256(cpu.svd_filter(x, 50, 'leading').tobytes()).hexdigest())"
+    )
+    digests = [
+        subprocess.check_output([sys.executable, "-c", script], env={**os.environ, "OPENBLAS_NUM_THREADS": threads})
+        for threads in ("1", "2")
+    ]
+    assert digests[0] == digests[1]
