@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -247,7 +248,7 @@ def stages(as_json: AsJson = False) -> None:
     if as_json:
         _print_json(found)
         return
-    typer.echo(spell_listing(found))
+    typer.echo(spell_listing(found, shutil.get_terminal_size((100, 24)).columns))
 
 
 def _print_json(value: Any) -> None:

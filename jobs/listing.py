@@ -1,6 +1,7 @@
 """What a job file can name: stages and sources with their options, read from their own models."""
 
 import inspect
+import textwrap
 from typing import Any
 
 from pipeline.augment import AUGMENTATIONS
@@ -47,15 +48,20 @@ def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
     return str(field.get("type", "any"))
 
 
-def spell_listing(found: dict[str, Any]) -> str:
-    """Spell `listing` for a terminal."""
+def spell_listing(found: dict[str, Any], width: int) -> str:
+    """Spell `listing` for a terminal of `width` columns."""
     lines: list[str] = []
     for heading, things in found.items():
         lines.append(heading)
         for name, thing in things.items():
-            lines.append(f"  {name}: {thing['summary']}")
+            lines += _wrap(f"{name}: {thing['summary']}", 2, width)
             for option, about in thing["options"].items():
                 default = "" if about["default"] is None else f" = {about['default']}"
-                note = f"  {about['description']}" if about["description"] else ""
-                lines.append(f"      {option}: {about['type']}{default}{note}")
+                note = f"  # {about['description']}" if about["description"] else ""
+                lines += _wrap(f"{option}: {about['type']}{default}{note}", 6, width)
     return "\n".join(lines)
+
+
+def _wrap(text: str, indent: int, width: int) -> list[str]:
+    first, rest = " " * indent, " " * (indent + 4)
+    return textwrap.wrap(text, max(width, 40), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
