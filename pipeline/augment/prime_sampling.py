@@ -80,7 +80,8 @@ def mixture_weights(options: PrimeOptions, draws: Draws, words: DrawWords) -> tu
 
 def _uniforms(draws: Draws, count: int, words: DrawWords) -> Array:
     """Return `draws.uniforms`, from the words of a backend."""
-    return (words(draws.key, draws.indices, draws.view, draws.stage, count) + 0.5) * 2.0**-32
+    drawn = words(draws.key, draws.indices, draws.view, draws.stage, count).astype(np.float64)
+    return (drawn + 0.5) * 2.0**-32
 
 
 def sample_steps(
@@ -105,15 +106,15 @@ def sample_steps(
     """
     shape = len(draws.indices), options.width, options.depth
     stages = np.empty(shape[1:], np.uint32)
-    uniforms = np.empty((*shape[:2], 4 * (options.depth + 1)))
+    chains = np.empty((*shape[:2], 4 * (options.depth + 1)))
     for m in range(options.width):
-        uniforms[:, m] = _uniforms(draws.at(chain=m, purpose=CHAIN), 4 * (options.depth + 1), words)
+        chains[:, m] = _uniforms(draws.at(chain=m, purpose=CHAIN), 4 * (options.depth + 1), words)
         for s in range(options.depth):
             stages[m, s] = draws.at(chain=m, step=s, purpose=NORMALS).stage
     active = np.ones(shape, bool)
     if options.sampler == "released":
-        active = np.arange(options.depth) < choose(uniforms[..., :1], 1, options.depth)
-    uniforms = uniforms[..., 4:].reshape(*shape, 4)
+        active = np.arange(options.depth) < choose(chains[..., :1], 1, options.depth)
+    uniforms = chains[..., 4:].reshape(*shape, 4)
     weights, share = mixture_weights(options, draws, words)
     kinds = _kinds(options, uniforms[..., 0], active)
     strengths, first, last = _parameters(options, kinds, uniforms[..., 1:], size)
