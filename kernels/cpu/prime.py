@@ -87,8 +87,8 @@ def _make_scratch(channels: int, height: int, width: int, size: int, last_freque
 
 @kernel
 def _draw(scratch, blocks, stream, first):
-    """Draw normals of blocks first .. first + blocks - 1."""
-    fill_words(scratch.words, blocks, stream, np.uint64(first))
+    """Draw normals of blocks first .. first + blocks - 1; `first` is uint64."""
+    fill_words(scratch.words, blocks, stream, first)
     fill_normals(scratch.normals, scratch.words, padded_columns(blocks))
 
 
@@ -118,7 +118,7 @@ def _draw_field(scratch, sigma, limit, stream):
         count = max(stops[p], stops[p + 1])
         if count == 0:
             break
-        _draw(scratch, count, stream, (p // 2) * (width - 2))
+        _draw(scratch, count, stream, np.uint64((p // 2) * (width - 2)))
         for r in range(2):
             _draw_row(scratch, p, r)
         rows = p + 1 if stops[p + 1] == 0 else p + 2
@@ -144,7 +144,7 @@ def _color(out, image, exact, sigma, first, last, scratch, stream):
     """
     channels = image.shape[0]
     start = (first - 1) // 4
-    _draw(scratch, ((last - 1) // 4 + 1 - start) * channels, stream, start * channels)
+    _draw(scratch, ((last - 1) // 4 + 1 - start) * channels, stream, np.uint64(start * channels))
     count = last - first + 1
     terms = padded_terms(count)
     a, state, levels = scratch.coefficients, scratch.state, scratch.levels
@@ -163,7 +163,7 @@ def _color(out, image, exact, sigma, first, last, scratch, stream):
 def _spectral(out, image, sigma, scratch, stream):
     weights = scratch.weights
     size = weights.shape[0]
-    _draw(scratch, (size * size + 3) // 4, stream, 0)
+    _draw(scratch, (size * size + 3) // 4, stream, np.uint64(0))
     for tap in range(size * size):
         weights[tap // size, tap % size] = sigma * scratch.normals[tap % 4, tap // 4]
     weights[size // 2, size // 2] += _ONE
@@ -176,7 +176,7 @@ def _noise(out, image, sigma, scratch, stream):
     """Add noise to a flat image."""
     for start in range(0, image.size, 4 * _NOISE_BLOCKS):
         count = min(4 * _NOISE_BLOCKS, image.size - start)
-        _draw(scratch, (count + 3) // 4, stream, start // 4)
+        _draw(scratch, (count + 3) // 4, stream, np.uint64(start // 4))
         for t in range(count):
             out[start + t] = clip_unit(fma(sigma, scratch.normals[t % 4, t // 4], image[start + t]))
 

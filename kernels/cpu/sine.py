@@ -20,6 +20,7 @@ from kernels.elementary import sin_pi
 ROWS, COLUMNS = 4, 16
 """What `_multiply_tile` makes at once; eight registers of sums."""
 _ZERO = np.float32(0)
+_ONE, _TWO = np.intp(1), np.intp(2)  # as plain numbers they would be types of their own, compiled for apart
 
 
 def round_up(count: int, multiple: int) -> int:
@@ -108,7 +109,7 @@ def _sum_columns(rows, b, stops, modes, basis_x):
     for p in range(0, modes, ROWS):
         stop = stops[p : p + ROWS].max()
         for kind in range(2):
-            a_place = p * b.shape[1] + kind, b.shape[1], 2
+            a_place = p * b.shape[1] + kind, b.shape[1], _TWO
             count = (stop - kind + 1) // 2
             for x in range(kind * half, kind * half + half, COLUMNS):
                 _multiply_tile(
@@ -149,7 +150,7 @@ def make_field(out, axis, modes, scratch, bases, scale):
     _sum_columns(rows, scratch.b[axis], scratch.stops, modes, basis_x)
     for y in range(0, (height + 1) // 2, ROWS):
         for kind in range(2):
-            a_place = kind * step + y, 1, 2 * step
+            a_place = kind * step + y, _ONE, 2 * step
             count = (modes - kind + 1) // 2
             for x in range(0, stride, COLUMNS):
                 out_place, b_place = (kind * ROWS * stride + x, stride), (kind * stride + x, 2 * stride)
