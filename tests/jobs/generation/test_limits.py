@@ -42,10 +42,12 @@ def test_a_full_disk_is_one_sentence_and_loses_no_finished_shard(full_disk, expe
         generate(job)
     done = len(list(full_disk.glob("out/records/*.json")))
     assert 0 < done < 8
-    assert not list(full_disk.rglob(".tmp-*.tar"))
+    if executor == "inline":  # a worker of Ray may die a moment later; the next run sweeps what it leaves
+        assert not list(full_disk.rglob(".tmp-*"))
     subprocess.run(["mount", "-o", "remount,size=16m", str(full_disk)], check=True)
     generate(job)
     assert stored_bytes(full_disk / "out") == expected
+    assert not list(full_disk.rglob(".tmp-*"))
 
 
 def test_a_limit_on_file_size_is_one_sentence(tmp_path):
