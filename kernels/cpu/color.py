@@ -8,7 +8,7 @@ from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.elementary import cos_pi, sin_pi_product
 from kernels.cpu.threads import for_ranges
-from kernels.cpu.vectors import load8, spread8, store
+from kernels.cpu.vectors import load8, spread8, spread_at, store
 
 BLOCK = 1024
 """Pixels whose cosines and sums are held at once: they stay in the first-level cache."""
@@ -35,12 +35,12 @@ def _clenshaw(state, count, a, terms):
         even0, even1, even2, even3 = zero, zero, zero, zero
         odd0, odd1, odd2, odd3 = zero, zero, zero, zero
         for d in range(terms - 2, -1, -2):
-            term = spread8(a[d + 1])
+            term = spread_at(a, d + 1)
             odd0 = fma(c0, even0, term - odd0)
             odd1 = fma(c1, even1, term - odd1)
             odd2 = fma(c2, even2, term - odd2)
             odd3 = fma(c3, even3, term - odd3)
-            term = spread8(a[d])
+            term = spread_at(a, d)
             even0 = fma(c0, odd0, term - even0)
             even1 = fma(c1, odd1, term - even1)
             even2 = fma(c2, odd2, term - even2)

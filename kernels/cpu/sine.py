@@ -14,7 +14,7 @@ from kernels.checks import check_sine_modes, writable
 from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.threads import for_ranges
-from kernels.cpu.vectors import load8, reversed8, spread8, store
+from kernels.cpu.vectors import load8, reversed8, spread8, spread_at, store
 from kernels.elementary import sin_pi
 
 ROWS, COLUMNS = 4, 16
@@ -83,13 +83,13 @@ def _multiply_tile(out, out_place, a, a_place, b, b_place, count):
     a1, a2, a3 = a_at + a_row, a_at + 2 * a_row, a_at + 3 * a_row
     for k in range(count):
         b0, b1 = load8(b, b_at), load8(b, b_at + 8)
-        factor = spread8(a[a_at + k * a_step])
+        factor = spread_at(a, a_at + k * a_step)
         s00, s01 = fma(factor, b0, s00), fma(factor, b1, s01)
-        factor = spread8(a[a1 + k * a_step])
+        factor = spread_at(a, a1 + k * a_step)
         s10, s11 = fma(factor, b0, s10), fma(factor, b1, s11)
-        factor = spread8(a[a2 + k * a_step])
+        factor = spread_at(a, a2 + k * a_step)
         s20, s21 = fma(factor, b0, s20), fma(factor, b1, s21)
-        factor = spread8(a[a3 + k * a_step])
+        factor = spread_at(a, a3 + k * a_step)
         s30, s31 = fma(factor, b0, s30), fma(factor, b1, s31)
         b_at += b_step
     store(out, out_at, s00)

@@ -57,14 +57,29 @@ def _loader(vector: Vector) -> Callable[..., Any]:
 def _spreader(vector: Vector) -> Callable[..., Any]:
     def spread(typing: Any, x: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            kind = context.get_value_type(vector)
-            nothing = ir.Constant(kind, ir.Undefined)
-            first = builder.insert_element(nothing, arguments[0], ir.Constant(_INDEX, 0))
-            return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INDEX, vector.lanes), None))
+            return _splat(builder, arguments[0], context.get_value_type(vector))
 
         return vector(vector.element), generate
 
     return intrinsic(spread)
+
+
+def _splat(builder: Any, number: Any, kind: ir.VectorType) -> Any:
+    nothing = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(nothing, number, ir.Constant(_INDEX, 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(_INDEX, kind.count), None))
+
+
+@intrinsic
+def spread_at(typing: Any, array: Any, index: Any) -> Any:
+    """Return array[index] in all of eight lanes, without the test for a negative index."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        start = context.make_array(array)(context, builder, arguments[0]).data
+        number = builder.load(builder.gep(start, [arguments[1]]))
+        return _splat(builder, number, context.get_value_type(float32x8))
+
+    return float32x8(array, types.intp), generate
 
 
 load4, load8 = _loader(float32x4), _loader(float32x8)
