@@ -16,6 +16,8 @@ $(VENV)/.installed: pyproject.toml
 	@$(MAKE) --no-print-directory apt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -e '.[samples,ffcv,s3,dev]'
+	@echo "compiling the kernels, once"
+	@$(BIN)/passband plan jobs/recipes/mnist5k-prime.yaml > /dev/null
 	@touch $@
 
 # FFCV is compiled on installation; the packages come first, or the exact command to get them.

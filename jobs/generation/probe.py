@@ -13,7 +13,6 @@ from jobs.generation.views import Augmenter
 from pipeline.shards.tar import TarWriter
 
 _PROBE_S = 2.0
-_WARM_UP = 8
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,6 @@ def estimate(blueprint: Blueprint, plan: Plan, workers: int) -> Estimate:
     """Make some samples of `plan` in memory, throw them away, and scale up what it took."""
     probe = _Probe(blueprint)
     size = min(blueprint.job.compute.batch_size, 256)
-    probe.make(_rows(plan, 0, min(_WARM_UP, blueprint.samples)))
-    probe.clock, probe.bytes = Clock(), 0
     begun, probed = time.perf_counter(), 0
     while probed < blueprint.samples and (probed == 0 or time.perf_counter() - begun < _PROBE_S):
         rows = _rows(plan, probed, size)
@@ -74,6 +71,7 @@ class _Probe:
     def __init__(self, blueprint: Blueprint) -> None:
         self._reader = Reader(blueprint)
         self._augmenter = Augmenter(blueprint)
+        self._augmenter.warm_up()
         self._packer = Packer(blueprint)
         self.clock = Clock()
         self.bytes = 0

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from jobs.generation.blueprint import Blueprint, open_sources
 from jobs.generation.clock import Clock
-from jobs.generation.plan import random_key
+from jobs.generation.plan import PlanRow, random_key
 from jobs.generation.reading import Batch
 from kernels import backend
 from pipeline.augment import Draws, Stage
@@ -53,7 +53,13 @@ class Augmenter:
     def __init__(self, blueprint: Blueprint) -> None:
         self._kernels = backend(blueprint.environment["backend"])
         self._base, *self._views = blueprint.stages(self._kernels)
+        self._shape = blueprint.shape
         self._key = random_key(open_sources(blueprint.job), blueprint.job.seed)
+
+    def warm_up(self) -> None:
+        """Run every stage on one black image, so that compilation is paid before a shard's time is counted."""
+        row = PlanRow(index=0, key="", label=0, domain=0, source=0, offset=0, sha256=b"")
+        self.apply(Batch([row], np.zeros((1, *self._shape[1:], self._shape[0]), np.uint8), []), Clock())
 
     def apply(self, batch: Batch, clock: Clock) -> Views:
         """Make all views of `batch`; each is a function of the clean image as it is stored."""

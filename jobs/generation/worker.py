@@ -117,7 +117,9 @@ def _workshop(uri: str, identity: str) -> _Workshop:
     if blueprint.identity != identity:
         raise IntegrityError(f"{store.uri}: holds dataset {blueprint.identity}, the task is of {identity}")
     refuse_other_environment(blueprint, store.uri)
-    return _Workshop(store, blueprint, Reader(blueprint), Augmenter(blueprint), Packer(blueprint))
+    augmenter = Augmenter(blueprint)
+    augmenter.warm_up()
+    return _Workshop(store, blueprint, Reader(blueprint), augmenter, Packer(blueprint))
 
 
 def refuse_other_environment(blueprint: Blueprint, uri: str) -> None:
