@@ -133,7 +133,7 @@ def plan(
     typer.echo(f"shards   {found.shards:,} of up to {spec.output.samples_per_shard:,} samples")
     typer.echo(f"bytes    about {size(found.bytes)}")
     typer.echo(
-        f"time     about {duration(found.seconds)} with {found.workers} {choice.executor} worker(s), start-up aside"
+        f"time     about {duration(found.seconds)} with {_plural(found.workers, f'{choice.executor} worker')}, start-up aside"
     )
     typer.echo(f"measured on {found.probed:,} samples; milliseconds a sample:")
     for step, seconds in sorted(found.stage_seconds.items(), key=lambda item: -item[1]):
@@ -185,7 +185,7 @@ def verify(
 def _remade(shards: list[int]) -> str:
     if not shards:
         return "remade files that are derived from the shards, and no shard"
-    return f"remade {len(shards)} shard{'s' if len(shards) > 1 else ''}: {', '.join(map(str, shards))}"
+    return f"remade {_plural(len(shards), 'shard')}: {', '.join(map(str, shards))}"
 
 
 @app.command()
@@ -249,6 +249,10 @@ def stages(as_json: AsJson = False) -> None:
         _print_json(found)
         return
     typer.echo(spell_listing(found, shutil.get_terminal_size((100, 24)).columns))
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _print_json(value: Any) -> None:

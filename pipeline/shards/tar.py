@@ -5,7 +5,7 @@ A shard holds samples in the order of their plan index; a sample's members follo
     00000042.clean.png   00000042.json   00000042.view1.png   00000042.view2.png
 
 All headers are ustar with mtime, uid and gid 0 and mode 0644, so the bytes are a function of names and contents.
-`tarfile` spends 30 microseconds on such a header; here a template is patched in 3.
+`tarfile` spends 30 microseconds on such a header; here a template is patched in 2.
 """
 
 import tarfile
@@ -15,7 +15,8 @@ from typing import IO, Protocol
 
 BLOCK = tarfile.BLOCKSIZE
 _TEMPLATE = tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT)
-_NAME, _SIZE, _CHECKSUM = slice(0, 100), slice(124, 136), slice(148, 156)
+_MODE_TO_GID, _MTIME, _REST = _TEMPLATE[100:124], _TEMPLATE[136:148], _TEMPLATE[156:]
+_SUM = sum(_MODE_TO_GID + _MTIME + _REST) + 8 * ord(" ")  # a checksum counts its own field as spaces
 _END = b"\0" * 2 * BLOCK
 _MAX_SIZE = 8**11 - 1
 
@@ -35,12 +36,9 @@ def header(name: str, size: int) -> bytes:
         raise ValueError(f"member name {name!r} has {len(encoded)} bytes; a ustar name has 1 to 100")
     if not 0 <= size <= _MAX_SIZE:
         raise ValueError(f"member {name!r} has {size} bytes; a ustar member has at most {_MAX_SIZE}")
-    block = bytearray(_TEMPLATE)
-    block[_NAME] = encoded.ljust(100, b"\0")
-    block[_SIZE] = b"%011o\0" % size
-    block[_CHECKSUM] = b" " * 8
-    block[_CHECKSUM] = b"%06o\0 " % sum(block)
-    return bytes(block)
+    digits = b"%011o" % size
+    checksum = b"%06o\0 " % (_SUM + sum(encoded) + sum(digits))
+    return b"".join((encoded.ljust(100, b"\0"), _MODE_TO_GID, digits, b"\0", _MTIME, checksum, _REST))
 
 
 class Writable(Protocol):
