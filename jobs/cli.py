@@ -132,9 +132,8 @@ def plan(
     typer.echo(f"samples  {found.samples:,} x {found.views} views of {len(planned.classes)} classes")
     typer.echo(f"shards   {found.shards:,} of up to {spec.output.samples_per_shard:,} samples")
     typer.echo(f"bytes    about {size(found.bytes)}")
-    typer.echo(
-        f"time     about {duration(found.seconds)} with {_plural(found.workers, f'{choice.executor} worker')}, start-up aside"
-    )
+    workers_text = _plural(found.workers, f"{choice.executor} worker")
+    typer.echo(f"time     about {duration(found.seconds)} with {workers_text}, start-up aside")
     typer.echo(f"measured on {found.probed:,} samples; milliseconds a sample:")
     for step, seconds in sorted(found.stage_seconds.items(), key=lambda item: -item[1]):
         typer.echo(f"  {step:<12} {seconds * 1e3:8.3f}")
