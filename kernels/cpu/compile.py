@@ -1,7 +1,7 @@
 """How kernels become machine code: one baseline for every x86-64 processor, no fast-math, compiled once to disk.
 
-Numba would compile for the processor at hand, and wider vectors may move a last bit. Import this module before
-anything else compiles with Numba: the settings hold for the whole process.
+Numba would compile for the processor at hand, and wider vectors may move a last bit. The settings hold for the whole
+process, from the import of this module on.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import numba
 from llvmlite import ir
 from numba.core import registry, types
 from numba.core.cgutils import get_or_insert_function
+from numba.core.codegen import JITCPUCodegen
 from numba.extending import intrinsic
 
 X86_BASELINE = "x86-64-v3"
@@ -35,11 +36,14 @@ def _settle(baseline: str) -> None:
     settings = {"NUMBA_CPU_NAME": baseline, "NUMBA_CPU_FEATURES": ""}
     os.environ.update(settings)
     numba.config.reload_config()
-    features = registry.cpu_target.target_context.codegen().magic_tuple()[2]
-    if features:
+    context = registry.cpu_target.target_context
+    if context.codegen().magic_tuple()[2]:
+        # Another library (ffcv) has set Numba up for the processor at hand. What it compiled stays as it is.
+        context._internal_codegen = JITCPUCodegen("numba.exec")
+    if context.codegen().magic_tuple()[1:] != (baseline, ""):
         raise RuntimeError(
-            "Numba was set up for this very processor before kernels.cpu was imported (by ffcv, perhaps): "
-            f"import kernels.cpu first, or start Python with NUMBA_CPU_NAME={baseline} NUMBA_CPU_FEATURES="
+            "Numba was set up for this very processor before kernels.cpu was imported: import kernels.cpu first, or "
+            f"start Python with NUMBA_CPU_NAME={baseline} NUMBA_CPU_FEATURES="
         )
 
 
