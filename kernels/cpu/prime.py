@@ -3,86 +3,28 @@
 Where each normal lies in the stream of its step: `kernels.prime_steps.PrimeSteps`.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels import prime_steps
 from kernels.checks import check_float32, check_shape, writable
 from kernels.cpu.arrays import borrowed, flat
-from kernels.cpu.color import BLOCK, LEVELS, clip_unit, color_channel, color_levels, find_levels, padded_terms
+from kernels.cpu.color import LEVELS, clip_unit, color_channel, color_levels, find_levels, padded_terms
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.folding import row_variances
 from kernels.cpu.mix import add_into, scale_into
 from kernels.cpu.philox import fill_normals, fill_words, padded_columns
-from kernels.cpu.sine import COLUMNS, ROWS, FieldScratch, field_scratch, half_basis, make_field
+from kernels.cpu.prime_scratch import NOISE_BLOCKS, Scratch, make_scratch
+from kernels.cpu.sine import COLUMNS, ROWS, half_basis, make_field
 from kernels.cpu.stencil import filter_channel
 from kernels.cpu.threads import for_ranges
-from kernels.cpu.warp import WarpScratch, warp_image, warp_scratch
+from kernels.cpu.warp import warp_image
 from kernels.philox import split_key
 
 _IDENTITY, _SPECTRAL = prime_steps.IDENTITY, prime_steps.SPECTRAL
 _SPATIAL, _COLOR = prime_steps.SPATIAL, prime_steps.COLOR
 _ZERO, _ONE = np.float32(0), np.float32(1)
-_NOISE_BLOCKS = 512
 _UNKNOWN, _EXACT, _INEXACT = 0, 1, 2
-
-
-class Scratch(NamedTuple):
-    """Memory of one thread.
-
-    Attributes
-    ----------
-    words, normals : (4, blocks) uint32 and float32
-    steps : (2, C, H * W) float32
-        The image before and after a step, in turns.
-    deviations, numbers : (2, W - 2) and (W - 2,) float32
-        Standard deviations of two rows of modes; 1, 2, ...
-    displacement : (2, H, W) float32
-    field, corners
-        Of `make_field` and `warp_image`.
-    weights, padded : (K, K) and (H + K - 1, W + K - 1) float32
-    coefficients, state, table : (terms,), (3, BLOCK) and (2, LEVELS) float32
-    levels : (C, H * W) uint8
-    """
-
-    words: NDArray[np.uint32]
-    normals: NDArray[np.float32]
-    steps: NDArray[np.float32]
-    deviations: NDArray[np.float32]
-    numbers: NDArray[np.float32]
-    displacement: NDArray[np.float32]
-    field: FieldScratch
-    corners: WarpScratch
-    weights: NDArray[np.float32]
-    padded: NDArray[np.float32]
-    coefficients: NDArray[np.float32]
-    state: NDArray[np.float32]
-    table: NDArray[np.float32]
-    levels: NDArray[np.uint8]
-
-
-def _make_scratch(channels: int, height: int, width: int, size: int, last_frequency: int) -> Scratch:
-    modes_y, modes_x = max(height - 2, 1), max(width - 2, 1)
-    blocks = max(_NOISE_BLOCKS, modes_x, channels * (last_frequency // 4 + 2), size * size // 4 + 1)
-    blocks = (blocks + 7) // 8 * 8
-    return Scratch(
-        np.zeros((4, blocks), np.uint32),
-        np.zeros((4, blocks), np.float32),
-        np.zeros((2, channels, height * width), np.float32),
-        np.zeros((2, modes_x), np.float32),
-        np.arange(1, modes_x + 1, dtype=np.float32),
-        np.zeros((2, height, width), np.float32),
-        field_scratch(modes_y, modes_x, width),
-        warp_scratch(height, width),
-        np.zeros((size, size), np.float32),
-        np.zeros((height + size - 1, width + size - 1), np.float32),
-        np.zeros(last_frequency + 2, np.float32),
-        np.zeros((3, BLOCK), np.float32),
-        np.zeros((2, LEVELS), np.float32),
-        np.zeros((channels, height * width), np.uint8),
-    )
 
 
 @kernel
@@ -174,8 +116,8 @@ def _spectral(out, image, sigma, scratch, stream):
 @kernel
 def _noise(out, image, sigma, scratch, stream):
     """Add noise to a flat image."""
-    for start in range(0, image.size, 4 * _NOISE_BLOCKS):
-        count = min(4 * _NOISE_BLOCKS, image.size - start)
+    for start in range(0, image.size, 4 * NOISE_BLOCKS):
+        count = min(4 * NOISE_BLOCKS, image.size - start)
         _draw(scratch, (count + 3) // 4, stream, np.uint64(start // 4))
         for t in range(count):
             out[start + t] = clip_unit(fma(sigma, scratch.normals[t % 4, t // 4], image[start + t]))
@@ -272,7 +214,7 @@ def prime_views(images: NDArray[np.float32], steps: prime_steps.PrimeSteps) -> N
         try:
             scratch = spare.pop()
         except IndexError:
-            scratch = _make_scratch(x.shape[1], height, width, steps.size, last_frequency)
+            scratch = make_scratch(x.shape[1], height, width, steps.size, last_frequency)
         _views_range(out, rows, drawn, indices, address, scratch, bases, start, stop)
         spare.append(scratch)
 

@@ -1,0 +1,70 @@
+"""Memory of one thread that makes PRIME views: made once, used for image after image."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.cpu.color import BLOCK, LEVELS
+from kernels.cpu.sine import FieldScratch, field_scratch
+from kernels.cpu.warp import WarpScratch, warp_scratch
+
+NOISE_BLOCKS = 512
+"""Blocks of normals that are drawn at once for noise."""
+
+
+class Scratch(NamedTuple):
+    """Memory of one thread.
+
+    Attributes
+    ----------
+    words, normals : (4, blocks) uint32 and float32
+    steps : (2, C, H * W) float32
+        The image before and after a step, in turns.
+    deviations, numbers : (2, W - 2) and (W - 2,) float32
+        Standard deviations of two rows of modes; 1, 2, ...
+    displacement : (2, H, W) float32
+    field, corners
+        Of `make_field` and `warp_image`.
+    weights, padded : (K, K) and (H + K - 1, W + K - 1) float32
+    coefficients, state, table : (terms,), (3, BLOCK) and (2, LEVELS) float32
+    levels : (C, H * W) uint8
+    """
+
+    words: NDArray[np.uint32]
+    normals: NDArray[np.float32]
+    steps: NDArray[np.float32]
+    deviations: NDArray[np.float32]
+    numbers: NDArray[np.float32]
+    displacement: NDArray[np.float32]
+    field: FieldScratch
+    corners: WarpScratch
+    weights: NDArray[np.float32]
+    padded: NDArray[np.float32]
+    coefficients: NDArray[np.float32]
+    state: NDArray[np.float32]
+    table: NDArray[np.float32]
+    levels: NDArray[np.uint8]
+
+
+def make_scratch(channels: int, height: int, width: int, size: int, last_frequency: int) -> Scratch:
+    """Return zeroed `Scratch` for (C, H, W) images, K x K filters and colour frequencies up to `last_frequency`."""
+    modes_y, modes_x = max(height - 2, 1), max(width - 2, 1)
+    blocks = max(NOISE_BLOCKS, modes_x, channels * (last_frequency // 4 + 2), size * size // 4 + 1)
+    blocks = (blocks + 7) // 8 * 8
+    return Scratch(
+        np.zeros((4, blocks), np.uint32),
+        np.zeros((4, blocks), np.float32),
+        np.zeros((2, channels, height * width), np.float32),
+        np.zeros((2, modes_x), np.float32),
+        np.arange(1, modes_x + 1, dtype=np.float32),
+        np.zeros((2, height, width), np.float32),
+        field_scratch(modes_y, modes_x, width),
+        warp_scratch(height, width),
+        np.zeros((size, size), np.float32),
+        np.zeros((height + size - 1, width + size - 1), np.float32),
+        np.zeros(last_frequency + 2, np.float32),
+        np.zeros((3, BLOCK), np.float32),
+        np.zeros((2, LEVELS), np.float32),
+        np.zeros((channels, height * width), np.uint8),
+    )
