@@ -32,31 +32,48 @@ OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of ou
 
 def main() -> None:
     """Run the command line; a PassbandError becomes one message and exit status 1."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     from pipeline.errors import PassbandError
 
-    stop = _Stop()
-    signal.signal(signal.SIGTERM, stop)
     try:
         app()
     except PassbandError as error:
         sys.stderr.write(f"passband: {error}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write("passband: stopped; finished shards are kept, and the same command resumes\n")
-        sys.exit(128 + stop.number)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except SystemExit:
+        if not _stop.number:
+            raise
+        sys.stderr.write("passband: stopped; finished shards are kept, and the same command resumes\n")
+        sys.exit(128 + _stop.number)  # the status that was raised may have been changed on its way
+    except OSError as error:
+        sys.stderr.write(f"passband: {error.filename or ''}: {error.strerror or error}\n")
         sys.exit(1)
 
 
 class _Stop:
-    """Ends a run on SIGTERM in the way of Ctrl-C, and remembers that it was not one."""
+    """Ends the command on Ctrl-C and SIGTERM, and remembers which it was.
 
-    number: int = signal.SIGINT
+    It raises SystemExit, as the command-line library answers KeyboardInterrupt itself. Native code may swallow what a
+    handler raises, so a run also asks, after every shard.
+    """
+
+    number = 0
 
     def __call__(self, number: int, frame: Any) -> None:
         self.number = number
-        raise KeyboardInterrupt
+        raise SystemExit(128 + number)
+
+    def check(self) -> None:
+        """Raise if a signal came whose exception was lost."""
+        if self.number:
+            raise SystemExit(128 + self.number)
+
+
+_stop = _Stop()
 
 
 @app.command()
@@ -75,7 +92,7 @@ def run(
 
     with choose_display(as_json) as display:
         spec = _load(job, executor, workers, address, output)
-        manifest = generate(spec, display=display)
+        manifest = generate(spec, display=display, checkpoint=_stop.check)
     if as_json:
         _print_json({"event": "finished", "output": spec.output.uri, "identity": manifest.identity})
         return
@@ -112,7 +129,8 @@ def plan(
 
     from jobs.display import duration
     from jobs.executors.choice import choose
-    from jobs.generation.blueprint import current_environment, draft
+    from jobs.generation.blueprint import draft
+    from jobs.generation.environment import current_environment
     from jobs.generation.plan import make_plan
     from jobs.generation.probe import estimate
     from jobs.generation.run import refuse_nested_output
@@ -202,7 +220,10 @@ def inspect(
     store = open_store(path)
     if sheet is not None:
         write_sheet(store, sheet, shard, sample)
-        typer.echo(f"wrote {sheet}")
+        if as_json:
+            _print_json({"sheet": str(sheet)})
+        else:
+            typer.echo(f"wrote {sheet}")
         return
     found = describe(store, shard, sample)
     if as_json:
@@ -221,6 +242,7 @@ def export(path: Output, as_json: AsJson = False) -> None:
     from pipeline.store import open_store
 
     store = open_store(path)
+    read_manifest(store)  # before a lock is laid where no dataset is
     with locked(store):
         beton = export_beton(store, read_manifest(store)).beton
     assert beton is not None

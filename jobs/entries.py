@@ -14,6 +14,8 @@ from pipeline.augment import AUGMENTATIONS, StageOptions
 from pipeline.options import StrictModel
 from pipeline.sources import SOURCES, Source
 
+MAX_STAGES = 256
+"""Stages of one recipe: their position is a byte in the address of their random draws."""
 StageName = Literal[tuple(sorted(AUGMENTATIONS))]  # type: ignore[valid-type]
 
 
@@ -58,7 +60,7 @@ else:
 class _ViewEntry(_OneStage):
     """A view's recipe: one stage, or ``chain`` for several; ``copies`` makes consecutive independent views."""
 
-    chain: list[StageEntry] | None = None
+    chain: list[StageEntry] | None = Field(None, max_length=MAX_STAGES)
     copies: int = Field(1, ge=1, le=1024, description="independent views by this recipe, numbered consecutively")
     name: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="name of the view; default viewN")
 

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from jobs.entries import AnySource, StageEntry, View
+from jobs.entries import MAX_STAGES, AnySource, StageEntry, View
 from pipeline.augment import AUGMENTATIONS, StageOptions
 from pipeline.errors import PassbandError
 from pipeline.options import StrictModel
@@ -85,7 +85,7 @@ class GenerateJob(StrictModel):
         Field(min_length=1),
     ]
     image: ImageSection
-    base: list[StageEntry] = []
+    base: list[StageEntry] = Field(default=[], max_length=MAX_STAGES)
     views: list[View] = Field(min_length=1)
     group: Literal["auto", "domain", "severity", "domain_severity"] = "auto"
     bad_images: int = Field(0, ge=0, description="unreadable images that may be left out before the run fails")
@@ -119,18 +119,22 @@ class GenerateJob(StrictModel):
 
     def with_compute(self, **changes: Any) -> "GenerateJob":
         """Return the job with some of `compute` replaced; None leaves a value as it is."""
-        given = self.model_dump(include={"compute"})["compute"] | {k: v for k, v in changes.items() if v is not None}
+        given = self.compute.model_dump()
+        if changes.get("executor") == "inline":  # asked for over a file that names workers: it has one
+            given |= {"workers": None, "address": None}
+        given |= {key: value for key, value in changes.items() if value is not None}
         return self.model_copy(update={"compute": _validated(ComputeSection, given, "compute")})
 
     def with_absolute_paths(self) -> "GenerateJob":
-        """Return the job with the paths of its sources made absolute: a worker's working folder may be another."""
+        """Return the job with its local paths made absolute: a worker's working folder may be another."""
         sources = [
             entry.model_copy(update={"path": os.path.abspath(os.path.expanduser(path))})
             if (path := getattr(entry, "path", None)) is not None
             else entry
             for entry in self.source
         ]
-        return self.model_copy(update={"source": sources})
+        job = self.model_copy(update={"source": sources})
+        return job if "://" in job.output.uri else job.with_output(os.path.abspath(os.path.expanduser(job.output.uri)))
 
     def with_output(self, uri: str) -> "GenerateJob":
         """Return the job with another place for its output."""
@@ -209,10 +213,11 @@ def load_job(path: str | Path) -> GenerateJob:
         given = yaml.load(Path(path).read_text("utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(f"cannot read the job file {path}: {getattr(error, 'strerror', None) or error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise JobError(f"{path} is not YAML: {error}") from error
     if isinstance(given, dict) and "identity" in given and "job" in given:
-        given = given["job"]
+        own_folder = os.path.dirname(os.path.abspath(path))  # where the dataset lies now, should it have moved
+        return parse_job(given["job"], str(path)).with_output(own_folder)
     return parse_job(given, str(path))
 
 

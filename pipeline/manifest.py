@@ -150,7 +150,11 @@ def readable_json(model: StrictModel) -> bytes:
 def read_record(store: Store, shard: int) -> ShardRecord:
     """Read one record; raise IntegrityError if it is not one or is another shard's."""
     name = record_name(shard)
-    record = _parse(ShardRecord, store.read(name), f"{store.uri}/{name}")
+    try:
+        content = store.read(name)
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{store.uri}/{name}: is missing") from error
+    record = _parse(ShardRecord, content, f"{store.uri}/{name}")
     if record.shard != shard:
         raise IntegrityError(f"{store.uri}/{name}: is the record of shard {record.shard}, not of {shard}")
     return record
@@ -167,13 +171,13 @@ def read_manifest(store: Store) -> Manifest:
 
 def _parse(model: type[Any], content: bytes, where: str) -> Any:
     try:
-        parsed = model.model_validate(json.loads(content))
-    except (ValidationError, ValueError) as error:
+        given = json.loads(content)
+        if isinstance(given, dict) and given.get("format", FORMAT) != FORMAT:
+            raise IntegrityError(f"{where}: has format {given['format']!r}, this version reads {FORMAT}")
+        return model.model_validate(given)
+    except (ValidationError, ValueError, RecursionError) as error:
         first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise IntegrityError(f"{where}: is not a valid {model.__name__}: {first}") from error
-    if parsed.format != FORMAT:
-        raise IntegrityError(f"{where}: has format {parsed.format}, this version reads {FORMAT}")
-    return parsed
 
 
 def stored_file(store: Store, name: str) -> StoredFile:
@@ -188,47 +192,53 @@ def stored_file(store: Store, name: str) -> StoredFile:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is not as recorded; `shard` is None where it concerns no single shard."""
+    """Something that is not as recorded.
+
+    Attributes
+    ----------
+    shard : int or None
+        None where it concerns no single shard.
+    name : str
+        The file that is not as it should be.
+    """
 
     shard: int | None
+    name: str
     message: str
 
 
-def check_file(store: Store, expected: StoredFile, shard: int | None) -> Iterator[Problem]:
-    """Yield a problem if a file is absent, has another size, or another hash than recorded."""
+def check_file(store: Store, expected: StoredFile, shard: int | None, *, hashes: bool = True) -> Iterator[Problem]:
+    """Yield a problem if a file is absent, has another size, or, with `hashes`, another hash than recorded."""
     where = f"{store.uri}/{expected.name}"
     if not store.exists(expected.name):
-        yield Problem(shard, f"{where}: is missing, but its record is there")
+        yield Problem(shard, expected.name, f"{where}: is missing, but its record is there")
         return
     size = store.size(expected.name)
     if size != expected.bytes:
-        yield Problem(shard, f"{where}: has {size} bytes, its record says {expected.bytes}")
+        yield Problem(shard, expected.name, f"{where}: has {size} bytes, its record says {expected.bytes}")
         return
-    found = stored_file(store, expected.name).sha256
+    found = stored_file(store, expected.name).sha256 if hashes else expected.sha256
     if found != expected.sha256:
-        yield Problem(shard, f"{where}: sha256 is {found}, its record says {expected.sha256}")
+        yield Problem(shard, expected.name, f"{where}: sha256 is {found}, its record says {expected.sha256}")
 
 
-def check_shard(store: Store, dataset: str, shard: int, identity: str, environment: str) -> Iterator[Problem]:
-    """Yield every problem of one shard: its record, its tar and its provenance."""
-    name, tar = record_name(shard), shard_name(dataset, shard)
-    if not store.exists(name):
-        state = "its shard is there without it" if store.exists(tar) else "the shard was not made"
-        yield Problem(shard, f"{store.uri}/{name}: the record is missing; {state}")
-        return
-    try:
-        record = read_record(store, shard)
-    except IntegrityError as error:
-        yield Problem(shard, str(error))
-        return
+def check_record(
+    store: Store, record: ShardRecord, dataset: str, identity: str, environment: str, *, hashes: bool = True
+) -> Iterator[Problem]:
+    """Yield every problem of a shard that has a record: the record itself, the tar and the provenance.
+
+    Without `hashes` the files' sizes are compared and their content is not read.
+    """
+    shard, name = record.shard, record_name(record.shard)
     for key, expected in (("identity", identity), ("environment", environment)):
-        if getattr(record, key) != expected:
-            yield Problem(shard, f"{store.uri}/{name}: {key} {getattr(record, key)} is not the dataset's {expected}")
-    if (record.tar.name, record.provenance.name) != (tar, provenance_name(shard)):
-        yield Problem(shard, f"{store.uri}/{name}: names {record.tar.name} and {record.provenance.name}")
+        found = getattr(record, key)
+        if found != expected:
+            yield Problem(shard, name, f"{store.uri}/{name}: {key} {found} is not the dataset's {expected}")
+    if (record.tar.name, record.provenance.name) != (shard_name(dataset, shard), provenance_name(shard)):
+        yield Problem(shard, name, f"{store.uri}/{name}: names {record.tar.name} and {record.provenance.name}")
         return
-    yield from check_file(store, record.tar, shard)
-    yield from check_file(store, record.provenance, shard)
+    yield from check_file(store, record.tar, shard, hashes=hashes)
+    yield from check_file(store, record.provenance, shard, hashes=hashes)
 
 
 def merge_counts(counts: Iterator[dict[str, int]]) -> dict[str, int]:

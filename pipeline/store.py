@@ -4,6 +4,7 @@ Both give the same promise: a name shows either nothing or the whole of what was
 by writing a temporary file beside the final name, fsync and rename; the object store by a single PUT.
 """
 
+import errno
 import os
 import shutil
 import socket
@@ -15,7 +16,11 @@ from typing import IO, Any, Protocol
 
 from pipeline.errors import PassbandError, output_error
 
-_TEMPORARY = ".tmp-"
+FOLDERS = ("shards", "records")
+"""The folders of a dataset."""
+_TEMPORARY = ".passband-"
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What a file system without hard links answers."""
 
 
 class Store(Protocol):
@@ -105,6 +110,12 @@ class LocalStore:
                 os.link(temporary, final)
             except FileExistsError:
                 return False
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                if final.exists():  # not atomic, but two writers of one name write the same in all that matters
+                    return False
+                os.replace(temporary, final)
             _fsync(final.parent)
             return True
 
@@ -133,7 +144,8 @@ class LocalStore:
         self.path(name).unlink(missing_ok=True)
 
     def sweep(self) -> int:
-        rubbish = [p for p in self.root.rglob(f"{_TEMPORARY}*") if p.is_file()]
+        folders = [self.root, *(self.root / name for name in FOLDERS)]
+        rubbish = [path for folder in folders for path in folder.glob(f"{_TEMPORARY}*") if path.is_file()]
         for path in rubbish:
             path.unlink(missing_ok=True)
         return len(rubbish)
@@ -148,8 +160,9 @@ class ObjectStore:
         self.uri = uri.rstrip("/")
         try:
             self.files, self.prefix = fsspec.core.url_to_fs(self.uri)
-        except (ImportError, ValueError) as error:
-            raise PassbandError(f"cannot open {uri!r}: {error}") from error
+            self.files.exists(self.prefix)
+        except Exception as error:  # every protocol has errors of its own: no driver, no credentials, no host
+            raise PassbandError(f"cannot open {uri!r}: {' '.join(str(error).split())}") from error
 
     def _key(self, name: str) -> str:
         if ".." in PurePosixPath(name).parts:
@@ -213,7 +226,7 @@ class ObjectStore:
             self.files.rm_file(self._key(name))
 
     def sweep(self) -> int:
-        return 0  # a PUT that did not finish shows no object
+        return 0  # a PUT that did not finish shows no object; what was being staged lies in the temporary folder
 
 
 def open_store(uri: str | Path) -> Store:

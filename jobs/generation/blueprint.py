@@ -1,27 +1,25 @@
 """What a dataset is, before it is made: the resolved job, its identity and the environment its bytes depend on."""
 
 import hashlib
-import importlib.metadata
-import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import Field, ValidationError
 
 from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan
 from jobs.spec import GenerateJob, check_stages, parse_job
 from pipeline.augment import AUGMENTATIONS, Stage
 from pipeline.errors import PassbandError
-from pipeline.manifest import FORMAT, JOB, PLAN, ViewEntry, digest
+from pipeline.images import BadImage
+from pipeline.manifest import FORMAT, JOB, PLAN, Problem, ViewEntry, digest
+from pipeline.options import StrictModel
 from pipeline.sources import Entry, Source
 from pipeline.store import Store
 
 _LOCATIONS = {"path"}
 """Options that say where a source lies, not what it is: a moved folder keeps its identity."""
-
-_BYTE_PATH = ("numpy", "scipy", "numba", "pillow", "pyarrow")
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,12 @@ class Blueprint:
     samples: int
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
-    domains: tuple[str, ...]
     environment: dict[str, str]
+
+    @property
+    def domains(self) -> list[str]:
+        """Names of the domains; a sample's domain is an index into them."""
+        return [entry.domain for entry in self.job.source if entry.domain is not None]
 
     @property
     def shards(self) -> int:
@@ -87,35 +89,43 @@ def draw_up(job: GenerateJob, environment: dict[str, str], progress: Progress) -
 
 def draft(job: GenerateJob, plan: Plan, environment: dict[str, str], plan_sha256: str = "") -> Blueprint:
     """Return the blueprint of `job` with `plan`."""
-    shape = _shape(job, plan.table.slice(0, 1).to_pylist()[0])
+    shape = _shape(job, plan)
     return Blueprint(
         job=job,
-        identity=identity(job, plan.fingerprint, shape),
+        identity=identity(job, plan.fingerprint, len(plan.table), shape, plan.classes),
         fingerprint=plan.fingerprint,
         plan_sha256=plan_sha256,
         samples=len(plan.table),
         shape=shape,
         classes=plan.classes,
-        domains=tuple(entry.domain for entry in job.source if entry.domain is not None),
         environment=environment,
     )
 
 
-def _shape(job: GenerateJob, first: dict[str, Any]) -> tuple[int, int, int]:
+def _shape(job: GenerateJob, plan: Plan) -> tuple[int, int, int]:
     if job.image.size != "native":
         return (3, job.image.size[0], job.image.size[1])
-    source = job.source[first["source"]].open()
-    entry = Entry(source_key(job, first["key"]), first["label"], first["offset"])
+    height, width = _native_size(job, plan)
     try:
-        image = source.decode(source.read([entry])[0])
+        check_stages(job, (3, height, width))
     except ValueError as error:
-        raise PlanError(f"image.size native is read from sample {entry.key!r}, which is bad: {error}") from error
-    shape = (3, image.height, image.width)
-    try:
-        check_stages(job, shape)
-    except ValueError as error:
-        raise PlanError(f"native images are {image.height}x{image.width}: {error}") from error
-    return shape
+        raise PlanError(f"native images are {height}x{width}: {error}") from error
+    return (3, height, width)
+
+
+def _native_size(job: GenerateJob, plan: Plan) -> tuple[int, int]:
+    """Return height and width of the first image of the plan that can be read."""
+    sources = open_sources(job)
+    for number in range(len(plan.table)):
+        row = plan.table.slice(number, 1).to_pylist()[0]
+        source = sources[row["source"]]
+        entry = Entry(source_key(job, row["key"]), row["label"], row["offset"])
+        try:
+            image = source.decode(source.read([entry])[0])
+        except BadImage:
+            continue
+        return image.height, image.width
+    raise PlanError("image.size native is read from the images, and none of them can be read")
 
 
 def source_key(job: GenerateJob, key: str) -> str:
@@ -134,7 +144,9 @@ def identity_form(job: GenerateJob) -> dict[str, Any]:
     return form
 
 
-def identity(job: GenerateJob, fingerprint: str, shape: tuple[int, int, int]) -> str:
+def identity(
+    job: GenerateJob, fingerprint: str, samples: int, shape: tuple[int, int, int], classes: tuple[str, ...]
+) -> str:
     """Return the sha256 that names a dataset: same identity and environment, same bytes."""
     used = {name for _, recipe in [("base", job.base_recipe()), *job.view_recipes()] for name, _ in recipe}
     return digest(
@@ -143,39 +155,25 @@ def identity(job: GenerateJob, fingerprint: str, shape: tuple[int, int, int]) ->
             "job": identity_form(job),
             "stages": {name: AUGMENTATIONS[name].version for name in used},
             "fingerprint": fingerprint,
+            "samples": samples,
             "shape": shape,
+            "classes": classes,
         }
     )
 
 
-def current_environment(job: GenerateJob) -> dict[str, str]:
-    """Return backend, code-generation baseline and versions of the libraries that the job's bytes depend on."""
-    import kernels
-    from pipeline.shards.codec import ENCODINGS
+class _Envelope(StrictModel):
+    """The content of ``job.yaml``."""
 
-    backend = "cpu" if job.compute.backend == "auto" else job.compute.backend
-    versions = {name: importlib.metadata.version(name) for name in _BYTE_PATH}
-    found = {
-        "backend": backend,
-        "baseline": kernels.backend(backend).BASELINE,
-        "machine": platform.machine(),
-        **versions,
-        **ENCODINGS[job.output.encoding].libraries(),
-    }
-    if any(AUGMENTATIONS[name].environment_bound for _, recipe in job.view_recipes() for name, _ in recipe):
-        found["processor"] = processor()  # LAPACK and torch choose their code by the processor
-    return dict(sorted(found.items()))
-
-
-@lru_cache(maxsize=1)
-def processor() -> str:
-    """Return the model name of this machine's processor."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    format: int
+    identity: str
+    fingerprint: str
+    plan_sha256: str
+    samples: int = Field(ge=1)
+    shape: list[int] = Field(min_length=3, max_length=3)
+    classes: list[str]
+    environment: dict[str, str]
+    job: dict[str, Any]
 
 
 def write_blueprint(store: Store, blueprint: Blueprint, plan: bytes) -> None:
@@ -186,46 +184,58 @@ def write_blueprint(store: Store, blueprint: Blueprint, plan: bytes) -> None:
 
 def write_job(store: Store, blueprint: Blueprint) -> None:
     """Store the blueprint alone."""
-    envelope = {
-        "format": FORMAT,
-        "identity": blueprint.identity,
-        "fingerprint": blueprint.fingerprint,
-        "plan_sha256": blueprint.plan_sha256,
-        "samples": blueprint.samples,
-        "shape": list(blueprint.shape),
-        "classes": list(blueprint.classes),
-        "domains": list(blueprint.domains),
-        "environment": blueprint.environment,
-        "job": blueprint.job.resolved(),
-    }
-    store.put(JOB, yaml.safe_dump(envelope, sort_keys=False, allow_unicode=True).encode())
+    envelope = _Envelope(
+        format=FORMAT,
+        identity=blueprint.identity,
+        fingerprint=blueprint.fingerprint,
+        plan_sha256=blueprint.plan_sha256,
+        samples=blueprint.samples,
+        shape=list(blueprint.shape),
+        classes=list(blueprint.classes),
+        environment=blueprint.environment,
+        job=blueprint.job.resolved(),
+    )
+    store.put(JOB, yaml.safe_dump(envelope.model_dump(), sort_keys=False, allow_unicode=True).encode())
 
 
 def read_blueprint(store: Store) -> Blueprint:
     """Read the blueprint of an output; raise PassbandError where there is none or it is damaged."""
     where = f"{store.uri}/{JOB}"
     try:
-        envelope = yaml.safe_load(store.read(JOB))
-    except FileNotFoundError as error:
+        envelope = _Envelope.model_validate(yaml.safe_load(store.read(JOB)))
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise PassbandError(f"{store.uri}: no {JOB}; this is not a Passband dataset") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise PassbandError(f"{where}: is damaged or of another version: {key}: {first['msg']}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise PassbandError(f"{where}: is damaged: {error}") from error
-    if not isinstance(envelope, dict) or envelope.get("format") != FORMAT:
-        raise PassbandError(f"{where}: is not a dataset's job of format {FORMAT}")
-    try:
-        job = parse_job(envelope["job"], where)
-        blueprint = Blueprint(
-            job=job,
-            shape=(envelope["shape"][0], envelope["shape"][1], envelope["shape"][2]),
-            classes=tuple(envelope["classes"]),
-            domains=tuple(envelope["domains"]),
-            **{k: envelope[k] for k in ("identity", "fingerprint", "plan_sha256", "samples", "environment")},
-        )
-    except (KeyError, TypeError) as error:
-        raise PassbandError(f"{where}: is damaged: {error!r} is missing") from error
-    if identity(job, blueprint.fingerprint, blueprint.shape) != blueprint.identity:
+    if envelope.format != FORMAT:
+        raise PassbandError(f"{where}: has format {envelope.format}, this version reads {FORMAT}")
+    job, shape = parse_job(envelope.job, where), (envelope.shape[0], envelope.shape[1], envelope.shape[2])
+    classes = tuple(envelope.classes)
+    if identity(job, envelope.fingerprint, envelope.samples, shape, classes) != envelope.identity:
         raise PassbandError(f"{where}: was changed after the plan was made: it no longer gives its own identity")
-    return blueprint
+    return Blueprint(
+        job=job,
+        identity=envelope.identity,
+        fingerprint=envelope.fingerprint,
+        plan_sha256=envelope.plan_sha256,
+        samples=envelope.samples,
+        shape=shape,
+        classes=classes,
+        environment=envelope.environment,
+    )
+
+
+def check_plan(store: Store, blueprint: Blueprint) -> Iterator[Problem]:
+    """Yield a problem if the stored plan is not the one that the blueprint was written with."""
+    where = f"{store.uri}/{PLAN}"
+    if not store.exists(PLAN):
+        yield Problem(None, PLAN, f"{where}: is missing")
+    elif hashlib.sha256(store.read(PLAN)).hexdigest() != blueprint.plan_sha256:
+        yield Problem(None, PLAN, f"{where}: is not the plan that {JOB} was written with")
 
 
 def open_sources(job: GenerateJob) -> list[Source]:

@@ -37,5 +37,8 @@ def export_beton(store: Store, manifest: Manifest) -> Manifest:
 
 def _samples(store: Store, manifest: Manifest) -> Iterator[BetonSample]:
     for shard in manifest.shards:
-        for sample in read_shard(store, manifest, shard):
-            yield BetonSample(np.stack(sample.views), sample.label, sample.group, sample.index)
+        try:
+            for sample in read_shard(store, manifest, shard):
+                yield BetonSample(np.stack(sample.views), sample.label, sample.group, sample.index)
+        except OSError as error:  # not to be taken for one of the file that is being written
+            raise PassbandError(f"{store.uri}/{shard.tar.name}: cannot be read: {error}") from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from jobs.executors.base import Outcome
 from jobs.generation.blueprint import Blueprint
 from pipeline.errors import IntegrityError, PassbandError
-from pipeline.manifest import BadSample, ShardRecord, read_record, record_name, shard_name
+from pipeline.manifest import BadSample, ShardRecord, check_record, read_record, record_name, shard_name
 from pipeline.store import Store
 
 
@@ -26,6 +26,10 @@ class Ledger:
     ----------
     done : shard -> record
     failed : shard -> what happened
+    samples : int
+        In finished shards.
+    bad : list of BadSample
+        Unreadable images met so far.
     warnings : list of str
         What was found in the output that is not good and will be made again.
     """
@@ -35,26 +39,24 @@ class Ledger:
     failed: dict[int, str] = field(default_factory=dict)
     retried: int = 0
     warnings: list[str] = field(default_factory=list)
+    samples: int = field(init=False)
+    bad: list[BadSample] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.samples = sum(record.samples for record in self.done.values())
+        self.bad = [bad for record in self.done.values() for bad in record.bad]
 
     def pending(self) -> Iterator[int]:
         """Yield the shards that are neither done nor failed, in order."""
         return (shard for shard in range(self.blueprint.shards) if shard not in self.done and shard not in self.failed)
-
-    @property
-    def samples(self) -> int:
-        """Samples in finished shards."""
-        return sum(record.samples for record in self.done.values())
-
-    @property
-    def bad(self) -> list[BadSample]:
-        """Unreadable images met so far, in plan order."""
-        return sorted((b for record in self.done.values() for b in record.bad), key=lambda b: b.index)
 
     def add(self, outcome: Outcome, shard: int) -> None:
         """Enter what became of a task."""
         if outcome.kind == "done":
             assert isinstance(outcome.record, ShardRecord)
             self.done[shard] = outcome.record
+            self.samples += outcome.record.samples
+            self.bad += outcome.record.bad
         elif outcome.kind == "failed":
             self.failed[shard] = outcome.error or "failed"
         else:
@@ -65,8 +67,8 @@ class Ledger:
         job = self.blueprint.job
         if len(self.failed) > job.compute.failure_budget:
             self.raise_failed()
-        bad = self.bad
-        if len(bad) > job.bad_images:
+        if len(self.bad) > job.bad_images:
+            bad = sorted(self.bad, key=lambda sample: sample.index)
             listed = "\n".join(f"  {b.key}: {b.reason}" for b in bad[:50])
             more = f"\n  and {len(bad) - 50} more" if len(bad) > 50 else ""
             raise BadImagesError(
@@ -105,28 +107,22 @@ def find_done(store: Store, blueprint: Blueprint) -> tuple[dict[int, ShardRecord
     present = set(store.names("records")) | set(store.names("shards"))
     for shard in range(blueprint.shards):
         tar = shard_name(blueprint.job.name, shard)
-        try:
-            if record_name(shard) in present:
-                done[shard] = _good_record(store, blueprint, shard, present)
-            elif tar in present:
-                raise IntegrityError(f"{store.uri}/{tar}: has no record, so it may be unfinished")
-        except IntegrityError as error:
-            warnings.append(f"{error}; the shard does not count")
+        if record_name(shard) in present:
+            record, problems = _read(store, blueprint, shard)
+            if record is not None and not problems:
+                done[shard] = record
+            warnings += [f"{problem}; the shard does not count" for problem in problems]
+        elif tar in present:
+            warnings.append(f"{store.uri}/{tar}: has no record, so it may be unfinished; the shard does not count")
     known = {shard_name(blueprint.job.name, shard) for shard in range(blueprint.shards)}
     strays = sorted(name for name in present if name.startswith("shards/") and name not in known)
     return done, warnings + [f"{store.uri}/{stray}: is no shard of this dataset; it is left alone" for stray in strays]
 
 
-def _good_record(store: Store, blueprint: Blueprint, shard: int, present: set[str]) -> ShardRecord:
-    record = read_record(store, shard)
-    for file in (record.tar, record.provenance):
-        where = f"{store.uri}/{file.name}"
-        if file.name not in present:
-            raise IntegrityError(f"{where}: is missing, but its record is there")
-        found = store.size(file.name)
-        if found != file.bytes:
-            raise IntegrityError(f"{where}: has {found} bytes, its record says {file.bytes}")
-    for key, expected in (("identity", blueprint.identity), ("environment", blueprint.environment_digest)):
-        if getattr(record, key) != expected:
-            raise IntegrityError(f"{store.uri}/{record_name(shard)}: {key} is not that of the dataset")
-    return record
+def _read(store: Store, blueprint: Blueprint, shard: int) -> tuple[ShardRecord | None, list[str]]:
+    try:
+        record = read_record(store, shard)
+    except IntegrityError as error:
+        return None, [str(error)]
+    name, identity, environment = blueprint.job.name, blueprint.identity, blueprint.environment_digest
+    return record, [p.message for p in check_record(store, record, name, identity, environment, hashes=False)]

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from jobs.generation.blueprint import Blueprint
 from jobs.generation.clock import Clock
 from jobs.generation.reading import Batch
-from jobs.generation.views import NO_SEVERITY, Views
+from jobs.generation.views import Views
 from jobs.spec import GenerateJob
+from pipeline.augment import AUGMENTATIONS
 from pipeline.manifest import canonical_json
 from pipeline.shards.codec import ENCODINGS, Jpeg, encode_npy
 from pipeline.shards.tar import TarWriter
@@ -54,9 +55,10 @@ class Packer:
 
 def _groups(job: GenerateJob, domains: NDArray[np.int64], severity: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the group of each sample: what the job says, or severity, else domain, else 0."""
+    corrupted = any(AUGMENTATIONS[name].sets_severity for name, _ in job.base_recipe())
     if job.group == "domain_severity":
         return domains * _SEVERITIES + severity
-    if job.group == "severity" or (job.group == "auto" and (severity != NO_SEVERITY).any()):
+    if job.group == "severity" or (job.group == "auto" and corrupted):
         return severity
     return np.maximum(domains, 0)
 

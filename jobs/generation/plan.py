@@ -19,6 +19,7 @@ from jobs.spec import GenerateJob
 from kernels import philox
 from pipeline.augment.draws import PLAN_VIEW, stream_key
 from pipeline.errors import PassbandError
+from pipeline.manifest import PLAN
 from pipeline.sources import Entry, Source
 from pipeline.store import Store
 
@@ -189,8 +190,8 @@ class PlanRow:
     sha256: bytes
 
 
-def read_rows(store: Store, plan_name: str, shard: int) -> list[PlanRow]:
-    """Read the samples of one shard, in plan order."""
-    with store.open(plan_name) as file:
-        rows = pq.ParquetFile(file).read_row_group(shard).to_pylist()
+def read_rows(store: Store, footer: pq.FileMetaData, shard: int) -> list[PlanRow]:
+    """Read the samples of one shard, in plan order; `footer` is that of the plan."""
+    with store.open(PLAN) as file:
+        rows = pq.ParquetFile(file, metadata=footer).read_row_group(shard).to_pylist()
     return [PlanRow(**row) for row in rows]

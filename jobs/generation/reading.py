@@ -13,7 +13,7 @@ from jobs.generation.plan import PlanRow
 from pipeline.errors import IntegrityError
 from pipeline.images import BadImage, fit_image, native_pixels
 from pipeline.manifest import BadSample
-from pipeline.sources import Entry, Source
+from pipeline.sources import Entry, Source, SourceError
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ class Batch:
     def labels(self) -> NDArray[np.int64]:
         """Label of each sample."""
         return np.array([row.label for row in self.rows], np.int64)
+
+
+def _read(source: Source, entries: list[Entry]) -> list[bytes]:
+    """Read from a source; its OSErrors are not those of the output, and another try may help."""
+    try:
+        return source.read(entries) if entries else []
+    except OSError as error:
+        raise SourceError(f"source {source.kind}: cannot read {entries[0].key!r} or one after it: {error}") from error
 
 
 class Reader:
@@ -76,7 +84,7 @@ class Reader:
         for position, source in enumerate(self._sources):
             own = [row for row in rows if row.source == position]
             entries = [Entry(source_key(self._job, row.key), row.label, row.offset) for row in own]
-            for row, content in zip(own, source.read(entries) if own else [], strict=True):
+            for row, content in zip(own, _read(source, entries), strict=True):
                 if hashlib.sha256(content).digest() != row.sha256:
                     raise IntegrityError(f"sample {row.key!r} of the source changed after the plan was made")
                 found[row.index] = content

@@ -1,9 +1,9 @@
 """Run a generation job from its file to a finished dataset; the same call resumes it."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import replace
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
@@ -12,7 +12,7 @@ from jobs.executors.base import Retries
 from jobs.executors.choice import choose, open_executor
 from jobs.generation.blueprint import (
     Blueprint,
-    current_environment,
+    check_plan,
     draw_up,
     identity_form,
     open_sources,
@@ -20,9 +20,10 @@ from jobs.generation.blueprint import (
     write_blueprint,
     write_job,
 )
+from jobs.generation.environment import current_environment, refuse_other_environment
 from jobs.generation.export import export_beton
 from jobs.generation.ledger import Ledger, read_ledger
-from jobs.generation.worker import ShardTask, WriteFailure, refuse_other_environment
+from jobs.generation.worker import ShardTask, WriteFailure
 from jobs.report.card import write_card
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, PassbandError, output_error
@@ -33,15 +34,18 @@ from pipeline.manifest import (
     BetonFile,
     Manifest,
     ManifestShard,
+    ShardRecord,
     merge_counts,
     read_manifest,
     readable_json,
     record_name,
     stored_file,
 )
-from pipeline.store import LocalStore, Store, open_store
+from pipeline.store import FOLDERS, LocalStore, Store, open_store
 
 LOCK = ".lock"
+FAILURES = "failures.json"
+"""What failed in the last run, for ``status``."""
 _LOCK_TIMEOUT_S = 0.5  # ``status`` holds it for a moment when it looks
 Faults = Mapping[int, tuple[str, ...]]
 
@@ -78,28 +82,50 @@ class SilentDisplay:
         """Show nothing."""
 
 
-def generate(job: GenerateJob, *, display: Display | None = None, faults: Faults | None = None) -> Manifest:
+@dataclass(frozen=True)
+class Remake:
+    """What of a dataset is to be made again although it is there."""
+
+    shards: frozenset[int] = frozenset()
+    plan: bool = False
+    beton: bool = False
+
+
+def generate(
+    job: GenerateJob,
+    *,
+    display: Display | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
+    faults: Faults | None = None,
+    remake: Remake | None = None,
+) -> Manifest:
     """Make, or go on making, the dataset of `job`.
 
     Parameters
     ----------
+    checkpoint : callable
+        Called after every shard; what it raises ends the run cleanly.
     faults : shard -> faults by attempt
         For tests; see `ShardTask`.
+    remake : Remake
+        For repair.
 
     Raises
     ------
     PassbandError
         Everything a user can mend. Finished shards are always kept.
     """
-    display, job = display or SilentDisplay(), job.with_absolute_paths()
+    display, remake, job = display or SilentDisplay(), remake or Remake(), job.with_absolute_paths()
     refuse_nested_output(job)
     store = open_store(job.output.uri)
     with locked(store), swept(store):
-        blueprint = _prepare(store, job, display)
+        blueprint = _prepare(store, job, display, remake)
+        for shard in remake.shards:
+            store.delete(record_name(shard))  # without it the shard does not count, and is made anew
         ledger = read_ledger(store, blueprint)
         display.started(ledger)
-        _make_shards(store, ledger, display, faults or {})
-        return _finish(store, ledger, write_manifest(store, ledger), display)
+        _make_shards(store, ledger, display, checkpoint, faults or {})
+        return _finish(store, ledger, display, remake)
 
 
 def refuse_nested_output(job: GenerateJob) -> None:
@@ -146,19 +172,46 @@ def swept(store: Store) -> Iterator[None]:
         store.sweep()
 
 
-def _prepare(store: Store, job: GenerateJob, display: Display) -> Blueprint:
+def _prepare(store: Store, job: GenerateJob, display: Display, remake: Remake) -> Blueprint:
     if not store.exists(JOB):
-        if any(store.names(folder) for folder in ("shards", "records")):
-            raise PassbandError(f"{store.uri}: holds shards or records but no {JOB}; choose an empty output")
+        _refuse_foreign(store)
         blueprint, plan = draw_up(job, current_environment(job), display.planning)
         write_blueprint(store, blueprint, plan)
         return blueprint
     blueprint = read_blueprint(store)
     _refuse_other_job(blueprint, job, store.uri)
     refuse_other_environment(blueprint, store.uri)
-    if hashlib.sha256(store.read(PLAN)).hexdigest() != blueprint.plan_sha256:
-        raise IntegrityError(f"{store.uri}/{PLAN}: is not the plan that {JOB} was written with")
+    if remake.plan or _sources_moved(blueprint.job, job):
+        _plan_again(store, blueprint, job, display)
+    for problem in check_plan(store, blueprint):
+        raise IntegrityError(f"{problem.message}; verify --repair makes it again")
     return _with_job(store, blueprint, job)
+
+
+def _refuse_foreign(store: Store) -> None:
+    """Raise if the output holds files that are not ours: a run replaces README.md, for one."""
+    own = {LOCK, PLAN}  # a run that was killed while it planned leaves these
+    strange = [name for folder in ("", *FOLDERS) for name in store.names(folder) if name not in own]
+    if strange:
+        raise PassbandError(
+            f"{store.uri}: holds {strange[0]}{' and more' if len(strange) > 1 else ''} but no {JOB}; "
+            "choose an empty folder for the output"
+        )
+
+
+def _sources_moved(there: GenerateJob, here: GenerateJob) -> bool:
+    return any(old.model_dump() != new.model_dump() for old, new in zip(there.source, here.source, strict=True))
+
+
+def _plan_again(store: Store, blueprint: Blueprint, job: GenerateJob, display: Display) -> None:
+    """Plan from the source as it is now; the plan must be the one that the dataset was begun with."""
+    drawn, plan = draw_up(job, blueprint.environment, display.planning)
+    if drawn.identity != blueprint.identity or drawn.plan_sha256 != blueprint.plan_sha256:
+        raise IntegrityError(
+            f"{store.uri}: was made from other images than the source {', '.join(e.kind for e in job.source)} has now; "
+            "choose another output.uri"
+        )
+    store.put(PLAN, plan)
 
 
 def _with_job(store: Store, blueprint: Blueprint, job: GenerateJob) -> Blueprint:
@@ -197,14 +250,24 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _make_shards(store: Store, ledger: Ledger, display: Display, faults: Faults) -> None:
+def _make_shards(
+    store: Store, ledger: Ledger, display: Display, checkpoint: Callable[[], None], faults: Faults
+) -> None:
+    ledger.check_budgets()
     pending = list(ledger.pending())
-    if not pending:
-        ledger.check_budgets()
-        return
-    compute = ledger.blueprint.job.compute
+    if pending:
+        try:
+            _run_tasks(store, ledger, pending, display, checkpoint, faults)
+        finally:
+            _note_failures(store, ledger)
+    ledger.raise_failed()
+
+
+def _run_tasks(
+    store: Store, ledger: Ledger, pending: list[int], display: Display, checkpoint: Callable[[], None], faults: Faults
+) -> None:
+    compute, identity = ledger.blueprint.job.compute, ledger.blueprint.identity
     choice = choose(compute.executor, compute.workers, compute.address)
-    identity = ledger.blueprint.identity
     tasks = (
         ShardTask(store.uri, identity, shard, compute.batch_size, choice.threads, tuple(faults.get(shard, ())))
         for shard in pending
@@ -219,26 +282,33 @@ def _make_shards(store: Store, ledger: Ledger, display: Display, faults: Faults)
                 ledger.add(outcome, outcome.task.shard)
                 display.event(ledger, outcome.error)
                 ledger.check_budgets()
-    ledger.raise_failed()
+                checkpoint()
 
 
-def write_manifest(store: Store, ledger: Ledger) -> Manifest:
-    """Write the manifest of a dataset whose shards are all done, keeping the FFCV file that an equal one named."""
-    blueprint = ledger.blueprint
-    records = [ledger.done[shard] for shard in range(blueprint.shards)]
-    manifest = Manifest(
+def _note_failures(store: Store, ledger: Ledger) -> None:
+    """Keep what failed for ``status``; it is no part of the dataset, and goes with the next run that succeeds."""
+    if ledger.failed:
+        with suppress(OutputError):  # a full disk has been told already
+            store.put(FAILURES, json.dumps(ledger.failed, indent=1, sort_keys=True).encode())
+    else:
+        store.delete(FAILURES)
+
+
+def build_manifest(store: Store, blueprint: Blueprint, records: list[ShardRecord]) -> Manifest:
+    """Return the manifest of a dataset whose shards are all done, by their records in order."""
+    return Manifest(
         name=blueprint.job.name,
         identity=blueprint.identity,
         environment=blueprint.environment,
         shape=list(blueprint.shape),
         encoding=blueprint.job.output.encoding,
         classes=list(blueprint.classes),
-        domains=list(blueprint.domains),
+        domains=blueprint.domains,
         views=blueprint.views(),
-        samples=ledger.samples,
+        samples=sum(record.samples for record in records),
         group_counts=merge_counts(record.group_counts for record in records),
         class_counts=merge_counts(record.class_counts for record in records),
-        bad=ledger.bad,
+        bad=[bad for record in records for bad in record.bad],
         shards=[
             ManifestShard(
                 shard=record.shard,
@@ -250,27 +320,30 @@ def write_manifest(store: Store, ledger: Ledger) -> Manifest:
             for record in records
         ],
     )
-    manifest = manifest.model_copy(update={"beton": _earlier_beton(store, manifest)})
-    store.put(MANIFEST, readable_json(manifest))
-    return manifest
 
 
 def _earlier_beton(store: Store, manifest: Manifest) -> BetonFile | None:
     """Return the FFCV file of an earlier manifest if it was derived from these very shards."""
-    if not store.exists(MANIFEST):
+    try:
+        earlier = read_manifest(store)
+    except IntegrityError:  # there is none, or it is damaged and about to be replaced
         return None
-    earlier = read_manifest(store)
     same = [shard.tar for shard in earlier.shards] == [shard.tar for shard in manifest.shards]
     return earlier.beton if same else None
 
 
-def _finish(store: Store, ledger: Ledger, manifest: Manifest, display: Display) -> Manifest:
-    """Derive what is made from the shards: the FFCV file and the card."""
-    if "ffcv" in ledger.blueprint.job.output.formats or manifest.beton is not None:
-        beton = manifest.beton
-        if beton is None or not store.exists(beton.name) or store.size(beton.name) != beton.bytes:
+def _finish(store: Store, ledger: Ledger, display: Display, remake: Remake) -> Manifest:
+    """Write what is derived from the shards: the manifest, the FFCV file and the card."""
+    blueprint = ledger.blueprint
+    manifest = build_manifest(store, blueprint, [ledger.done[shard] for shard in range(blueprint.shards)])
+    beton = _earlier_beton(store, manifest)
+    manifest = manifest.model_copy(update={"beton": beton})
+    store.put(MANIFEST, readable_json(manifest))
+    if "ffcv" in blueprint.job.output.formats or beton is not None or remake.beton:
+        stale = beton is None or not store.exists(beton.name) or store.size(beton.name) != beton.bytes
+        if stale or remake.beton:
             display.step("exporting to FFCV")
             manifest = export_beton(store, manifest)
     display.step("writing the card")
-    write_card(store, ledger.blueprint, manifest, ledger.done.values())
+    write_card(store, blueprint, manifest, ledger.done.values())
     return manifest

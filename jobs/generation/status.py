@@ -1,5 +1,6 @@
 """How far a dataset is, read from its output folder alone: it needs neither the driver nor a cluster."""
 
+import json
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -7,7 +8,7 @@ from filelock import FileLock, Timeout
 from jobs.display import duration
 from jobs.generation.blueprint import read_blueprint
 from jobs.generation.ledger import find_done
-from jobs.generation.run import LOCK
+from jobs.generation.run import FAILURES, LOCK
 from jobs.report.throughput import Throughput, add_up
 from jobs.report.wording import size
 from pipeline.manifest import MANIFEST
@@ -41,9 +42,18 @@ def read_status(uri: str) -> dict[str, Any]:
         "views": len(blueprint.views()),
         "bytes": sum(record.tar.bytes for record in done.values()),
         "bad_images": [bad.model_dump() for record in done.values() for bad in record.bad],
+        "failed": _failures(store),
         "problems": warnings,
         **_speed(add_up(done.values()), blueprint.samples),
     }
+
+
+def _failures(store: Store) -> dict[str, str]:
+    """Return shard -> what happened in the last run; {} where it failed nowhere."""
+    try:
+        return {str(shard): str(error) for shard, error in json.loads(store.read(FAILURES)).items()}
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def _is_locked(store: Store) -> bool:
@@ -55,7 +65,7 @@ def _is_locked(store: Store) -> bool:
     except Timeout:
         return True
     except OSError:
-        return False  # nobody may write here, so nobody is
+        return False  # we may not look
     lock.release()
     return False
 
@@ -88,6 +98,7 @@ def spell_status(found: dict[str, Any]) -> str:
         eta = f", about {duration(found['eta_s'])} left" if found["state"] != "finished" else ""
         lines.append(f"speed    {found['samples_per_s']:,.0f} samples/s, {views:,.0f} views/s{eta}")
         lines += _spell_steps(found["steps"])
+    lines += [f"failed   {error}" for error in found["failed"].values()]
     lines += [f"bad      {bad['key']}: {bad['reason']}" for bad in found["bad_images"]]
     lines += [f"problem  {problem}" for problem in found["problems"]]
     return "\n".join(lines)

@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.executors.base import PermanentError, worker_name
-from jobs.generation.blueprint import Blueprint, current_environment, processor, read_blueprint
+from jobs.generation.blueprint import Blueprint, read_blueprint
 from jobs.generation.clock import Clock
+from jobs.generation.environment import processor, refuse_other_environment
 from jobs.generation.packing import EncodedBatch, Packer, Tally, as_counts
 from jobs.generation.plan import PlanRow, read_rows
 from jobs.generation.reading import Batch, Reader
@@ -40,6 +41,7 @@ from pipeline.manifest import (
     shard_name,
 )
 from pipeline.shards.tar import TarWriter
+from pipeline.sources import SourceError
 from pipeline.store import Store, attempt_id, open_store
 
 _AHEAD = 1
@@ -78,6 +80,8 @@ class ShardTask:
             return build_shard(self, attempt)
         except OutputError as error:
             return WriteFailure(str(error))
+        except SourceError:
+            raise  # a source may answer again
         except PassbandError as error:
             raise PermanentError(str(error)) from error
 
@@ -105,6 +109,7 @@ class _Workshop:
 
     store: Store
     blueprint: Blueprint
+    footer: pq.FileMetaData  # of the plan: it grows with the number of shards, so it is parsed once
     reader: Reader
     augmenter: Augmenter
     packer: Packer
@@ -119,22 +124,9 @@ def _workshop(uri: str, identity: str) -> _Workshop:
     refuse_other_environment(blueprint, store.uri)
     augmenter = Augmenter(blueprint)
     augmenter.warm_up()
-    return _Workshop(store, blueprint, Reader(blueprint), augmenter, Packer(blueprint))
-
-
-def refuse_other_environment(blueprint: Blueprint, uri: str) -> None:
-    """Raise PassbandError, naming what differs, unless this process would make the dataset's very bytes."""
-    here = current_environment(blueprint.job)
-    differing = [
-        f"{key} {blueprint.environment.get(key, 'absent')} (here {here.get(key, 'absent')})"
-        for key in sorted(blueprint.environment.keys() | here.keys())
-        if blueprint.environment.get(key) != here.get(key)
-    ]
-    if differing:
-        raise PassbandError(
-            f"{uri}: was begun with {', '.join(differing)}; shards of two environments may differ in a last bit and "
-            "are never mixed: resume in the first one, or choose another output"
-        )
+    with store.open(PLAN) as file:
+        footer = pq.read_metadata(file)
+    return _Workshop(store, blueprint, footer, Reader(blueprint), augmenter, Packer(blueprint))
 
 
 def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
@@ -212,7 +204,7 @@ class _HashingFile:
 
 
 def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _Built:
-    rows = read_rows(shop.store, PLAN, task.shard)
+    rows = read_rows(shop.store, shop.footer, task.shard)
     hashing = _HashingFile(file)
     tar = TarWriter(hashing)
     built = _Built([], Tally(), [], "")

@@ -37,11 +37,14 @@ def decode_sample(stored: StoredSample, manifest: Manifest) -> Sample:
     """Decode every view of a stored sample; raise ValueError if a member is missing or damaged."""
     meta = json.loads(_member(stored, "json"))
     encoding = ENCODINGS[manifest.encoding]
-    stack = iter(decode_npy(_member(stored, "views.npy"))) if "views.npy" in stored.members else iter(())
+    stacked = [view.number for view in manifest.views if view.field == "views.npy"]
+    stack = decode_npy(_member(stored, "views.npy")) if stacked else np.empty(0)
+    if len(stack) != len(stacked):
+        raise ValueError(f"sample {stored.index} has {len(stack)} views in views.npy, expected {len(stacked)}")
     views: list[NDArray[Any]] = []
     for view in manifest.views:
         if view.field == "views.npy":
-            views.append(next(stack))
+            views.append(stack[stacked.index(view.number)])
         elif view.dtype == "float16":
             views.append(decode_npy(_member(stored, view.field)))
         else:

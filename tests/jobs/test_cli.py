@@ -19,7 +19,7 @@ from tests.jobs.generation.made import small_job, stored_bytes
 @pytest.fixture
 def passband(monkeypatch, capsys):
     """Call the command in this process: passband(*words) -> (exit status, stdout, stderr)."""
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def call(*words):
         monkeypatch.setattr(sys, "argv", ["passband", *map(str, words)])
@@ -29,7 +29,8 @@ def passband(monkeypatch, capsys):
         return ended.value.code or 0, said.out, said.err
 
     yield call
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,9 @@ def test_status_reads_the_output_alone(passband, dataset, tmp_path):
     status, out, _ = passband("status", tmp_path / "part", "--json")
     found = json.loads(out)
     assert (found["state"], found["done"], found["shards"]) == ("unfinished", 7, 8)
+    assert "injected fault" in found["failed"]["3"]
+    generate(small_job(tmp_path / "part"))
+    assert json.loads(passband("status", tmp_path / "part", "--json")[1])["failed"] == {}
     status, _, err = passband("status", tmp_path)
     assert (status, "no job.yaml" in err) == (1, True)
 
@@ -196,3 +200,31 @@ def test_stages_lists_everything(passband):
         assert word in text
     found = json.loads(passband("stages", "--json")[1])
     assert found["stages"]["radial"]["options"]["high"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", "{out}/job.yaml"],
+        ["verify", "{out}/job.yaml"],
+        ["export", "{out}/nothing"],
+        ["inspect", "{out}", "--sheet", "{out}/nothing/sheet.png"],
+        ["inspect", "{out}", "--sheet", "{out}/shards"],
+        ["run", "{out}/shards"],
+        ["status", "s3://no-such-bucket-of-ours/x"],
+    ],
+)
+def test_what_cannot_be_is_one_line(passband, dataset, words, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nobody listens there
+    status, out, err = passband(*(word.format(out=dataset) for word in words))
+    assert (status, out) == (1, "")
+    assert err.startswith("passband: ")
+    assert err.count("\n") == 1
+    assert not (dataset / "nothing").exists()
+
+
+def test_inline_is_allowed_over_a_file_that_names_workers(passband, job_file, tmp_path):
+    given = yaml.safe_load(job_file.read_text())
+    given["compute"] = {"workers": 2}
+    job_file.write_text(yaml.safe_dump(given))
+    assert passband("run", job_file, "--executor", "inline")[0] == 0

@@ -9,7 +9,7 @@ VIEWS = ["clean", {"prime": {"preset": "cifar"}}, {"radial": {"high": 4}, "name"
 
 
 def small_job(out: Path | str, *, split: str = "test", **changes) -> GenerateJob:
-    """360 real digits at 16x16 in shards of 50, three views; `changes` replace keys of the job."""
+    """355 real digits at 16x16 in shards of 50, three views; `changes` replace keys of the job."""
     given = {
         "kind": "generate",
         "name": "small",

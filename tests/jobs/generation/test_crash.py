@@ -75,7 +75,7 @@ def test_a_kill_costs_nothing(tmp_path, expected, victim):
         _, errors = again.communicate(timeout=120)
         assert again.returncode == 0, errors
     assert stored_bytes(out) == expected
-    assert not list(out.rglob(".tmp-*"))
+    assert not list(out.rglob(".passband-*"))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -91,7 +91,7 @@ def test_an_inline_run_killed_at_any_moment_resumes(tmp_path, expected, seed):
     _, errors = again.communicate(timeout=120)
     assert again.returncode == 0, errors
     assert stored_bytes(out) == expected
-    assert not list(out.rglob(".tmp-*"))
+    assert not list(out.rglob(".passband-*"))
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -43,11 +43,11 @@ def test_a_full_disk_is_one_sentence_and_loses_no_finished_shard(full_disk, expe
     done = len(list(full_disk.glob("out/records/*.json")))
     assert 0 < done < 8
     if executor == "inline":  # a worker of Ray may die a moment later; the next run sweeps what it leaves
-        assert not list(full_disk.rglob(".tmp-*"))
+        assert not list(full_disk.rglob(".passband-*"))
     subprocess.run(["mount", "-o", "remount,size=16m", str(full_disk)], check=True)
     generate(job)
     assert stored_bytes(full_disk / "out") == expected
-    assert not list(full_disk.rglob(".tmp-*"))
+    assert not list(full_disk.rglob(".passband-*"))
 
 
 def test_a_limit_on_file_size_is_one_sentence(tmp_path):

@@ -180,8 +180,16 @@ def test_a_plan_changed_in_the_output_is_refused(dataset, tmp_path):
 def test_shards_without_a_job_are_not_adopted(tmp_path):
     (tmp_path / "shards").mkdir()
     (tmp_path / "shards" / "x.tar").write_bytes(b"")
-    with pytest.raises(PassbandError, match=r"holds shards or records but no job\.yaml"):
+    with pytest.raises(PassbandError, match=r"holds shards/x\.tar but no job\.yaml"):
         generate(small_job(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["README.md", "notes.txt", "small.beton", "manifest.json"])
+def test_files_of_the_user_are_not_replaced(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(PassbandError, match=f"holds {name} but no job"):
+        generate(small_job(tmp_path))
+    assert (tmp_path / name).read_text() == "mine"
 
 
 @pytest.mark.parametrize("below", ["", "out", "a/b"])
@@ -263,6 +271,92 @@ def test_a_source_that_changed_after_planning_is_named(tmp_path):
         ShardsFailedError, match=f"sample '{victim.relative_to(folder).as_posix()}' of the source changed"
     ):
         generate(job)
+
+
+def test_a_moved_source_must_be_the_same_source(tmp_path):
+    folder, out = write_folder(tmp_path / "images"), tmp_path / "out"
+    job = small_job(out, source={"kind": "imagefolder", "path": str(folder)})
+    generate(job)
+    made = stored_bytes(out)
+    shutil.copytree(folder, tmp_path / "moved")
+    moved = small_job(out, source={"kind": "imagefolder", "path": str(tmp_path / "moved")})
+    generate(moved)
+    assert stored_bytes(out) == made
+    other = write_folder(tmp_path / "other", count=4)
+    with pytest.raises(IntegrityError, match="was made from other images than the source imagefolder has now"):
+        generate(small_job(out, source={"kind": "imagefolder", "path": str(other)}))
+    assert stored_bytes(out) == made
+
+
+def test_class_names_are_part_of_the_identity(tmp_path):
+    manifests = []
+    for classes in (("cat", "dog"), ("cat", "eel")):
+        folder = write_folder(tmp_path / classes[1] / "images", classes=classes)
+        job = small_job(tmp_path / classes[1] / "out", source={"kind": "imagefolder", "path": str(folder)})
+        manifests.append(generate(job))
+    assert manifests[0].classes != manifests[1].classes
+    assert manifests[0].identity != manifests[1].identity
+
+
+def test_a_moved_dataset_runs_in_its_place(tmp_path):
+    generate(small_job(tmp_path / "there"))
+    shutil.move(tmp_path / "there", tmp_path / "here")
+    made = stored_bytes(tmp_path / "here")
+    (tmp_path / "here" / "records" / "000002.json").unlink()
+    generate(load_job(tmp_path / "here" / "job.yaml"))
+    assert stored_bytes(tmp_path / "here") == made
+    assert not (tmp_path / "there").exists()
+
+
+def test_a_relative_output_is_kept_as_an_absolute_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    generate(small_job("out"))
+    stored = yaml.safe_load((tmp_path / "out" / "job.yaml").read_text())
+    assert stored["job"]["output"]["uri"] == str(tmp_path / "out")
+
+
+def test_a_damaged_manifest_is_made_again(dataset, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(dataset, out)
+    (out / "manifest.json").write_text("{")
+    generate(small_job(out, output={"formats": ["webdataset", "ffcv"]}))
+    assert stored_bytes(out) == stored_bytes(dataset)
+
+
+def test_native_size_is_that_of_the_first_readable_image(tmp_path):
+    folder = write_folder(tmp_path / "images")
+    victims = sorted(folder.rglob("*.PNG"))[:-1]
+    for victim in victims:
+        victim.write_bytes(b"")
+    job = small_job(
+        tmp_path / "out", source={"kind": "imagefolder", "path": str(folder)}, image={"size": "native"},
+        views=["clean"], bad_images=len(victims),
+    )  # fmt: skip
+    assert generate(job).shape == [3, 4, 3]
+
+
+def test_an_exceeded_budget_is_told_before_more_is_made(tmp_path):
+    folder = write_folder(tmp_path / "images")
+    for victim in sorted(folder.rglob("*.PNG")):
+        victim.write_bytes(b"")
+    job = small_job(
+        tmp_path / "out", source={"kind": "imagefolder", "path": str(folder)}, output={"samples_per_shard": 1}
+    )  # fmt: skip
+    for _ in range(2):
+        with pytest.raises(BadImagesError, match="1 images? cannot be read"):
+            generate(job)
+    assert len(list(tmp_path.glob("out/records/*.json"))) == 1
+
+
+def test_a_checkpoint_may_end_a_run_after_any_shard(dataset, tmp_path):
+    def stop():
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        generate(small_job(tmp_path), checkpoint=stop)
+    assert len(list(tmp_path.glob("records/*.json"))) == 1
+    generate(small_job(tmp_path))
+    assert stored_bytes(tmp_path) == {n: d for n, d in stored_bytes(dataset).items() if not n.endswith(".beton")}
 
 
 def test_several_sources_keep_domains_apart(tmp_path):

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ from jobs.generation.verify import repaired, verify
 from pipeline.errors import PassbandError
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
+from tests.pipeline.sources.files import write_folder
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +127,78 @@ def test_a_missing_manifest_is_named(out):
 def test_a_changed_record_is_named_by_the_manifest(out):
     record = out / "records" / "000001.json"
     record.write_text(record.read_text().replace('"attempts": 1', '"attempts": 2'))
-    assert ["000001.json" in problem.message for problem in verify(LocalStore(out))] == [True]
+    (problem,) = verify(LocalStore(out))
+    assert "manifest.json: shards differ from what the records say" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("samples", 354), ("classes", ["x"] * 10), ("encoding", "npy"), ("views", []), ("name", "other"), ("bad", [])],
+)
+def test_an_edit_of_the_manifest_is_named(out, key, value):
+    manifest = json.loads((out / "manifest.json").read_text())
+    manifest[key] = value if manifest[key] != value else [{"index": 0, "key": "k", "reason": "r"}]
+    (out / "manifest.json").write_text(json.dumps(manifest))
+    (problem,) = verify(LocalStore(out))
+    assert f"manifest.json: {key} differ from what the records say" in problem.message
+    repaired(LocalStore(out), [problem], SilentDisplay())
+    assert list(verify(LocalStore(out))) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("classes", ["x"] * 10), ("samples", 354), ("shape", [3, 8, 8]), ("fingerprint", "0")]
+)
+def test_an_edit_of_the_stored_job_is_named(out, key, value):
+    stored = yaml.safe_load((out / "job.yaml").read_text())
+    stored[key] = value
+    (out / "job.yaml").write_text(yaml.safe_dump(stored))
+    with pytest.raises(PassbandError, match=r"job\.yaml: was changed after the plan was made"):
+        list(verify(LocalStore(out)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 5000, r"job\.yaml"),
+        ("format: 1", "identity: Field required"),
+        ("{}", "damaged or of another version"),
+        ("1", "damaged or of another version"),
+    ],
+)
+def test_a_stored_job_that_is_none_is_one_clear_error(out, text, message):
+    (out / "job.yaml").write_text(text)
+    with pytest.raises(PassbandError, match=message):
+        list(verify(LocalStore(out)))
+
+
+def test_a_beton_that_the_manifest_does_not_name_is_named(out):
+    manifest = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps(manifest | {"beton": None}))
+    (problem,) = verify(LocalStore(out))
+    assert "small.beton: is an FFCV file that the manifest does not name" in problem.message
+    repaired(LocalStore(out), [problem], SilentDisplay())
+    assert list(verify(LocalStore(out))) == []
+
+
+def test_a_repair_that_cannot_be_made_destroys_nothing(tmp_path):
+    folder = write_folder(tmp_path / "images")
+    out = tmp_path / "out"
+    generate(small_job(out, source={"kind": "imagefolder", "path": str(folder)}))
+    flip(out / "shards" / "small-000000.tar")
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(PassbandError, match="does not exist"):
+        repaired(LocalStore(out), list(verify(LocalStore(out))), SilentDisplay())
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_record_of_another_tar_does_not_count(dataset, out):
+    record = out / "records" / "000001.json"
+    first = json.loads((out / "records" / "000000.json").read_text())
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"tar": first["tar"]}))
+    generate(small_job(out, output={"formats": ["webdataset", "ffcv"]}))
+    assert list(verify(LocalStore(out))) == []
+    assert stored_bytes(out) == stored_bytes(dataset)
 
 
 def test_a_stray_shard_is_named(out):

@@ -1,0 +1,63 @@
+"""What the bytes of a dataset depend on beside its job: backend, code generation and versions of libraries."""
+
+import importlib.metadata
+import platform
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import features
+
+from jobs.generation.blueprint import Blueprint
+from jobs.spec import GenerateJob
+from pipeline.augment import AUGMENTATIONS
+from pipeline.errors import PassbandError
+
+_BYTE_PATH = ("numpy", "scipy", "numba", "pillow", "pyarrow")
+_DECODERS = {"libjpeg-turbo": "libjpeg_turbo", "libwebp": "webp"}
+"""Libraries inside Pillow, whose builds differ in them: they decide what a lossy source image decodes to."""
+
+
+def current_environment(job: GenerateJob) -> dict[str, str]:
+    """Return backend, code-generation baseline and versions of the libraries that the job's bytes depend on."""
+    import kernels
+    from pipeline.shards.codec import ENCODINGS
+
+    backend = "cpu" if job.compute.backend == "auto" else job.compute.backend
+    versions = {name: importlib.metadata.version(name) for name in _BYTE_PATH}
+    found = {
+        "backend": backend,
+        "baseline": kernels.backend(backend).BASELINE,
+        "machine": platform.machine(),
+        **versions,
+        **{library: str(features.version(name)) for library, name in _DECODERS.items()},
+        **ENCODINGS[job.output.encoding].libraries(),
+    }
+    if any(AUGMENTATIONS[name].environment_bound for _, recipe in job.view_recipes() for name, _ in recipe):
+        found["processor"] = processor()  # LAPACK and torch choose their code by the processor
+    return dict(sorted(found.items()))
+
+
+@lru_cache(maxsize=1)
+def processor() -> str:
+    """Return the model name of this machine's processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def refuse_other_environment(blueprint: Blueprint, uri: str) -> None:
+    """Raise PassbandError, naming what differs, unless this process would make the dataset's very bytes."""
+    here = current_environment(blueprint.job)
+    differing = [
+        f"{key} {blueprint.environment.get(key, 'absent')} (here {here.get(key, 'absent')})"
+        for key in sorted(blueprint.environment.keys() | here.keys())
+        if blueprint.environment.get(key) != here.get(key)
+    ]
+    if differing:
+        raise PassbandError(
+            f"{uri}: was begun with {', '.join(differing)}; shards of two environments may differ in a last bit and "
+            "are never mixed: resume in the first one, or choose another output"
+        )
