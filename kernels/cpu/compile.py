@@ -7,6 +7,7 @@ process, from the import of this module on.
 import hashlib
 import os
 import platform
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,28 +54,46 @@ _settle(BASELINE)
 
 
 def _digest_sources() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    """Return a hash of all that decides a kernel's machine code: every source of `kernels`, Numba, and the baseline."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256(f"{numba.__version__} {llvm.llvm_version_info} {BASELINE}".encode())
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-_SOURCES = _digest_sources()
+def _cache_folder() -> Path | None:
+    """Return a writable folder for the machine code of these very sources, or None where there is none.
+
+    Numba's own cache asks whether the function's file has changed, not those of the functions and constants it uses,
+    and after a change writes new code under the old name, where a process that is killed in between leaves the old
+    code for good. With the hash in the folder's name, code of other sources has no name at all.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    for parent in (Path(__file__).with_name("__pycache__"), Path(home) / "passband"):
+        folder = parent / f"numba-{_digest_sources()[:16]}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return None
+
+
+_CACHE = _cache_folder()
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function on its first call: no GIL, no fast-math, cached on disk where a folder can be written.
 
-    Numba's cache asks whether the function's own file has changed, not those of the functions it calls, so every
-    entry is stamped with all sources of this package.
+    Call it with one set of types only: two processes that compile two signatures at once would use one file name.
     """
-    options = {"nogil": True, "error_model": "numpy", "fastmath": False}
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(_CACHE or "")
     try:
-        dispatcher = numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # neither __pycache__ nor the user's cache folder can be written
-        return numba.njit(**options)(function)
-    dispatcher._cache._cache_file._source_stamp = _SOURCES
-    return dispatcher
+        return numba.njit(nogil=True, error_model="numpy", fastmath=False, cache=_CACHE is not None)(function)
+    finally:
+        numba.config.CACHE_DIR = before
 
 
 @intrinsic

@@ -10,10 +10,10 @@ from kernels.cpu.threads import for_ranges
 
 
 @kernel
-def scale_into(out, image, weight):
-    """Write weight * image to `out`, both flat."""
+def mix_two(out, first, first_weight, second, second_weight):
+    """Write the weighted sum of two images to `out`, all flat."""
     for i in range(out.size):
-        out[i] = weight * image[i]
+        out[i] = fma(second_weight, second[i], first_weight * first[i])
 
 
 @kernel

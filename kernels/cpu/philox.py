@@ -47,7 +47,10 @@ def fill_words(lanes, count, stream, draw):
         b0, b1, b2 = a0, a1, a2
         a3, b3 = counting(draw + np.uint64(b)), counting(draw + np.uint64(b + 4))
         key0, key1 = spread_words(k0), spread_words(k1)
-        for _ in range(_ROUNDS):
+        for _ in range(_ROUNDS // 2):
+            a0, a1, a2, a3 = _round(a0, a1, a2, a3, key0, key1)
+            b0, b1, b2, b3 = _round(b0, b1, b2, b3, key0, key1)
+            key0, key1 = key0 + spread_words(_W0), key1 + spread_words(_W1)
             a0, a1, a2, a3 = _round(a0, a1, a2, a3, key0, key1)
             b0, b1, b2, b3 = _round(b0, b1, b2, b3, key0, key1)
             key0, key1 = key0 + spread_words(_W0), key1 + spread_words(_W1)

@@ -11,8 +11,8 @@ from kernels.checks import check_float32, check_shape, writable
 from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.color import LEVELS, clip_unit, color_channel, color_levels, find_levels, padded_terms
 from kernels.cpu.compile import fma, kernel
-from kernels.cpu.folding import row_variances
-from kernels.cpu.mix import add_into, scale_into
+from kernels.cpu.folding import row_deviations, tabulate
+from kernels.cpu.mix import add_into, mix_two
 from kernels.cpu.philox import fill_normals, fill_words, padded_columns
 from kernels.cpu.prime_scratch import NOISE_BLOCKS, Scratch, make_scratch
 from kernels.cpu.sine import COLUMNS, ROWS, half_basis, make_field
@@ -35,34 +35,37 @@ def _draw(scratch, blocks, stream, first):
 
 
 @kernel
-def _draw_row(scratch, p, r):
+def _draw_row(scratch, deviations, sigma, p, r):
     """Scale the drawn normals of row p + r of the modes of both axes."""
-    deviation, stop = scratch.deviations[r], scratch.field.stops[p + r]
+    stop = scratch.field.stops[p + r]
     for axis in range(2):
         row, normal = scratch.field.b[axis, p + r], scratch.normals[2 * r + axis]
         for q in range(stop):
-            row[q] = deviation[q] * normal[q]
+            row[q] = sigma * deviations[q] * normal[q]
         row[stop:] = _ZERO
 
 
 @kernel
-def _draw_field(scratch, sigma, limit, stream):
+def _draw_field(scratch, tables, place, sigma, limit, stream):
     """Draw the folded coefficients of both displacement axes; return how many rows are not zero."""
     _, height, width = scratch.displacement.shape
-    stops, deviations = scratch.field.stops, scratch.deviations
+    stops = scratch.field.stops
     rows = 0
     for p in range(0, height - 2, 2):
-        stops[p + 1] = 0
-        for r in range(min(2, height - 2 - p)):
-            stops[p + r] = row_variances(deviations[r], scratch.numbers, p + r + 1, limit, height, width)
-            for q in range(stops[p + r]):
-                deviations[r, q] = sigma * np.sqrt(deviations[r, q])
+        for r in range(2):
+            stops[p + r] = 0
+            if p + r < height - 2 and place >= 0:
+                stops[p + r] = tables.stops[place, p + r]
+            elif p + r < height - 2:
+                stops[p + r] = row_deviations(scratch.deviations[r], scratch.numbers, p + r + 1, limit, height, width)
         count = max(stops[p], stops[p + 1])
         if count == 0:
             break
         _draw(scratch, count, stream, np.uint64((p // 2) * (width - 2)))
         for r in range(2):
-            _draw_row(scratch, p, r)
+            tabulated = place >= 0 and p + r < height - 2
+            deviations = tables.deviations[place, p + r] if tabulated else scratch.deviations[r]
+            _draw_row(scratch, deviations, sigma, p, r)
         rows = p + 1 if stops[p + 1] == 0 else p + 2
     stops[rows:] = 0
     scratch.field.b[:, rows : rows + ROWS] = _ZERO
@@ -70,8 +73,9 @@ def _draw_field(scratch, sigma, limit, stream):
 
 
 @kernel
-def _spatial(out, image, sigma, limit, scratch, bases, stream):
-    rows = _draw_field(scratch, sigma, limit, stream)
+def _spatial(out, image, sigma, limit, place, scratch, grid, stream):
+    bases, tables = grid
+    rows = _draw_field(scratch, tables, place, sigma, limit, stream)
     displacement = scratch.displacement
     for axis in range(2):
         make_field(displacement[axis], axis, rows, scratch.field, bases, np.float32(displacement.shape[1 + axis]))
@@ -124,12 +128,12 @@ def _noise(out, image, sigma, scratch, stream):
 
 
 @kernel
-def _step(out, image, kind, exact, sigma, first, last, scratch, bases, stream):
-    """Apply one primitive to `image`; both are (C, pixels)."""
+def _step(out, image, kind, exact, sigma, first, last, scratch, grid, stream):
+    """Apply one primitive to `image`; both are (C, pixels). `first` of a SPATIAL step is its place in the tables."""
     if kind == _SPECTRAL:
         _spectral(out, image, sigma, scratch, stream)
     elif kind == _SPATIAL:
-        _spatial(out, image, sigma, last, scratch, bases, stream)
+        _spatial(out, image, sigma, last, first, scratch, grid, stream)
     elif kind == _COLOR:
         _color(out, image, exact, sigma, first, last, scratch, stream)
     else:
@@ -137,12 +141,11 @@ def _step(out, image, kind, exact, sigma, first, last, scratch, bases, stream):
 
 
 @kernel
-def _view(out, image, drawn, n, stream, scratch, bases):
+def _view(out, image, drawn, n, stream, scratch, grid):
     """Write the view of one image to `out`; both are (C, pixels)."""
     kinds, strengths, firsts, lasts, weights, stages = drawn
     _, height, width = scratch.displacement.shape
     flat_image, flat_out = flat(image), flat(out)
-    scale_into(flat_out, flat_image, weights[n, 0])
     levels = _UNKNOWN
     for m in range(kinds.shape[1]):
         current, free, clean = image, 0, True
@@ -157,16 +160,19 @@ def _view(out, image, drawn, n, stream, scratch, bases):
             target = scratch.steps[free]
             exact = clean and levels == _EXACT
             first, last = firsts[n, m, s], lasts[n, m, s]
-            _step(target, current, kind, exact, strengths[n, m, s], first, last, scratch, bases, here)
+            _step(target, current, kind, exact, strengths[n, m, s], first, last, scratch, grid, here)
             current, free, clean = target, 1 - free, False
-        add_into(flat_out, flat(current), weights[n, m + 1])
+        if m == 0:
+            mix_two(flat_out, flat_image, weights[n, 0], flat(current), weights[n, 1])
+        else:
+            add_into(flat_out, flat(current), weights[n, m + 1])
 
 
 @kernel
-def _views_range(out, images, drawn, indices, address, scratch, bases, start, stop):
-    out, images, drawn, indices, scratch, bases = borrowed((out, images, drawn, indices, scratch, bases))
+def _views_range(out, images, drawn, indices, address, scratch, grid, start, stop):
+    out, images, drawn, indices, scratch, grid = borrowed((out, images, drawn, indices, scratch, grid))
     for n in range(start, stop):
-        _view(out[n], images[n], drawn, n, (np.uint64(indices[n]), *address), scratch, bases)
+        _view(out[n], images[n], drawn, n, (np.uint64(indices[n]), *address), scratch, grid)
 
 
 def prime_views(images: NDArray[np.float32], steps: prime_steps.PrimeSteps) -> NDArray[np.float32]:
@@ -197,15 +203,17 @@ def prime_views(images: NDArray[np.float32], steps: prime_steps.PrimeSteps) -> N
     height, width = x.shape[2:]
     indices = writable(steps.indices, np.uint32)
     address = (np.uint64(steps.view), *map(np.uint64, split_key(steps.key)))
+    spatial, first = steps.kinds == _SPATIAL, steps.first.astype(np.int64)
+    tables, first[spatial] = tabulate(steps.last[spatial], height, width)
     drawn = (
         writable(steps.kinds, np.uint8),
         writable(steps.strengths),
-        writable(steps.first, np.int64),
-        writable(steps.last, np.int64),
+        first,
+        steps.last.astype(np.int64),
         writable(steps.weights),
         writable(steps.stages, np.uint32),
     )
-    bases = half_basis(height, ROWS), half_basis(width, COLUMNS)
+    grid = (half_basis(height, ROWS), half_basis(width, COLUMNS)), tables
     last_frequency = int(steps.last[steps.kinds == _COLOR].max(initial=0))
     rows, spare = x.reshape(*x.shape[:2], height * width), list[Scratch]()
     out = np.empty_like(rows)
@@ -215,8 +223,8 @@ def prime_views(images: NDArray[np.float32], steps: prime_steps.PrimeSteps) -> N
             scratch = spare.pop()
         except IndexError:
             scratch = make_scratch(x.shape[1], height, width, steps.size, last_frequency)
-        _views_range(out, rows, drawn, indices, address, scratch, bases, start, stop)
+        _views_range(out, rows, drawn, indices, address, scratch, grid, start, stop)
         spare.append(scratch)
 
-    for_ranges(work, len(x), max(1, min(16, 400_000 // x[0].size)))
+    for_ranges(work, len(x), max(1, min(32, 400_000 // x[0].size)))
     return out.reshape(x.shape)
