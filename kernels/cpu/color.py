@@ -12,6 +12,8 @@ from kernels.cpu.vectors import load8, spread8, spread_at, store
 
 BLOCK = 1024
 """Pixels whose cosines and sums are held at once: they stay in the first-level cache."""
+SEGMENT = 100
+"""Terms of one recurrence, an even number."""
 LEVELS = 256
 _ZERO, _ONE, _TWO, _WHITE = map(np.float32, (0, 1, 2, 255))
 
@@ -56,26 +58,35 @@ def _clenshaw(state, count, a, terms):
 
 
 @kernel
+def _add_segment(out, x, first, state):
+    """Add b_0 sin(pi first x) - b_1 sin(pi (first - 1) x) to `out`, as long as `x`."""
+    k, before = np.float32(first), np.float32(first - 1)
+    if first == 1:  # sin(0)
+        for i in range(x.size):
+            out[i] = fma(state[0, i], sin_pi_product(k, x[i]), out[i])
+    else:
+        for i in range(x.size):
+            total = fma(state[0, i], sin_pi_product(k, x[i]), out[i])
+            out[i] = fma(-state[1, i], sin_pi_product(before, x[i]), total)
+
+
+@kernel
 def color_channel(out, x, a, terms, first, state):
     """Write clip(x + sum_d a_d sin(pi (first + d) x)) to `out`; both are flat, `a` has zeros up to `terms`.
 
-    sum_d a_d phi_d = b_0 phi_0 - b_1 phi_{-1}, phi_d = sin(pi (first + d) x).
+    sum_d a_d phi_d = b_0 phi_0 - b_1 phi_{-1}, phi_d = sin(pi (first + d) x), begun anew for every `SEGMENT` terms:
+    rounding grows with the square of a recurrence's length.
     """
-    k, before = np.float32(first), np.float32(first - 1)
     for start in range(0, x.size, BLOCK):
-        count = min(BLOCK, x.size - start)
-        for i in range(count):
-            state[2, i] = _TWO * cos_pi(x[start + i])
-        _clenshaw(state, count, a, terms)
-        if first == 1:  # phi_{-1} = sin(0)
-            for i in range(count):
-                value = x[start + i]
-                out[start + i] = clip_unit(fma(state[0, i], sin_pi_product(k, value), value))
-        else:
-            for i in range(count):
-                value = x[start + i]
-                total = fma(state[0, i], sin_pi_product(k, value), value)
-                out[start + i] = clip_unit(fma(-state[1, i], sin_pi_product(before, value), total))
+        values, sums = x[start : start + BLOCK], out[start : start + BLOCK]
+        for i in range(values.size):
+            state[2, i] = _TWO * cos_pi(values[i])
+            sums[i] = values[i]
+        for segment in range(0, terms, SEGMENT):
+            _clenshaw(state, values.size, a[segment:], min(SEGMENT, terms - segment))
+            _add_segment(sums, values, first + segment, state)
+        for i in range(values.size):
+            sums[i] = clip_unit(sums[i])
 
 
 @kernel
@@ -139,7 +150,8 @@ def smooth_color(
 
     Notes
     -----
-    Clenshaw 1955. Against float64 the sum is off by up to 2e-4 for 100 terms of standard deviation 0.1.
+    Clenshaw 1955. Against float64, for terms of standard deviation 0.1, the sum is off by up to 5e-4 for 100 of them
+    (2e-4 where pixels are multiples of 1/255), and by up to 2e-3 for 500.
     PRIME (Modas et al. 2022), section 3.2, "color".
     """
     x, a = check_float32(images), writable(coefficients)
