@@ -98,7 +98,7 @@ def fold_modes(coefficients: ArrayLike, height: int, width: int) -> Array:
     On linspace(0, 1, n), sin(pi k j / (n - 1)) has period 2 (n - 1) in k and is odd about n - 1.
     """
     b = np.asarray(coefficients, np.float64)
-    return np.einsum("...ij,ip,jq->...pq", b, _aliases(b.shape[-2], height), _aliases(b.shape[-1], width))
+    return _aliases(b.shape[-2], height).T @ b @ _aliases(b.shape[-1], width)
 
 
 def _aliases(modes: int, size: int) -> Array:
