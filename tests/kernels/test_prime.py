@@ -56,6 +56,17 @@ def test_fast_variances_agree(height, width, limit):
         assert (expected[p - 1, stop:] == 0).all()
 
 
+def test_tables_of_deviations():
+    limits = np.array([110, 6, 110, 10100])
+    tables, places = tabulate(limits, 9, 14)
+    assert places.tolist() == [1, 0, 1, 2]
+    for limit, place in zip(limits, places, strict=True):
+        np.testing.assert_allclose(tables.deviations[place] ** 2, mode_variances(limit, 9, 14), rtol=1e-5)
+    for height, width in ((224, 224), (2, 9), (1, 1)):
+        tables, places = tabulate(limits, height, width)
+        assert (len(tables.deviations), places.tolist()) == (0, [-1] * 4)
+
+
 @pytest.mark.parametrize(
     ("first", "terms", "sigma", "bound"),
     [(1, 100, 0.1, 1e-3), (480, 20, 0.22, 6e-5), (1, 20, 0.22, 2e-5), (1, 500, 0.1, 2e-3), (7, 2001, 0.22, 5e-3)],
