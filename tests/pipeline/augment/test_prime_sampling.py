@@ -90,7 +90,7 @@ def test_ends_of_the_temperature(size):
 def test_temperatures_worked_by_hand():
     low, high = temperature_range(np.array([10, 20, 21]), 32)
     np.testing.assert_allclose(low, [1.350002e-4, 1.037641e-4, 1.021012e-4], rtol=1e-6)
-    np.testing.assert_allclose(high, [5.602665e-4, 1.076581e-4, 1.021012e-4], rtol=1e-6)
+    np.testing.assert_allclose(high, [5.602665e-4, 1.076583e-4, 1.021012e-4], rtol=1e-6)
 
 
 def test_paper_draws_the_root_of_the_temperature_uniformly():
