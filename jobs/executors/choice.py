@@ -1,7 +1,7 @@
 """Which executor a job gets, with how many workers and threads."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
@@ -44,14 +44,19 @@ def usable_cpus() -> int:
 
 
 @contextmanager
-def open_executor(choice: Choice, retries: Retries, deadline_s: float, num_tasks: int) -> Iterator[Executor]:
-    """Open the chosen executor, with no more workers than there are tasks."""
+def open_executor(
+    choice: Choice, retries: Retries, deadline_s: float, num_tasks: int, setup: Callable[[], None]
+) -> Iterator[Executor]:
+    """Open the chosen executor, with no more workers than there are tasks.
+
+    `setup` is called in every worker before its first task; `deadline_s` does not count it.
+    """
     if choice.executor == "inline":
         yield InlineExecutor(retries=retries)
         return
     workers = max(1, min(choice.workers, num_tasks))
     with _ray(choice.address, workers):
-        yield RayExecutor(workers, num_cpus=choice.threads, retries=retries, deadline_s=deadline_s)
+        yield RayExecutor(workers, num_cpus=choice.threads, retries=retries, deadline_s=deadline_s, setup=setup)
 
 
 def _ray(address: str | None, workers: int) -> AbstractContextManager[None]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
@@ -23,7 +24,7 @@ from jobs.generation.blueprint import (
 from jobs.generation.environment import current_environment, refuse_other_environment
 from jobs.generation.export import export_beton
 from jobs.generation.ledger import Ledger, read_ledger
-from jobs.generation.worker import ShardTask, WriteFailure
+from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
 from jobs.report.card import write_card
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, PassbandError, output_error
@@ -273,7 +274,8 @@ def _run_tasks(
         for shard in pending
     )
     retries = Retries(max_attempts=compute.max_attempts)
-    with open_executor(choice, retries, compute.task_timeout_s, len(pending)) as executor:
+    setup = partial(open_workshop, store.uri, identity)
+    with open_executor(choice, retries, compute.task_timeout_s, len(pending), setup) as executor:
         with closing(executor.run(tasks)) as outcomes:
             for outcome in outcomes:
                 if isinstance(outcome.record, WriteFailure):

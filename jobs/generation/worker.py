@@ -129,6 +129,11 @@ def _workshop(uri: str, identity: str) -> _Workshop:
     return _Workshop(store, blueprint, footer, Reader(blueprint), augmenter, Packer(blueprint))
 
 
+def open_workshop(uri: str, identity: str) -> None:
+    """Get a worker process ready for the shards of a dataset: imports, compiled kernels, source and plan."""
+    _workshop(uri, identity)
+
+
 def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
     """Build and commit one shard: tar, then provenance, then the record that makes it count.
 

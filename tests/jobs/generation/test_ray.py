@@ -28,7 +28,7 @@ def test_workers_change_no_byte(tmp_path, expected, workers, batch_size):
 
 @pytest.mark.usefixtures("ray_session")
 def test_faults_on_workers_change_no_byte_and_are_counted(tmp_path, expected):
-    compute = {"executor": "ray", "workers": 2, "task_timeout_s": 6.0}
+    compute = {"executor": "ray", "workers": 2, "task_timeout_s": 8.0}
     faults = {1: ("raise",), 3: ("die",), 5: ("hang", "raise"), 6: ("die", "die")}
     generate(small_job(tmp_path, output=FORMATS, compute=compute), faults=faults)
     assert stored_bytes(tmp_path) == expected
@@ -38,7 +38,7 @@ def test_faults_on_workers_change_no_byte_and_are_counted(tmp_path, expected):
 
 @pytest.mark.usefixtures("ray_session")
 def test_poisoned_shards_are_named_by_cause_and_the_others_are_made(tmp_path, expected):
-    compute = {"executor": "ray", "workers": 2, "task_timeout_s": 3.0, "max_attempts": 2}
+    compute = {"executor": "ray", "workers": 2, "task_timeout_s": 8.0, "max_attempts": 2}
     faults = {0: ("raise",) * 2, 4: ("die",) * 2, 7: ("hang",) * 2}
     with pytest.raises(ShardsFailedError) as error:
         generate(small_job(tmp_path, output=FORMATS, compute=compute), faults=faults)
@@ -46,6 +46,6 @@ def test_poisoned_shards_are_named_by_cause_and_the_others_are_made(tmp_path, ex
     assert "3 of 8 shards failed; 5 are done" in text
     assert "shard 000000: RuntimeError: injected fault" in text
     assert "shard 000004: the worker process died" in text
-    assert "shard 000007: killed, as it was not done after 3 s" in text
+    assert "shard 000007: killed, as it was not done after 8 s" in text
     generate(small_job(tmp_path, output=FORMATS))  # inline finishes what Ray began
     assert stored_bytes(tmp_path) == expected
