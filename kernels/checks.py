@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.philox import check_address
+from kernels.prime_steps import COLOR, NOISE, SPATIAL, PrimeSteps
+
 
 def check_images(images: Any) -> None:
     """Raise ValueError unless `images` is (N, C, H, W) of floats with C, H, W >= 1."""
@@ -29,6 +32,55 @@ def check_sine_modes(coefficients: NDArray[Any], height: int, width: int) -> Non
     limit = max(height - 2, 0), max(width - 2, 0)
     if height < 1 or width < 1 or modes[0] > limit[0] or modes[1] > limit[1]:
         raise ValueError(f"coefficients: {modes} modes, a {height} x {width} grid has {limit} (fold the rest)")
+
+
+def check_frequencies(frequencies: Any, count: int) -> NDArray[np.integer]:
+    """Return `frequencies` as an array; raise ValueError unless it is (count,) of integers from 0 on."""
+    check_shape("first_frequency", frequencies, count)
+    return _integers("first_frequency", np.asarray(frequencies), 0)
+
+
+def check_steps(steps: PrimeSteps, count: int) -> None:
+    """Raise ValueError unless `steps` is what `PrimeSteps` says, for `count` images; no chains or steps are allowed."""
+    check_shape("steps.kinds", steps.kinds, count, None, None)
+    shape = _, chains, depth = np.shape(steps.kinds)
+    check_shape("steps.indices", steps.indices, count)
+    check_shape("steps.stages", steps.stages, chains, depth)
+    check_shape("steps.weights", steps.weights, count, chains + 1)
+    for name in ("strengths", "first", "last"):
+        check_shape(f"steps.{name}", getattr(steps, name), *shape)
+    for name, dtype in (("stages", np.uint32), ("kinds", np.uint8)):
+        if getattr(steps, name).dtype != dtype:
+            raise ValueError(f"steps.{name}: needs {np.dtype(dtype)}, got {getattr(steps, name).dtype}")
+    check_address(steps.key, steps.indices, steps.view, 0, 0, 0)
+    for name in ("strengths", "weights"):
+        _finite(f"steps.{name}", getattr(steps, name))
+    if steps.kinds.max(initial=0) > NOISE:
+        raise ValueError(f"steps.kinds: needs 0 to {NOISE} (kernels.prime_steps), got {steps.kinds.max()}")
+    if steps.size < 1:
+        raise ValueError(f"steps.size: needs at least 1, got {steps.size}")
+    spatial, color = steps.kinds == SPATIAL, steps.kinds == COLOR
+    _integers("steps.first", steps.first[color], 1)
+    _integers("steps.last", steps.last[spatial], 0)
+    _integers("steps.last", steps.last[color], steps.first[color])
+
+
+def _integers(name: str, array: NDArray[Any], least: Any) -> NDArray[np.integer]:
+    """Return `array`; raise ValueError unless it is of integers, each at least as large as that of `least`."""
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name}: needs integers, got {array.dtype}")
+    below = np.flatnonzero(array < least)
+    if below.size:
+        bound = np.broadcast_to(least, array.shape).flat[below[0]]
+        raise ValueError(f"{name}: needs at least {bound} here, got {array.flat[below[0]]}")
+    return array
+
+
+def _finite(name: str, array: NDArray[Any]) -> None:
+    if array.dtype.kind != "f":
+        raise ValueError(f"{name}: needs a floating-point array, got {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: needs finite numbers")
 
 
 def check_float32(images: NDArray[Any]) -> NDArray[np.float32]:

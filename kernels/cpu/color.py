@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32, check_shape, writable
+from kernels.checks import check_float32, check_frequencies, check_shape, writable
 from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.elementary import cos_pi, sin_pi_product
@@ -146,7 +146,7 @@ def smooth_color(
     Raises
     ------
     ValueError
-        For other shapes, or images that are not float32.
+        For other shapes, images that are not float32, or frequencies that are not integers.
 
     Notes
     -----
@@ -156,8 +156,7 @@ def smooth_color(
     """
     x, a = check_float32(images), writable(coefficients)
     check_shape("coefficients", a, len(x), x.shape[1], None)
-    check_shape("first_frequency", first_frequency, len(x))
-    first = writable(first_frequency, np.int64)
+    first = writable(check_frequencies(first_frequency, len(x)), np.int64)
     flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
     out = np.empty_like(flat)
     for_ranges(lambda start, stop: _color_range(out, flat, a, first, start, stop), len(x), 4)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import prime_steps
-from kernels.checks import check_float32, check_shape, writable
+from kernels.checks import check_float32, check_steps, writable
 from kernels.cpu.arrays import borrowed, flat
 from kernels.cpu.color import LEVELS, clip_unit, color_channel, color_levels, find_levels, padded_terms
 from kernels.cpu.compile import fma, kernel
@@ -190,16 +190,18 @@ def prime_views(images: NDArray[np.float32], steps: prime_steps.PrimeSteps) -> N
     Raises
     ------
     ValueError
-        For other shapes, or images that are not float32.
+        For images that are not float32, or steps that are not what `PrimeSteps` says.
 
     Notes
     -----
     PRIME (Modas et al. 2022), algorithm 1. Memory: the result, and about eight images for each thread.
     """
     x = check_float32(images)
-    check_shape("steps.kinds", steps.kinds, len(x), None, None)
-    if not x.size or not steps.kinds.size:
+    check_steps(steps, len(x))
+    if not x.size:
         return x.copy()
+    if not steps.kinds.shape[1]:  # no chains
+        return x * writable(steps.weights)[:, :, None, None]
     height, width = x.shape[2:]
     indices = writable(steps.indices, np.uint32)
     address = (np.uint64(steps.view), *map(np.uint64, split_key(steps.key)))

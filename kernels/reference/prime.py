@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kernels import philox
-from kernels.checks import check_images, check_shape, check_sine_modes
+from kernels.checks import check_frequencies, check_images, check_shape, check_sine_modes, check_steps
 from kernels.prime_steps import COLOR, NOISE, SPATIAL, SPECTRAL, PrimeSteps
 
 Array = NDArray[np.float64]
@@ -33,8 +33,7 @@ def smooth_color(images: ArrayLike, coefficients: ArrayLike, first_frequency: Ar
     """
     x, a = _images(images), np.asarray(coefficients, np.float64)
     check_shape("coefficients", a, len(x), x.shape[1], None)
-    check_shape("first_frequency", first_frequency, len(x))
-    k = np.asarray(first_frequency)[:, None] + np.arange(a.shape[2])
+    k = check_frequencies(first_frequency, len(x))[:, None] + np.arange(a.shape[2])
     waves = np.stack([np.sin(np.pi * k[:, d, None, None, None] * x) for d in range(a.shape[2])] or [0 * x], axis=2)
     return np.clip(x + np.einsum("ncd,ncdhw->nchw", a if a.shape[2] else np.zeros((*x.shape[:2], 1)), waves), 0, 1)
 
@@ -172,9 +171,14 @@ def prime_views(images: ArrayLike, steps: PrimeSteps) -> Array:
     Returns
     -------
     (N, C, H, W)
+
+    Raises
+    ------
+    ValueError
+        For images of another shape, or steps that are not what `PrimeSteps` says.
     """
     x = _images(images)
-    check_shape("steps.kinds", steps.kinds, len(x), None, None)
+    check_steps(steps, len(x))
     views = np.empty_like(x)
     for n in range(len(x)):
         clean = x[n : n + 1]
