@@ -12,11 +12,11 @@ import math
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from kernels.checks import check_float32
 from kernels.cpu.chunks import in_chunks
 from kernels.cpu.compile import kernel
+from kernels.cpu.threads import single_blas_thread
 from kernels.reference.frequency import PHASE_FLOOR, check_choice, check_count
 
 Images = NDArray[np.float32]
@@ -159,7 +159,7 @@ def svd_filter(images: Images, rank: int, keep: str) -> Images:
             u *= s[:, None, :]
             np.matmul(u[:, :, part], vt[:, part, :], out=out[:, channel])
 
-    with threadpool_limits(1, user_api="blas"):  # its bits depend on how many threads it brings
+    with single_blas_thread():  # its bits depend on how many threads it brings
         return in_chunks(filter_chunk, images)
 
 

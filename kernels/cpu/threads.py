@@ -2,8 +2,11 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
 
 
 def usable_cpus() -> int:
@@ -13,7 +16,7 @@ def usable_cpus() -> int:
     return os.cpu_count() or 1
 
 
-_lock = threading.Lock()
+_lock, _blas_lock = threading.Lock(), threading.Lock()
 _num_threads = usable_cpus()
 _pool: ThreadPoolExecutor | None = None
 
@@ -43,13 +46,24 @@ def _current_pool() -> tuple[ThreadPoolExecutor | None, int]:
 
 
 def _forget_pool() -> None:
-    """Drop what a forked child inherits: a pool whose threads do not exist there, a lock that may be held."""
-    global _lock, _pool
-    _lock, _pool = threading.Lock(), None
+    """Drop what a forked child inherits: a pool whose threads do not exist there, locks that may be held."""
+    global _lock, _blas_lock, _pool
+    _lock, _blas_lock, _pool = threading.Lock(), threading.Lock(), None
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_pool)
+
+
+@contextmanager
+def single_blas_thread() -> Iterator[None]:
+    """Hold BLAS to the calling threads, one caller at a time.
+
+    The limit belongs to the process. Of two callers whose times overlap, the second would take the first one's limit
+    for what was there before and leave it behind.
+    """
+    with _blas_lock, threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def for_ranges(work: Callable[[int, int], object], count: int, rows: int = 1) -> None:

@@ -2,13 +2,14 @@
 
 import multiprocessing
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from kernels.cpu import get_num_threads, normals, set_num_threads
-from kernels.cpu.threads import for_ranges, usable_cpus
+from kernels.cpu import get_num_threads, normals, set_num_threads, svd_filter
+from kernels.cpu.threads import for_ranges, single_blas_thread, usable_cpus
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +92,35 @@ def test_a_forked_child_has_threads_of_its_own():
     assert queue.get(timeout=30) == 10
     child.join(30)
     assert child.exitcode == 0
+
+
+def blas_threads():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+def test_callers_at_once_leave_the_limits_of_blas_as_they_were():
+    images = np.random.default_rng(0).random((40, 1, 24, 24), dtype=np.float32)
+    with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(3) as callers:
+        before = blas_threads()
+        assert 2 in before
+        with single_blas_thread():
+            results = [callers.submit(svd_filter, images, 3, "leading") for _ in range(3)]
+            # The limit is the process's: until it is lifted here, nobody else may set and lift it.
+            assert not wait(results, timeout=0.3).done
+            assert set(blas_threads()) == {1}
+        for result in results:
+            np.testing.assert_array_equal(result.result(30), results[0].result(30))
+        assert blas_threads() == before
+
+
+def test_a_failure_lifts_the_limit_of_blas():
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        with pytest.raises(OSError, match="inside"), single_blas_thread():
+            raise OSError("inside")
+        assert blas_threads() == before
+        with single_blas_thread():
+            assert set(blas_threads()) == {1}
 
 
 def test_no_threads_is_refused():
