@@ -45,12 +45,27 @@ class Draws:
     stage: int = 0
 
     def at(self, *, position: int = 0, chain: int = 0, step: int = 0, purpose: int = 0) -> "Draws":
-        """Return the streams below this address; each part is 0..255 and must be free in `stage` so far."""
-        for part in (position, chain, step, purpose):
-            assert 0 <= part < 256
-        below = position << 24 | chain << 16 | step << 8 | purpose
-        assert self.stage & below == 0
-        return replace(self, stage=self.stage | below)
+        """Return the streams below this address.
+
+        Parameters
+        ----------
+        position, chain, step, purpose : int, 0..255
+            0 leaves the part as it is; another value needs a part that is still 0.
+
+        Raises
+        ------
+        ValueError
+            If a part is not 0..255, or is given a second time: two such addresses could be one.
+        """
+        stage, parts = self.stage, {"position": position, "chain": chain, "step": step, "purpose": purpose}
+        for (name, part), shift in zip(parts.items(), (24, 16, 8, 0), strict=True):
+            given = self.stage >> shift & 255
+            if not 0 <= part < 256:
+                raise ValueError(f"{name} {part}: allowed are 0 to 255")
+            if part and given:
+                raise ValueError(f"{name} {part}: this address has {name} {given} already; allowed is 0")
+            stage |= part << shift
+        return replace(self, stage=stage)
 
     def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Draws":
         """Return the streams of some of the samples."""

@@ -266,9 +266,20 @@ def test_paper_mixes_the_clean_image_like_one_more_chain(width):
 
 
 def test_every_stream_of_a_view_has_an_address_of_its_own():
-    _, steps, _ = sample(width=3, depth=3, count=1)
-    draws = Draws(1, np.arange(1, dtype=np.uint32), 1).at(position=2)
-    words = [draws.at(purpose=MIXTURE).stage, *(draws.at(chain=m, purpose=CHAIN).stage for m in range(3))]
-    words += [int(word) for word in steps.stages.ravel()]
-    assert len(set(words)) == len(words) == 1 + 3 + 9
-    assert {word >> 24 for word in words} == {2}
+    """Parameters and normals of two stages of a recipe; the words that the kernels read are those of `Draws`."""
+    options, words = PrimeOptions.model_validate({"width": 3, "depth": 3}), []
+    for position in (0, 1):
+        read = []
+
+        def record(key, indices, view, stage, count, draw=0, read=read):
+            read.append(stage)
+            return cpu.words(key, indices, view, stage, count, draw)
+
+        draws = Draws(1, np.arange(2, dtype=np.uint32), 1).at(position=position)
+        steps, _ = sample_steps(options, draws, 32, record)
+        assert sorted(read) == sorted(
+            [draws.at(purpose=MIXTURE).stage, *(draws.at(chain=m, purpose=CHAIN).stage for m in range(3))]
+        )
+        words += [*read, *(int(word) for word in steps.stages.ravel())]
+        assert {word >> 24 for word in words[-13:]} == {position}
+    assert len(set(words)) == len(words) == 2 * (1 + 3 + 9)
