@@ -33,6 +33,7 @@ demo: venv  ## make, verify and show a small real dataset with PRIME and frequen
 	$(BIN)/passband verify $(DEMO)
 	$(BIN)/passband inspect $(DEMO) --sheet $(DEMO)/sheet.png
 	$(BIN)/passband status $(DEMO)
+	@echo "look at $(DEMO)/report.html and $(DEMO)/sheet.png"
 
 test: venv  ## run the tests
 	$(BIN)/pytest -q -m 'not slow'
