@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels import cpu, prime_steps, reference
+from kernels import cpu, reference
 from kernels.checks import check_images
 from kernels.cpu.color import BLOCK, LEVELS, color_levels, find_levels, padded_terms
 from kernels.cpu.folding import row_variances, tabulate
@@ -133,6 +133,11 @@ def make_steps(kinds, **changes):
     return PrimeSteps(**{**given, **changes})
 
 
+def only_chain(strength):
+    """Return the changes for one step of this strength, not mixed with the clean image."""
+    return {"strengths": np.full((1, 1, 1), strength, np.float32), "weights": np.array([[0, 1]], np.float32)}
+
+
 @pytest.mark.parametrize("kind", [IDENTITY, SPECTRAL, SPATIAL, COLOR, NOISE])
 @pytest.mark.parametrize(
     "shape", [(2, 3, 32, 32), (2, 1, 7, 12), (1, 5, 33, 9), (2, 3, 1, 1), (2, 2, 2, 40), (1, 3, 65, 3)]
@@ -169,16 +174,49 @@ def test_a_long_chain_of_everything():
     assert np.abs(given - expected).mean() < 1e-4
 
 
-def test_a_displacement_and_a_colour_do_not_depend_on_how_many_are_drawn():
-    """Raising the cut keeps every coefficient that was there: its address does not move."""
-    images = RNG.random((1, 1, 24, 24), dtype=np.float32)
-    for kind, low, high in ((SPATIAL, 50, 51), (COLOR, 10, 11)):
-        views = []
-        for last in (low, high):
-            steps = make_steps([[[kind]]], last=np.array([[[last]]]), first=np.array([[[1]]]))
-            views.append(cpu.prime_views(images, steps))
-        change = np.abs(views[0] - views[1]).mean()
-        assert 0 <= change < 0.5 * np.abs(views[0] - images).mean()
+def sine_basis(size):
+    return np.sin(np.pi * np.outer(np.arange(1, size - 1), np.linspace(0, 1, size)))
+
+
+@pytest.mark.parametrize("name", ["reference", *kernels.BACKENDS])
+def test_a_mode_keeps_its_coefficient_when_the_cut_grows(name):
+    """50 = 1 + 49 = 25 + 25 and 52 = 16 + 36 are neighbours among the sums of two squares.
+
+    Warped ramps show the displacement itself; nothing is clamped at this strength.
+    """
+    size = 24
+    ramp = np.linspace(0, 1, size, dtype=np.float32)
+    images, basis = np.stack(np.meshgrid(ramp, ramp, indexing="ij"))[None], sine_basis(size)
+    i = np.arange(1, size - 1)
+    squares = i[:, None] ** 2 + i**2
+    found = {}
+    for last in (50, 52):
+        steps = make_steps([[[SPATIAL]]], last=np.array([[[last]]]), **only_chain(0.002))
+        views = kernels.backend(name).prime_views(images, steps).astype(np.float64)
+        field = (images[0] - views[0]) * (size - 1) / size
+        found[last] = (2 / (size - 1)) ** 2 * basis @ field @ basis.T
+    assert (np.abs(found[50][:, squares <= 50]) > 1e-5).mean() > 0.9
+    assert (np.abs(found[52][:, squares == 52]) > 1e-5).all()
+    for last, coefficients in found.items():
+        np.testing.assert_allclose(coefficients[:, squares > last], 0, atol=1e-6)
+    np.testing.assert_allclose(found[52][:, squares <= 50], found[50][:, squares <= 50], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["reference", *kernels.BACKENDS])
+@pytest.mark.parametrize(("band", "wider"), [((1, 10), (1, 11)), ((5, 9), (3, 9)), ((4, 6), (2, 14))])
+def test_a_frequency_keeps_its_coefficient_when_the_band_grows(name, band, wider):
+    size = 48
+    images = np.broadcast_to(np.linspace(0, 1, size, dtype=np.float32), (1, 3, 1, size))
+    found = []
+    for first, last in (band, wider):
+        steps = make_steps([[[COLOR]]], first=np.array([[[first]]]), last=np.array([[[last]]]), **only_chain(0.003))
+        views = kernels.backend(name).prime_views(images, steps)
+        coefficients = 2 / (size - 1) * (views - images.astype(np.float64))[0, :, 0] @ sine_basis(size).T
+        inside = (np.arange(1, size - 1) >= first) & (np.arange(1, size - 1) <= last)
+        assert (np.abs(coefficients[:, inside]) > 1e-5).mean() > 0.9
+        np.testing.assert_allclose(coefficients[:, ~inside], 0, atol=1e-6)
+        found.append(coefficients[:, band[0] - 1 : band[1]])
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
 
 
 def test_blank_images_and_empty_batches():
@@ -225,8 +263,3 @@ def test_images_are_checked():
         check_images(np.zeros((1, 1, 2, 2), np.uint8))
     with pytest.raises(ValueError, match=r"C, H, W >= 1, got \(1, 1, 0, 2\)"):
         check_images(np.zeros((1, 1, 0, 2), np.float32))
-
-
-def test_kinds_are_distinct():
-    assert len({IDENTITY, SPECTRAL, SPATIAL, COLOR, NOISE}) == 5
-    assert prime_steps.PrimeSteps._fields[0] == "key"
