@@ -131,9 +131,9 @@ def plan(
     from jobs.executors.choice import choose
     from jobs.generation.blueprint import draft
     from jobs.generation.environment import current_environment
+    from jobs.generation.output import refuse_nested_output
     from jobs.generation.plan import make_plan
     from jobs.generation.probe import estimate
-    from jobs.generation.run import refuse_nested_output
     from jobs.report.wording import size
     from kernels.cpu.threads import set_num_threads
 
@@ -236,7 +236,7 @@ def inspect(
 def export(path: Output, as_json: AsJson = False) -> None:
     """Write the FFCV file (.beton) of a finished dataset from its shards."""
     from jobs.generation.export import export_beton
-    from jobs.generation.run import locked
+    from jobs.generation.output import locked
     from jobs.report.wording import size
     from pipeline.manifest import read_manifest
     from pipeline.store import open_store

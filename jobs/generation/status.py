@@ -8,7 +8,8 @@ from filelock import FileLock, Timeout
 from jobs.display import duration
 from jobs.generation.blueprint import read_blueprint
 from jobs.generation.ledger import find_done
-from jobs.generation.run import FAILURES, LOCK
+from jobs.generation.output import LOCK
+from jobs.generation.run import FAILURES
 from jobs.report.throughput import Throughput, add_up
 from jobs.report.wording import size
 from pipeline.manifest import MANIFEST

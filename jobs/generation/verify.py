@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from jobs.generation.blueprint import Blueprint, check_plan, read_blueprint
-from jobs.generation.run import Display, Remake, build_manifest, generate
+from jobs.generation.finish import build_manifest
+from jobs.generation.run import Display, Remake, generate
 from pipeline.errors import IntegrityError
 from pipeline.manifest import (
     MANIFEST,

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from jobs.generation.ledger import BadImagesError, ShardsFailedError
-from jobs.generation.run import generate, locked
+from jobs.generation.output import locked
+from jobs.generation.run import generate
 from jobs.spec import load_job
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import read_manifest

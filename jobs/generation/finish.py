@@ -1,0 +1,77 @@
+"""What is derived from finished shards: the manifest, the FFCV file and the card."""
+
+from collections.abc import Callable
+
+from jobs.generation.blueprint import Blueprint
+from jobs.generation.export import export_beton
+from jobs.generation.ledger import Ledger
+from jobs.report.card import write_card
+from pipeline.errors import IntegrityError
+from pipeline.manifest import (
+    MANIFEST,
+    BetonFile,
+    Manifest,
+    ManifestShard,
+    ShardRecord,
+    merge_counts,
+    read_manifest,
+    readable_json,
+    record_name,
+    stored_file,
+)
+from pipeline.store import Store
+
+
+def build_manifest(store: Store, blueprint: Blueprint, records: list[ShardRecord]) -> Manifest:
+    """Return the manifest of a dataset whose shards are all done, by their records in order."""
+    return Manifest(
+        name=blueprint.job.name,
+        identity=blueprint.identity,
+        environment=blueprint.environment,
+        shape=list(blueprint.shape),
+        encoding=blueprint.job.output.encoding,
+        classes=list(blueprint.classes),
+        domains=blueprint.domains,
+        views=blueprint.views(),
+        samples=sum(record.samples for record in records),
+        group_counts=merge_counts(record.group_counts for record in records),
+        class_counts=merge_counts(record.class_counts for record in records),
+        bad=[bad for record in records for bad in record.bad],
+        shards=[
+            ManifestShard(
+                shard=record.shard,
+                tar=record.tar,
+                provenance=record.provenance,
+                record=stored_file(store, record_name(record.shard)),
+                samples=record.samples,
+            )
+            for record in records
+        ],
+    )
+
+
+def _earlier_beton(store: Store, manifest: Manifest) -> BetonFile | None:
+    """Return the FFCV file of an earlier manifest if it was derived from these very shards."""
+    try:
+        earlier = read_manifest(store)
+    except IntegrityError:  # there is none, or it is damaged and about to be replaced
+        return None
+    same = [shard.tar for shard in earlier.shards] == [shard.tar for shard in manifest.shards]
+    return earlier.beton if same else None
+
+
+def finish(store: Store, ledger: Ledger, step: Callable[[str], None], *, beton_again: bool) -> Manifest:
+    """Write what is derived from the shards: the manifest, the FFCV file and the card."""
+    blueprint = ledger.blueprint
+    manifest = build_manifest(store, blueprint, [ledger.done[shard] for shard in range(blueprint.shards)])
+    beton = _earlier_beton(store, manifest)
+    manifest = manifest.model_copy(update={"beton": beton})
+    store.put(MANIFEST, readable_json(manifest))
+    if "ffcv" in blueprint.job.output.formats or beton is not None or beton_again:
+        stale = beton is None or not store.exists(beton.name) or store.size(beton.name) != beton.bytes
+        if stale or beton_again:
+            step("exporting to FFCV")
+            manifest = export_beton(store, manifest)
+    step("writing the card")
+    write_card(store, blueprint, manifest, ledger.done.values())
+    return manifest

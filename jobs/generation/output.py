@@ -1,0 +1,70 @@
+"""The output folder as a whole: whose it is, who may work on it, and what crashed writers left there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from jobs.generation.blueprint import open_sources
+from jobs.spec import GenerateJob
+from pipeline.errors import OutputError, PassbandError, output_error
+from pipeline.manifest import JOB, PLAN
+from pipeline.store import FOLDERS, LocalStore, Store, open_store
+
+LOCK = ".lock"
+_LOCK_TIMEOUT_S = 0.5  # ``status`` holds it for a moment when it looks
+
+
+def refuse_nested_output(job: GenerateJob) -> None:
+    """Raise if the output lies inside a source or a source inside the output."""
+    store = open_store(job.output.uri)
+    if not isinstance(store, LocalStore):
+        return
+    for source in open_sources(job):
+        for path in source.paths:
+            resolved = LocalStore(path).root
+            if store.root.is_relative_to(resolved) or resolved.is_relative_to(store.root):
+                raise PassbandError(
+                    f"output.uri {store.uri} and the source {resolved} lie inside one another; choose another output"
+                )
+
+
+@contextmanager
+def locked(store: Store) -> Iterator[None]:
+    """Hold the output against a second run; the lock goes with the process, however it ends."""
+    if not isinstance(store, LocalStore):
+        yield  # runs that meet in an object store write equal shards
+        return
+    lock = FileLock(store.root / LOCK)
+    try:
+        store.root.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=_LOCK_TIMEOUT_S)
+    except Timeout as error:
+        raise PassbandError(f"{store.uri}: another passband process is at work on this output") from error
+    except OSError as error:
+        raise output_error(error, store.uri) or OutputError(f"cannot write to {store.uri}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def swept(store: Store) -> Iterator[None]:
+    """Remove what a crashed run left behind, and then what workers that were stopped here leave."""
+    store.sweep()
+    try:
+        yield
+    finally:
+        store.sweep()
+
+
+def refuse_foreign(store: Store) -> None:
+    """Raise if the output holds files that are not ours: a run replaces README.md, for one."""
+    own = {LOCK, PLAN}  # a run that was killed while it planned leaves these
+    strange = [name for folder in ("", *FOLDERS) for name in store.names(folder) if name not in own]
+    if strange:
+        raise PassbandError(
+            f"{store.uri}: holds {strange[0]}{' and more' if len(strange) > 1 else ''} but no {JOB}; "
+            "choose an empty folder for the output"
+        )

@@ -1,0 +1,96 @@
+"""Get an output ready to work on: plan it, or find that it is the one that this job began."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from jobs.generation.blueprint import (
+    Blueprint,
+    check_plan,
+    draw_up,
+    identity_form,
+    read_blueprint,
+    write_blueprint,
+    write_job,
+)
+from jobs.generation.environment import current_environment, refuse_other_environment
+from jobs.generation.output import refuse_foreign
+from jobs.generation.plan import Progress
+from jobs.spec import GenerateJob
+from pipeline.errors import IntegrityError, PassbandError
+from pipeline.manifest import JOB, PLAN
+from pipeline.store import Store
+
+
+def prepare(store: Store, job: GenerateJob, progress: Progress, *, plan_again: bool) -> Blueprint:
+    """Return the blueprint of the output, drawn up now or found there.
+
+    Raises
+    ------
+    PassbandError
+        If the output holds anything else than what this job makes here; it names what differs.
+    """
+    if not store.exists(JOB):
+        refuse_foreign(store)
+        blueprint, plan = draw_up(job, current_environment(job), progress)
+        write_blueprint(store, blueprint, plan)
+        return blueprint
+    blueprint = read_blueprint(store)
+    _refuse_other_job(blueprint, job, store.uri)
+    refuse_other_environment(blueprint, store.uri)
+    if plan_again or _sources_moved(blueprint.job, job):
+        _plan_again(store, blueprint, job, progress)
+    for problem in check_plan(store, blueprint):
+        raise IntegrityError(f"{problem.message}; verify --repair makes it again")
+    return _with_job(store, blueprint, job)
+
+
+def _sources_moved(there: GenerateJob, here: GenerateJob) -> bool:
+    return any(old.model_dump() != new.model_dump() for old, new in zip(there.source, here.source, strict=True))
+
+
+def _plan_again(store: Store, blueprint: Blueprint, job: GenerateJob, progress: Progress) -> None:
+    """Plan from the source as it is now; the plan must be the one that the dataset was begun with."""
+    drawn, plan = draw_up(job, blueprint.environment, progress)
+    if drawn.identity != blueprint.identity or drawn.plan_sha256 != blueprint.plan_sha256:
+        raise IntegrityError(
+            f"{store.uri}: was made from other images than the source {', '.join(e.kind for e in job.source)} has now; "
+            "choose another output.uri"
+        )
+    store.put(PLAN, plan)
+
+
+def _with_job(store: Store, blueprint: Blueprint, job: GenerateJob) -> Blueprint:
+    """Return the blueprint with what may differ between two runs of one dataset as `job` says it: budgets, formats."""
+    if blueprint.job.resolved() == job.resolved():
+        return blueprint
+    changed = replace(blueprint, job=job)
+    write_job(store, changed)
+    return changed
+
+
+def _refuse_other_job(blueprint: Blueprint, job: GenerateJob, uri: str) -> None:
+    differing = list(_differences(identity_form(blueprint.job), identity_form(job), ""))
+    if differing:
+        raise PassbandError(
+            f"{uri}: holds a dataset of another job: {'; '.join(differing[:8])}"
+            f"{' and more' if len(differing) > 8 else ''}. Choose another output.uri, or go back to that job"
+        )
+
+
+def _differences(there: Any, here: Any, path: str) -> Iterator[str]:
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in sorted(there.keys() | here.keys()):
+            yield from _differences(there.get(key), here.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
+        for position, (old, new) in enumerate(zip(there, here, strict=True)):
+            yield from _differences(old, new, f"{path}[{position}]")
+    elif there != here:
+        yield f"{path} is {_short(there)} there and {_short(here)} here"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
