@@ -65,7 +65,7 @@ class Draws:
             if part and given:
                 raise ValueError(f"{name} {part}: this address has {name} {given} already; allowed is 0")
             stage |= part << shift
-        return replace(self, stage=stage)
+        return Draws(self.key, self.indices, self.view, stage)
 
     def select(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Draws":
         """Return the streams of some of the samples."""

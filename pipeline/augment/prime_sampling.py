@@ -143,17 +143,21 @@ def _parameters(
     options: PrimeOptions, kinds: NDArray[np.uint8], uniforms: Array, size: int
 ) -> tuple[Array, Integers, Integers]:
     """Return strengths, first and last of `PrimeSteps`, each (n, m, s), from three uniforms a step."""
-    strengths = np.zeros(kinds.shape)
-    first, last = np.zeros(kinds.shape, np.int64), np.zeros(kinds.shape, np.int64)
-    at = kinds == prime_steps.SPECTRAL
-    strengths[at] = options.spectral_strength * uniforms[at, 0]
-    at = kinds == prime_steps.NOISE
-    strengths[at] = options.noise_strength * uniforms[at, 0]
-    at = kinds == prime_steps.SPATIAL
+    flat, uniforms = kinds.reshape(-1), uniforms.reshape(-1, 3)
+    strengths = np.zeros(flat.size)
+    first, last = np.zeros(flat.size, np.int64), np.zeros(flat.size, np.int64)
+    for kind, largest in (
+        (prime_steps.SPECTRAL, options.spectral_strength),
+        (prime_steps.NOISE, options.noise_strength),
+    ):
+        at = np.flatnonzero(flat == kind)
+        strengths[at] = largest * uniforms[at, 0]
+    at = np.flatnonzero(flat == prime_steps.SPATIAL)
     strengths[at], last[at] = _spatial(options, uniforms[at], size)
-    at = kinds == prime_steps.COLOR
+    at = np.flatnonzero(flat == prime_steps.COLOR)
     strengths[at], first[at], last[at] = _color(options, uniforms[at])
-    return options.strength * strengths, first, last
+    strengths *= options.strength
+    return strengths.reshape(kinds.shape), first.reshape(kinds.shape), last.reshape(kinds.shape)
 
 
 def _spatial(options: PrimeOptions, uniforms: Array, size: int) -> tuple[Array, Integers]:
