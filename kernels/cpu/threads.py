@@ -5,8 +5,9 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import cache
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 
 def usable_cpus() -> int:
@@ -62,8 +63,14 @@ def single_blas_thread() -> Iterator[None]:
     The limit belongs to the process. Of two callers whose times overlap, the second would take the first one's limit
     for what was there before and leave it behind.
     """
-    with _blas_lock, threadpool_limits(1, user_api="blas"):
+    with _blas_lock, _libraries().limit(limits=1, user_api="blas"):
         yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return the libraries with threads of their own, NumPy's BLAS among them; to find them takes milliseconds."""
+    return ThreadpoolController()
 
 
 def for_ranges(work: Callable[[int, int], object], count: int, rows: int = 1) -> None:
