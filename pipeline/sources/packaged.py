@@ -2,17 +2,21 @@
 
 import gzip
 import importlib.util
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from pydantic import Field
 
-from pipeline.sources.base import Entry, SourceError, SourceOptions
+from pipeline.images import BadImage
+from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
 
 Split = Literal["train", "test", "all"]
+Pixels = NDArray[np.uint8]
 
 
 class SplitOptions(SourceOptions):
@@ -75,3 +79,35 @@ def row_entries(kind: str, labels: NDArray[np.integer], split: Split) -> Iterato
     """List the rows of a split under keys such as ``mnist5k/00042``, the same in every split."""
     for row in split_rows(labels, split).tolist():
         yield Entry(f"{kind}/{row:05d}", int(labels[row]), row)
+
+
+class PackagedDigits(Source):
+    """Square grey digits in ten classes, from one table of a package; the encoded form of one is its raw bytes."""
+
+    Options = SplitOptions
+    options: SplitOptions
+    side: ClassVar[int]
+
+    @abstractmethod
+    def table(self) -> tuple[Pixels, Pixels]:
+        """Return the pixels, (n, side * side), and the labels, (n,), in the package's order."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The ten digits."""
+        return tuple("0123456789")
+
+    def entries(self) -> Iterator[Entry]:
+        """List the digits of the split in the package's order."""
+        return row_entries(self.kind, self.table()[1], self.options.split)
+
+    def read(self, entries: Sequence[Entry]) -> list[bytes]:
+        """Return side * side bytes a digit."""
+        pixels, _ = self.table()
+        return [pixels[entry.offset].tobytes() for entry in entries]
+
+    def decode(self, encoded: bytes) -> Image.Image:
+        """Return an RGB image of `side` pixels a side."""
+        if len(encoded) != self.side * self.side:
+            raise BadImage(f"{len(encoded)} bytes instead of {self.side * self.side}")
+        return Image.frombytes("L", (self.side, self.side), encoded).convert("RGB")
