@@ -1,12 +1,13 @@
 """Time contenders in turn, in one process, so that what slows the machine down slows all of them."""
 
-import os
 import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+
+from jobs.executors.choice import usable_cpus
+from jobs.generation.environment import processor
 
 
 def time_in_turn(contenders: dict[str, Callable[[], object]], rounds: int, warmup: int = 2) -> dict[str, list[float]]:
@@ -32,13 +33,9 @@ def describe_machine() -> dict[str, str | int]:
     import numba
     import scipy
 
-    model = platform.processor()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
     return {
-        "processor": model,
-        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "processor": processor(),
+        "cpus": usable_cpus(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scipy": scipy.__version__,

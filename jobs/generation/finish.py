@@ -13,6 +13,7 @@ from pipeline.manifest import (
     Manifest,
     ManifestShard,
     ShardRecord,
+    check_file,
     merge_counts,
     read_manifest,
     readable_json,
@@ -68,7 +69,7 @@ def finish(store: Store, ledger: Ledger, step: Callable[[str], None], *, beton_a
     manifest = manifest.model_copy(update={"beton": beton})
     store.put(MANIFEST, readable_json(manifest))
     if "ffcv" in blueprint.job.output.formats or beton is not None or beton_again:
-        stale = beton is None or not store.exists(beton.name) or store.size(beton.name) != beton.bytes
+        stale = beton is None or any(check_file(store, beton, None, hashes=False))
         if stale or beton_again:
             step("exporting to FFCV")
             manifest = export_beton(store, manifest)

@@ -23,7 +23,6 @@ _QUARTER_TURN = F(3.141592653589793 * 2.0**-33)  # radians in one step of a quad
 
 _HALF, _ONE, _TWO = F(0.5), F(1), F(2)
 _SQRT_HALF_BITS = I(0x3F3504F3)
-_ONE_BITS = I(0x3F800000)
 
 
 @kernel
