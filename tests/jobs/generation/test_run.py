@@ -145,7 +145,9 @@ def test_another_job_on_the_same_output_is_refused_by_its_differences(dataset):
 
 
 def test_formats_and_compute_may_change(dataset):
+    before = stored_bytes(dataset)
     generate(small_job(dataset, compute={"batch_size": 3}))
+    assert stored_bytes(dataset) == before
 
 
 def test_a_job_changed_in_the_output_is_refused(dataset, tmp_path):
