@@ -4,20 +4,14 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BeforeValidator, Field, model_validator
 
 from jobs.entries import MAX_STAGES, AnySource, StageEntry, View
+from jobs.files import check_kind, read_yaml, validated
 from pipeline.augment import AUGMENTATIONS, StageOptions
-from pipeline.errors import PassbandError
 from pipeline.options import StrictModel
 
 Recipe = list[tuple[str, StageOptions]]
-
-
-class JobError(PassbandError):
-    """A job file that cannot be run; the message names the key's path, the value and what is allowed."""
 
 
 def _check_size(given: Any) -> Any:
@@ -123,7 +117,7 @@ class GenerateJob(StrictModel):
         if changes.get("executor") == "inline":  # asked for over a file that names workers: it has one
             given |= {"workers": None, "address": None}
         given |= {key: value for key, value in changes.items() if value is not None}
-        return self.model_copy(update={"compute": _validated(ComputeSection, given, "compute")})
+        return self.model_copy(update={"compute": validated(ComputeSection, given, "compute")})
 
     def with_absolute_paths(self) -> "GenerateJob":
         """Return the job with its local paths made absolute: a worker's working folder may be another."""
@@ -188,19 +182,6 @@ def check_stages(job: GenerateJob, shape: tuple[int, int, int]) -> None:
                 raise ValueError(f"{view}: {name}: {error}") from error
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a mapping that says one key twice, where plain YAML keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key in seen:
-                raise yaml.YAMLError(f"key {key!r} stands twice in one mapping, line {key_node.start_mark.line + 1}")
-            seen.add(key if isinstance(key, str) else str(key))
-        return super().construct_mapping(node, deep=deep)
-
-
 def load_job(path: str | Path) -> GenerateJob:
     """Read a job file, or the ``job.yaml`` of a finished dataset.
 
@@ -209,12 +190,7 @@ def load_job(path: str | Path) -> GenerateJob:
     JobError
         With one line for every problem: the key's path, the value, what is allowed.
     """
-    try:
-        given = yaml.load(Path(path).read_text("utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
-    except (OSError, UnicodeDecodeError) as error:
-        raise JobError(f"cannot read the job file {path}: {getattr(error, 'strerror', None) or error}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise JobError(f"{path} is not YAML: {error}") from error
+    given = read_yaml(path)
     if isinstance(given, dict) and "identity" in given and "job" in given:
         own_folder = os.path.dirname(os.path.abspath(path))  # where the dataset lies now, should it have moved
         return parse_job(given["job"], str(path)).with_output(own_folder)
@@ -223,33 +199,6 @@ def load_job(path: str | Path) -> GenerateJob:
 
 def parse_job(given: Any, where: str = "job") -> GenerateJob:
     """Check a job that is already a mapping; `where` names it in errors."""
-    if not isinstance(given, dict):
-        raise JobError(f"{where}: a job is a mapping of keys, found {type(given).__name__}")
-    if given.get("kind") != "generate":
-        raise JobError(f"{where}: kind: {given.get('kind')!r} is unknown; allowed: generate")
-    return _validated(GenerateJob, given, where)
-
-
-def _validated(model: type[Any], given: Any, where: str) -> Any:
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        lines = [f"  {_describe(detail, given)}" for detail in error.errors(include_url=False)]
-        raise JobError("\n".join([f"{where}:", *lines])) from error
-
-
-def _describe(detail: ErrorDetails, given: Any) -> str:
-    """Spell one problem: path of the key as the user wrote it, message, and the value where it is short."""
-    path, node = "", given
-    for part in detail["loc"]:
-        if isinstance(node, dict) and part in node:
-            path, node = f"{path}.{part}" if path else str(part), node[part]
-        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
-            path, node = f"{path}[{part}]", node[part]
-        elif detail["type"] == "missing" and part == detail["loc"][-1]:
-            path = f"{path}.{part}" if path else str(part)
-    message = detail["msg"].removeprefix("Value error, ")
-    value = detail["input"]
-    if detail["type"] in ("missing", "unknown_key") or isinstance(value, dict | list) or not path:
-        return f"{path}: {message}" if path else message
-    return f"{path}: got {value!r}; {message[0].lower()}{message[1:]}"
+    check_kind(given, where, "generate")
+    job: GenerateJob = validated(GenerateJob, given, where)
+    return job

@@ -3,7 +3,8 @@ import copy
 import pytest
 import yaml
 
-from jobs.spec import JobError, load_job, parse_job
+from jobs.files import JobError
+from jobs.spec import load_job, parse_job
 
 GOOD = {
     "kind": "generate",

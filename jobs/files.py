@@ -1,0 +1,75 @@
+"""Reading any kind of job file: YAML in, a checked model out, or one line for every problem.
+
+Nothing here knows what a job says, so that the trainer can use it without importing what generation needs.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from pipeline.errors import PassbandError
+
+
+class JobError(PassbandError):
+    """A job file that cannot be run; the message names the key's path, the value and what is allowed."""
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a mapping that says one key twice, where plain YAML keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, str) and key in seen:
+                raise yaml.YAMLError(f"key {key!r} stands twice in one mapping, line {key_node.start_mark.line + 1}")
+            seen.add(key if isinstance(key, str) else str(key))
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Return what a YAML file says; raise JobError if it cannot be read, is not YAML or says a key twice."""
+    try:
+        return yaml.load(Path(path).read_text("utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
+    except (OSError, UnicodeDecodeError) as error:
+        raise JobError(f"cannot read the job file {path}: {getattr(error, 'strerror', None) or error}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise JobError(f"{path} is not YAML: {error}") from error
+
+
+def check_kind(given: Any, where: str, *allowed: str) -> str:
+    """Return the kind of a job that is a mapping and of an allowed kind; raise JobError otherwise."""
+    if not isinstance(given, dict):
+        raise JobError(f"{where}: a job is a mapping of keys, found {type(given).__name__}")
+    if given.get("kind") not in allowed:
+        raise JobError(f"{where}: kind: {given.get('kind')!r} is unknown; allowed: {', '.join(allowed)}")
+    return str(given["kind"])
+
+
+def validated(model: type[Any], given: Any, where: str) -> Any:
+    """Return `given` as an instance of `model`; raise JobError with a line for every problem."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        lines = [f"  {_describe(detail, given)}" for detail in error.errors(include_url=False)]
+        raise JobError("\n".join([f"{where}:", *lines])) from error
+
+
+def _describe(detail: ErrorDetails, given: Any) -> str:
+    """Spell one problem: path of the key as the user wrote it, message, and the value where it is short."""
+    path, node = "", given
+    for part in detail["loc"]:
+        if isinstance(node, dict) and part in node:
+            path, node = f"{path}.{part}" if path else str(part), node[part]
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            path, node = f"{path}[{part}]", node[part]
+        elif detail["type"] == "missing" and part == detail["loc"][-1]:
+            path = f"{path}.{part}" if path else str(part)
+    message = detail["msg"].removeprefix("Value error, ")
+    value = detail["input"]
+    if detail["type"] in ("missing", "unknown_key") or isinstance(value, dict | list) or not path:
+        return f"{path}: {message}" if path else message
+    return f"{path}: got {value!r}; {message[0].lower()}{message[1:]}"
