@@ -2,6 +2,8 @@
 
 from kernels.cpu.color import smooth_color
 from kernels.cpu.compile import BASELINE
+from kernels.cpu.corruption_digital import scale_contrast
+from kernels.cpu.corruption_weather import brighten
 from kernels.cpu.frequency import dct_filter, dct_flip, phase_only, radial_filter, svd_filter
 from kernels.cpu.mix import mix
 from kernels.cpu.philox import normals, words
@@ -14,6 +16,7 @@ from kernels.cpu.warp import warp
 
 __all__ = [
     "BASELINE",
+    "brighten",
     "dct_filter",
     "dct_flip",
     "get_num_threads",
@@ -23,6 +26,7 @@ __all__ = [
     "prime_views",
     "radial_filter",
     "random_filter",
+    "scale_contrast",
     "set_num_threads",
     "sine_field",
     "smooth_color",

@@ -87,6 +87,8 @@ CASES = {
         )
         for m in (1, 4)
     ],
+    "brighten": [lambda i, a=a: (i.uniform(), a) for a in (0.2, 0.0, -0.3)],
+    "scale_contrast": [lambda i, f=f: (i.uniform(), f) for f in (0.4, 1.0, 0.0)],
 }
 EACH = [(name, number) for name, cases in CASES.items() for number in range(len(cases))]
 
