@@ -1,17 +1,13 @@
-"""The ``passband`` command. Everything heavy is imported by the command that needs it."""
+"""The ``passband`` command."""
 
-import json
 import os
-import shutil
 import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from jobs.spec import GenerateJob
+from jobs.commands import generation
+from jobs.commands.shared import stop
 
 app = typer.Typer(
     help="Precompute frequency-aware augmented image datasets as verified shards.",
@@ -20,20 +16,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-JobFile = Annotated[Path, typer.Argument(help="job file (YAML), or the job.yaml of a dataset", metavar="JOB")]
-Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
-ExecutorName = Annotated[str | None, typer.Option("--executor", help="inline or ray", metavar="NAME")]
-Workers = Annotated[int | None, typer.Option("--workers", help="number of workers", metavar="N")]
-Address = Annotated[str | None, typer.Option("--address", help="of an existing Ray cluster", metavar="A")]
-OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="URI")]
+for command in (
+    generation.run,
+    generation.plan,
+    generation.status,
+    generation.verify,
+    generation.inspect,
+    generation.export,
+    generation.schema,
+    generation.stages,
+):
+    app.command()(command)
 
 
 def main() -> None:
     """Run the command line; a PassbandError becomes one message and exit status 1."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     from pipeline.errors import PassbandError
 
     try:
@@ -45,239 +44,13 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except SystemExit:
-        if not _stop.number:
+        if not stop.number:
             raise
         sys.stderr.write("passband: stopped; finished shards are kept, and the same command resumes\n")
-        sys.exit(128 + _stop.number)  # the status that was raised may have been changed on its way
+        sys.exit(128 + stop.number)  # the status that was raised may have been changed on its way
     except OSError as error:
         sys.stderr.write(f"passband: {error.filename or ''}: {error.strerror or error}\n")
         sys.exit(1)
-
-
-class _Stop:
-    """Ends the command on Ctrl-C and SIGTERM, and remembers which it was.
-
-    It raises SystemExit, as the command-line library answers KeyboardInterrupt itself. Native code may swallow what a
-    handler raises, so a run also asks, after every shard.
-    """
-
-    number = 0
-
-    def __call__(self, number: int, frame: Any) -> None:
-        self.number = number
-        raise SystemExit(128 + number)
-
-    def check(self) -> None:
-        """Raise if a signal came whose exception was lost."""
-        if self.number:
-            raise SystemExit(128 + self.number)
-
-
-_stop = _Stop()
-
-
-@app.command()
-def run(
-    job: JobFile,
-    executor: ExecutorName = None,
-    workers: Workers = None,
-    address: Address = None,
-    output: OtherOutput = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make the dataset of a job; the same command resumes it."""
-    from jobs.display import choose_display
-    from jobs.generation.run import generate
-    from jobs.report.wording import size
-
-    with choose_display(as_json) as display:
-        spec = _load(job, executor, workers, address, output)
-        manifest = generate(spec, display=display, checkpoint=_stop.check)
-    if as_json:
-        _print_json({"event": "finished", "output": spec.output.uri, "identity": manifest.identity})
-        return
-    written = size(sum(shard.tar.bytes for shard in manifest.shards))
-    typer.echo(f"{spec.output.uri}: {manifest.samples:,} samples x {len(manifest.views)} views, {written}")
-    if manifest.bad:
-        typer.echo(f"left out as unreadable: {len(manifest.bad)} images, listed in manifest.json")
-    typer.echo(f"look at {spec.output.uri}/report.html")
-
-
-def _load(
-    path: Path,
-    executor: str | None = None,
-    workers: int | None = None,
-    address: str | None = None,
-    output: str | None = None,
-) -> "GenerateJob":
-    from jobs.spec import load_job
-
-    spec = load_job(path).with_compute(executor=executor, workers=workers, address=address)
-    return spec if output is None else spec.with_output(output)
-
-
-@app.command()
-def plan(
-    job: JobFile,
-    workers: Workers = None,
-    executor: ExecutorName = None,
-    output: OtherOutput = None,
-    as_json: AsJson = False,
-) -> None:
-    """Dry run: how many shards, samples and bytes, and how long; nothing is written."""
-    from dataclasses import asdict
-
-    from jobs.display import duration
-    from jobs.executors.choice import choose
-    from jobs.generation.blueprint import draft
-    from jobs.generation.environment import current_environment
-    from jobs.generation.output import refuse_nested_output
-    from jobs.generation.plan import make_plan
-    from jobs.generation.probe import estimate
-    from jobs.report.wording import size
-    from kernels.cpu.threads import set_num_threads
-
-    spec = _load(job, executor, workers, None, output)
-    refuse_nested_output(spec)
-    planned = make_plan(spec)
-    choice = choose(spec.compute.executor, spec.compute.workers, spec.compute.address)
-    set_num_threads(choice.threads)
-    found = estimate(draft(spec, planned, current_environment(spec)), planned, choice.workers)
-    if as_json:
-        _print_json(asdict(found))
-        return
-    typer.echo(f"{spec.name} -> {spec.output.uri} (nothing is written)")
-    typer.echo(f"samples  {found.samples:,} x {found.views} views of {len(planned.classes)} classes")
-    typer.echo(f"shards   {found.shards:,} of up to {spec.output.samples_per_shard:,} samples")
-    typer.echo(f"bytes    about {size(found.bytes)}")
-    workers_text = _plural(found.workers, f"{choice.executor} worker")
-    typer.echo(f"time     about {duration(found.seconds)} with {workers_text}, start-up aside")
-    typer.echo(f"measured on {found.probed:,} samples; milliseconds a sample:")
-    for step, seconds in sorted(found.stage_seconds.items(), key=lambda item: -item[1]):
-        typer.echo(f"  {step:<12} {seconds * 1e3:8.3f}")
-
-
-@app.command()
-def status(path: Output, as_json: AsJson = False) -> None:
-    """How far a dataset is: shards done, left and failed."""
-    from jobs.generation.status import read_status, spell_status
-
-    found = read_status(path)
-    if as_json:
-        _print_json(found)
-        return
-    typer.echo(spell_status(found))
-
-
-@app.command()
-def verify(
-    path: Output,
-    repair: Annotated[bool, typer.Option("--repair", help="remake what is not as recorded")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Compare every stored byte with its record; exit status 1 if anything differs."""
-    from jobs.generation.verify import repaired, verify
-    from pipeline.store import open_store
-
-    store = open_store(path)
-    problems = list(verify(store))
-    if as_json:
-        _print_json({"problems": [problem.message for problem in problems], "repair": repair and bool(problems)})
-    for problem in () if as_json else problems:
-        typer.echo(problem.message)
-    if problems and repair:
-        from jobs.display import choose_display
-
-        with choose_display(as_json) as display:
-            shards = repaired(store, problems, display)
-        problems = list(verify(store))
-        if not as_json:
-            typer.echo(_remade(sorted(shards)))
-    if problems:
-        sys.exit(1)
-    if not as_json:
-        typer.echo(f"{store.uri}: every byte is as recorded")
-
-
-def _remade(shards: list[int]) -> str:
-    if not shards:
-        return "remade files that are derived from the shards, and no shard"
-    return f"remade {_plural(len(shards), 'shard')}: {', '.join(map(str, shards))}"
-
-
-@app.command()
-def inspect(
-    path: Output,
-    shard: Annotated[int | None, typer.Option("--shard", help="show one shard's record", metavar="N")] = None,
-    sample: Annotated[str | None, typer.Option("--sample", help="show one sample, by key or index")] = None,
-    sheet: Annotated[Path | None, typer.Option("--sheet", help="write a contact sheet", metavar="FILE.png")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show a dataset, one shard, one sample, or a contact sheet."""
-    from jobs.generation.inspect import describe, spell, write_sheet
-    from pipeline.store import open_store
-
-    store = open_store(path)
-    if sheet is not None:
-        write_sheet(store, sheet, shard, sample)
-        if as_json:
-            _print_json({"sheet": str(sheet)})
-        else:
-            typer.echo(f"wrote {sheet}")
-        return
-    found = describe(store, shard, sample)
-    if as_json:
-        _print_json(found)
-        return
-    typer.echo(spell(found))
-
-
-@app.command()
-def export(path: Output, as_json: AsJson = False) -> None:
-    """Write the FFCV file (.beton) of a finished dataset from its shards."""
-    from jobs.generation.export import export_beton
-    from jobs.generation.output import locked
-    from jobs.report.wording import size
-    from pipeline.manifest import read_manifest
-    from pipeline.store import open_store
-
-    store = open_store(path)
-    read_manifest(store)  # before a lock is laid where no dataset is
-    with locked(store):
-        beton = export_beton(store, read_manifest(store)).beton
-    assert beton is not None
-    if as_json:
-        _print_json(beton.model_dump())
-        return
-    typer.echo(f"{store.uri}/{beton.name}: {size(beton.bytes)}, sha256 {beton.sha256}")
-
-
-@app.command()
-def schema() -> None:
-    """Print the JSON Schema of a job file."""
-    from jobs.spec import GenerateJob
-
-    typer.echo(json.dumps(GenerateJob.model_json_schema(), indent=2))
-
-
-@app.command()
-def stages(as_json: AsJson = False) -> None:
-    """List the stages with their options, and the sources."""
-    from jobs.listing import listing, spell_listing
-
-    found = listing()
-    if as_json:
-        _print_json(found)
-        return
-    typer.echo(spell_listing(found, shutil.get_terminal_size((100, 24)).columns))
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
 
 
 if __name__ == "__main__":

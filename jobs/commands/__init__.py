@@ -1,0 +1,1 @@
+"""The commands of ``passband``, a module for each kind of work."""

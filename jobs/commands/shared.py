@@ -1,0 +1,38 @@
+"""What the commands have in common: arguments, output for machines, and how one is stopped."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+JobFile = Annotated[Path, typer.Argument(help="job file (YAML), or the job.yaml of a dataset", metavar="JOB")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+
+
+class Stop:
+    """Ends the command on Ctrl-C and SIGTERM, and remembers which it was.
+
+    It raises SystemExit, as the command-line library answers KeyboardInterrupt itself. Native code may swallow what a
+    handler raises, so a run also asks, after every shard.
+    """
+
+    number = 0
+
+    def __call__(self, number: int, frame: Any) -> None:
+        """Remember the signal and end the command."""
+        self.number = number
+        raise SystemExit(128 + number)
+
+    def check(self) -> None:
+        """Raise if a signal came whose exception was lost."""
+        if self.number:
+            raise SystemExit(128 + self.number)
+
+
+stop = Stop()
+
+
+def print_json(value: Any) -> None:
+    """Print `value` on one line."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
