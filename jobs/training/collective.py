@@ -1,0 +1,78 @@
+"""Sums over the processes of one training (torchrun), differentiable.
+
+The law that makes any loss exact over several processes: a loss is computed from sums over the *global* batch, each
+taken by `sum_over_ranks`, so that every process holds the same loss; the gradient of a process then covers its own
+samples, and `sum_gradients` adds them up to the gradient of the global loss. With one process both do nothing.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def rank() -> int:
+    """Return the number of this process, 0 where there is only one."""
+    return dist.get_rank() if _several() else 0
+
+
+def world_size() -> int:
+    """Return the number of processes."""
+    return dist.get_world_size() if _several() else 1
+
+
+def _several() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+class _SumOverRanks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        total = tensor.detach().clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        # Every process holds the same loss, so the gradient by the sum is the same everywhere, and so is that by
+        # each term. The gradients of the processes are added up later.
+        return gradients[0]
+
+
+def sum_over_ranks(tensor: Tensor) -> Tensor:
+    """Return the sum of a float tensor over all processes; gradients flow to this process's term."""
+    if world_size() == 1:
+        return tensor
+    total: Tensor = _SumOverRanks.apply(tensor)  # type: ignore[no-untyped-call]
+    return total
+
+
+def global_mean(values: Tensor) -> Tensor:
+    """Return the mean of per-sample `values` (N,) over the global batch; N may differ between processes, or be 0."""
+    totals = sum_over_ranks(torch.stack([values.sum(), values.new_tensor(float(len(values)))]))
+    return totals[0] / totals[1]
+
+
+def sum_gradients(parameters: Iterable[Tensor]) -> None:
+    """Add up the gradients of all processes, in one message; a parameter without a gradient counts as zero."""
+    if world_size() == 1:
+        return
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    dist.all_reduce(flat)
+    for parameter, part in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
+        parameter.grad = part.view_as(parameter).clone()
+
+
+def mean_over_ranks(tensors: Iterable[Tensor]) -> None:
+    """Replace float tensors by their mean over all processes, in place: batch-norm statistics are per process."""
+    if world_size() == 1:
+        return
+    with torch.no_grad():
+        for tensor in tensors:
+            if tensor.is_floating_point():
+                dist.all_reduce(tensor)
+                tensor /= world_size()

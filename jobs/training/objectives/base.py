@@ -1,0 +1,92 @@
+"""What an objective is: the contract that every file of this package fills."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from jobs.training.batches import TrainBatch
+from jobs.training.update import Update
+from pipeline.options import StrictModel
+
+if TYPE_CHECKING:
+    from pipeline.loading import Stream
+
+Metrics = Mapping[str, float | Tensor]
+
+
+class ObjectiveOptions(StrictModel):
+    """Options of an objective as they stand in a job file beside ``kind``."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What an objective is told of the training.
+
+    Attributes
+    ----------
+    views : names of the views in each batch, in their order
+    num_classes, num_groups : int
+        Groups are the integers 0 .. num_groups - 1; some may have no sample.
+    num_samples : int
+        Of the training set.
+    steps_per_epoch, epochs : int
+    seed : int
+        Of the job; what an objective draws, it draws from a generator of its own.
+    """
+
+    views: tuple[str, ...]
+    num_classes: int
+    num_groups: int
+    num_samples: int
+    steps_per_epoch: int
+    epochs: int
+    seed: int
+    update: Update
+
+
+class Objective(ABC):
+    """How the weights are moved by a batch.
+
+    Every loss is formed from sums over the global batch (`jobs.training.collective`), so that several processes take
+    the same step as one.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[ObjectiveOptions]]
+
+    def __init__(self, options: Any, setting: Setting) -> None:
+        self.options = options
+        self.setting = setting
+        self.update = setting.update
+
+    @classmethod  # noqa: B027  # most objectives take any data
+    def check(cls, options: Any, setting: Setting) -> None:
+        """Raise ValueError if `options` cannot work on this data (one view for JSD, one group for GroupDRO)."""
+
+    def prepare(self, model: nn.Module, stream: "Stream") -> None:  # noqa: B027  # most need nothing
+        """Do what comes before the first step (JTT's first model, EIIL's groups); skipped where a state was loaded.
+
+        `model` is left as it was, and so is the state of `stream`.
+        """
+
+    @abstractmethod
+    def step(self, model: nn.Module, optimizer: Optimizer, batch: TrainBatch) -> Metrics:
+        """Take one step on a batch; return at least ``loss``, of the global batch.
+
+        Raises
+        ------
+        NonFiniteError
+            Before anything was stepped.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint must keep: tensors, numbers, strings, lists and dicts of them."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take a state back, exactly."""
+        assert not state

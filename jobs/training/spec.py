@@ -1,0 +1,211 @@
+"""The job files of kind ``train``: what is trained on what, how, and where it goes."""
+
+import functools
+import operator
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, create_model, model_validator
+
+from jobs.files import check_kind, read_yaml, validated
+from jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOptions
+from pipeline.manifest import digest
+from pipeline.options import StrictModel
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+
+
+class DatasetReference(StrictModel):
+    """A stored dataset by its place, or by the generation job that makes it."""
+
+    path: str | None = Field(None, min_length=1, description="dataset folder, .beton file, or s3://bucket/prefix")
+    job: str | dict[str, Any] | None = Field(
+        None, description="a job of kind generate, as a file or spelled out; made when missing"
+    )
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if (self.path is None) == (self.job is None):
+            raise ValueError("a dataset needs either path or job")
+        return self
+
+
+class DataSection(DatasetReference):
+    """The training set and how it is read."""
+
+    views: list[str] | None = Field(None, min_length=1, description="names of the views to read; default: all")
+    views_by_epoch: bool = Field(False, description="read only the e-th of the views in epoch e")
+    balance: Literal["group", "class"] | None = Field(None, description="draw groups or classes equally often")
+    window: int | None = Field(None, ge=1, description="shards mixed at once; default: all, a global shuffle")
+    verify: bool = Field(True, description="compare every shard with its sha256 before its first use")
+    crop_padding: int = Field(0, ge=0, le=64, description="random crops after padding by so many black pixels")
+    flip: bool = Field(False, description="flip half of the images left to right")
+
+
+class NetworkSection(StrictModel):
+    """The network; it normalises images by the mean and deviation given here."""
+
+    kind: Literal["convnet", "lenet", "resnet18", "wide_resnet16_4"]
+    stem: Literal["cifar", "imagenet"] | None = Field(None, description="of resnet18; default: cifar up to 64 pixels")
+    mean: list[float] | None = Field(None, description="one a channel; default: measured on the first view")
+    std: list[float] | None = Field(None, description="one a channel; default: measured on the first view")
+    checkpoint: str | None = Field(None, description="start from these weights: a training's folder or a model.pt")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.stem is not None and self.kind != "resnet18":
+            raise ValueError(f"a stem is chosen for resnet18 only, not for {self.kind}")
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std are given together or not at all")
+        if self.checkpoint is not None and self.mean is not None:
+            raise ValueError("mean and std come with the checkpoint")
+        return self
+
+
+class OptimizerSection(StrictModel):
+    """The optimizer and its rate."""
+
+    kind: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: float = Field(0.1, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    nesterov: bool = Field(False, description="of sgd")
+    weight_decay: float = Field(5e-4, ge=0)
+
+    @model_validator(mode="after")
+    def _check_nesterov(self) -> Self:
+        if self.nesterov and (self.kind != "sgd" or self.momentum == 0):
+            raise ValueError("nesterov needs sgd with momentum")
+        return self
+
+
+class ScheduleSection(StrictModel):
+    """How the rate changes from step to step."""
+
+    kind: Literal["constant", "cosine", "step", "one_cycle"] = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0, description="of cosine, step and constant: linear from zero")
+    milestones: list[float] = Field(default=[0.5, 0.75], description="of step: parts of the training")
+    factor: float = Field(0.1, gt=0, lt=1, description="of step: the rate is multiplied by it")
+
+
+class SwaSection(StrictModel):
+    """Stochastic weight averaging: the mean of the weights after each of the last epochs is what is kept."""
+
+    start: float = Field(0.75, ge=0, lt=1, description="part of the epochs after which averaging begins")
+
+
+class ComputeSection(StrictModel):
+    """Where it runs. Another device or number of threads may change the last bits of a weight."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(None, ge=1, le=1024, description="of torch on the CPU; default: all")
+    workers: int | None = Field(None, ge=1, le=256, description="threads that decode; default: all CPUs")
+    channels_last: bool = False
+    compile: bool = False
+
+
+class EvaluationDuringTraining(DatasetReference):
+    """A dataset on which accuracy is measured while training."""
+
+    every_epochs: int = Field(1, ge=1)
+    views: list[str] | None = Field(None, min_length=1, description="default: the first view")
+
+
+class TrainOutput(StrictModel):
+    """Where the training is written, and how often."""
+
+    uri: str = Field(min_length=1, description="a folder")
+    checkpoint_every_s: float = Field(300.0, ge=0, description="seconds between checkpoints; each epoch ends with one")
+    log_every_steps: int = Field(10, ge=1)
+    tensorboard: bool = True
+
+
+def _objective_entry(name: str) -> Any:
+    options = OBJECTIVES[name].Options
+    return create_model(f"{name.title().replace('_', '')}Objective", __base__=options, __doc__=options.__doc__,
+                        kind=(Literal[name], ...))  # type: ignore[arg-type]  # fmt: skip
+
+
+if TYPE_CHECKING:
+    AnyObjective = ObjectiveOptions
+else:
+    _ENTRIES = [_objective_entry(name) for name in OBJECTIVES]
+    AnyObjective = Annotated[functools.reduce(operator.or_, _ENTRIES), Discriminator("kind")] if len(
+        _ENTRIES) > 1 else _ENTRIES[0]  # fmt: skip
+
+
+class TrainJob(StrictModel):
+    """A job of kind ``train``, as its file says it."""
+
+    kind: Literal["train"]
+    name: Name
+    seed: int = Field(0, ge=0, lt=2**63)
+    data: DataSection
+    network: NetworkSection
+    objective: AnyObjective
+    epochs: int = Field(ge=1, le=100_000)
+    batch_size: int = Field(128, ge=1, le=1 << 20, description="of all processes together")
+    optimizer: OptimizerSection = Field(default_factory=lambda: OptimizerSection.model_validate({}))
+    schedule: ScheduleSection = Field(default_factory=lambda: ScheduleSection.model_validate({}))
+    precision: Literal["float32", "bfloat16"] = "float32"
+    clip_norm: float | None = Field(None, gt=0, description="longest norm of the gradient")
+    swa: SwaSection | None = None
+    evaluate: dict[Name, EvaluationDuringTraining] = Field(default={}, description="accuracy after every few epochs")
+    output: TrainOutput
+    compute: ComputeSection = Field(default_factory=lambda: ComputeSection.model_validate({}))
+
+    @property
+    def objective_class(self) -> type[Objective]:
+        """The class of the objective."""
+        return OBJECTIVES[self.objective.kind]  # type: ignore[attr-defined]
+
+    def objective_options(self) -> ObjectiveOptions:
+        """Return the objective's options without its name."""
+        return self.objective_class.Options.model_validate(self.objective.model_dump(exclude={"kind"}))
+
+    def identity(self) -> str:
+        """Return the sha256 of all that shapes the weights: the job without places, cadence and compute."""
+        kept = self.model_dump(exclude={"output", "compute", "evaluate", "name"})
+        return digest(kept)
+
+    def with_absolute_paths(self) -> "TrainJob":
+        """Return the job with its local paths made absolute."""
+        changed = {
+            "data": absolute(self.data),
+            "evaluate": {name: absolute(entry) for name, entry in self.evaluate.items()},
+            "output": self.output.model_copy(update={"uri": absolute_path(self.output.uri)}),
+        }
+        if self.network.checkpoint is not None:
+            changed["network"] = self.network.model_copy(update={"checkpoint": absolute_path(self.network.checkpoint)})
+        return self.model_copy(update=changed)
+
+
+def absolute_path(path: str) -> str:
+    """Return a local path made absolute; an address of an object store stays as it is."""
+    return path if "://" in path else os.path.abspath(os.path.expanduser(path))
+
+
+def absolute(reference: Any) -> Any:
+    """Return a reference to a dataset with its local path made absolute."""
+    return reference if reference.path is None else reference.model_copy(update={"path": absolute_path(reference.path)})
+
+
+def load_train_job(path: str | Path) -> TrainJob:
+    """Read a job file of kind ``train``, or the ``job.yaml`` of a training.
+
+    Raises
+    ------
+    JobError
+        With one line for every problem: the key's path, the value, what is allowed.
+    """
+    given = read_yaml(path)
+    if isinstance(given, dict) and "identity" in given and "job" in given:
+        given = given["job"]
+    return parse_train_job(given, str(path))
+
+
+def parse_train_job(given: Any, where: str = "job") -> TrainJob:
+    """Check a job that is already a mapping; `where` names it in errors."""
+    check_kind(given, where, "train")
+    job: TrainJob = validated(TrainJob, given, where)
+    return job

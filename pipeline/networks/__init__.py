@@ -1,0 +1,1 @@
+"""The networks that are trained here, and their checkpoints. torch is imported by the submodules alone."""

@@ -1,0 +1,61 @@
+"""Residual networks: torchvision's ResNet-18, and Wide ResNet-16-4."""
+
+from torch import Tensor, nn
+
+from pipeline.networks.plain import Shape
+
+
+def resnet18(shape: Shape, num_classes: int, stem: str = "cifar") -> nn.Module:
+    """Return a ResNet-18 (He et al. 2016).
+
+    Parameters
+    ----------
+    stem : str
+        ``imagenet``: 7 x 7 convolution of stride 2 and a pooling; ``cifar``: one 3 x 3 convolution of stride 1.
+    """
+    from torchvision.models import resnet18 as torchvision_resnet18
+
+    body = torchvision_resnet18(num_classes=num_classes)
+    if stem == "cifar":
+        body.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
+        body.maxpool = nn.Identity()
+    elif shape[0] != 3:
+        body.conv1 = nn.Conv2d(shape[0], 64, 7, stride=2, padding=3, bias=False)
+    return body
+
+
+def wide_resnet16_4(shape: Shape, num_classes: int) -> nn.Module:
+    """Return a Wide ResNet of depth 16 and width 4 (Zagoruyko & Komodakis 2016), without dropout."""
+    widths = (16, 64, 128, 256)
+    blocks: list[nn.Module] = []
+    for stage in range(3):
+        for position in range(2):
+            inputs = widths[stage] if position == 0 else widths[stage + 1]
+            blocks.append(_WideBlock(inputs, widths[stage + 1], stride=2 if stage > 0 and position == 0 else 1))
+    return nn.Sequential(
+        nn.Conv2d(shape[0], widths[0], 3, padding=1, bias=False),
+        *blocks,
+        nn.BatchNorm2d(widths[3]),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(widths[3], num_classes),
+    )
+
+
+class _WideBlock(nn.Module):
+    """Two pre-activated 3 x 3 convolutions and a shortcut, which is a 1 x 1 convolution where shapes differ."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.BatchNorm2d(inputs), nn.BatchNorm2d(outputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        same = inputs == outputs and stride == 1
+        self.shortcut = None if same else nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        activated = nn.functional.relu(self.norm1(images))
+        residual = self.conv2(nn.functional.relu(self.norm2(self.conv1(activated))))
+        shortcut: Tensor = images if self.shortcut is None else self.shortcut(activated)
+        return shortcut + residual
