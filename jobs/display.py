@@ -5,14 +5,15 @@ import sys
 import time
 from collections import deque
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from jobs.generation.ledger import Ledger
+if TYPE_CHECKING:
+    from jobs.generation.ledger import Ledger
 
 _WINDOW_S = 60.0
 
@@ -40,7 +41,7 @@ class Rate:
         return (last - first) / (end - start) if end > start else 0.0
 
 
-def snapshot(ledger: Ledger, rate: Rate) -> dict[str, Any]:
+def snapshot(ledger: "Ledger", rate: Rate) -> dict[str, Any]:
     """Return the numbers of a run as all three displays show them."""
     blueprint = ledger.blueprint
     done = ledger.samples + len(ledger.bad)
@@ -97,7 +98,7 @@ class _Base:
     ) -> None:
         pass
 
-    def _enter_progress(self, ledger: Ledger) -> dict[str, Any]:
+    def _enter_progress(self, ledger: "Ledger") -> dict[str, Any]:
         self.rate.add(ledger.samples + len(ledger.bad))
         return snapshot(ledger, self.rate)
 
@@ -110,12 +111,12 @@ class JsonDisplay(_Base):
         self.planned += samples
         self._say("planning", samples=self.planned)
 
-    def started(self, ledger: Ledger) -> None:
+    def started(self, ledger: "Ledger") -> None:
         """Say what is planned and what was found done."""
         state = self._enter_progress(ledger)
         self._say("started", identity=ledger.blueprint.identity, warnings=ledger.warnings, **state)
 
-    def event(self, ledger: Ledger, message: str | None) -> None:
+    def event(self, ledger: "Ledger", message: str | None) -> None:
         """Say what became of a task."""
         self._say("progress", message=message, **self._enter_progress(ledger))
 
@@ -142,14 +143,14 @@ class PlainDisplay(_Base):
         if self._due():
             self._say(f"planning: {self.planned:,} samples listed")
 
-    def started(self, ledger: Ledger) -> None:
+    def started(self, ledger: "Ledger") -> None:
         """Say what is planned and what was found done."""
         state = self._enter_progress(ledger)
         for warning in ledger.warnings:
             self._say(f"warning: {warning}")
         self._say(started_line(ledger, state))
 
-    def event(self, ledger: Ledger, message: str | None) -> None:
+    def event(self, ledger: "Ledger", message: str | None) -> None:
         """Say what went wrong, and now and then how far it is."""
         state = self._enter_progress(ledger)
         if message:
@@ -172,7 +173,7 @@ class PlainDisplay(_Base):
         sys.stderr.flush()
 
 
-def started_line(ledger: Ledger, state: dict[str, Any]) -> str:
+def started_line(ledger: "Ledger", state: dict[str, Any]) -> str:
     """Spell what a run is about to do."""
     views = len(ledger.blueprint.views())
     resumed = f", {state['done']} done before" if state["done"] else ""
@@ -205,7 +206,7 @@ class LiveDisplay(_Base):
         self.planned += samples
         self._live.update(Text(f"planning: {self.planned:,} samples listed"))
 
-    def started(self, ledger: Ledger) -> None:
+    def started(self, ledger: "Ledger") -> None:
         """Show what is planned and what was found done."""
         state = self._enter_progress(ledger)
         for warning in ledger.warnings:
@@ -213,7 +214,7 @@ class LiveDisplay(_Base):
         self._console.print(Text(started_line(ledger, state)))
         self._draw(state)
 
-    def event(self, ledger: Ledger, message: str | None) -> None:
+    def event(self, ledger: "Ledger", message: str | None) -> None:
         """Show what went wrong and how far it is."""
         if message:
             self._console.print(Text(message, style="yellow"))

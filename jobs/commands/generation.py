@@ -174,8 +174,8 @@ def inspect(
 def export(path: Output, as_json: AsJson = False) -> None:
     """Write the FFCV file (.beton) of a finished dataset from its shards."""
     from jobs.generation.export import export_beton
-    from jobs.generation.output import locked
     from jobs.report.wording import size
+    from pipeline.lock import locked
     from pipeline.manifest import read_manifest
     from pipeline.store import open_store
 

@@ -3,16 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from filelock import FileLock, Timeout
-
 from jobs.generation.blueprint import open_sources
 from jobs.spec import GenerateJob
-from pipeline.errors import OutputError, PassbandError, output_error
+from pipeline.errors import PassbandError
+from pipeline.lock import LOCK
 from pipeline.manifest import JOB, PLAN
 from pipeline.store import FOLDERS, LocalStore, Store, open_store
-
-LOCK = ".lock"
-_LOCK_TIMEOUT_S = 0.5  # ``status`` holds it for a moment when it looks
 
 
 def refuse_nested_output(job: GenerateJob) -> None:
@@ -27,26 +23,6 @@ def refuse_nested_output(job: GenerateJob) -> None:
                 raise PassbandError(
                     f"output.uri {store.uri} and the source {resolved} lie inside one another; choose another output"
                 )
-
-
-@contextmanager
-def locked(store: Store) -> Iterator[None]:
-    """Hold the output against a second run; the lock goes with the process, however it ends."""
-    if not isinstance(store, LocalStore):
-        yield  # runs that meet in an object store write equal shards
-        return
-    lock = FileLock(store.root / LOCK)
-    try:
-        store.root.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=_LOCK_TIMEOUT_S)
-    except Timeout as error:
-        raise PassbandError(f"{store.uri}: another passband process is at work on this output") from error
-    except OSError as error:
-        raise output_error(error, store.uri) or OutputError(f"cannot write to {store.uri}: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from jobs.executors.base import Retries
 from jobs.executors.choice import choose, open_executor
 from jobs.generation.finish import finish
 from jobs.generation.ledger import Ledger, read_ledger
-from jobs.generation.output import locked, refuse_nested_output, swept
+from jobs.generation.output import refuse_nested_output, swept
 from jobs.generation.prepare import prepare
 from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
 from jobs.spec import GenerateJob
 from pipeline.errors import OutputError
+from pipeline.lock import locked
 from pipeline.manifest import Manifest, record_name
 from pipeline.store import Store, open_store
 

@@ -8,10 +8,10 @@ from filelock import FileLock, Timeout
 from jobs.display import duration
 from jobs.generation.blueprint import read_blueprint
 from jobs.generation.ledger import find_done
-from jobs.generation.output import LOCK
 from jobs.generation.run import FAILURES
 from jobs.report.throughput import Throughput, add_up
 from jobs.report.wording import size
+from pipeline.lock import LOCK
 from pipeline.manifest import MANIFEST
 from pipeline.store import LocalStore, Store, open_store
 

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from jobs.generation.ledger import BadImagesError, ShardsFailedError
-from jobs.generation.output import locked
 from jobs.generation.run import generate
 from jobs.spec import load_job
 from pipeline.errors import IntegrityError, PassbandError
+from pipeline.lock import locked
 from pipeline.manifest import read_manifest
 from pipeline.shards.decode import read_shard
 from pipeline.sources import SOURCES
