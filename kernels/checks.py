@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from kernels.philox import check_address
 from kernels.prime_steps import COLOR, NOISE, SPATIAL, PrimeSteps
 
+BORDERS = ("nearest", "mirror", "reflect")
+"""What lies beyond an image, named as in scipy.ndimage."""
+
 
 def check_images(images: Any) -> None:
     """Raise ValueError unless `images` is (N, C, H, W) of floats with C, H, W >= 1."""
@@ -38,6 +41,38 @@ def check_frequencies(frequencies: Any, count: int) -> NDArray[np.integer]:
     """Return `frequencies` as an array; raise ValueError unless it is (count,) of integers from 0 on."""
     check_shape("first_frequency", frequencies, count)
     return _integers("first_frequency", np.asarray(frequencies), 0)
+
+
+def check_taps(offsets: Any, weights: Any, border: str, count: int) -> NDArray[np.int64]:
+    """Return `offsets`, (count or 1, K, 2); raise ValueError for other shapes, fractions, or an unknown border."""
+    if border not in BORDERS:
+        raise ValueError(f"border: needs {', '.join(BORDERS)}; got {border!r}")
+    given = np.asarray(offsets)
+    check_shape("weights", weights, None)
+    check_shape("offsets", given, 1 if len(given) == 1 else count, len(weights), 2)
+    if given.dtype.kind not in "iu":
+        raise ValueError(f"offsets: needs integers, got {given.dtype}")
+    return given.astype(np.int64)
+
+
+def check_positions(rows: Any, columns: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both as float64; raise ValueError unless they are (Z, H) and (Z, W), finite, Z, H and W at least 1."""
+    check_shape("rows", rows, None, None)
+    check_shape("columns", columns, len(rows), None)
+    arrays = np.asarray(rows, np.float64), np.asarray(columns, np.float64)
+    for name, array in zip(("rows", "columns"), arrays, strict=True):
+        if not array.size or not np.isfinite(array).all():
+            raise ValueError(f"{name}: needs finite positions, at least one")
+    return arrays
+
+
+def check_near(steps: Any, reach: int, images: NDArray[Any]) -> None:
+    """Raise ValueError unless `steps` is (N, R, 2, H, W) of integers in -reach .. reach - 1, 1 <= reach <= 127."""
+    check_shape("steps", steps, len(images), None, 2, *images.shape[2:])
+    if not 1 <= reach <= 127:
+        raise ValueError(f"reach {reach}: needs 1 to 127")
+    if steps.dtype.kind not in "iu" or steps.min(initial=0) < -reach or steps.max(initial=0) >= reach:
+        raise ValueError(f"steps: needs integers in {-reach}..{reach - 1}")
 
 
 def check_steps(steps: PrimeSteps, count: int) -> None:
