@@ -1,10 +1,15 @@
 """Digital faults of the common corruptions in float32; a pixel depends on the processor in no bit."""
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32
+from kernels.checks import check_float32, check_shape
 from kernels.cpu.chunks import in_chunks
+from kernels.cpu.warp import warp
+from kernels.elementary import cos_pi
+from kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
+from kernels.reference.frequency import check_choice, check_count
 
 Images = NDArray[np.float32]
 
@@ -32,3 +37,131 @@ def scale_contrast(images: Images, factor: float) -> Images:
         out += mean
 
     return in_chunks(scale_chunk, check_float32(images))
+
+
+def pixelate(images: Images, height: int, width: int) -> Images:
+    """Average over a grid of height x width blocks and give every pixel its block's mean.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    height : int, 1..H
+    width : int, 1..W
+        Number of blocks.
+
+    Returns
+    -------
+    (N, C, H, W) float32
+
+    Raises
+    ------
+    ValueError
+        For another number of blocks.
+
+    Notes
+    -----
+    See `kernels.reference.pixelate`. A block is summed line by line, so that the order is its own.
+    """
+    images = check_float32(images)
+    sizes, counts = images.shape[2:], (height, width)
+    for name, size, number in zip(("height", "width"), sizes, counts, strict=True):
+        check_count(name, number, size)
+    (top, left), (row, column) = map(block_edges, sizes, counts), map(nearest_block, sizes, counts)
+    areas = np.multiply.outer(np.diff(top), np.diff(left))
+
+    def average_chunk(chunk: Images, out: Images) -> None:
+        lines = _add_lines(chunk.astype(np.float64), top, axis=2)
+        means = (_add_lines(lines, left, axis=3) / areas).astype(np.float32)
+        np.take(means[:, :, row], column, axis=3, out=out)
+
+    return in_chunks(average_chunk, images)
+
+
+def _add_lines(x: NDArray[np.float64], edges: NDArray[np.int64], axis: int) -> NDArray[np.float64]:
+    """Return the sum of the lines edges[k] .. edges[k + 1] - 1 for every k, added one after the other."""
+    lengths = np.diff(edges)
+    total = np.take(x, edges[:-1], axis)
+    for step in range(1, lengths.max()):
+        longer = lengths > step
+        place = (slice(None),) * axis + (longer,)
+        total[place] += np.take(x, edges[:-1][longer] + step, axis)
+    return total
+
+
+def separable_blur(images: Images, weights: NDArray[np.floating]) -> Images:
+    """Convolve rows and columns with the same symmetric weights; borders are reflected (ba|abc|cb).
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    weights : (2 R + 1,) float, symmetric; R may exceed the image
+
+    Returns
+    -------
+    (N, C, H, W) float32
+
+    Raises
+    ------
+    ValueError
+        If the weights are of even number or not symmetric.
+
+    Notes
+    -----
+    With such borders a symmetric filter is a product in the DCT-II, whatever its length. It is taken in float64:
+    the elastic transform multiplies a faint result by hundreds of pixels.
+    """
+    images = check_float32(images)
+    half = check_symmetric(weights)[len(weights) // 2 :]
+    response = np.multiply.outer(*(_response(size, half) for size in images.shape[2:]))
+
+    def blur_chunk(chunk: Images, out: Images) -> None:
+        spectrum = scipy.fft.dctn(chunk.astype(np.float64), axes=(2, 3))
+        spectrum *= response
+        out[...] = scipy.fft.idctn(spectrum, axes=(2, 3), overwrite_x=True)
+
+    return in_chunks(blur_chunk, images)
+
+
+def _response(size: int, half: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what weights, given from their centre on, multiply each of `size` DCT-II coefficients by."""
+    frequencies = np.arange(size) / size
+    response = np.full(size, half[0])
+    for distance, weight in enumerate(half[1:], 1):
+        response += 2 * weight * cos_pi(frequencies * distance)
+    return response
+
+
+def warp_reflected(images: Images, displacement: NDArray[np.floating], border: str) -> Images:
+    """Return x at r - displacement(r), bilinear; the image is continued by its reflections.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    displacement : (N, 2, H, W), pixels: dy, dx
+    border : "reflect" (ba|abc|cb) or "mirror" (cb|abc|ba)
+
+    Returns
+    -------
+    (N, C, H, W) float32
+
+    Raises
+    ------
+    ValueError
+        For other shapes or another border.
+    """
+    images = check_float32(images)
+    check_choice("border", border, ("reflect", "mirror"))
+    check_shape("displacement", displacement, len(images), 2, *images.shape[2:])
+    inward = np.empty(displacement.shape, np.float32)
+    for axis, size in enumerate(images.shape[2:]):
+        line = np.arange(size).reshape((-1, 1) if axis == 0 else (1, -1))
+        inward[:, axis] = line - _fold(line - displacement[:, axis].astype(np.float64), size, border)
+    return warp(images, inward)
+
+
+def _fold(at: NDArray[np.float64], size: int, border: str) -> NDArray[np.float64]:
+    """Bring coordinates to 0..size - 1 by reflections."""
+    shift, period = (0.5, 2.0 * size) if border == "reflect" else (0.0, 2.0 * max(1, size - 1))
+    at = at + shift
+    at -= period * np.floor(at / period)
+    return np.clip(np.minimum(at, period - at) - shift, 0, size - 1)

@@ -1,12 +1,16 @@
-"""Digital faults of the common corruptions in float64: contrast.
+"""Digital faults of the common corruptions in float64: contrast, pixels, and the parts of the elastic transform.
 
 Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common corruptions and perturbations".
 """
 
+from typing import Any
+
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
-from kernels.checks import check_images
+from kernels.checks import check_images, check_shape
+from kernels.reference.frequency import check_choice, check_count
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]
@@ -28,3 +32,113 @@ def scale_contrast(images: Images, factor: float) -> Result:
     x = images.astype(np.float64)
     mean = x.mean(axis=(2, 3), keepdims=True)
     return mean + factor * (x - mean)
+
+
+def pixelate(images: Images, height: int, width: int) -> Result:
+    """Average over a grid of height x width blocks and give every pixel its block's mean.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float
+    height : int, 1..H
+    width : int, 1..W
+        Number of blocks.
+
+    Returns
+    -------
+    (N, C, H, W) float64
+
+    Raises
+    ------
+    ValueError
+        For another number of blocks.
+
+    Notes
+    -----
+    Pillow's box filter down and up again, without its rounding to 8 bits in between: blocks are of whole pixels, with
+    edges where `block_edges` says, and enlarging takes the nearest block.
+    """
+    check_images(images)
+    check_count("height", height, images.shape[2])
+    check_count("width", width, images.shape[3])
+    rows, columns = _block_means(images.shape[2], height), _block_means(images.shape[3], width)
+    return rows @ images.astype(np.float64) @ columns.T
+
+
+def block_edges(size: int, count: int) -> NDArray[np.int64]:
+    """Return where blocks begin and end: round(k size / count), halves up, for k = 0..count, exactly."""
+    return (2 * np.arange(count + 1) * size + count) // (2 * count)
+
+
+def nearest_block(size: int, count: int) -> NDArray[np.int64]:
+    """Return the block that each of `size` pixels is enlarged from: the one below its centre."""
+    return (2 * np.arange(size) + 1) * count // (2 * size)
+
+
+def _block_means(size: int, count: int) -> Result:
+    edges = block_edges(size, count)
+    pixels = np.arange(size)
+    inside = (edges[:-1, None] <= pixels) & (pixels < edges[1:, None])
+    return (inside / inside.sum(axis=1, keepdims=True))[nearest_block(size, count)]
+
+
+def separable_blur(images: Images, weights: NDArray[np.floating]) -> Result:
+    """Convolve rows and columns with the same symmetric weights; borders are reflected (ba|abc|cb).
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float
+    weights : (2 R + 1,) float, symmetric; R may exceed the image
+
+    Returns
+    -------
+    (N, C, H, W) float64
+
+    Raises
+    ------
+    ValueError
+        If the weights are of even number or not symmetric.
+    """
+    check_images(images)
+    w = check_symmetric(weights)
+    rows = scipy.ndimage.correlate1d(images.astype(np.float64), w, axis=2, mode="reflect")
+    return scipy.ndimage.correlate1d(rows, w, axis=3, mode="reflect")
+
+
+def check_symmetric(weights: Any) -> Result:
+    """Return `weights` as float64; raise ValueError unless they are (2 R + 1,) and read the same from both ends."""
+    check_shape("weights", weights, None)
+    w = np.asarray(weights, np.float64)
+    if len(w) % 2 == 0 or (w != w[::-1]).any():
+        raise ValueError(f"weights: needs an odd number that read the same from both ends, got {len(w)}")
+    return w
+
+
+def warp_reflected(images: Images, displacement: NDArray[np.floating], border: str) -> Result:
+    """Return x at r - displacement(r), bilinear; the image is continued by its reflections.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float
+    displacement : (N, 2, H, W), pixels: dy, dx
+    border : "reflect" (ba|abc|cb) or "mirror" (cb|abc|ba)
+
+    Returns
+    -------
+    (N, C, H, W) float64
+
+    Raises
+    ------
+    ValueError
+        For other shapes or another border.
+    """
+    check_images(images)
+    check_choice("border", border, ("reflect", "mirror"))
+    count, channels, height, width = images.shape
+    check_shape("displacement", displacement, count, 2, height, width)
+    result = np.empty(images.shape)
+    for n in range(count):
+        at = np.indices((height, width)) - displacement[n].astype(np.float64)
+        for c in range(channels):
+            scipy.ndimage.map_coordinates(images[n, c].astype(np.float64), at, result[n, c], order=1, mode=border)
+    return result
