@@ -1,0 +1,105 @@
+"""What a network predicts on a stored dataset. Every view is predicted in one pass over the samples."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from jobs.training.batches import to_device
+from pipeline.loading import open_stream
+
+Column = NDArray[np.int64]
+Classify = Callable[[Tensor], Tensor]
+"""From images (N, C, H, W) float32 in [0, 1] to logits (N, classes)."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions on one view of a dataset, in its stored order.
+
+    Attributes
+    ----------
+    predicted, labels, groups, indices : (N,) int64
+    """
+
+    predicted: Column
+    labels: Column
+    groups: Column
+    indices: Column
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Which samples are classified correctly: (N,) bool."""
+        return self.predicted == self.labels
+
+
+def accuracy(
+    model: nn.Module,
+    path: str,
+    view: str,
+    batch_size: int,
+    device: torch.device | str = "cpu",
+    workers: int | None = None,
+) -> float:
+    """Return the share of samples of a dataset that `model` classifies correctly, 0 to 1; NaN without samples."""
+    with evaluating(model):
+        found = predict(model, path, [view], batch_size=batch_size, device=device, workers=workers)[view]
+    return float(found.correct.mean()) if len(found.labels) else float("nan")
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put `model` into evaluation mode, and every module of it back into its own."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def predict(
+    model: Classify,
+    path: str,
+    views: Sequence[str],
+    *,
+    batch_size: int,
+    device: torch.device | str = "cpu",
+    workers: int | None = None,
+    classifiers: Callable[[str], Classify] | None = None,
+) -> dict[str, Predictions]:
+    """Return the predictions of `model` on some views of a dataset.
+
+    Parameters
+    ----------
+    model : callable, in evaluation mode and on `device`
+    classifiers : view -> callable, optional
+        In place of `model`, where what is computed on a view depends on its earlier batches.
+
+    Raises
+    ------
+    PassbandError
+        If the dataset cannot be read, is damaged, or has no such view.
+    """
+    classify = {view: classifiers(view) if classifiers else model for view in views}
+    predicted: dict[str, list[Tensor]] = {view: [] for view in views}
+    columns: list[tuple[Tensor, ...]] = []
+    with torch.inference_mode():
+        stream = open_stream(path, views=list(views), batch_size=batch_size, shuffle=False, workers=workers)
+        for batch in stream:
+            on_device = to_device(batch, torch.device(device))
+            for view in views:
+                predicted[view].append(classify[view](on_device.images[view]).argmax(1).cpu())
+            columns.append((batch.labels, batch.groups, batch.indices))
+    labels, groups, indices = (_joined(column) for column in (zip(*columns, strict=True) if columns else [()] * 3))
+    return {view: Predictions(_joined(predicted[view]), labels, groups, indices) for view in views}
+
+
+def _joined(parts: Sequence[Tensor]) -> Column:
+    joined: Column = torch.cat([*parts]).numpy() if parts else np.zeros(0, np.int64)
+    return joined
