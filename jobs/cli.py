@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from jobs.commands import generation
+from jobs.commands import generation, training
 from jobs.commands.shared import stop
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ for command in (
     generation.export,
     generation.schema,
     generation.stages,
+    training.train,
 ):
     app.command()(command)
 
@@ -46,7 +47,7 @@ def main() -> None:
     except SystemExit:
         if not stop.number:
             raise
-        sys.stderr.write("passband: stopped; finished shards are kept, and the same command resumes\n")
+        sys.stderr.write("passband: stopped; what is finished is kept, and the same command resumes\n")
         sys.exit(128 + stop.number)  # the status that was raised may have been changed on its way
     except OSError as error:
         sys.stderr.write(f"passband: {error.filename or ''}: {error.strerror or error}\n")

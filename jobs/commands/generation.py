@@ -12,38 +12,63 @@ from jobs.commands.shared import AsJson, JobFile, print_json, stop
 
 if TYPE_CHECKING:
     from jobs.spec import GenerateJob
+    from pipeline.manifest import Manifest
 
 Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
 ExecutorName = Annotated[str | None, typer.Option("--executor", help="inline or ray", metavar="NAME")]
 Workers = Annotated[int | None, typer.Option("--workers", help="number of workers", metavar="N")]
 Address = Annotated[str | None, typer.Option("--address", help="of an existing Ray cluster", metavar="A")]
+JobFiles = Annotated[list[Path], typer.Argument(help="job files (YAML), or the job.yaml of datasets", metavar="JOB...")]
+Cache = Annotated[
+    str | None, typer.Option("--cache", help="find or make it as FOLDER/NAME-IDENTITY instead", metavar="FOLDER")
+]
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="URI")]
 
 
 def run(
-    job: JobFile,
+    jobs: JobFiles,
     executor: ExecutorName = None,
     workers: Workers = None,
     address: Address = None,
     output: OtherOutput = None,
+    cache: Cache = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the dataset of a job; the same command resumes it."""
+    """Make the dataset of a job, or of several in turn; the same command resumes it."""
+    from jobs.files import JobError
+
+    if output is not None and (cache is not None or len(jobs) > 1):
+        raise JobError(f"--output {output} is the place of one dataset: give it with one JOB and without --cache")
+    for job in [_load(path, executor, workers, address, output) for path in jobs]:
+        _run_one(job, cache, as_json)
+
+
+def _run_one(job: "GenerateJob", cache: str | None, as_json: bool) -> None:
     from jobs.display import choose_display
+    from jobs.generation.cache import generate_cached
     from jobs.generation.run import generate
+
+    if as_json:
+        print_json({"event": "job", "name": job.name})
+    with choose_display(as_json) as display:
+        if cache is None:
+            manifest, place = generate(job, display=display, checkpoint=stop.check), job.output.uri
+        else:
+            manifest, place = generate_cached(job, cache, display, stop.check)
+    if as_json:
+        print_json({"event": "finished", "output": place, "identity": manifest.identity})
+    else:
+        _tell_made(manifest, place)
+
+
+def _tell_made(manifest: "Manifest", place: str) -> None:
     from jobs.report.wording import size
 
-    with choose_display(as_json) as display:
-        spec = _load(job, executor, workers, address, output)
-        manifest = generate(spec, display=display, checkpoint=stop.check)
-    if as_json:
-        print_json({"event": "finished", "output": spec.output.uri, "identity": manifest.identity})
-        return
     written = size(sum(shard.tar.bytes for shard in manifest.shards))
-    typer.echo(f"{spec.output.uri}: {manifest.samples:,} samples x {len(manifest.views)} views, {written}")
+    typer.echo(f"{place}: {manifest.samples:,} samples x {len(manifest.views)} views, {written}")
     if manifest.bad:
         typer.echo(f"left out as unreadable: {len(manifest.bad)} images, listed in manifest.json")
-    typer.echo(f"look at {spec.output.uri}/report.html")
+    typer.echo(f"look at {place}/report.html")
 
 
 def _load(

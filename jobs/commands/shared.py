@@ -1,6 +1,8 @@
 """What the commands have in common: arguments, output for machines, and how one is stopped."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,11 +20,22 @@ class Stop:
     """
 
     number = 0
+    _deferred = False
 
     def __call__(self, number: int, frame: Any) -> None:
-        """Remember the signal and end the command."""
-        self.number = number
-        raise SystemExit(128 + number)
+        """Remember the signal and end the command; where that is deferred, only a second signal ends it."""
+        remembered, self.number = self.number, number
+        if remembered or not self._deferred:
+            raise SystemExit(128 + number)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Let the first signal only be remembered: what runs inside asks, saves its state, and ends by itself."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
 
     def check(self) -> None:
         """Raise if a signal came whose exception was lost."""

@@ -5,6 +5,7 @@ taken by `sum_over_ranks`, so that every process holds the same loss; the gradie
 samples, and `sum_gradients` adds them up to the gradient of the global loss. With one process both do nothing.
 """
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,11 @@ from torch import Tensor
 def rank() -> int:
     """Return the number of this process, 0 where there is only one."""
     return dist.get_rank() if _several() else 0
+
+
+def announced_rank() -> int:
+    """Return the number that torchrun gave this process, before it joins the others."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def world_size() -> int:
@@ -45,7 +51,7 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
     """Return the sum of a float tensor over all processes; gradients flow to this process's term."""
     if world_size() == 1:
         return tensor
-    total: Tensor = _SumOverRanks.apply(tensor)  # type: ignore[no-untyped-call]
+    total: Tensor = _SumOverRanks.apply(tensor)
     return total
 
 

@@ -1,6 +1,7 @@
 """The job files of kind ``train``: what is trained on what, how, and where it goes."""
 
 import functools
+import hashlib
 import operator
 import os
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, create_model, model_validator
 
-from jobs.files import check_kind, read_yaml, validated
+from jobs.files import JobError, check_kind, read_yaml, validated
 from jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOptions
 from pipeline.manifest import digest
 from pipeline.options import StrictModel
@@ -108,7 +109,7 @@ class EvaluationDuringTraining(DatasetReference):
     """A dataset on which accuracy is measured while training."""
 
     every_epochs: int = Field(1, ge=1)
-    views: list[str] | None = Field(None, min_length=1, description="default: the first view")
+    views: list[str] = Field(default=["clean"], min_length=1)
 
 
 class TrainOutput(StrictModel):
@@ -151,6 +152,7 @@ class TrainJob(StrictModel):
     clip_norm: float | None = Field(None, gt=0, description="longest norm of the gradient")
     swa: SwaSection | None = None
     evaluate: dict[Name, EvaluationDuringTraining] = Field(default={}, description="accuracy after every few epochs")
+    datasets: str = Field("runs/datasets", description="folder for the datasets that are made when missing")
     output: TrainOutput
     compute: ComputeSection = Field(default_factory=lambda: ComputeSection.model_validate({}))
 
@@ -163,10 +165,30 @@ class TrainJob(StrictModel):
         """Return the objective's options without its name."""
         return self.objective_class.Options.model_validate(self.objective.model_dump(exclude={"kind"}))
 
-    def identity(self) -> str:
-        """Return the sha256 of all that shapes the weights: the job without places, cadence and compute."""
-        kept = self.model_dump(exclude={"output", "compute", "evaluate", "name"})
-        return digest(kept)
+    def identity(self, dataset: str) -> str:
+        """Return the sha256 of all that shapes the weights: not names, places, cadence or compute.
+
+        Parameters
+        ----------
+        dataset : identity of the training set
+        """
+        kept = self.model_dump(exclude={"name": True, "output": True, "compute": True, "evaluate": True,
+                                        "datasets": True, "data": {"path", "job", "verify"}})  # fmt: skip
+        if self.network.checkpoint is not None:
+            kept["network"]["checkpoint"] = file_digest(self.network.checkpoint)
+        return digest(kept | {"dataset": dataset})
+
+    def references(self) -> list[DatasetReference]:
+        """Return every dataset that the job names."""
+        return [self.data, *self.evaluate.values()]
+
+    def with_paths(self, paths: list[str]) -> "TrainJob":
+        """Return the job with its datasets, in the order of `references`, by their places."""
+        found = [
+            entry.model_copy(update={"path": path, "job": None})
+            for entry, path in zip(self.references(), paths, strict=True)
+        ]
+        return self.model_copy(update={"data": found[0], "evaluate": dict(zip(self.evaluate, found[1:], strict=True))})
 
     def with_absolute_paths(self) -> "TrainJob":
         """Return the job with its local paths made absolute."""
@@ -178,6 +200,19 @@ class TrainJob(StrictModel):
         if self.network.checkpoint is not None:
             changed["network"] = self.network.model_copy(update={"checkpoint": absolute_path(self.network.checkpoint)})
         return self.model_copy(update=changed)
+
+    def with_output(self, uri: str) -> "TrainJob":
+        """Return the job with another place for its output."""
+        return self.model_copy(update={"output": self.output.model_copy(update={"uri": uri})})
+
+
+def file_digest(path: str) -> str:
+    """Return the sha256 of a checkpoint: a file, or the ``model.pt`` of a training's folder."""
+    file = Path(path) / "model.pt" if Path(path).is_dir() else Path(path)
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise JobError(f"network.checkpoint: cannot read {file}: {error.strerror}") from error
 
 
 def absolute_path(path: str) -> str:

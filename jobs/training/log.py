@@ -1,0 +1,64 @@
+"""What a training writes down as it goes: JSON lines, and TensorBoard's event files."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+METRICS = "metrics.jsonl"
+EVENTS = "tensorboard"
+
+
+class MetricLog:
+    """Appends one JSON object a line to ``metrics.jsonl``; a resumed training takes back what it will say again.
+
+    Parameters
+    ----------
+    step : int
+        Lines of later steps were written after the checkpoint that the training goes on from, and are dropped.
+    """
+
+    def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / METRICS
+        kept = [line for line in _whole_lines(path) if json.loads(line)["step"] <= step]
+        temporary = folder / f".passband-{METRICS}"
+        temporary.write_text("".join(f"{line}\n" for line in kept))
+        os.replace(temporary, path)
+        self._file = path.open("a")
+        self._events = _event_writer(folder / EVENTS, step) if tensorboard else None
+
+    def write(self, step: int, epoch: int, values: Mapping[str, Any]) -> None:
+        """Write the metrics of a step, and its numbers to TensorBoard."""
+        self._file.write(json.dumps({"step": step, "epoch": epoch, **values}) + "\n")
+        self._file.flush()
+        if self._events is not None:
+            for name, value in values.items():
+                if isinstance(value, float | int):
+                    self._events.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Close both."""
+        self._file.close()
+        if self._events is not None:
+            self._events.close()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of a training's ``metrics.jsonl``."""
+    return [json.loads(line) for line in _whole_lines(folder / METRICS)]
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """Return the lines that were written whole; a killed process may leave half of the last one."""
+    if not path.exists():
+        return []
+    *whole, _ = path.read_text().split("\n")
+    return whole
+
+
+def _event_writer(folder: Path, step: int) -> Any:
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=step + 1)

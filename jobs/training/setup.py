@@ -1,0 +1,148 @@
+"""From a job to all that the loop needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+from jobs.files import JobError
+from jobs.training.collective import rank, world_size
+from jobs.training.crop_flip import CropFlip
+from jobs.training.objectives import Objective, Setting
+from jobs.training.schedule import make_schedule
+from jobs.training.spec import OptimizerSection, TrainJob
+from jobs.training.update import Update
+from pipeline.loading import Stream, open_stream
+from pipeline.networks.network import Network, NetworkSpec, build_network, load_network
+
+_MEASURED_SAMPLES = 2000
+_LARGEST_CIFAR_SIDE = 64
+
+
+@dataclass
+class Training:
+    """A training that is set up.
+
+    Attributes
+    ----------
+    model : what the objective is given: `network`, compiled where that was asked for
+    rate : step -> learning rate
+    average : running mean of the weights, for SWA
+    step : number of steps done
+    """
+
+    job: TrainJob
+    device: torch.device
+    stream: Stream
+    network: Network
+    model: nn.Module
+    objective: Objective
+    optimizer: Optimizer
+    rate: Callable[[int], float]
+    crop_flip: CropFlip
+    average: AveragedModel | None
+    step: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.job.epochs * len(self.stream)
+
+
+def open_training_stream(job: TrainJob, device: torch.device) -> Stream:
+    """Open this process's part of the training set."""
+    if job.batch_size % world_size():
+        raise JobError(f"batch_size: {job.batch_size} cannot be shared by {world_size()} processes alike")
+    assert job.data.path is not None, "datasets are made before a training begins"
+    return open_stream(
+        job.data.path,
+        views=job.data.views,
+        batch_size=job.batch_size // world_size(),
+        seed=job.seed,
+        rank=rank(),
+        world_size=world_size(),
+        balance=job.data.balance,
+        views_by_epoch=job.data.views_by_epoch,
+        window=job.data.window,
+        verify=job.data.verify,
+        workers=job.compute.workers,
+        pin_memory=device.type == "cuda",
+    )
+
+
+def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
+    """Build network, objective, optimizer and schedule for the data of `stream`."""
+    network = _network(job, stream).to(device)
+    if job.compute.channels_last:
+        network.to(memory_format=torch.channels_last)
+    update = Update(device, job.clip_norm, torch.bfloat16 if job.precision == "bfloat16" else None)
+    setting = Setting(
+        views=stream.views,
+        num_classes=len(stream.manifest.classes),
+        num_groups=int(stream.groups.max()) + 1,
+        num_samples=stream.num_samples,
+        steps_per_epoch=len(stream),
+        epochs=job.epochs,
+        seed=job.seed,
+        update=update,
+    )
+    options = job.objective_options()
+    try:
+        job.objective_class.check(options, setting)
+    except ValueError as error:
+        raise JobError(f"objective: {error}") from error
+    network.train()
+    return Training(
+        job=job,
+        device=device,
+        stream=stream,
+        network=network,
+        model=torch.compile(network) if job.compute.compile else network,
+        objective=job.objective_class(options, setting),
+        optimizer=make_optimizer(job.optimizer, network),
+        rate=make_schedule(job.schedule, job.optimizer, job.epochs * len(stream), len(stream)),
+        crop_flip=CropFlip(job.seed, job.data.crop_padding, job.data.flip),
+        average=AveragedModel(network) if job.swa else None,
+    )
+
+
+def make_optimizer(section: OptimizerSection, network: nn.Module) -> Optimizer:
+    """Return the optimizer of a job; its rate is set before every step."""
+    parameters, common = network.parameters(), {"lr": section.lr, "weight_decay": section.weight_decay}
+    if section.kind == "sgd":
+        return SGD(parameters, momentum=section.momentum, nesterov=section.nesterov, **common)
+    return (AdamW if section.kind == "adamw" else Adam)(parameters, **common)
+
+
+def _network(job: TrainJob, stream: Stream) -> Network:
+    section, shape, classes = job.network, stream.manifest.shape, stream.manifest.classes
+    if section.checkpoint is not None:
+        network = load_network(section.checkpoint, classes=classes, shape=shape)
+        if network.spec.kind != section.kind:
+            raise JobError(f"network.checkpoint: holds {network.spec.kind}, network.kind is {section.kind}")
+        return network
+    mean, std = (section.mean, section.std) if section.mean and section.std else _statistics(stream)
+    stem = section.stem or ("cifar" if max(shape[1:]) <= _LARGEST_CIFAR_SIDE else "imagenet")
+    spec = NetworkSpec(
+        kind=section.kind,
+        stem=stem if section.kind == "resnet18" else None,
+        shape=shape,
+        classes=classes,
+        mean=mean,
+        std=std,
+    )
+    return build_network(spec, job.seed)
+
+
+def _statistics(stream: Stream) -> tuple[list[float], list[float]]:
+    """Return mean and deviation of each channel over the first view of the first stored samples."""
+    size = min(_MEASURED_SAMPLES, stream.num_samples)
+    path, first = stream.path, stream.views[0]
+    with open_stream(path, views=[first], batch_size=size, shuffle=False, drop_last=False) as samples:
+        images = next(iter(samples)).images[first].double()
+    images = images / 255 if images.max() > 1 else images
+    mean, std = images.mean((0, 2, 3)), images.std((0, 2, 3)).clamp_min(1e-3)
+    return [round(value, 4) for value in mean.tolist()], [round(value, 4) for value in std.tolist()]
