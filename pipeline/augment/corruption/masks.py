@@ -4,6 +4,7 @@ A mask is a list of taps: offsets (K, 2), rows then columns, in pixels, and weig
 """
 
 import math
+from collections.abc import Iterable
 from decimal import Context, Decimal
 from functools import cache
 
@@ -74,3 +75,22 @@ def line_offsets(half_turns: NDArray[np.float64], count: int) -> Offsets:
     """
     direction = np.stack([sin_pi(half_turns), cos_pi(half_turns)], axis=-1)
     return np.ceil(np.arange(count)[:, None] * direction[:, None] - 0.5).astype(np.int64)
+
+
+def zoom_grid(size: int, percents: Iterable[int]) -> NDArray[np.float64]:
+    """Return where the pixels of centred enlargements lie in a line of `size` pixels: (len(percents), size).
+
+    Notes
+    -----
+    The middle ceil(size / factor) pixels are spread, from the first to the last, over as many pixels as they have times
+    the factor, and the middle `size` of those are kept. Factors are in percent: in floats, 224 / 1.12 may exceed 200.
+    """
+    return np.stack([_zoom_line(size, percent) for percent in percents])
+
+
+@cache
+def _zoom_line(size: int, percent: int) -> NDArray[np.float64]:
+    inner = -(-size * 100 // percent)
+    outer = round(inner * percent / 100)
+    first, trimmed = (size - inner) // 2, (outer - size) // 2
+    return first + (np.arange(size) + trimmed) * (inner - 1) / max(1, outer - 1)

@@ -111,7 +111,7 @@ IMAGENET: dict[Name, tuple[Constants, ...]] = {
 }
 
 TABLES: dict[TableName, dict[Name, tuple[Constants, ...]]] = {"cifar": CIFAR, "imagenet": IMAGENET}
-"""Table -> corruption -> constants by severity; zoom factors are in percent."""
+"""Table -> corruption -> constants by severity; factors of zoom_blur are in percent."""
 
 
 def table_for(height: int, width: int) -> TableName:

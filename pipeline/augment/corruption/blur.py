@@ -1,0 +1,96 @@
+"""Corruptions by blur: defocus, frosted glass, motion, zoom.
+
+Formulas: Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common corruptions and
+perturbations", and its public code, which works on squares; here rows and columns go by their own numbers.
+"""
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.augment.corruption.masks import (
+    disk_taps,
+    gaussian_weights,
+    half_gaussian_weights,
+    line_offsets,
+    zoom_grid,
+)
+from pipeline.augment.corruption.tables import Constants
+from pipeline.augment.draws import Draws
+
+Images = NDArray[np.float32]
+
+
+def defocus_blur(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
+    """Average over a disk; constants: its radius and the Gaussian that softens its edge, in pixels."""
+    offsets, weights = disk_taps(*constants)
+    return kernels.tap_filter(images, offsets[None], weights, "mirror")
+
+
+def glass_blur(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
+    """Blur, let every pixel take the value of a near one, blur; constants: sigma, reach in pixels, rounds.
+
+    Notes
+    -----
+    The published code cuts the values to 8 bits after the first blur; here they are kept. Pixel (y, x) of round r looks
+    where the halves of word (r H + y) W + x say, the upper for rows.
+    """
+    sigma, reach, rounds = constants
+    count, _, height, width = images.shape
+    words = kernels.words(draws.key, draws.indices, draws.view, draws.stage, rounds * height * width)
+    halves = np.stack([words >> np.uint32(16), words & np.uint32(0xFFFF)], axis=1)
+    steps = (halves * np.uint32(2 * reach) >> np.uint32(16)).astype(np.int8) - np.int8(reach)
+    near = steps.reshape(count, 2, rounds, height, width).swapaxes(1, 2)
+    shuffled = kernels.shuffle_pixels(_gaussian(images, sigma, kernels), near, reach)
+    return _gaussian(shuffled, sigma, kernels)
+
+
+def _gaussian(images: Images, sigma: float, kernels: ModuleType) -> Images:
+    """Blur by a Gaussian cut at 4 sigma, the border repeated: the default of skimage.filters.gaussian."""
+    radius = int(4 * sigma + 0.5)
+    if radius == 0:
+        return images
+    line, weights = np.arange(-radius, radius + 1), gaussian_weights(sigma, radius)
+    columns, rows = (np.stack(pair, axis=-1)[None] for pair in ((0 * line, line), (line, 0 * line)))
+    return kernels.tap_filter(kernels.tap_filter(images, columns, weights, "nearest"), rows, weights, "nearest")
+
+
+def motion_blur(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
+    """Smear along a line of a drawn angle, -45 to 45 degrees; constants: radius and sigma in pixels."""
+    radius, sigma = constants
+    return smear(images, (draws.uniforms(1)[:, 0] - 0.5) / 2, radius, sigma, kernels)
+
+
+def smear(images: Images, half_turns: NDArray[np.float64], radius: int, sigma: float, kernels: ModuleType) -> Images:
+    """Average over the line that starts at each pixel, weighted by half a Gaussian, the border repeated.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    half_turns : (N,)
+        Direction of each sample's line; see `masks.line_offsets`.
+    radius, sigma : int, float, pixels
+        The line has 2 radius + 1 pixels, the first of which is the pixel itself.
+    kernels : module
+
+    Returns
+    -------
+    (N, C, H, W) float32
+
+    Notes
+    -----
+    ImageMagick's MotionBlurImage, which the published code calls, smears to one side only.
+    """
+    count = 2 * radius + 1
+    return kernels.tap_filter(images, line_offsets(half_turns, count), half_gaussian_weights(sigma, count), "nearest")
+
+
+def zoom_blur(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
+    """Average the image and its enlargements; constants: their factors in percent, 100 among them."""
+    rows, columns = (zoom_grid(size, (100, *constants)) for size in images.shape[2:])
+    return kernels.resample(images, rows, columns)
+
+
+BLUR = {"defocus_blur": defocus_blur, "glass_blur": glass_blur, "motion_blur": motion_blur, "zoom_blur": zoom_blur}
+"""Name -> function, in the order of the paper."""
