@@ -2,8 +2,10 @@
 
 from kernels.cpu.color import smooth_color
 from kernels.cpu.compile import BASELINE
-from kernels.cpu.corruption_digital import scale_contrast
-from kernels.cpu.corruption_weather import brighten
+from kernels.cpu.corruption_blur import resample, shuffle_pixels, tap_filter
+from kernels.cpu.corruption_digital import pixelate, scale_contrast, separable_blur, warp_reflected
+from kernels.cpu.corruption_noise import gaussian_noise, impulse_noise, shot_noise
+from kernels.cpu.corruption_weather import brighten, plasma_fractal
 from kernels.cpu.frequency import dct_filter, dct_flip, phase_only, radial_filter, svd_filter
 from kernels.cpu.mix import mix
 from kernels.cpu.philox import normals, words
@@ -19,20 +21,30 @@ __all__ = [
     "brighten",
     "dct_filter",
     "dct_flip",
+    "gaussian_noise",
     "get_num_threads",
+    "impulse_noise",
     "mix",
     "normals",
     "phase_only",
+    "pixelate",
+    "plasma_fractal",
     "prime_views",
     "radial_filter",
     "random_filter",
+    "resample",
     "scale_contrast",
+    "separable_blur",
     "set_num_threads",
+    "shot_noise",
+    "shuffle_pixels",
     "sine_field",
     "smooth_color",
     "svd_filter",
+    "tap_filter",
     "to_float",
     "to_uint8",
     "warp",
+    "warp_reflected",
     "words",
 ]

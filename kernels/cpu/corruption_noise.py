@@ -140,9 +140,7 @@ def _shot_range(out, images, words, table, rate, start, stop):
     for n in range(start, stop):
         for i in range(images.shape[1]):
             x = np.float64(images[n, i])
-            x = x if x > 0.0 else 0.0
-            x = x if x < 1.0 else 1.0
-            level = np.intp(np.rint(x * 255.0))
+            level = np.intp(np.rint(x * 255.0)) if 0.0 < x < 1.0 else (255 if x >= 1.0 else 0)  # NaN has no level
             word = words[n, i]
             place = table.guide[level, np.intp(word >> np.uint32(24))]
             while table.steps[place] < word:

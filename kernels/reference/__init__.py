@@ -1,8 +1,10 @@
 """Float64 NumPy, one function an equation: the truth that the other backends are compared with."""
 
 from kernels.philox import normals, words
-from kernels.reference.corruption_digital import scale_contrast
-from kernels.reference.corruption_weather import brighten
+from kernels.reference.corruption_blur import resample, shuffle_pixels, tap_filter
+from kernels.reference.corruption_digital import pixelate, scale_contrast, separable_blur, warp_reflected
+from kernels.reference.corruption_noise import gaussian_noise, impulse_noise, shot_noise
+from kernels.reference.corruption_weather import brighten, plasma_fractal
 from kernels.reference.frequency import dct_filter, dct_flip, phase_only, radial_filter, svd_filter
 from kernels.reference.pixels import to_float, to_uint8
 from kernels.reference.prime import mix, prime_views, random_filter, sine_field, smooth_color, warp
@@ -11,18 +13,28 @@ __all__ = [
     "brighten",
     "dct_filter",
     "dct_flip",
+    "gaussian_noise",
+    "impulse_noise",
     "mix",
     "normals",
     "phase_only",
+    "pixelate",
+    "plasma_fractal",
     "prime_views",
     "radial_filter",
     "random_filter",
+    "resample",
     "scale_contrast",
+    "separable_blur",
+    "shot_noise",
+    "shuffle_pixels",
     "sine_field",
     "smooth_color",
     "svd_filter",
+    "tap_filter",
     "to_float",
     "to_uint8",
     "warp",
+    "warp_reflected",
     "words",
 ]
