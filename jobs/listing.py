@@ -38,14 +38,24 @@ def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
         return " | ".join(map(str, field["enum"]))
     if "const" in field:
         return str(field["const"])
-    if "anyOf" in field:
-        return " | ".join(_type(branch, definitions) for branch in field["anyOf"] if branch.get("type") != "null")
+    if "anyOf" in field or "oneOf" in field:
+        return _union(field.get("anyOf") or field["oneOf"], definitions)
     if "$ref" in field:
         inner = definitions[field["$ref"].rpartition("/")[2]].get("properties", {})
         return "{" + ", ".join(inner) + "}"
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}), definitions)}"
     return str(field.get("type", "any"))
+
+
+def _union(branches: list[dict[str, Any]], definitions: dict[str, Any]) -> str:
+    """Spell each branch but null; a list of what was just spelled is a list of these."""
+    spelled: list[str] = []
+    for branch in branches:
+        if branch.get("type") != "null":
+            text = _type(branch, definitions)
+            spelled.append("list of these" if text.removeprefix("list of ") in spelled else text)
+    return " | ".join(spelled)
 
 
 def spell_listing(found: dict[str, Any], width: int) -> str:

@@ -1,6 +1,7 @@
 """The stages. A new one is a file of its own and a line in `AUGMENTATIONS`."""
 
 from pipeline.augment.base import Stage, StageOptions, StageResult
+from pipeline.augment.corruption import Corrupt
 from pipeline.augment.draws import Draws
 from pipeline.augment.frequency import Dct, DctFlip, PhaseOnly, Radial, Svd
 from pipeline.augment.prime import Prime
@@ -12,6 +13,7 @@ AUGMENTATIONS: dict[str, type[Stage]] = {
     "svd": Svd,
     "phase_only": PhaseOnly,
     "prime": Prime,
+    "corrupt": Corrupt,
 }
 
 __all__ = ["AUGMENTATIONS", "Draws", "Stage", "StageOptions", "StageResult"]

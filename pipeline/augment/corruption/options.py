@@ -1,0 +1,93 @@
+"""Options of the stage `corrupt`: which corruptions, how severe, by which table."""
+
+from fractions import Fraction
+from math import factorial
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+
+from pipeline.augment.base import StageOptions
+from pipeline.augment.corruption.tables import NAMES, SEVERITIES, Name, TableName
+from pipeline.options import StrictModel
+
+Fixed = Annotated[int, Field(ge=0, le=SEVERITIES)]
+
+
+class PoissonSeverity(StrictModel):
+    """A Poisson number for each sample, truncated to 0..5 and renormalised."""
+
+    poisson: float = Field(gt=0, le=1000, allow_inf_nan=False, description="rate")
+
+    def thresholds(self) -> list[int]:
+        """Return for severities 1..5 the first word that draws it or more; exact, since exp(-rate) cancels."""
+        rate = Fraction(self.poisson)
+        masses = [rate**k / factorial(k) for k in range(SEVERITIES + 1)]
+        return [round(sum(masses[:k]) * 2**32 / sum(masses)) for k in range(1, SEVERITIES + 1)]
+
+
+class UniformSeverity(StrictModel):
+    """One of first..last for each sample, each as likely."""
+
+    uniform: list[Fixed] = Field(min_length=2, max_length=2, description="first and last")
+
+    @model_validator(mode="after")
+    def _check_order(self) -> "UniformSeverity":
+        if self.uniform[0] > self.uniform[1]:
+            raise ValueError(f"{self.uniform}: the first severity must not be above the last")
+        return self
+
+    def thresholds(self) -> list[int]:
+        """Return for severities 1..5 the first word that draws it or more."""
+        first, last = self.uniform
+        count = last - first + 1
+        return [round(Fraction(min(max(k - first, 0), count), count) * 2**32) for k in range(1, SEVERITIES + 1)]
+
+
+def _kind(given: Any) -> str | None:
+    """Say which of the spellings of a severity is meant, so that an error is about that one alone."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        return "fixed"
+    if isinstance(given, PoissonSeverity) or (isinstance(given, dict) and "poisson" in given):
+        return "poisson"
+    if isinstance(given, UniformSeverity) or (isinstance(given, dict) and "uniform" in given):
+        return "uniform"
+    return None
+
+
+Severity = Annotated[
+    Annotated[Fixed, Tag("fixed")]
+    | Annotated[PoissonSeverity, Tag("poisson")]
+    | Annotated[UniformSeverity, Tag("uniform")],
+    Discriminator(
+        _kind,
+        custom_error_type="severity",
+        custom_error_message="needs 0 to 5, {poisson: rate} or {uniform: [first, last]}",
+    ),
+]
+
+
+def _spell_out(given: Any) -> Any:
+    if given == "all":
+        return list(NAMES)
+    return [given] if isinstance(given, str) else given
+
+
+class CorruptOptions(StageOptions):
+    """Which corruptions, how severe, by which table."""
+
+    types: Annotated[
+        list[Name],
+        BeforeValidator(_spell_out, json_schema_input_type=Literal["all"] | Name | list[Name]),
+        Field(min_length=1, description="each sample draws one of these, each as likely; one name, or all"),
+    ]
+    severity: Severity = Field(description="0 (the image itself) to 5, drawn for each sample if not one number")
+    table: TableName | None = Field(
+        default=None, description="of constants; default: cifar for images up to 64 pixels, else imagenet"
+    )
+
+    @field_validator("types")
+    @classmethod
+    def _check_types(cls, types: list[Name]) -> list[Name]:
+        if len(set(types)) < len(types):
+            raise ValueError(f"{types} names one twice")
+        return types

@@ -1,0 +1,60 @@
+"""Stage `corrupt`: each sample by a drawn corruption at a drawn severity."""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.augment.base import Stage, StageResult
+from pipeline.augment.corruption.catalog import CORRUPTIONS
+from pipeline.augment.corruption.options import CorruptOptions
+from pipeline.augment.corruption.tables import NAMES, TABLES, table_for
+from pipeline.augment.draws import Draws
+
+Images = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+CHOICE = 1
+"""Purpose in the address of the words that choose type and severity; corruption k draws from chain 1 + k."""
+
+
+class Corrupt(Stage):
+    """One of the 15 common corruptions at severity 0 to 5 (Hendrycks & Dietterich 2019); in base it sets the severity.
+
+    What is recorded for each sample: ``severity``, 0 for the image itself, and ``type``, the number of the corruption
+    in the paper's order, gaussian_noise being 0; it is drawn at severity 0 too.
+    """
+
+    name = "corrupt"
+    version = 1
+    Options = CorruptOptions
+    options: CorruptOptions
+    sets_severity: ClassVar[bool] = True
+
+    def apply(self, images: Images, labels: Integers, draws: Draws) -> StageResult:
+        """Corrupt a batch, in [0, 1]; labels are not used."""
+        types, severities = self._choose(draws)
+        result = images.copy()
+        for number, severity in sorted(set(zip(types.tolist(), severities.tolist(), strict=True))):
+            if severity:
+                rows = np.flatnonzero((types == number) & (severities == severity))
+                result[rows] = self._corrupt(images[rows], number, severity, draws.select(rows))
+        recorded = {"type": types.astype(np.uint8), "severity": severities.astype(np.uint8)}
+        return StageResult(result, recorded, severities)
+
+    def _choose(self, draws: Draws) -> tuple[Integers, Integers]:
+        """Draw type and severity of each sample: the first two words of its own block."""
+        words = draws.at(purpose=CHOICE).words(2)
+        numbers = np.array([NAMES.index(name) for name in self.options.types])
+        types = numbers[(words[:, 0].astype(np.uint64) * np.uint64(len(numbers)) >> np.uint64(32)).astype(np.intp)]
+        if isinstance(self.options.severity, int):
+            return types, np.full(len(types), self.options.severity)
+        thresholds = np.array(self.options.severity.thresholds(), np.uint64)
+        return types, np.searchsorted(thresholds, words[:, 1].astype(np.uint64), side="right").astype(np.int64)
+
+    def _corrupt(self, images: Images, number: int, severity: int, draws: Draws) -> Images:
+        """Corrupt images that share type and severity."""
+        name = NAMES[number]
+        table = TABLES[self.options.table or table_for(*self.shape[1:])]
+        corrupted = CORRUPTIONS[name](images, table[name][severity - 1], draws.at(chain=1 + number), self.kernels)
+        return np.clip(corrupted, 0, 1)
