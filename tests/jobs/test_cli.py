@@ -61,7 +61,7 @@ def test_run_speaks_json_lines(passband, job_file, tmp_path):
     status, out, err = passband("run", job_file, "--json", "--output", tmp_path / "other")
     assert (status, err) == (0, "")
     events = [json.loads(line) for line in out.splitlines()]
-    assert [event["event"] for event in events[:2]] == ["planning", "started"]
+    assert [event["event"] for event in events[:3]] == ["job", "planning", "started"]
     assert [e["done"] for e in events if e["event"] == "progress"] == list(range(1, 9))
     assert events[-1]["event"] == "finished"
     assert (tmp_path / "other" / "manifest.json").exists()
