@@ -75,12 +75,12 @@ def frost_texture(draws: Draws, height: int, width: int, kernels: ModuleType) ->
     Notes
     -----
     Crystals are ridges: where a rough fractal passes through its middle, 1 - |2 f - 1| is near 1 along a branching
-    line. A smooth fractal says where the ice is thick. The mean is near 0.4.
+    line. A smooth fractal says where the ice is thick. The mean is near 0.4, our choice by eye.
     """
-    thickness = _fractal(draws.at(purpose=LAYER), height, width, 2.0, kernels)
-    ridges = 1 - abs(2 * _fractal(draws.at(purpose=CRYSTALS), height, width, 1.4, kernels) - 1)
+    thickness = _fractal(draws.at(purpose=LAYER), height, width, 1.7, kernels)
+    ridges = 1 - abs(2 * _fractal(draws.at(purpose=CRYSTALS), height, width, 1.2, kernels) - 1)
     sharp = ridges * ridges
-    return (np.float32(0.35) + np.float32(0.65) * sharp * sharp) * (np.float32(0.3) + np.float32(0.7) * thickness)
+    return (np.float32(0.3) + np.float32(0.7) * sharp * sharp) * (np.float32(0.45) + np.float32(0.55) * thickness)
 
 
 def fog(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
