@@ -66,13 +66,13 @@ def check_positions(rows: Any, columns: Any) -> tuple[NDArray[np.float64], NDArr
     return arrays
 
 
-def check_near(steps: Any, reach: int, images: NDArray[Any]) -> None:
-    """Raise ValueError unless `steps` is (N, R, 2, H, W) of integers in -reach .. reach - 1, 1 <= reach <= 127."""
-    check_shape("steps", steps, len(images), None, 2, *images.shape[2:])
-    if not 1 <= reach <= 127:
-        raise ValueError(f"reach {reach}: needs 1 to 127")
-    if steps.dtype.kind not in "iu" or steps.min(initial=0) < -reach or steps.max(initial=0) >= reach:
-        raise ValueError(f"steps: needs integers in {-reach}..{reach - 1}")
+def check_near(words: Any, reach: int, images: NDArray[Any]) -> None:
+    """Raise ValueError unless `words` is (N, R, H, W) uint32 and `reach` at least 1."""
+    check_shape("words", words, len(images), None, *images.shape[2:])
+    if words.dtype != np.uint32:
+        raise ValueError(f"words: needs uint32, got {words.dtype}")
+    if not 1 <= reach < 2**15:
+        raise ValueError(f"reach {reach}: needs at least 1 and less than 2^15")
 
 
 def check_steps(steps: PrimeSteps, count: int) -> None:

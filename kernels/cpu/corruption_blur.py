@@ -7,6 +7,7 @@ from kernels.checks import check_float32, check_near, check_positions, check_tap
 from kernels.cpu.arrays import borrowed
 from kernels.cpu.compile import fma, kernel
 from kernels.cpu.threads import for_ranges
+from kernels.cpu.vectors import load8, spread8, spread_at, store
 
 Images = NDArray[np.float32]
 
@@ -70,13 +71,24 @@ def _tap_range(out, images, places, weights, frame, start, stop):
 
 @kernel
 def _tap_row(line, padded, places, weights, start):
-    for x in range(line.size):
-        line[x] = np.float32(0)
-    for k in range(weights.size):
-        weight = weights[k]
-        source = padded[start + places[k] : start + places[k] + line.size]
-        for x in range(line.size):
-            line[x] = fma(weight, source[x], line[x])
+    """Sum the taps of a row, sixteen pixels at a time, the last ones once more where the width is no multiple."""
+    width = line.size
+    if width < 8:
+        for x in range(width):
+            total = np.float32(0)
+            for k in range(weights.size):
+                total = fma(weights[k], padded[start + places[k] + x], total)
+            line[x] = total
+        return
+    for x in range(0, width, 16):
+        left, right = min(x, width - 8), min(x + 8, width - 8)
+        first, second = spread8(np.float32(0)), spread8(np.float32(0))
+        for k in range(weights.size):
+            weight, place = spread_at(weights, k), start + places[k]
+            first = fma(weight, load8(padded, place + left), first)
+            second = fma(weight, load8(padded, place + right), second)
+        store(line, left, first)
+        store(line, right, second)
 
 
 def resample(images: Images, rows: ArrayLike, columns: ArrayLike) -> Images:
@@ -104,43 +116,48 @@ def resample(images: Images, rows: ArrayLike, columns: ArrayLike) -> Images:
     return out
 
 
-def _corners(positions: NDArray[np.float64], size: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the pixel before each position, at most the last but one, and the way from it to the position."""
+def _corners(positions: NDArray[np.float64], size: int) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
+    """Return the pixels before and after each position, (2, Z, L), and the way from the first to the position.
+
+    Unsigned, so that Numba does not test for negative indices.
+    """
     clamped = np.clip(positions, 0, size - 1)
-    first = np.minimum(np.floor(clamped).astype(np.int64), max(0, size - 2))
-    return first, (clamped - first).astype(np.float32)
+    first = np.floor(clamped).astype(np.int64)
+    return np.stack([first, np.minimum(first + 1, size - 1)]).astype(np.uint64), (clamped - first).astype(np.float32)
 
 
 @kernel
 def _resample_range(out, images, grid, line, start, stop):
     out, images, grid, line = borrowed((out, images, grid, line))
-    tops, down, lefts, right = grid
-    below, beside = min(1, images.shape[2] - 1), min(1, images.shape[3] - 1)
-    count = np.float32(tops.shape[0])
+    rows, down, columns, right = grid
+    count = np.float32(down.shape[0])
     for n in range(start, stop):
         for c in range(images.shape[1]):
             image, result = images[n, c], out[n, c]
-            for z in range(tops.shape[0]):
-                for y in range(tops.shape[1]):
-                    upper, lower, fraction = image[tops[z, y]], image[tops[z, y] + below], down[z, y]
+            for z in range(down.shape[0]):
+                lefts, rights, across = columns[0, z], columns[1, z], right[z]
+                for y in range(down.shape[1]):
+                    upper, lower, fraction = image[rows[0, z, y]], image[rows[1, z, y]], down[z, y]
                     for x in range(line.size):
                         line[x] = fma(fraction, lower[x] - upper[x], upper[x])
-                    for x in range(lefts.shape[1]):
-                        first = line[lefts[z, x]]
-                        result[y, x] += fma(right[z, x], line[lefts[z, x] + beside] - first, first)
+                    target = result[y]
+                    for x in range(lefts.size):
+                        first = line[lefts[x]]
+                        target[x] += fma(across[x], line[rights[x]] - first, first)
             for y in range(result.shape[0]):
                 for x in range(result.shape[1]):
                     result[y, x] /= count
 
 
-def shuffle_pixels(images: Images, steps: NDArray[np.integer], reach: int) -> Images:
+def shuffle_pixels(images: Images, words: NDArray[np.uint32], reach: int) -> Images:
     """Give pixels, one after another, the value that a near pixel has at that time.
 
     Parameters
     ----------
     images : (N, C, H, W) float32
-    steps : (N, R, 2, H, W) int, in -reach..reach - 1
-        Where pixel (y, x) looks in round r: (y + steps[r, 0], x + steps[r, 1]).
+    words : (N, R, H, W) uint32
+        Say where pixel (y, x) looks in round r: y - reach + u 2 reach // 2^16, u the upper half of the word, and x
+        likewise by its lower half.
     reach : int, at least 1
 
     Returns
@@ -152,21 +169,23 @@ def shuffle_pixels(images: Images, steps: NDArray[np.integer], reach: int) -> Im
     The order, and why pixels are copied and not exchanged: `kernels.reference.shuffle_pixels`.
     """
     images = check_float32(images)
-    check_near(steps, reach, images)
-    near, out = writable(steps, np.int8), images.copy()
-    for_ranges(lambda start, stop: _shuffle_range(out, near, reach, start, stop), len(out), 4)
+    check_near(words, reach, images)
+    drawn, out = writable(words, np.uint32), images.copy()
+    for_ranges(lambda start, stop: _shuffle_range(out, drawn, reach, start, stop), len(out), 4)
     return out
 
 
 @kernel
-def _shuffle_range(out, steps, reach, start, stop):
-    out, steps = borrowed((out, steps))
+def _shuffle_range(out, words, reach, start, stop):
+    out, words = borrowed((out, words))
     height, width = out.shape[2:]
     for n in range(start, stop):
         image = out[n]
-        for r in range(steps.shape[1]):
+        for r in range(words.shape[1]):
             for y in range(height - reach, reach, -1):
                 for x in range(width - reach, reach, -1):
-                    from_y, from_x = y + steps[n, r, 0, y, x], x + steps[n, r, 1, y, x]
+                    word = np.int64(words[n, r, y, x])
+                    from_y = y - reach + ((word >> 16) * 2 * reach >> 16)
+                    from_x = x - reach + ((word & 0xFFFF) * 2 * reach >> 16)
                     for c in range(image.shape[0]):
                         image[c, y, x] = image[c, from_y, from_x]

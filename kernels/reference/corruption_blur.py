@@ -69,14 +69,15 @@ def _tents(positions: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     return np.maximum(0, 1 - np.abs(np.clip(positions, 0, size - 1)[:, None] - np.arange(size)))
 
 
-def shuffle_pixels(images: Images, steps: NDArray[np.integer], reach: int) -> Result:
+def shuffle_pixels(images: Images, words: NDArray[np.uint32], reach: int) -> Result:
     """Give pixels, one after another, the value that a near pixel has at that time.
 
     Parameters
     ----------
     images : (N, C, H, W) float
-    steps : (N, R, 2, H, W) int, in -reach..reach - 1
-        Where pixel (y, x) looks in round r: (y + steps[r, 0], x + steps[r, 1]).
+    words : (N, R, H, W) uint32
+        Say where pixel (y, x) looks in round r: y - reach + u 2 reach // 2^16, u the upper half of the word, and x
+        likewise by its lower half.
     reach : int, at least 1
 
     Returns
@@ -90,11 +91,13 @@ def shuffle_pixels(images: Images, steps: NDArray[np.integer], reach: int) -> Re
     one array, so the other pixel gets its own value back. The published images have it, and so do we.
     """
     check_images(images)
-    check_near(steps, reach, images)
+    check_near(words, reach, images)
     out, every = images.astype(np.float64), np.arange(len(images))
+    halves = np.stack([words >> np.uint32(16), words & np.uint32(0xFFFF)]).astype(np.int64)
+    dy, dx = halves * 2 * reach // 2**16 - reach
     height, width = images.shape[2:]
-    for r in range(steps.shape[1]):
+    for r in range(words.shape[1]):
         for y in range(height - reach, reach, -1):
             for x in range(width - reach, reach, -1):
-                out[:, :, y, x] = out[every, :, y + steps[:, r, 0, y, x], x + steps[:, r, 1, y, x]]
+                out[:, :, y, x] = out[every, :, y + dy[:, r, y, x], x + dx[:, r, y, x]]
     return out

@@ -64,8 +64,8 @@ def grids(images, count, factor):
 
 
 def near(images, rounds, reach):
-    steps = images.rng.integers(-reach, reach, (images.shape[0], rounds, 2, *images.shape[2:]), np.int8)
-    return images.uniform(), steps, reach
+    shape = images.shape[0], rounds, *images.shape[2:]
+    return images.uniform(), images.rng.integers(0, 2**32, shape, np.uint32), reach
 
 
 def random_words(images):

@@ -33,17 +33,13 @@ def glass_blur(images: Images, constants: Constants, draws: Draws, kernels: Modu
 
     Notes
     -----
-    The published code cuts the values to 8 bits after the first blur; here they are kept. Pixel (y, x) of round r looks
-    where the halves of word (r H + y) W + x say, the upper for rows.
+    The published code cuts the values to 8 bits after the first blur; here they are kept.
     """
     sigma, reach, rounds = constants
     count, _, height, width = images.shape
     words = kernels.words(draws.key, draws.indices, draws.view, draws.stage, rounds * height * width)
-    halves = np.stack([words >> np.uint32(16), words & np.uint32(0xFFFF)], axis=1)
-    steps = (halves * np.uint32(2 * reach) >> np.uint32(16)).astype(np.int8) - np.int8(reach)
-    near = steps.reshape(count, 2, rounds, height, width).swapaxes(1, 2)
-    shuffled = kernels.shuffle_pixels(_gaussian(images, sigma, kernels), near, reach)
-    return _gaussian(shuffled, sigma, kernels)
+    near = words.reshape(count, rounds, height, width)
+    return _gaussian(kernels.shuffle_pixels(_gaussian(images, sigma, kernels), near, reach), sigma, kernels)
 
 
 def _gaussian(images: Images, sigma: float, kernels: ModuleType) -> Images:
