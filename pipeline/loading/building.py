@@ -1,0 +1,103 @@
+"""The batches of one epoch: drawn rows in, tensors out."""
+
+import os
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.errors import PassbandError
+from pipeline.loading.ahead import Ahead
+from pipeline.loading.batch import Batch
+from pipeline.loading.reader import Reader
+from pipeline.loading.topology import Slice
+from pipeline.manifest import ViewEntry
+
+_MAX_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How batches come about; it changes no pixel.
+
+    Attributes
+    ----------
+    workers, prefetch : int, threads that decode, and batches made ahead
+    pinned : bool, whether batches lie in page-locked memory
+    """
+
+    workers: int
+    prefetch: int
+    pinned: bool
+
+    @classmethod
+    def chosen(cls, workers: int | None, prefetch: int, pin_memory: bool | None) -> "Delivery":
+        """Return the delivery asked for, None replaced by what suits the machine."""
+        usable = min(len(os.sched_getaffinity(0)), _MAX_WORKERS) if workers is None else workers
+        for name, value in (("workers", usable), ("prefetch", prefetch)):
+            if not isinstance(value, int) or value < 1:
+                raise PassbandError(f"{name} is {value!r}; it must be an integer of at least 1")
+        return cls(usable, prefetch, torch.cuda.is_available() if pin_memory is None else pin_memory)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is left of an epoch.
+
+    Attributes
+    ----------
+    views : what to read
+    shape_chw : the images'
+    rows : (N,) int64, the draws of the whole epoch in the global order
+    drop_past : bool
+        Drop a fetched shard when no draw ahead needs it.
+    """
+
+    reader: Reader
+    views: Sequence[ViewEntry]
+    shape_chw: Sequence[int]
+    rows: NDArray[np.int64]
+    drop_past: bool
+    delivery: Delivery
+
+    def batches(self, pieces: Sequence[Slice]) -> Generator[tuple[Slice, Batch], None, None]:
+        """Yield the batch of every piece, in order, made ahead on threads that end with the iterator."""
+        ahead = Ahead(self.units, self.reader.prepare, self.build, self.delivery.workers, self.delivery.prefetch)
+        past = self._past_shards() if self.drop_past else iter(())
+        waiting = next(past, None)
+        with closing(ahead.results(pieces)) as results:
+            for piece, batch in results:
+                while waiting is not None and waiting[0] < piece.end:
+                    self.reader.release(waiting[1])
+                    waiting = next(past, None)
+                yield piece, batch
+
+    def units(self, piece: Slice) -> list[int]:
+        """Return the units that a piece needs."""
+        return self.reader.units(self.rows[piece.start : piece.stop])
+
+    def build(self, piece: Slice) -> Batch:
+        """Decode the batch of a piece whose units are prepared."""
+        rows = self.rows[piece.start : piece.stop]
+        reader, pinned = self.reader, self.delivery.pinned
+        channels, height, width = self.shape_chw
+        shape = (len(rows), height, width, channels)
+        pixels = {
+            view.name: torch.empty(shape, dtype=getattr(torch, view.dtype), pin_memory=pinned) for view in self.views
+        }
+        reader.fill(rows, {name: tensor.numpy() for name, tensor in pixels.items()})
+        columns = (reader.labels[rows], reader.groups[rows], reader.indices[rows], np.arange(piece.start, piece.stop))
+        tensors = [torch.from_numpy(column) for column in columns]
+        images = {name: tensor.permute(0, 3, 1, 2) for name, tensor in pixels.items()}
+        return Batch(images, *(tensor.pin_memory() if pinned else tensor for tensor in tensors))
+
+    def _past_shards(self) -> Generator[tuple[int, int], None, None]:
+        """Yield (place of its last draw, shard) for every shard, in the order in which they are done with."""
+        shards = self.reader.shards[self.rows]
+        stored, backwards = np.unique(shards[::-1], return_index=True)
+        last = len(shards) - 1 - backwards
+        for turn in np.argsort(last).tolist():
+            yield int(last[turn]), int(stored[turn])

@@ -1,0 +1,151 @@
+"""Fill a batch's pixels from the members of its samples.
+
+A member is a memoryview of a mapped shard; nothing is copied before it is decoded. What costs little for a batch and
+much for an image (undoing PNG's filters, looking at headers) is done for many images at once. zlib and Pillow let
+other threads run meanwhile.
+"""
+
+import functools
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.shards.codec import decode_npy, encode_npy
+from pipeline.shards.png import CACHED_BYTES, NONE, UP, decode_png, encode_png
+
+Member = memoryview
+_HEAD_BYTES = 33  # signature and IHDR
+_TAIL_BYTES = 12  # IEND
+
+
+class DamagedMember(ValueError):
+    """A member cannot be decoded; `position` is that of its sample in the batch."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(reason)
+        self.position = position
+
+
+def fill_stacked(members: Sequence[Member], numbers: Sequence[int], depth: int, out: Sequence[NDArray[Any]]) -> None:
+    """Copy some views of stacks of all views.
+
+    Parameters
+    ----------
+    members : N NumPy files of (depth, H, W, 3) uint8
+    numbers : which of the views to copy
+    out : an (N, H, W, 3) uint8 array for each of `numbers`, filled
+    """
+    shape = out[0].shape[1:]
+    header = _npy_head((depth, *shape))
+    view_bytes = int(np.prod(shape))
+    size = len(header) + depth * view_bytes
+    starts = [len(header) + number * view_bytes for number in numbers]
+    targets = [pixels.reshape(len(pixels), view_bytes) for pixels in out]
+    for position, member in enumerate(members):
+        if len(member) != size or member[: len(header)] != header:
+            _copy_stack(position, member, numbers, (depth, *shape), out)
+            continue
+        content = np.frombuffer(member, np.uint8)
+        for start, target in zip(starts, targets, strict=True):
+            target[position] = content[start : start + view_bytes]
+
+
+def fill_png(members: Sequence[Member], out: NDArray[np.uint8]) -> None:
+    """Decode PNG files into (N, H, W, 3) uint8; those that this repository wrote, together."""
+    _, height, width, _ = out.shape
+    block = max(1, CACHED_BYTES // (height * (1 + width * 3)))
+    for start in range(0, len(members), block):
+        _fill_png_block(members[start : start + block], out[start : start + block], start)
+
+
+def fill_each(members: Sequence[Member], decode: Callable[[bytes], NDArray[Any]], out: NDArray[Any]) -> None:
+    """Decode members one by one into (N, H, W, 3)."""
+    for position, member in enumerate(members):
+        _decode_one(position, member, decode, out[position])
+
+
+def _decode_one(position: int, member: Member, decode: Callable[[bytes], NDArray[Any]], out: NDArray[Any]) -> None:
+    try:
+        pixels = decode(bytes(member))
+    except ValueError as error:
+        raise DamagedMember(position, str(error)) from error
+    if pixels.shape != out.shape or pixels.dtype != out.dtype:
+        raise DamagedMember(position, f"is {pixels.shape} {pixels.dtype}, expected {out.shape} {out.dtype}")
+    out[:] = pixels
+
+
+@functools.lru_cache(8)
+def _npy_head(shape: tuple[int, ...]) -> bytes:
+    """Return the header of a uint8 NumPy file of this shape."""
+    pixels = np.zeros(shape, np.uint8)
+    return encode_npy(pixels)[: -pixels.nbytes]
+
+
+def _copy_stack(
+    position: int, member: Member, numbers: Sequence[int], shape: tuple[int, ...], out: Sequence[NDArray[Any]]
+) -> None:
+    """Copy from a stack with another spelling of the header than ours."""
+    try:
+        stack = decode_npy(bytes(member))
+    except ValueError as error:
+        raise DamagedMember(position, str(error)) from error
+    if stack.shape != shape or stack.dtype != np.uint8:
+        raise DamagedMember(position, f"is {stack.shape} {stack.dtype}, expected {shape} uint8")
+    for number, target in zip(numbers, out, strict=True):
+        target[position] = stack[number]
+
+
+@functools.lru_cache(8)
+def _png_frame(height: int, width: int) -> tuple[bytes, bytes]:
+    """Return what stands before and after the image data of every PNG of ours of this size."""
+    encoded = encode_png(np.zeros((1, height, width, 3), np.uint8))[0]
+    return encoded[:_HEAD_BYTES], encoded[-_TAIL_BYTES:]
+
+
+def _fill_png_block(members: Sequence[Member], out: NDArray[np.uint8], first: int) -> None:
+    number, height, width, _ = out.shape
+    head, tail = _png_frame(height, width)
+    lines = np.empty((number, height, 1 + width * 3), np.uint8)
+    flat = lines.reshape(number, -1)
+    usual = np.ones(number, bool)
+    for position, member in enumerate(members):
+        content = _scanlines(member, head, tail, flat.shape[1])
+        if content is None:
+            usual[position] = False
+        else:
+            flat[position] = np.frombuffer(content, np.uint8)
+    filters = lines[:, :, 0]
+    up = (filters == UP).all(axis=1)
+    usual &= up | (filters == NONE).all(axis=1)
+    _undo_up(lines[:, :, 1:], up, out.reshape(number, height, width * 3))
+    for position in np.flatnonzero(~usual).tolist():  # another writer's, or damaged: the codec says what is wrong
+        _decode_one(first + position, members[position], decode_png, out[position])
+
+
+def _scanlines(member: Member, head: bytes, tail: bytes, size: int) -> bytes | None:
+    """Return the filtered rows of a PNG file in the layout of `encode_png`, or None if it has another."""
+    body_start, body_end = len(head) + 8, len(member) - 4 - len(tail)
+    if body_end < body_start or member[: len(head)] != head or member[body_end + 4 :] != tail:
+        return None
+    if member[len(head) : body_start] != struct.pack(">I4s", body_end - body_start, b"IDAT"):
+        return None
+    if zlib.crc32(member[body_start - 4 : body_end]) != int.from_bytes(member[body_end : body_end + 4], "big"):
+        return None
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(member[body_start:body_end], size + 1)  # never more, whatever the stream claims
+    except zlib.error:
+        return None
+    return content if len(content) == size and inflater.eof and not inflater.unused_data else None
+
+
+def _undo_up(lines: NDArray[np.uint8], up: NDArray[np.bool_], out: NDArray[np.uint8]) -> None:
+    """Copy (N, H, W * 3) filtered rows, adding up those of images whose filter is `up`, modulo 256."""
+    out[:] = lines
+    above = 1 if up.all() else up[:, None].astype(np.uint8)
+    for row in range(1, out.shape[1]):
+        out[:, row] += out[:, row - 1] * above

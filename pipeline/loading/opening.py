@@ -1,0 +1,43 @@
+"""Find what lies at a path, a folder of shards or a beton, and open it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import PassbandError
+from pipeline.loading.reader import Reader
+from pipeline.loading.views import chosen_views
+from pipeline.manifest import Manifest, ViewEntry, read_manifest
+from pipeline.store import open_store
+
+BALANCES = ("group", "class")
+
+
+def open_reader(
+    path: str | Path, views: Sequence[str] | None, *, verify: bool, cache: str | Path | None
+) -> tuple[Manifest, list[ViewEntry], Reader]:
+    """Return the manifest of the dataset at `path`, the views called `views`, and what reads them."""
+    where = str(path).rstrip("/")
+    folder = where.rpartition("/")[0] or "." if where.endswith(".beton") else where
+    store = open_store(folder)
+    manifest = read_manifest(store)
+    chosen = chosen_views(manifest, views, where)
+    if where.endswith(".beton"):
+        from pipeline.loading.beton import BetonReader
+
+        name = where.rpartition("/")[2]
+        return manifest, chosen, BetonReader(store, manifest, name, chosen, verify=verify, cache=cache)
+    from pipeline.loading.shards import ShardReader
+
+    return manifest, chosen, ShardReader(store, manifest, chosen, verify=verify, cache=cache)
+
+
+def strata(reader: Reader, balance: str | None) -> NDArray[np.int64] | None:
+    """Return the (N,) column to balance over; raise PassbandError for one that there is not."""
+    if balance is None:
+        return None
+    if balance not in BALANCES:
+        raise PassbandError(f"balance is {balance!r}; it can be {' or '.join(map(repr, BALANCES))}, or None")
+    return reader.groups if balance == "group" else reader.labels
