@@ -57,7 +57,7 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
 
 def global_mean(values: Tensor) -> Tensor:
     """Return the mean of per-sample `values` (N,) over the global batch; N may differ between processes, or be 0."""
-    totals = sum_over_ranks(torch.stack([values.sum(), values.new_tensor(float(len(values)))]))
+    totals = sum_over_ranks(torch.stack([values.sum(), values.new_full((), len(values))]))
     return totals[0] / totals[1]
 
 

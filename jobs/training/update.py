@@ -58,7 +58,7 @@ class Update:
             Before the backward pass, in every process alike.
         """
         if not torch.isfinite(loss):
-            raise NonFiniteError("loss", float(loss), batch)
+            raise NonFiniteError("loss", float(loss.detach()), batch)
         model.zero_grad(set_to_none=True)
         loss.backward()
         sum_gradients(model.parameters())

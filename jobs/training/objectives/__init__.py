@@ -2,9 +2,17 @@
 
 from jobs.training.objectives.base import Metrics, Objective, ObjectiveOptions, Setting
 from jobs.training.objectives.erm import Erm
+from jobs.training.objectives.group_dro import GroupDro
+from jobs.training.objectives.jsd import Jsd
+from jobs.training.objectives.sam import Sam
+from jobs.training.objectives.sharpdro import SharpDro
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "erm": Erm,
+    "jsd": Jsd,
+    "group_dro": GroupDro,
+    "sam": Sam,
+    "sharpdro": SharpDro,
 }
 
 __all__ = ["OBJECTIVES", "Metrics", "Objective", "ObjectiveOptions", "Setting"]

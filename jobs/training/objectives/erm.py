@@ -1,20 +1,16 @@
 """Empirical risk minimisation: the mean cross-entropy."""
 
-from typing import Literal
-
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from jobs.training.batches import TrainBatch
 from jobs.training.collective import global_mean
-from jobs.training.objectives.base import Metrics, Objective, ObjectiveOptions
+from jobs.training.objectives.base import Metrics, Objective
+from jobs.training.objectives.samples import SampleOptions, cross_entropies, training_images
 
 
-class ErmOptions(ObjectiveOptions):
+class ErmOptions(SampleOptions):
     """Options of ``erm``: the loss is of the first view, or the mean over all views."""
-
-    on: Literal["clean", "all"] = "clean"
 
 
 class Erm(Objective):
@@ -26,10 +22,5 @@ class Erm(Objective):
 
     def step(self, model: nn.Module, optimizer: Optimizer, batch: TrainBatch) -> Metrics:
         """Take one step down the mean cross-entropy."""
-        return self.update.minimize(model, optimizer, self._loss(model, batch), batch)
-
-    def _loss(self, model: nn.Module, batch: TrainBatch) -> Tensor:
-        views = [batch.first] if self.options.on == "clean" else list(batch.images.values())
-        logits = self.update.logits(model, torch.cat(views))
-        losses = nn.functional.cross_entropy(logits, batch.labels.repeat(len(views)), reduction="none")
-        return global_mean(losses)
+        losses = cross_entropies(self.update, model, training_images(batch, self.options.on))
+        return self.update.minimize(model, optimizer, global_mean(losses), batch)

@@ -1,0 +1,95 @@
+"""The step that sharpness-aware objectives share: the gradient at the nearby weights where the loss is worst."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from jobs.training.batches import TrainBatch
+from jobs.training.objectives.base import Metrics
+from jobs.training.update import Update
+
+Norm = Literal["l2", "linf"]
+Offsets = Sequence[tuple[nn.Parameter, Tensor]]
+
+
+def ascent(model: nn.Module, rho: float, norm: Norm) -> Offsets:
+    """Return e* for each parameter that has a gradient.
+
+    ``l2``: rho * g / ||g||, the norm of all parameters together (Foret et al. 2021, eq. 2). ``linf``: rho * sign(g).
+    A zero gradient gives no perturbation.
+    """
+    parameters = [parameter for parameter in model.parameters() if parameter.grad is not None]
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if norm == "linf":
+        return [(parameter, rho * gradient.sign()) for parameter, gradient in zip(parameters, gradients, strict=True)]
+    length = nn.utils.get_total_norm(gradients)
+    scale = torch.where(length == 0, 0, rho / length)  # not `length > 0`: NaN goes on to the loss, which is checked
+    return [(parameter, scale * gradient) for parameter, gradient in zip(parameters, gradients, strict=True)]
+
+
+@contextmanager
+def perturbed(model: nn.Module, offsets: Offsets) -> Iterator[None]:
+    """Add `offsets` to the weights for a while; afterwards every bit of them is as before.
+
+    Running statistics of normalisation layers are not updated meanwhile, while the layers still normalise by the
+    batch if they are in training mode.
+    """
+    kept = [parameter.detach().clone() for parameter, _ in offsets]
+    try:
+        with torch.no_grad():
+            for parameter, offset in offsets:
+                parameter.add_(offset)
+        with _frozen_statistics(model):
+            yield
+    finally:
+        with torch.no_grad():
+            for (parameter, _), before in zip(offsets, kept, strict=True):
+                parameter.copy_(before)
+
+
+@contextmanager
+def _frozen_statistics(model: nn.Module) -> Iterator[None]:
+    # Only layers in training mode: in evaluation mode they update nothing, and some read this flag otherwise.
+    layers = [layer for layer in model.modules() if layer.training and getattr(layer, "track_running_stats", False)]
+    try:
+        for layer in layers:
+            layer.track_running_stats = False
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True
+
+
+def sharp_step(
+    update: Update,
+    model: nn.Module,
+    optimizer: Optimizer,
+    batch: TrainBatch,
+    *,
+    loss: Tensor,
+    again: Callable[[], Tensor],
+    rho: float,
+    norm: Norm = "l2",
+) -> Metrics:
+    """Take one step along the gradient at the perturbed weights: two forward-backward passes in all.
+
+    Parameters
+    ----------
+    loss : 0-d tensor, at the weights as they are; e* is made from its gradient over all processes
+    again : called at the perturbed weights, returns the loss whose gradient is the update
+
+    Raises
+    ------
+    NonFiniteError
+        With the weights as they were.
+    """
+    update.gradient(model, loss, batch)
+    with perturbed(model, ascent(model, rho, norm)):
+        there = again()
+        update.gradient(model, there, batch)
+    length = update.apply(model, optimizer, batch)
+    return {"loss": loss.detach(), "perturbed_loss": there.detach(), "gradient_norm": length}

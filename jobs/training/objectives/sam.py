@@ -1,0 +1,34 @@
+"""Sharpness-aware minimisation (Foret, Kleiner, Mobahi & Neyshabur, ICLR 2021)."""
+
+from pydantic import Field
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from jobs.training.batches import TrainBatch
+from jobs.training.collective import global_mean
+from jobs.training.objectives.base import Metrics, Objective
+from jobs.training.objectives.perturb import sharp_step
+from jobs.training.objectives.samples import SampleOptions, cross_entropies, training_images
+
+
+class SamOptions(SampleOptions):
+    """Options of ``sam``."""
+
+    rho: float = Field(0.05, ge=0, allow_inf_nan=False, description="length of the perturbation of all weights")
+
+
+class Sam(Objective):
+    """Objective `sam`: the gradient of the mean cross-entropy at theta + rho * g / ||g|| (METHODS 6)."""
+
+    name = "sam"
+    Options = SamOptions
+    options: SamOptions
+
+    def step(self, model: nn.Module, optimizer: Optimizer, batch: TrainBatch) -> Metrics:
+        """Take one step, of two forward-backward passes."""
+        samples = training_images(batch, self.options.on)
+
+        def loss() -> Tensor:
+            return global_mean(cross_entropies(self.update, model, samples))
+
+        return sharp_step(self.update, model, optimizer, batch, loss=loss(), again=loss, rho=self.options.rho)

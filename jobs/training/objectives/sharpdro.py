@@ -1,0 +1,146 @@
+"""Worst-case sharpness: GroupDRO, or weights by sample, at the perturbed weights (SharpDRO)."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from jobs.training.batches import TrainBatch
+from jobs.training.collective import global_mean
+from jobs.training.objectives.base import Metrics, Objective, Setting
+from jobs.training.objectives.groups import (
+    GroupMeans,
+    GroupWeightOptions,
+    GroupWeights,
+    group_means,
+    group_metrics,
+    require_groups,
+)
+from jobs.training.objectives.perturb import Norm, sharp_step
+from jobs.training.objectives.samples import cross_entropies, training_images
+from jobs.training.objectives.state import restored
+
+if TYPE_CHECKING:
+    from pipeline.loading import Stream
+
+DEFAULT_RHO: dict[Norm, float] = {"l2": 0.05, "linf": 0.0005}
+"""rho * sign(g) is rho * sqrt(P) long for P weights: 0.005 is 5 for a million of them, and destroys training."""
+
+
+class SharpDroOptions(GroupWeightOptions):
+    """Options of ``sharpdro``; `weights`, `step` and `decay` are of the distribution-aware form."""
+
+    distribution: Literal["aware", "agnostic"] = Field(
+        "aware", description="aware: worst group; agnostic: samples that lose confidence, groups are not used"
+    )
+    perturbation: Norm = Field("l2", description="l2: rho * g / ||g||; linf: rho * sign(g)")
+    rho: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="size of the perturbation; default: 0.05 (l2), 0.0005 (linf)"
+    )
+
+
+class SharpDro(Objective):
+    """Objective `sharpdro` (METHODS 6).
+
+    ``aware`` (eq. 10): L_q = sum_g q_g L_g with GroupDRO's weights q; e* from the gradient of L_q, the update is the
+    gradient of L_q, with the same q, at theta + e*. ``agnostic`` (eq. 11-12): e* from the mean loss; the losses at
+    theta + e* are weighted by how much confidence each sample loses.
+    """
+
+    name = "sharpdro"
+    Options = SharpDroOptions
+    options: SharpDroOptions
+
+    def __init__(self, options: SharpDroOptions, setting: Setting) -> None:
+        super().__init__(options, setting)
+        self._rho = DEFAULT_RHO[options.perturbation] if options.rho is None else options.rho
+        self._weights = GroupWeights(options, setting.num_groups, setting.update.device)
+
+    @classmethod
+    def check(cls, options: Any, setting: Setting) -> None:
+        """Raise ValueError where the distribution-aware form has one group only."""
+        if options.distribution == "aware":
+            require_groups(cls.name, setting)
+
+    def prepare(self, model: nn.Module, stream: "Stream") -> None:
+        """Take groups that have no sample out of q."""
+        self._weights.start(np.asarray(stream.groups))
+
+    def step(self, model: nn.Module, optimizer: Optimizer, batch: TrainBatch) -> Metrics:
+        """Take one step, of two forward-backward passes."""
+        return (self._aware if self.options.distribution == "aware" else self._agnostic)(model, optimizer, batch)
+
+    def _aware(self, model: nn.Module, optimizer: Optimizer, batch: TrainBatch) -> Metrics:
+        samples = training_images(batch, self.options.on)
+
+        def risks() -> GroupMeans:
+            return group_means(cross_entropies(self.update, model, samples), samples.groups, self.setting.num_groups)
+
+        here = risks()
+        state, q = self._weights.moved(here)
+        metrics = self._sharp_step(
+            model, optimizer, batch, (q * here.means).sum(), again=lambda: (q * risks().means).sum()
+        )
+        self._weights.state = state
+        return {**metrics, **group_metrics(here, q)}
+
+    def _agnostic(self, model: nn.Module, optimizer: Optimizer, batch: TrainBatch) -> Metrics:
+        samples = training_images(batch, self.options.on)
+        weighted: dict[str, Tensor] = {}
+
+        def again() -> Tensor:
+            there = self.update.logits(model, samples.first)
+            weights = confidence_weights(here.detach(), there.detach())
+            weighted["share_weighted"] = global_mean((weights > 0).float())
+            return global_mean(weights * nn.functional.cross_entropy(there, samples.labels, reduction="none"))
+
+        here = self.update.logits(model, samples.first)
+        loss = global_mean(nn.functional.cross_entropy(here, samples.labels, reduction="none"))
+        return {**self._sharp_step(model, optimizer, batch, loss, again), **weighted}
+
+    def _sharp_step(
+        self, model: nn.Module, optimizer: Optimizer, batch: TrainBatch, loss: Tensor, again: Callable[[], Tensor]
+    ) -> Metrics:
+        return sharp_step(
+            self.update,
+            model,
+            optimizer,
+            batch,
+            loss=loss,
+            again=again,
+            rho=self._rho,
+            norm=self.options.perturbation,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return q, or the running means of the groups; nothing where groups are not used."""
+        return self._weights.state_dict() if self.options.distribution == "aware" else {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take a state back."""
+        if self.options.distribution == "aware":
+            self._weights.load_state_dict(state)
+        else:
+            restored(state, {})
+
+
+def confidence_weights(here: Tensor, there: Tensor) -> Tensor:
+    """Return the weights of samples by the confidence they lose from `here` to `there` (eq. 11-12).
+
+    Parameters
+    ----------
+    here, there : (N, classes) float32, logits at theta and at theta + e*
+
+    Returns
+    -------
+    (N,) float32, at least 0, of mean 1 over the global batch: the loss of the largest softmax output, gains cut to
+    0, over the mean; 1 for all where none loses.
+    """
+    lost = here.softmax(1).amax(1) - there.softmax(1).amax(1)
+    lost = lost.clamp(min=0)
+    mean = global_mean(lost)
+    return torch.where(mean > 0, lost / mean, 1)
