@@ -1,7 +1,7 @@
 """What a network predicts on a stored dataset. Every view is predicted in one pass over the samples."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,16 +88,16 @@ def predict(
     """
     classify = {view: classifiers(view) if classifiers else model for view in views}
     predicted: dict[str, list[Tensor]] = {view: [] for view in views}
-    columns: list[tuple[Tensor, ...]] = []
-    with torch.inference_mode():
-        stream = open_stream(path, views=list(views), batch_size=batch_size, shuffle=False, workers=workers)
+    stream = open_stream(
+        path, views=list(views), batch_size=batch_size, shuffle=False, drop_last=False, workers=workers
+    )
+    with closing(stream), torch.inference_mode():
         for batch in stream:
-            on_device = to_device(batch, torch.device(device))
+            images = to_device(batch, torch.device(device)).images
             for view in views:
-                predicted[view].append(classify[view](on_device.images[view]).argmax(1).cpu())
-            columns.append((batch.labels, batch.groups, batch.indices))
-    labels, groups, indices = (_joined(column) for column in (zip(*columns, strict=True) if columns else [()] * 3))
-    return {view: Predictions(_joined(predicted[view]), labels, groups, indices) for view in views}
+                predicted[view].append(classify[view](images[view]).argmax(1).cpu())
+        columns = stream.labels, stream.groups, stream.indices  # stored order, as the batches come
+    return {view: Predictions(_joined(predicted[view]), *columns) for view in views}
 
 
 def _joined(parts: Sequence[Tensor]) -> Column:
