@@ -124,7 +124,7 @@ def _network(job: TrainJob, stream: Stream) -> Network:
         if network.spec.kind != section.kind:
             raise JobError(f"network.checkpoint: holds {network.spec.kind}, network.kind is {section.kind}")
         return network
-    mean, std = (section.mean, section.std) if section.mean and section.std else _statistics(stream)
+    mean, std = (section.mean, section.std) if section.mean and section.std else _statistics(job, stream)
     stem = section.stem or ("cifar" if max(shape[1:]) <= _LARGEST_CIFAR_SIDE else "imagenet")
     spec = NetworkSpec(
         kind=section.kind,
@@ -137,11 +137,12 @@ def _network(job: TrainJob, stream: Stream) -> Network:
     return build_network(spec, job.seed)
 
 
-def _statistics(stream: Stream) -> tuple[list[float], list[float]]:
+def _statistics(job: TrainJob, stream: Stream) -> tuple[list[float], list[float]]:
     """Return mean and deviation of each channel over the first view of the first stored samples."""
     size = min(_MEASURED_SAMPLES, stream.num_samples)
-    path, first = stream.path, stream.views[0]
-    with open_stream(path, views=[first], batch_size=size, shuffle=False, drop_last=False) as samples:
+    assert job.data.path is not None
+    first = stream.views[0]
+    with open_stream(job.data.path, views=[first], batch_size=size, shuffle=False, drop_last=False) as samples:
         images = next(iter(samples)).images[first].double()
     images = images / 255 if images.max() > 1 else images
     mean, std = images.mean((0, 2, 3)), images.std((0, 2, 3)).clamp_min(1e-3)

@@ -1,0 +1,260 @@
+"""Whole trainings on real digits: what they leave, how they go on, and what they refuse."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from jobs.files import JobError
+from jobs.training.log import read_metrics
+from jobs.training.loop import TrainingError
+from jobs.training.run import train
+from pipeline.errors import IntegrityError, PassbandError
+from pipeline.networks.network import load_network
+
+
+class StopAfter:
+    """Says stop after so many questions; the trainer asks after every step."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_network(out).state_dict()
+
+
+def assert_same_training(out: Path, expected: Path) -> None:
+    found, wanted = weights(out), weights(expected)
+    assert found.keys() == wanted.keys()
+    for name in wanted:
+        assert torch.equal(found[name], wanted[name]), name
+    assert read_metrics(out) == read_metrics(expected)
+
+
+def test_a_training_learns_and_says_what_it_did(train_job, digits, tmp_path):
+    evaluate = {"digits": {"path": str(digits), "views": ["clean", "low"]}}
+    job = train_job(epochs=15, evaluate=evaluate, output={"log_every_steps": 3, "tensorboard": True})
+    results = train(job)
+    out = tmp_path / "out"
+    assert results["accuracy"]["accuracy/digits/clean"] > 0.8
+    assert results["accuracy"]["accuracy/digits/clean"] > results["accuracy"]["accuracy/digits/low"] > 0.1
+    assert results == json.loads((out / "results.json").read_text())
+    assert results["steps"] == 15 * 7  # 355 samples, batches of 50, the last 5 left out
+    lines = read_metrics(out)
+    assert [line["step"] for line in lines if "loss" in line] == sorted({*range(3, 106, 3), *range(7, 106, 7)})
+    assert sum("accuracy/digits/clean" in line for line in lines) == 15
+    assert lines[0]["loss"] > 2 > lines[-2]["loss"] == results["loss"]
+    assert list((out / "tensorboard").glob("events.*"))
+    assert sorted(p.name for p in out.iterdir() if p.is_file()) == [
+        ".lock", "job.yaml", "metrics.jsonl", "model.pt", "results.json"
+    ]  # fmt: skip
+    network = load_network(out)
+    assert network.spec.classes == list("0123456789")
+    assert network.mean.flatten()[0].item() == pytest.approx(0.3, abs=0.1)
+
+
+def test_the_same_job_gives_the_same_bits(train_job, tmp_path):
+    for name in ("one", "two"):
+        train(train_job(tmp_path / name))
+    assert_same_training(tmp_path / "one", tmp_path / "two")
+    other = train_job(tmp_path / "three", seed=2)
+    train(other)
+    assert not torch.equal(weights(tmp_path / "one")["body.0.weight"], weights(tmp_path / "three")["body.0.weight"])
+
+
+@pytest.mark.parametrize("stops", [[1], [3, 0, 2], [7, 7, 1], [6]])
+def test_a_stopped_training_goes_on_bit_for_bit(train_job, tmp_path, stops):
+    changes = {
+        "data": {"views": ["clean", "view1"], "crop_padding": 2, "flip": True},
+        "objective": {"kind": "jsd"},
+        "optimizer": {"kind": "adam", "lr": 1e-3},
+        "schedule": {"kind": "one_cycle"},
+        "swa": {"start": 0.3},
+        "epochs": 4,
+    }
+    train(train_job(tmp_path / "whole", **changes))
+    job = train_job(tmp_path / "stopped", **changes)
+    for steps in stops:
+        with pytest.raises(SystemExit):
+            train(job, stopped=StopAfter(steps))
+    train(job)
+    assert_same_training(tmp_path / "stopped", tmp_path / "whole")
+
+
+def run_command(job, folder: Path, *words: str) -> subprocess.Popen[str]:
+    file = folder / "train.yaml"
+    file.write_text(yaml.safe_dump(job.model_dump()))
+    command = [sys.executable, "-m", "jobs.cli", "train", str(file), *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_step(out: Path, step: int) -> None:
+    deadline = time.monotonic() + 120
+    while not (out / "metrics.jsonl").exists() or not any(m["step"] >= step for m in read_metrics(out)):
+        assert time.monotonic() < deadline, "the training did not begin"
+        time.sleep(0.01)
+
+
+def test_a_killed_training_goes_on_bit_for_bit(train_job, tmp_path):
+    changes = {"epochs": 60, "output": {"log_every_steps": 5, "checkpoint_every_s": 0.0}, "compute": {"threads": 1}}
+    threads = torch.get_num_threads()
+    try:
+        train(train_job(tmp_path / "whole", **changes))
+    finally:
+        torch.set_num_threads(threads)
+    job, out = train_job(tmp_path / "killed", **changes), tmp_path / "killed"
+    for step in (20, 120):
+        child = run_command(job, tmp_path)
+        wait_for_step(out, step)
+        child.kill()
+        child.communicate()
+        assert not (out / "model.pt").exists()
+    child = run_command(job, tmp_path)
+    output, errors = child.communicate(timeout=120)
+    assert child.returncode == 0, errors
+    assert "from step 1" in errors  # it went on after step 100, and did not begin anew
+    assert_same_training(out, tmp_path / "whole")
+
+
+def test_sigterm_writes_a_checkpoint_and_says_how_to_go_on(train_job, tmp_path):
+    job, out = train_job(epochs=2000, output={"checkpoint_every_s": 1e6}), tmp_path / "out"
+    child = run_command(job, tmp_path)
+    wait_for_step(out, 10)
+    os.kill(child.pid, signal.SIGTERM)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 128 + signal.SIGTERM
+    assert "the same command resumes" in errors
+    state = torch.load(out / "checkpoint.pt", weights_only=True)
+    assert state["step"] == read_metrics(out)[-1]["step"]
+
+
+def test_the_command_prints_a_table_or_json(train_job, tmp_path):
+    job = train_job(epochs=1)
+    child = run_command(job, tmp_path)
+    output, errors = child.communicate(timeout=120)
+    assert child.returncode == 0, errors
+    assert "lenet" in output
+    assert max(map(len, output.splitlines()[:-1])) <= 60
+    assert "small: lenet, erm, 355 samples x 3 views, 1 epochs" in errors
+    again, errors = run_command(job, tmp_path, "--json").communicate(timeout=120)
+    events = [json.loads(line) for line in again.splitlines()]
+    assert [event["event"] for event in events] == ["finished"]  # it was finished: nothing is trained twice
+    assert events[0]["steps"] == 7
+
+
+def test_what_is_not_finite_stops_before_the_step_and_names_the_samples(train_job, tmp_path):
+    job = train_job(optimizer={"lr": 1e30}, schedule={"kind": "constant"})
+    with pytest.raises(TrainingError, match=r"step 1: the .* is (nan|inf); nothing was stepped; samples: ") as caught:
+        train(job)
+    assert str(caught.value).endswith(" and 34 more")
+    assert caught.value.keys[0] in str(caught.value)
+    found = json.loads((tmp_path / "out" / "nonfinite.json").read_text())
+    assert found == {"step": 1, "keys": caught.value.keys}
+    assert len(set(found["keys"])) == 50
+
+
+def test_another_job_in_the_same_folder_is_refused(train_job, tmp_path):
+    train(train_job(epochs=1))
+    with pytest.raises(PassbandError, match="holds another training"):
+        train(train_job(epochs=2))
+    train(train_job(epochs=1, output={"log_every_steps": 7}, compute={"workers": 1}))  # cadence and place do not count
+
+
+def test_a_folder_with_other_files_is_refused(train_job, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("")
+    with pytest.raises(PassbandError, match="holds thesis.tex but no job.yaml"):
+        train(train_job())
+
+
+def test_a_damaged_checkpoint_is_named(train_job, tmp_path):
+    job = train_job()
+    with pytest.raises(SystemExit):
+        train(job, stopped=StopAfter(2))
+    (tmp_path / "out" / "checkpoint.pt").write_bytes(b"half a checkpoint")
+    with pytest.raises(IntegrityError, match=r"checkpoint.pt: cannot be read; delete it"):
+        train(job)
+
+
+def test_a_damaged_dataset_stops_the_training(train_job, digits, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(digits, copy)
+    shard = next((copy / "shards").glob("*-000003.tar"))
+    content = bytearray(shard.read_bytes())
+    content[5000] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(IntegrityError, match="000003.tar: sha256"):
+        train(train_job(path=copy))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"compute": {"device": "cuda"}}, "compute.device: cuda is asked for"),
+        ({"output": {"uri": "s3://bucket/x"}}, "output.uri: .* is not local"),
+        ({"batch_size": 356}, "355 samples"),
+        ({"data": {"views": ["clean", "none"]}}, "none"),
+        ({"data": {"views_by_epoch": True}, "epochs": 4}, "views"),
+        ({"network": {"checkpoint": "none.pt"}}, "none.pt"),
+        ({"objective": {"kind": "jsd"}, "data": {"views": ["clean"]}}, "objective: .*views"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(train_job, changes, message):
+    if changes == {"compute": {"device": "cuda"}} and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(PassbandError, match=message):
+        train(train_job(**changes))
+
+
+def test_a_checkpoint_is_trained_on(train_job, tmp_path):
+    train(train_job(tmp_path / "first", epochs=10))
+    tuned = train_job(tmp_path / "second", epochs=1, network={"checkpoint": str(tmp_path / "first")}, seed=9)
+    train(tuned)
+    losses = [read_metrics(tmp_path / name)[0]["loss"] for name in ("first", "second")]
+    assert losses[1] < 1 < 2 < losses[0]
+    with pytest.raises(JobError, match="holds lenet, network.kind is convnet"):
+        train(train_job(tmp_path / "x", network={"kind": "convnet", "checkpoint": str(tmp_path / "first")}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"precision": "bfloat16"},
+        {"clip_norm": 0.1},
+        {"optimizer": {"kind": "adamw"}},
+        {"optimizer": {"nesterov": True}},
+        {"compute": {"channels_last": True}, "network": {"kind": "resnet18"}, "batch_size": 177, "epochs": 1},
+        {"data": {"balance": "class"}},
+        {"data": {"views_by_epoch": True}},
+        {"swa": {"start": 0.0}, "network": {"kind": "wide_resnet16_4"}, "batch_size": 177},
+    ],
+    ids=str,
+)
+def test_options_train(train_job, changes):
+    results = train(train_job(**changes))
+    assert 0 < results["loss"] < 3
+
+
+def test_swa_keeps_the_mean_of_the_weights_after_each_of_the_last_epochs(train_job, tmp_path):
+    train(train_job(tmp_path / "swa", swa={"start": 0.5}, epochs=4, schedule={"kind": "constant"}))
+    ends = []
+    for epochs in (3, 4):
+        train(train_job(tmp_path / f"{epochs}", epochs=epochs, schedule={"kind": "constant"}))
+        ends.append(weights(tmp_path / f"{epochs}"))
+    averaged = weights(tmp_path / "swa")
+    for name, value in averaged.items():
+        torch.testing.assert_close(value, (ends[0][name] + ends[1][name]) / 2, rtol=0, atol=1e-6)
