@@ -1,5 +1,6 @@
 """The stages. A new one is a file of its own and a line in `AUGMENTATIONS`."""
 
+from pipeline.augment.augmix import AugMix
 from pipeline.augment.base import Stage, StageOptions, StageResult
 from pipeline.augment.corruption import Corrupt
 from pipeline.augment.draws import Draws
@@ -13,6 +14,7 @@ AUGMENTATIONS: dict[str, type[Stage]] = {
     "svd": Svd,
     "phase_only": PhaseOnly,
     "prime": Prime,
+    "augmix": AugMix,
     "corrupt": Corrupt,
 }
 

@@ -73,6 +73,11 @@ class Stage(ABC):
     def check(cls, options: Any, shape: Shape) -> None:
         """Raise ValueError if `options` cannot work on images of `shape`; called while a job file is read."""
 
+    @classmethod
+    def libraries(cls) -> dict[str, str]:
+        """Return name -> version of the libraries on the stage's way that not every stage uses."""
+        return {}
+
     @property
     def stores_float(self) -> bool:
         """Whether the result is to be stored as float16 instead of uint8 (``range: float``)."""

@@ -32,6 +32,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"preset": "filling-shape"},
         {"preset": "filling-colour"},
     ],
+    "augmix": [{}, {"severity": 10, "width": 2, "depth": 1}, {"severity": 1, "width": 1, "depth": 4}],
     "corrupt": [
         *({"types": name, "severity": 3} for name in CORRUPTIONS),
         {"types": "all", "severity": {"uniform": [1, 5]}, "table": "imagenet"},
