@@ -64,7 +64,7 @@ def test_pixelate_is_the_box_filter_of_pillow(share, size):
 
 
 def test_a_block_that_ends_in_mid_pixel_takes_the_pixel():
-    """17 pixels in 10 blocks: the fifth ends at 8.5. Pixel 7 shows that block; in Pillow's floats pixel 8 is in none."""
+    """17 pixels in 10 blocks: the fifth ends at 8.5. Pixel 7 shows it; in Pillow's floats pixel 8 is in no block."""
     line = np.zeros((1, 1, 1, 17), np.float32)
     line[..., 8] = 1
     for kernels in (CPU, reference):
