@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,16 @@ class Stream:
         _require_count("samples", samples, self.num_samples)
         self.end_iteration()
         self.epoch, self.samples = epoch, samples
+
+    def in_stored_order(self) -> "Stream":
+        """Return a stream of the first view of every sample, once, in stored order; it is closed with this one.
+
+        For a look at the whole training set, which an epoch of this stream need not show: `drop_last` leaves samples
+        out, and so does balancing.
+        """
+        order = replace(self._order, shuffle=False, balance=None, strata=None)
+        topology = replace(self._topology, drop_last=False)
+        return Stream(self.manifest, self._reader, self._views[:1], order, topology, self._delivery)
 
     def keys(self, indices: Sequence[int] | NDArray[np.int64] | torch.Tensor) -> list[str]:
         """Return the keys of the samples with these plan indices; raise PassbandError for one that is not there."""

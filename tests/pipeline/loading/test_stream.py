@@ -99,3 +99,21 @@ def test_the_next_iteration_is_the_next_epoch(npy):
         assert indices_of(drained(stream)) == second
     with open_stream(npy.path, batch_size=50, seed=1) as stream:
         assert indices_of(drained(stream)) != first
+
+
+@pytest.mark.parametrize("suffix", ["", "small.beton"])
+def test_a_stream_shows_the_whole_set_without_moving(npy, suffix):
+    options = {"batch_size": 50, "world_size": 2, "balance": "class", "views": ["view1", "clean"]}
+    with (
+        open_stream(npy.path / suffix, **options) as stream,
+        open_stream(npy.path / suffix, **options, rank=1) as other,
+    ):
+        next(iter(stream))
+        position = stream.state_dict()
+        shown = [drained(part.in_stored_order()) for part in (stream, other)]
+        assert len(shown[0]) == len(shown[1])
+        for batch in (*shown[0], *shown[1]):
+            assert list(batch.images) == ["view1"]
+            assert_holds(batch, npy, ["view1"])
+        assert sorted(indices_of(shown[0]) + indices_of(shown[1])) == sorted(npy.samples)
+        assert stream.state_dict() == position
