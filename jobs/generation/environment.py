@@ -23,6 +23,8 @@ def current_environment(job: GenerateJob) -> dict[str, str]:
     from pipeline.shards.codec import ENCODINGS
 
     backend = "cpu" if job.compute.backend == "auto" else job.compute.backend
+    recipes = [job.base_recipe(), *(recipe for _, recipe in job.view_recipes())]
+    stages = {name: AUGMENTATIONS[name] for recipe in recipes for name, _ in recipe}
     versions = {name: importlib.metadata.version(name) for name in _BYTE_PATH}
     found = {
         "backend": backend,
@@ -32,7 +34,9 @@ def current_environment(job: GenerateJob) -> dict[str, str]:
         **{library: str(features.version(name)) for library, name in _DECODERS.items()},
         **ENCODINGS[job.output.encoding].libraries(),
     }
-    if any(AUGMENTATIONS[name].environment_bound for _, recipe in job.view_recipes() for name, _ in recipe):
+    for stage in stages.values():
+        found |= stage.libraries()
+    if any(stage.environment_bound for stage in stages.values()):
         found["processor"] = processor()  # LAPACK and torch choose their code by the processor
     return dict(sorted(found.items()))
 

@@ -10,7 +10,7 @@ import yaml
 
 from tests.jobs.generation.made import small_job, stored_bytes
 
-# Every stage and encoding whose bytes are promised; svd alone is bound to its environment.
+# Every stage and encoding whose bytes are promised; svd and augmix are bound to their environment.
 VIEWS = [
     "clean",
     {"prime": {"preset": "cifar"}},
@@ -18,6 +18,9 @@ VIEWS = [
     [{"radial": {"low": 2}}, {"dct": {"size": 8, "keep": "low"}}],
     "dct_flip",
     "phase_only",
+]
+CORRUPTED = [
+    {"corrupt": {"types": "all", "severity": {"uniform": [1, 5]}, "table": table}} for table in ("cifar", "imagenet")
 ]
 GLIBC = "GLIBC_TUNABLES"
 NARROW = "-AVX512F,-AVX512VL,-AVX512BW,-AVX512CD,-AVX512DQ,-AVX512ER,-AVX512PF,-AVX512VBMI,-AVX512_VNNI"
@@ -35,9 +38,9 @@ def narrow_environment():
 @pytest.mark.skipif(not wide_features(), reason="this processor has no AVX-512 to disable")
 @pytest.mark.parametrize("encoding", ["png", "npy", "jpeg", "webp"])
 def test_disabling_avx512_changes_no_byte(tmp_path, encoding):
-    children = {}
+    children, views = {}, VIEWS + CORRUPTED if encoding == "png" else VIEWS
     for name, environment in (("wide", dict(os.environ)), ("narrow", narrow_environment())):
-        job = small_job(tmp_path / name, views=VIEWS, output={"encoding": encoding, "formats": ["webdataset", "ffcv"]})
+        job = small_job(tmp_path / name, views=views, output={"encoding": encoding, "formats": ["webdataset", "ffcv"]})
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(job.resolved()))
         command = [sys.executable, "-m", "jobs.cli", "run", str(tmp_path / f"{name}.yaml")]
         children[name] = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
