@@ -1,0 +1,44 @@
+"""Real crops to corrupt, and one corruption by itself."""
+
+import numpy as np
+import skimage.data
+from PIL import Image
+
+from kernels import backend
+from pipeline.augment import Draws
+from pipeline.augment.corruption import Corrupt
+
+PHOTOS = ("astronaut", "chelsea", "coffee", "cat", "rocket", "retina")
+KEY = 0x452821E638D01377
+
+
+def crops(count: int, size: int) -> np.ndarray:
+    """Return (count, 3, size, size) float32: photos scaled to twice the size, then cut at different places."""
+    rng, images = np.random.default_rng(size), []
+    for number in range(count):
+        photo = Image.fromarray(getattr(skimage.data, PHOTOS[number % len(PHOTOS)])()).convert("RGB")
+        photo = np.asarray(photo.resize((2 * size, 2 * size), Image.Resampling.BILINEAR))
+        y, x = rng.integers(0, size, 2)
+        images.append(photo[y : y + size, x : x + size])
+    return (np.stack(images).transpose(0, 3, 1, 2) / 255).astype(np.float32)
+
+
+def flat(count: int, size: int, level: float) -> np.ndarray:
+    """Return constant images, (count, 3, size, size) float32."""
+    return np.full((count, 3, size, size), level, np.float32)
+
+
+def draws(count: int, first: int = 0) -> Draws:
+    """Return the streams of `count` samples."""
+    return Draws(KEY, np.arange(first, first + count, dtype=np.uint32), view=1).at(position=1)
+
+
+def stage(shape, **options) -> Corrupt:
+    """Return the stage `corrupt` for images of `shape`."""
+    return Corrupt(Corrupt.Options.model_validate(options), shape=shape, kernels=backend("cpu"))
+
+
+def corrupt(images: np.ndarray, name: str, severity: int, table: str | None = None) -> np.ndarray:
+    """Return images with one corruption at one severity."""
+    made = stage(images.shape[1:], types=name, severity=severity, table=table)
+    return made.apply(images, np.zeros(len(images), np.int64), draws(len(images))).images

@@ -1,0 +1,181 @@
+"""The stage: options, what is drawn and recorded, and that a higher severity is further from the clean image."""
+
+import math
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from pipeline.augment.corruption import CORRUPTIONS, NAMES, TABLES, Corrupt, table_for
+from pipeline.augment.corruption.options import PoissonSeverity, UniformSeverity
+from tests.pipeline.augment.corruption.pictures import corrupt, crops, draws, stage
+
+COUNT = 20_000
+TINY = (3, 2, 2)
+
+
+def chosen(**options):
+    """Return type and severity of many samples; their images are left alone by severity 0 or are tiny."""
+    images = np.full((COUNT, *TINY), 0.5, np.float32)
+    return stage(TINY, **options).apply(images, np.zeros(COUNT, np.int64), draws(COUNT))
+
+
+@pytest.mark.parametrize(
+    ("given", "dump"),
+    [
+        (
+            {"types": ["snow"], "severity": {"poisson": 1}},
+            {"types": ["snow"], "severity": {"poisson": 1.0}, "table": None},
+        ),
+        ({"types": "fog", "severity": 3}, {"types": ["fog"], "severity": 3, "table": None}),
+        (
+            {"types": "all", "severity": {"uniform": [0, 5]}, "table": "cifar"},
+            {"types": list(NAMES), "severity": {"uniform": [0, 5]}, "table": "cifar"},
+        ),
+    ],
+)
+def test_dump_holds_every_choice(given, dump):
+    assert Corrupt.Options.model_validate(given).model_dump() == dump
+    assert Corrupt.Options.model_validate(dump).model_dump() == dump
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"severity": 3}, "types"),
+        ({"types": "fog"}, "severity"),
+        ({"types": [], "severity": 3}, "at least 1"),
+        ({"types": ["fog", "fog"], "severity": 3}, "names one twice"),
+        ({"types": "mist", "severity": 3}, "mist"),
+        ({"types": "fog", "severity": 6}, "less than or equal to 5"),
+        ({"types": "fog", "severity": -1}, "greater than or equal to 0"),
+        ({"types": "fog", "severity": True}, "needs 0 to 5, {poisson: rate}"),
+        ({"types": "fog", "severity": 2.0}, "needs 0 to 5, {poisson: rate}"),
+        ({"types": "fog", "severity": {"normal": 1}}, "needs 0 to 5, {poisson: rate}"),
+        ({"types": "fog", "severity": {"poisson": 0}}, "greater than 0"),
+        ({"types": "fog", "severity": {"poisson": math.inf}}, "poisson"),
+        ({"types": "fog", "severity": {"poisson": 1, "uniform": [0, 1]}}, "unknown key 'uniform'"),
+        ({"types": "fog", "severity": {"uniform": [3, 1]}}, "must not be above the last"),
+        ({"types": "fog", "severity": {"uniform": [3]}}, "at least 2"),
+        ({"types": "fog", "severity": {"uniform": [0, 6]}}, "less than or equal to 5"),
+        ({"types": "fog", "severity": 3, "table": "mnist"}, "cifar"),
+    ],
+)
+def test_bad_options_are_refused(options, message):
+    with pytest.raises(ValidationError, match=message):
+        Corrupt.Options.model_validate(options)
+
+
+def test_every_corruption_has_five_constants_in_each_table():
+    assert tuple(CORRUPTIONS) == NAMES
+    assert len(NAMES) == 15
+    for table in TABLES.values():
+        assert tuple(table) == NAMES
+        assert {len(constants) for constants in table.values()} == {5}
+
+
+def test_the_default_table_goes_by_size():
+    assert [table_for(*size) for size in ((32, 32), (64, 64), (65, 64), (64, 65), (224, 224))] == [
+        "cifar", "cifar", "imagenet", "imagenet", "imagenet",
+    ]  # fmt: skip
+    for size, table in ((64, "cifar"), (96, "imagenet")):
+        images = crops(2, size)
+        np.testing.assert_array_equal(corrupt(images, "contrast", 2), corrupt(images, "contrast", 2, table))
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.0, 4.0, 50.0])
+def test_thresholds_of_poisson_are_its_truncated_distribution(rate):
+    thresholds = PoissonSeverity(poisson=rate).thresholds()
+    masses = np.array([rate**k / math.factorial(k) for k in range(6)])
+    np.testing.assert_allclose(np.diff([0, *thresholds, 2**32]) / 2**32, masses / masses.sum(), atol=2**-32)
+
+
+def test_poisson_of_rate_one_is_as_the_paper_says():
+    """SharpDRO's shares: 0.3681, 0.3681, 0.1840, 0.0613, 0.0153, 0.0031."""
+    result = chosen(types="contrast", severity={"poisson": 1.0})
+    shares = np.bincount(result.severity, minlength=6) / COUNT
+    expected = np.array([120, 120, 60, 20, 5, 1]) / 326
+    np.testing.assert_allclose(expected, [0.3681, 0.3681, 0.1840, 0.0613, 0.0153, 0.0031], atol=6e-5)
+    assert (np.abs(shares - expected) < 5 * np.sqrt(expected / COUNT)).all()
+
+
+@pytest.mark.parametrize("ends", [(0, 5), (2, 4), (3, 3), (0, 0), (5, 5)])
+def test_uniform_severities(ends):
+    first, last = ends
+    count = last - first + 1
+    severity = chosen(types="contrast", severity={"uniform": list(ends)}).severity
+    shares = np.bincount(severity, minlength=6) / COUNT
+    expected = np.array([1 / count if first <= k <= last else 0 for k in range(6)])
+    assert (np.abs(shares - expected) <= 5 * np.sqrt(expected / COUNT)).all()
+    edges = np.diff([0, *UniformSeverity(uniform=list(ends)).thresholds(), 2**32])
+    np.testing.assert_allclose(edges / 2**32, expected, atol=2**-32)
+
+
+def test_types_are_equally_likely_and_independent_of_the_severity():
+    names = ["contrast", "brightness", "gaussian_noise"]
+    result = chosen(types=names, severity={"uniform": [0, 1]})
+    numbers = [NAMES.index(name) for name in names]
+    assert set(result.recorded["type"].tolist()) == set(numbers)
+    for severity in (0, 1):
+        types = result.recorded["type"][result.severity == severity]
+        for number in numbers:
+            assert abs((types == number).mean() - 1 / 3) < 5 * np.sqrt(1 / 3 / len(types))
+
+
+def test_each_sample_has_what_its_type_and_severity_alone_would_give():
+    images = crops(60, 32)
+    whole = stage((3, 32, 32), types="all", severity={"uniform": [0, 5]}).apply(images, np.zeros(60), draws(60))
+    assert whole.severity.tolist() == whole.recorded["severity"].tolist()
+    for row in range(60):
+        name, severity = NAMES[whole.recorded["type"][row]], int(whole.severity[row])
+        alone = stage((3, 32, 32), types=name, severity=severity).apply(
+            images[row : row + 1], np.zeros(1), draws(1, first=row)
+        )
+        np.testing.assert_array_equal(alone.images[0], whole.images[row])
+        if severity == 0:
+            np.testing.assert_array_equal(whole.images[row], images[row])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_severity_zero_is_the_image(name):
+    images = crops(3, 32)
+    np.testing.assert_array_equal(corrupt(images, name, 0), images)
+
+
+# Steps from one severity to the next at which a published table does not lead further from the image, and why.
+UNEVEN = {
+    ("glass_blur", "cifar"): {1, 2, 4},  # a wider Gaussian hides what is shuffled; only step 3 adds a round
+    ("glass_blur", "imagenet"): {3},  # three rounds of reach 2 become two of reach 3
+    ("motion_blur", "cifar"): {3},  # a line of 8 in place of 6 pixels, where sigma is 2
+    ("frost", "cifar"): {2, 3, 4},  # the image gets darker and the frost on it brighter
+    ("frost", "imagenet"): {3},
+    ("fog", "imagenet"): {3},  # rougher, not thicker
+    ("elastic_transform", "cifar"): {1, 2, 3, 4},  # the affine part gets weaker, the wobble finer
+    ("elastic_transform", "imagenet"): {2},
+}
+CROPS = {(32, "cifar"): 48, (64, "cifar"): 24, (224, "imagenet"): 6}
+every_crop = pytest.mark.parametrize(("size", "table"), CROPS)
+
+
+@every_crop
+@pytest.mark.parametrize("name", NAMES)
+def test_distance_to_the_clean_image_grows_with_severity(name, size, table):
+    images = crops(CROPS[size, table], size)
+    distances = [np.abs(corrupt(images, name, severity, table) - images).mean() for severity in range(6)]
+    assert distances[0] == 0
+    assert all(0.002 < distance < 0.6 for distance in distances[1:])
+    grows = {step for step in range(1, 5) if distances[step + 1] > distances[step]}
+    assert grows >= {1, 2, 3, 4} - UNEVEN.get((name, table), set())
+    assert distances[5] > distances[1] or name == "elastic_transform"
+
+
+@every_crop
+@pytest.mark.parametrize("name", ["frost", "fog"])
+def test_frost_and_fog_hide_more_of_the_image_with_severity(name, size, table):
+    """Their correlation with the clean image falls, whatever they do to its brightness."""
+    images = crops(CROPS[size, table], size)
+    likeness = [
+        np.mean([np.corrcoef(x.ravel(), y.ravel())[0, 1] for x, y in zip(images, corrupted, strict=True)])
+        for corrupted in (corrupt(images, name, severity, table) for severity in range(6))
+    ]
+    assert (np.diff(likeness) < -0.005).all()
