@@ -1,5 +1,7 @@
 """Real crops to corrupt, and one corruption by itself."""
 
+from functools import cache
+
 import numpy as np
 import skimage.data
 from PIL import Image
@@ -12,15 +14,23 @@ PHOTOS = ("astronaut", "chelsea", "coffee", "cat", "rocket", "retina")
 KEY = 0x452821E638D01377
 
 
+@cache
 def crops(count: int, size: int) -> np.ndarray:
     """Return (count, 3, size, size) float32: photos scaled to twice the size, then cut at different places."""
     rng, images = np.random.default_rng(size), []
     for number in range(count):
-        photo = Image.fromarray(getattr(skimage.data, PHOTOS[number % len(PHOTOS)])()).convert("RGB")
-        photo = np.asarray(photo.resize((2 * size, 2 * size), Image.Resampling.BILINEAR))
+        photo = _photo(PHOTOS[number % len(PHOTOS)], 2 * size)
         y, x = rng.integers(0, size, 2)
         images.append(photo[y : y + size, x : x + size])
-    return (np.stack(images).transpose(0, 3, 1, 2) / 255).astype(np.float32)
+    cut = (np.stack(images).transpose(0, 3, 1, 2) / 255).astype(np.float32)
+    cut.flags.writeable = False
+    return cut
+
+
+@cache
+def _photo(name: str, side: int) -> np.ndarray:
+    photo = Image.fromarray(getattr(skimage.data, name)()).convert("RGB")
+    return np.asarray(photo.resize((side, side), Image.Resampling.BILINEAR))
 
 
 def flat(count: int, size: int, level: float) -> np.ndarray:

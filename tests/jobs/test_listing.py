@@ -1,0 +1,18 @@
+"""`passband stages`: options of every shape of schema, in a narrow terminal too."""
+
+from jobs.listing import listing, spell_listing
+from pipeline.augment.corruption import NAMES
+
+
+def test_unions_are_spelled_out_and_a_list_does_not_repeat_them():
+    options = listing()["stages"]["corrupt"]["options"]
+    assert options["types"]["type"] == " | ".join(["all", *NAMES, "list of these"])
+    assert options["severity"]["type"] == "integer | {poisson} | {uniform}"
+    assert options["table"]["type"] == "cifar | imagenet"
+
+
+def test_no_line_is_wider_than_the_terminal():
+    for width in (60, 100):
+        lines = spell_listing(listing(), width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert any(line.startswith("  corrupt: ") for line in lines)
