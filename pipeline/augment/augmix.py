@@ -129,7 +129,7 @@ class AugMix(Stage):
         -----
         Images are rounded to 8 bits first, as the operations are defined there.
         """
-        from pipeline.augment.augmix_operations import magnitude_table, mix_chains  # torch
+        from pipeline.augment.augmix_operations import magnitude_table, mix_chains, single_openmp_thread  # torch
 
         drawn = sample_chains(self.options, draws)
         table = np.concatenate([np.full((1, BINS), np.nan), magnitude_table(*self.shape[1:])])
@@ -138,9 +138,10 @@ class AugMix(Stage):
         share = drawn.share.astype(np.float32)[:, None]
         weights = np.concatenate([1 - share, drawn.weights.astype(np.float32) * share], axis=1)
         pixels = self.kernels.to_uint8(images)
-        for n in range(len(pixels)):
-            mixed = mix_chains(pixels[n].transpose(2, 0, 1), drawn.operations[n], magnitudes[n], weights[n])
-            pixels[n] = mixed.transpose(1, 2, 0)
+        with single_openmp_thread():
+            for n in range(len(pixels)):
+                mixed = mix_chains(pixels[n].transpose(2, 0, 1), drawn.operations[n], magnitudes[n], weights[n])
+                pixels[n] = mixed.transpose(1, 2, 0)
         recorded = {
             "share": share[:, 0],
             "weights": weights,

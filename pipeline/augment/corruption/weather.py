@@ -64,8 +64,9 @@ def frost(images: Images, constants: Constants, draws: Draws, kernels: ModuleTyp
     The published code adds crops of five photographs of frosted windows. We have none to ship: see `frost_texture`.
     """
     share, strength = constants
-    crystals = frost_texture(draws, *images.shape[2:], kernels)
-    tint = ICE if images.shape[1] == 3 else (LUMA * ICE).sum()
+    _, channels, height, width = images.shape
+    crystals = frost_texture(draws, height, width, kernels)
+    tint = ICE if channels == 3 else (LUMA * ICE).sum()
     return np.float32(share) * images + np.float32(strength) * tint * crystals
 
 
@@ -86,7 +87,8 @@ def frost_texture(draws: Draws, height: int, width: int, kernels: ModuleType) ->
 def fog(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
     """Add a fractal haze and scale back to the image's largest value; constants: strength, decay of the fractal."""
     strength, decay = constants
-    haze = _fractal(draws.at(purpose=LAYER), *images.shape[2:], decay, kernels)
+    height, width = images.shape[2:]
+    haze = _fractal(draws.at(purpose=LAYER), height, width, decay, kernels)
     largest = images.max(axis=(1, 2, 3), keepdims=True)
     return (images + np.float32(strength) * haze) * (largest / (largest + np.float32(strength)))
 

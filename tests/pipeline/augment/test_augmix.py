@@ -1,6 +1,7 @@
 """AugMix against torchvision's own, fed the same choices; the laws of the draws; what is refused."""
 
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from torchvision.transforms import v2
 from kernels import backend
 from pipeline.augment import AUGMENTATIONS, Draws
 from pipeline.augment.augmix import BINS, OPERATIONS, SIGNED, AugMix, AugMixOptions, sample_chains
-from pipeline.augment.augmix_operations import magnitude_table, mix_chains
+from pipeline.augment.augmix_operations import magnitude_table, mix_chains, single_openmp_thread
 
 COUNT = 20000
 LEAST = 1e-4  # p-values below this fail; the draws are fixed, so a test fails always or never
@@ -197,6 +198,36 @@ def test_it_leaves_torch_as_it_was():
     after = torch.random.get_rng_state(), torch.get_num_threads(), torch.is_grad_enabled()
     assert torch.equal(before[0], after[0])
     assert before[1:] == after[1:]
+
+
+def test_torch_works_in_one_thread_here_and_in_all_elsewhere():
+    """The limit is the thread's own, and the bits are the same without it."""
+    torch.get_num_threads()
+    with ThreadPoolExecutor(1) as pool:
+        before, there = torch.get_num_threads(), pool.submit(torch.get_num_threads).result()
+        with single_openmp_thread():
+            assert torch.get_num_threads() == 1
+            assert pool.submit(torch.get_num_threads).result() == there
+        assert torch.get_num_threads() == before
+
+
+def test_bits_do_not_depend_on_the_threads_of_torch():
+    pixels, images = batch(12, (3, 224, 224))
+    stage, at = make({"severity": 10}, (3, 224, 224)), draws(12)
+    single = stage.apply(images, np.zeros(12, np.int64), at)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        for n in range(12):
+            mixed = mix_chains(
+                pixels[n],
+                single.recorded["operations"][n],
+                single.recorded["magnitudes"][n].astype(np.float64),
+                single.recorded["weights"][n],
+            )
+            np.testing.assert_array_equal(np.rint(single.images[n] * 255), mixed)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_only_augmix_names_libraries():
