@@ -1,12 +1,9 @@
 """The card of a dataset: README.md for a repository of datasets, report.html to look at."""
 
-import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from jobs.generation.blueprint import Blueprint
 from jobs.report import wording
@@ -14,11 +11,11 @@ from jobs.report.facts import Facts, gather
 from jobs.report.sampling import Look, look_at
 from jobs.report.sheet import contact_sheet, scale_of
 from jobs.report.spectra import radial_profile
+from jobs.report.templates import templates
 from pipeline.manifest import Manifest, ShardRecord, canonical_json
 from pipeline.store import Store
 
 README, REPORT = "README.md", "report.html"
-_WIDE, _NARROW = 9.6, 3.8  # hundreds of CSS pixels
 
 
 def write_card(
@@ -38,10 +35,10 @@ def write_card(
     """
     facts = gather(store, blueprint, manifest, records)
     look = look_at(store, manifest)
-    templates = _templates()
+    pages = templates()
     front_matter = yaml.safe_dump(_front_matter(facts), sort_keys=False, allow_unicode=True)
-    readme = templates.get_template("readme.md.j2").render(facts=facts, front_matter=front_matter)
-    report = templates.get_template("report.html.j2").render(facts=facts, pictures=draw(look, manifest))
+    readme = pages.get_template("readme.md.j2").render(facts=facts, front_matter=front_matter)
+    report = pages.get_template("report.html.j2").render(facts=facts, pictures=draw(look, manifest))
     store.put(README, readme.encode())
     store.put(REPORT, report.encode())
 
@@ -80,7 +77,7 @@ def draw(look: Look, manifest: Manifest) -> Pictures | None:
     spectra = look.spectra.mean()
     if spectra is None:
         return None
-    from jobs.report import figures  # matplotlib takes a while to import
+    from jobs.report import charts, figures  # matplotlib takes a while to import
 
     spelled = [canonical_json(view.recipe) for view in look.views]
     recipes = list(dict.fromkeys(spelled))
@@ -89,26 +86,19 @@ def draw(look: Look, manifest: Manifest) -> Pictures | None:
         for view, spelling, values in zip(look.views, spelled, radial_profile(spectra), strict=True)
     ]
     highest = float(spectra.max())
-    charts = [
-        (query, _data_uri(figures.profile_png(curves, min(manifest.shape[1:]) // 2, theme, width)))
-        for query, theme, width in (
-            ("(max-width: 600px) and (prefers-color-scheme: dark)", figures.DARK, _NARROW),
-            ("(max-width: 600px)", figures.LIGHT, _NARROW),
-            ("(prefers-color-scheme: dark)", figures.DARK, _WIDE),
-            ("", figures.LIGHT, _WIDE),
-        )
-    ]
+    nyquist = min(manifest.shape[1:]) // 2
+    profile = charts.variants(lambda theme, width: figures.profile_png(curves, nyquist, theme, width))
     return Pictures(
-        sheet=_data_uri(contact_sheet(look.samples, manifest, look.views)),
+        sheet=charts.data_uri(contact_sheet(look.samples, manifest, look.views)),
         sheet_note=_scale_note(manifest),
         sheet_samples=len(look.samples),
         panels=[
-            Panel(view.name, _data_uri(figures.spectrum_png(spectrum, highest)))
+            Panel(view.name, charts.data_uri(figures.spectrum_png(spectrum, highest)))
             for view, spectrum in zip(look.views, spectra, strict=True)
         ],
         ticks=[wording.significant(highest * part / 4) for part in range(5)],
         stops=figures.color_stops(),
-        charts=charts,
+        charts=profile,
         samples=look.spectra.samples,
         more_views=len(manifest.views) - len(look.views),
     )
@@ -121,10 +111,6 @@ def _scale_note(manifest: Manifest) -> str:
     return f"Enlarged {factor} times, unsmoothed." if factor > 0 else f"Reduced {-factor} times."
 
 
-def _data_uri(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-
-
 def _front_matter(facts: Facts) -> dict[str, object]:
     """Return the metadata block that Hugging Face reads at the head of a dataset card."""
     return {
@@ -133,22 +119,3 @@ def _front_matter(facts: Facts) -> dict[str, object]:
         "size_categories": [facts.size_category],
         "tags": ["webdataset", "passband"],
     }
-
-
-def _templates() -> Environment:
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters.update(
-        plain=wording.plain,
-        duration=wording.duration,
-        significant=wording.significant,
-        markdown=wording.markdown,
-        fenced=wording.fenced,
-    )
-    return templates

@@ -1,4 +1,4 @@
-"""The drawings of a card that need matplotlib; without pyplot, so without state that others could see."""
+"""The drawings of a card that need matplotlib."""
 
 import io
 from collections.abc import Sequence
@@ -7,40 +7,14 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from jobs.report.charts import LINES, Theme, encode, frame, literal, new_figure
 from jobs.report.sheet import scale_of
 
 COLORS = "magma"
-_LINES = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#7F6A3F",
-    "#8B5FBF",
-)  # Okabe and Ito, no yellow
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.")
-
-_LONGEST_LABEL = 20
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of a chart: ground, text and first line, grid."""
-
-    paper: str
-    ink: str
-    quiet: str
-
-
-LIGHT = Theme("#ffffff", "#222222", "#d9d9d9")
-DARK = Theme("#1b1c1e", "#e4e4e2", "#3a3c40")
 
 
 @dataclass(frozen=True)
@@ -81,11 +55,8 @@ def profile_png(curves: Sequence[Curve], nyquist: int, theme: Theme, width: floa
         Of the chart, in hundreds of CSS pixels.
     """
     rows = -(-len(curves) // max(1, int(width / 1.5)))
-    figure = Figure(
-        figsize=(width, min(3.4, 0.85 * width) + 0.24 * rows), layout="constrained", dpi=150, facecolor=theme.paper
-    )
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot(facecolor=theme.paper)
+    figure = new_figure(width, min(3.4, 0.85 * width) + 0.24 * rows, theme)
+    axes = figure.add_subplot()
     drawn: dict[int, int] = {}
     for position, curve in enumerate(curves):
         copy = drawn.get(curve.recipe, 0)
@@ -94,43 +65,29 @@ def profile_png(curves: Sequence[Curve], nyquist: int, theme: Theme, width: floa
         axes.plot(
             np.arange(len(curve.values)),
             curve.values,
-            color=theme.ink if clean else _LINES[(curve.recipe - 1) % len(_LINES)],
-            linestyle=_DASHES[(copy + (curve.recipe - 1) // len(_LINES)) % len(_DASHES)] if not clean else "-",
+            color=theme.ink if clean else LINES[(curve.recipe - 1) % len(LINES)],
+            linestyle=_DASHES[(copy + (curve.recipe - 1) // len(LINES)) % len(_DASHES)] if not clean else "-",
             linewidth=2.2 if clean else 1.4,
             marker="o" if len(curve.values) < 3 else None,
             markersize=4,
-            label=_literal(curve.name),
+            label=literal(curve.name) or "view",
         )
     _dress(axes, nyquist, theme, len(curves[0].values))
     figure.legend(
         loc="outside lower center", ncols=max(1, int(width / 1.5)), frameon=False, fontsize=9, labelcolor=theme.ink
     )
-    buffer = io.BytesIO()
-    canvas.print_png(buffer, metadata={"Software": None}, pil_kwargs={"compress_level": 6})
-    return buffer.getvalue()
+    return encode(figure)
 
 
 def _dress(axes: Any, nyquist: int, theme: Theme, rings: int) -> None:
     axes.set_xlabel("distance from zero frequency, bins", color=theme.ink, fontsize=9)
     axes.set_ylabel("mean log(1 + amplitude)", color=theme.ink, fontsize=9)
-    axes.tick_params(colors=theme.ink, labelsize=9)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(color=theme.quiet, linewidth=0.6)
-    axes.set_axisbelow(True)
+    frame(axes, theme)
     axes.set_ylim(bottom=0)
     axes.margins(x=0.01)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("bottom", "left"):
-        axes.spines[side].set_color(theme.quiet)
     if 1 < nyquist < rings - 1:
         axes.axvline(nyquist, color=theme.ink, linewidth=0.8, linestyle=(0, (1, 3)))
         axes.text(
             nyquist, 0.99, " corners only", color=theme.ink, fontsize=8, va="top", transform=axes.get_xaxis_transform()
         )
-
-
-def _literal(name: str) -> str:
-    """Return a label that fits, and that matplotlib neither hides (leading underscore) nor reads as mathematics."""
-    short = name if len(name) <= _LONGEST_LABEL else f"{name[:10]}\u2026{name[-9:]}"
-    return short.lstrip("_").replace("$", r"\$") or "view"

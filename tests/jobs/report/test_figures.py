@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.report.figures import DARK, LIGHT, Curve, color_stops, profile_png, spectrum_png
+from jobs.report.charts import DARK, LIGHT
+from jobs.report.figures import Curve, color_stops, profile_png, spectrum_png
 
 
 def pixels(png):

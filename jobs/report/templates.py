@@ -1,0 +1,27 @@
+"""The templates of pages, and the words that they know."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from jobs.report import wording
+
+
+def templates() -> Environment:
+    """Return the templates of this folder; those of HTML escape what they are given."""
+    found = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters.update(
+        plain=wording.plain,
+        duration=wording.duration,
+        significant=wording.significant,
+        markdown=wording.markdown,
+        fenced=wording.fenced,
+    )
+    return found
