@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from jobs.training.batches import TrainBatch
+from jobs.training.objectives.state import restored
 from jobs.training.update import Update
 from pipeline.options import StrictModel
 
@@ -88,5 +89,5 @@ class Objective(ABC):
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take a state back, exactly."""
-        assert not state
+        """Take a state back, exactly; raise ValueError if it is not one of this objective's."""
+        restored(state, {})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 from torch.optim import Optimizer
 
@@ -44,7 +45,11 @@ class GroupDro(Objective):
 
     def prepare(self, model: nn.Module, stream: "Stream") -> None:
         """Take groups that have no sample out of q."""
-        self._weights.start(np.asarray(stream.groups))
+        self.start(np.asarray(stream.groups))
+
+    def start(self, groups: NDArray[np.int64]) -> None:
+        """Give the groups (N,) that samples have equal weights, others none."""
+        self._weights.start(groups)
 
     def step(self, model: nn.Module, optimizer: Optimizer, batch: TrainBatch) -> Metrics:
         """Move q, then take one step down the weighted risk."""

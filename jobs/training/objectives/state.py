@@ -9,6 +9,8 @@ from torch import Tensor
 def restored(state: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
     """Return copies of the entries of `state`, which must be like those of `current`; tensors on the same device.
 
+    A tensor that is still empty takes one of any length.
+
     Raises
     ------
     ValueError
@@ -24,8 +26,9 @@ def _taken(name: str, value: Any, like: Any) -> Any:
         raise ValueError(f"{name} is a {type(value).__name__}, this objective keeps a {type(like).__name__}")
     if not isinstance(like, Tensor):
         return value
-    if value.dtype != like.dtype or value.shape != like.shape:
+    shape = like.shape if like.numel() else value.shape[:1]
+    if value.dtype != like.dtype or value.shape != shape:
         raise ValueError(
-            f"{name} is {value.dtype} {tuple(value.shape)}, this objective keeps {like.dtype} {tuple(like.shape)}"
+            f"{name} is {value.dtype} {tuple(value.shape)}, this objective keeps {like.dtype} {tuple(shape)}"
         )
     return value.to(like.device, copy=True)
