@@ -55,6 +55,7 @@ bench: venv  ## measure the throughput of every stage, the codecs, and a whole r
 	$(BIN)/python -m benchmarks.frequency
 	$(BIN)/python -m benchmarks.codec
 	$(BIN)/python -m benchmarks.generate
+	$(BIN)/python -m benchmarks.loading
 
 clean:  ## remove the environment and what the demo made
 	rm -rf $(VENV) runs
