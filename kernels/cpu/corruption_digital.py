@@ -5,7 +5,8 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from kernels.checks import check_float32, check_shape
-from kernels.cpu.chunks import in_chunks
+from kernels.cpu.chunks import chunk_rows, in_chunks
+from kernels.cpu.threads import for_ranges
 from kernels.cpu.warp import warp
 from kernels.elementary import cos_pi
 from kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
@@ -153,9 +154,14 @@ def warp_reflected(images: Images, displacement: NDArray[np.floating], border: s
     check_choice("border", border, ("reflect", "mirror"))
     check_shape("displacement", displacement, len(images), 2, *images.shape[2:])
     inward = np.empty(displacement.shape, np.float32)
-    for axis, size in enumerate(images.shape[2:]):
-        line = np.arange(size).reshape((-1, 1) if axis == 0 else (1, -1))
-        inward[:, axis] = line - _fold(line - displacement[:, axis].astype(np.float64), size, border)
+
+    def fold_range(start: int, stop: int) -> None:
+        for axis, size in enumerate(images.shape[2:]):
+            line = np.arange(size).reshape((-1, 1) if axis == 0 else (1, -1))
+            at = line - displacement[start:stop, axis].astype(np.float64)
+            inward[start:stop, axis] = line - _fold(at, size, border)
+
+    for_ranges(fold_range, len(images), chunk_rows(len(images), 4 * inward[:1].size))
     return warp(images, inward)
 
 
@@ -164,4 +170,6 @@ def _fold(at: NDArray[np.float64], size: int, border: str) -> NDArray[np.float64
     shift, period = (0.5, 2.0 * size) if border == "reflect" else (0.0, 2.0 * max(1, size - 1))
     at = at + shift
     at -= period * np.floor(at / period)
-    return np.clip(np.minimum(at, period - at) - shift, 0, size - 1)
+    at = np.minimum(at, period - at)
+    at -= shift
+    return np.clip(at, 0, size - 1, out=at)

@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 
 # Purposes in the address of a draw.
 CORNERS, FIELD = 1, 2
+BLOCK = 1 << 20
+"""Pixels that are bent at once: their coordinates in float64 take several times the memory of the images."""
 
 
 def contrast(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
@@ -44,6 +46,15 @@ def elastic_transform(images: Images, constants: Constants, draws: Draws, kernel
     -----
     The published code's corners have H and W exchanged, which matters where they differ; not followed.
     """
+    rows = max(1, BLOCK // (images.shape[2] * images.shape[3]))
+    out = np.empty_like(images)
+    for start in range(0, len(images), rows):
+        block = np.arange(start, min(start + rows, len(images)))
+        out[block] = _bend(images[block], constants, draws.select(block), kernels)
+    return out
+
+
+def _bend(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
     amplitude, sigma, shift = constants
     count, _, height, width = images.shape
     shifts = shift * (2 * draws.at(purpose=CORNERS).uniforms(6).reshape(count, 3, 2) - 1)
