@@ -58,7 +58,7 @@ BAD = {
     "wrong type": (job(seed="7"), "seed: got '7'"),
     "bool for int": (job(seed=True), "seed: got True"),
     "negative seed": (job(seed=-1), "seed: got -1"),
-    "unknown stage": (job(views=["clean", {"radail": {"high": 8}}]), "unknown key 'radail'; allowed: chain"),
+    "unknown stage": (job(views=["clean", {"radail": {"high": 8}}]), "unknown key 'radail'; allowed: augmix, chain"),
     "unknown stage name": (job(views=["clean", "radail"]), "radail"),
     "unknown source": (job(source={"kind": "imagenet"}), "source.*imagenet.*mnist5k"),
     "unknown option": (
