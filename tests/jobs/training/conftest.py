@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from jobs.generation.run import generate
+from jobs.spec import parse_job
 from jobs.training.spec import TrainJob, parse_train_job
-from tests.jobs.generation.made import small_job
+from tests.jobs.generation.made import VIEWS, small_job
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +23,8 @@ def domains(tmp_path_factory) -> Path:
     """Return the digits of both splits, as two domains that are two groups, of unlike size."""
     out = tmp_path_factory.mktemp("domains")
     splits = [{"kind": "digits", "split": split, "domain": split} for split in ("test", "train")]
-    generate(small_job(out, source=splits, output={"encoding": "npy", "samples_per_shard": 500}))
+    job = small_job(out, output={"encoding": "npy", "samples_per_shard": 500}).model_dump(mode="json")
+    generate(parse_job(job | {"source": splits, "views": VIEWS, "base": []}))
     return out
 
 
