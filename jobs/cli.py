@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from jobs.commands import generation, training
+from jobs.commands import evaluation, generation, training
 from jobs.commands.shared import stop
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ for command in (
     generation.schema,
     generation.stages,
     training.train,
+    evaluation.evaluate,
 ):
     app.command()(command)
 

@@ -47,7 +47,7 @@ def accuracy(
 ) -> float:
     """Return the share of samples of a dataset that `model` classifies correctly, 0 to 1; NaN without samples."""
     with evaluating(model):
-        found = predict(model, path, [view], batch_size=batch_size, device=device, workers=workers)[view]
+        found = predict(lambda view: model, path, [view], batch_size=batch_size, device=device, workers=workers)[view]
     return float(found.correct.mean()) if len(found.labels) else float("nan")
 
 
@@ -64,29 +64,27 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def predict(
-    model: Classify,
+    classifiers: Callable[[str], Classify],
     path: str,
     views: Sequence[str],
     *,
     batch_size: int,
     device: torch.device | str = "cpu",
     workers: int | None = None,
-    classifiers: Callable[[str], Classify] | None = None,
 ) -> dict[str, Predictions]:
-    """Return the predictions of `model` on some views of a dataset.
+    """Return the predictions on some views of a dataset.
 
     Parameters
     ----------
-    model : callable, in evaluation mode and on `device`
-    classifiers : view -> callable, optional
-        In place of `model`, where what is computed on a view depends on its earlier batches.
+    classifiers : view -> what classifies it
+        In evaluation mode and on `device`. It is called once a view, as a classifier may depend on earlier batches.
 
     Raises
     ------
     PassbandError
         If the dataset cannot be read, is damaged, or has no such view.
     """
-    classify = {view: classifiers(view) if classifiers else model for view in views}
+    classify = {view: classifiers(view) for view in views}
     predicted: dict[str, list[Tensor]] = {view: [] for view in views}
     stream = open_stream(
         path, views=list(views), batch_size=batch_size, shuffle=False, drop_last=False, workers=workers

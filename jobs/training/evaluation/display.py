@@ -1,0 +1,140 @@
+"""How an evaluation looks while it runs: a line that redraws, plain lines in a log, JSON lines for a machine."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from jobs.display import sentence
+
+_EVERY_S = 5.0
+
+
+class Display(Protocol):
+    """What a person or a machine sees of an evaluation."""
+
+    def dataset(self, event: Mapping[str, Any]) -> None:
+        """Tell what the child that makes missing datasets says."""
+
+    def predicting(self, dataset: str, done: int, total: int) -> None:
+        """Tell which dataset is looked at now, and how many were before."""
+
+
+class SilentDisplay:
+    """Shows nothing; the default of the Python call."""
+
+    def dataset(self, event: Mapping[str, Any]) -> None:
+        """Show nothing."""
+
+    def predicting(self, dataset: str, done: int, total: int) -> None:
+        """Show nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class JsonDisplay(SilentDisplay):
+    """One JSON object a line on standard output; ``event`` names its kind."""
+
+    def dataset(self, event: Mapping[str, Any]) -> None:
+        """Pass on the event of the child."""
+        self._say({"event": "dataset", "of": dict(event)})
+
+    def predicting(self, dataset: str, done: int, total: int) -> None:
+        """Say which dataset it is."""
+        self._say({"event": "predicting", "dataset": dataset, "done": done, "total": total})
+
+    def _say(self, event: Mapping[str, Any]) -> None:
+        sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+
+class _TextDisplay(SilentDisplay):
+    """What the two for people share: the words."""
+
+    _name = "datasets"
+
+    def dataset(self, event: Mapping[str, Any]) -> None:
+        """Say how far the making of a dataset is."""
+        if event["event"] == "job":
+            self._name = str(event["name"])
+            self.passing(f"{self._name}: looking for it")
+        elif event["event"] == "planning":
+            self.passing(f"{self._name}: {event['samples']:,} samples listed")
+        elif event["event"] == "progress":
+            if event["message"]:
+                self.lasting(f"{self._name}: {event['message']}")
+            self.passing(f"making {self._name}: {sentence(dict(event))}")
+        elif event["event"] == "step":
+            self.passing(f"{self._name}: {event['step']}")
+
+    def predicting(self, dataset: str, done: int, total: int) -> None:
+        """Say which dataset it is."""
+        self.passing(f"dataset {done + 1}/{total} · {dataset}")
+
+    def passing(self, line: str) -> None:
+        """Show a line until the next one comes."""
+
+    def lasting(self, line: str) -> None:
+        """Show a line that stays."""
+
+
+class PlainDisplay(_TextDisplay):
+    """Plain lines on standard error; those that only tell how far it is at most every few seconds."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def passing(self, line: str) -> None:
+        """Write a line now and then."""
+        if time.monotonic() - self._last >= _EVERY_S:
+            self._last = time.monotonic()
+            self.lasting(line)
+
+    def lasting(self, line: str) -> None:
+        """Write a line."""
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+class LiveDisplay(_TextDisplay):
+    """One line that redraws in place."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def passing(self, line: str) -> None:
+        """Draw the line anew."""
+        self._live.update(Text(line, overflow="ellipsis", no_wrap=True))
+
+    def lasting(self, line: str) -> None:
+        """Print above the line that redraws."""
+        self._console.print(Text(line))
+
+
+def choose_evaluation_display(as_json: bool) -> JsonDisplay | PlainDisplay | LiveDisplay:
+    """Return the display for this standard output and error."""
+    if as_json:
+        return JsonDisplay()
+    return LiveDisplay() if sys.stderr.isatty() else PlainDisplay()
