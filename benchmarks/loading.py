@@ -127,8 +127,8 @@ def measure_waiting(path: Path, steps: int) -> dict[str, Any]:
     import torch
     from torchvision.models import resnet18
 
-    model = resnet18(num_classes=10).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model.conv1 = torch.nn.Conv2d(3, 64, 3, padding=1, bias=False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = resnet18(num_classes=10).to(memory_format=torch.channels_last)
+    model.conv1 = torch.nn.Conv2d(3, 64, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
     model.maxpool = torch.nn.Identity()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     waited: list[float] = []

@@ -40,6 +40,8 @@ class Delivery:
         for name, value in (("workers", usable), ("prefetch", prefetch)):
             if not isinstance(value, int) or value < 1:
                 raise PassbandError(f"{name} is {value!r}; it must be an integer of at least 1")
+        if pin_memory and not torch.cuda.is_available():
+            raise PassbandError("pin_memory=True needs CUDA, and there is none; None pins where there is")
         return cls(usable, prefetch, torch.cuda.is_available() if pin_memory is None else pin_memory)
 
 

@@ -63,8 +63,7 @@ class Files:
         """
         if not isinstance(self._store, LocalStore):
             return self._fetched(file, stop)
-        with self._opened(file.name) as opened:
-            compare(f"{self._store.uri}/{file.name}", os.fstat(opened.fileno()).st_size, None, file)
+        self._compare_local(file, stop, hashed=False)
         return self._store.path(file.name)
 
     def prepare(self, file: StoredFile, stop: threading.Event) -> None:
@@ -73,8 +72,7 @@ class Files:
             return
         path = self.locate(file, stop)
         if not self.fetches:
-            with self._opened(file.name) as opened:
-                compare(f"{self._store.uri}/{file.name}", file.bytes, self._hash(opened, stop), file)
+            self._compare_local(file, stop, hashed=True)
         self._mapped[file.name] = mapped(path, file.bytes)
 
     def content(self, name: str) -> NDArray[np.uint8]:
@@ -93,6 +91,16 @@ class Files:
             if self._temporary is not None:
                 shutil.rmtree(self._temporary, ignore_errors=True)
                 self._temporary = None
+
+    def _compare_local(self, file: StoredFile, stop: threading.Event, *, hashed: bool) -> None:
+        where = f"{self._store.uri}/{file.name}"
+        try:
+            with self._opened(file.name) as opened:
+                sha256 = self._hash(opened, stop) if hashed else None
+                size = os.fstat(opened.fileno()).st_size
+        except OSError as error:
+            raise PassbandError(f"{where}: cannot be read: {error}") from error
+        compare(where, size, sha256, file)
 
     def _fetched(self, file: StoredFile, stop: threading.Event) -> Path:
         """Bring `file` into the cache; of several processes that share it, one."""

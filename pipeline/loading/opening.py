@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.errors import PassbandError
 from pipeline.loading.reader import Reader
 from pipeline.loading.views import chosen_views
-from pipeline.manifest import Manifest, ViewEntry, read_manifest
+from pipeline.manifest import MANIFEST, Manifest, ViewEntry, read_manifest
 from pipeline.store import open_store
 
 BALANCES = ("group", "class")
@@ -22,7 +22,10 @@ def open_reader(
     where = str(path).rstrip("/")
     folder = where.rpartition("/")[0] or "." if where.endswith(".beton") else where
     store = open_store(folder)
-    manifest = read_manifest(store)
+    try:
+        manifest = read_manifest(store)
+    except OSError as error:
+        raise PassbandError(f"{store.uri}/{MANIFEST}: cannot be read: {error}") from error
     chosen = chosen_views(manifest, views, where)
     if where.endswith(".beton"):
         from pipeline.loading.beton import BetonReader
