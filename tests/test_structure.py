@@ -48,6 +48,39 @@ def test_ray_is_imported_by_its_executor_alone():
     assert offenders(others, {"ray", "cupy"}) == []
 
 
+def training_modules():
+    """Names of the modules of the trainer and of what it reads with; those that open a beton may be the exception."""
+    found = below("jobs/training", "pipeline/loading", "pipeline/networks")
+    names = (".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in found)
+    return sorted({*names, "jobs.files", "jobs.datasets", "jobs.commands.training", "jobs.commands.evaluation"})
+
+
+def test_the_trainer_needs_neither_what_makes_data_nor_what_spreads_work():
+    """Also by what is imported on the way: in a fresh process, all at once."""
+    script = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+        "print(sorted({'ray', 'cupy', 'numba', 'kernels'} & {name.partition('.')[0] for name in sys.modules}))"
+    )
+    modules = [name for name in training_modules() if "beton" not in name]
+    assert len(modules) > 40
+    assert subprocess.check_output([sys.executable, "-c", script, *modules], text=True) == "[]\n"
+
+
+def test_the_trainer_imports_nothing_of_the_kind_later():
+    paths = [
+        path for path in below("jobs/training", "pipeline/loading", "pipeline/networks") if "beton" not in path.name
+    ]
+    assert offenders(paths, {"ray", "cupy", "numba", "kernels", "ffcv"}) == []
+    generation = [
+        f"{path.name} imports {name}"
+        for path in paths
+        for name in imported(path)
+        if name.startswith(("jobs.generation", "jobs.executors", "pipeline.augment", "pipeline.sources"))
+    ]
+    assert generation == []
+
+
 def test_the_checks_can_fail():
     assert offenders(below("jobs/executors"), {"ray"})
     assert offenders(below("pipeline"), {"kernels"})

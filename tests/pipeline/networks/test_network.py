@@ -103,7 +103,7 @@ class _Strange:
         ({"format": 1, "state": {}}, "not a checkpoint of a network"),
         (
             {"format": 1, "network": spec().model_dump(), "state": {}},
-            "not a checkpoint of a network: Error.s. in loading",
+            "not a checkpoint of a network: Error",
         ),
         ({"format": 1, "network": spec().model_dump() | {"kind": "vit"}, "state": {}}, "not a checkpoint of a network"),
     ],
