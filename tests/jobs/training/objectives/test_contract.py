@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from pydantic import ValidationError
 
 from jobs.training.batches import TrainBatch
 from jobs.training.objectives import OBJECTIVES
+from jobs.training.spec import parse_train_job
 from jobs.training.update import NonFiniteError
 from tests.jobs.training.objectives.made import make_batch, make_model, make_objective, part
 
@@ -83,6 +85,23 @@ def test_names_and_options(name):
     assert "kind" not in objective_class.Options.model_fields  # a job file says there which objective it is
     with pytest.raises(ValidationError, match="unknown key 'strength'; allowed:"):
         objective_class.Options.model_validate({"strength": 1})
+
+
+@every_objective
+def test_a_job_file_holds_the_options(name, options):
+    given = {
+        "kind": "train",
+        "name": "small",
+        "data": {"path": "/data/set"},
+        "network": {"kind": "lenet"},
+        "objective": {"kind": name, **options},
+        "epochs": 1,
+        "output": {"uri": "/data/run"},
+    }
+    job = parse_train_job(given)
+    assert job.objective_class is OBJECTIVES[name]
+    assert job.objective_options() == OBJECTIVES[name].Options.model_validate(options)
+    assert parse_train_job(yaml.safe_load(yaml.safe_dump(job.model_dump()))) == job
 
 
 @every_objective

@@ -142,6 +142,18 @@ def test_running_statistics_are_those_of_the_first_pass(name, options):
     assert norm.track_running_stats
 
 
+def test_a_compiled_model_takes_the_same_steps():
+    model = make_model(norm=True)
+    plain = copy.deepcopy(model)
+    compiled = torch.compile(model, backend="eager")
+    for seed in range(2):
+        make_objective("sam", {"rho": 0.3}).step(compiled, sgd(compiled, 0.1), make_batch(seed=seed))
+        make_objective("sam", {"rho": 0.3}).step(plain, sgd(plain, 0.1), make_batch(seed=seed))
+    assert model[1].num_batches_tracked == 2
+    for one, other in zip(model.state_dict().values(), plain.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_perturbed_pass_normalises_by_the_batch():
     model, batch = make_model(norm=True), make_batch()
 
