@@ -215,11 +215,20 @@ def export(path: Output, as_json: AsJson = False) -> None:
     typer.echo(f"{store.uri}/{beton.name}: {size(beton.bytes)}, sha256 {beton.sha256}")
 
 
-def schema() -> None:
-    """Print the JSON Schema of a job file."""
+def schema(
+    kind: Annotated[str, typer.Argument(help="generate, train or evaluate", metavar="[KIND]")] = "generate",
+) -> None:
+    """Print the JSON Schema of a kind of job file."""
+    from jobs.files import JobError
     from jobs.spec import GenerateJob
+    from jobs.training.evaluation.spec import EvaluateJob
+    from jobs.training.spec import TrainJob
+    from pipeline.options import StrictModel
 
-    typer.echo(json.dumps(GenerateJob.model_json_schema(), indent=2))
+    models: dict[str, type[StrictModel]] = {"generate": GenerateJob, "train": TrainJob, "evaluate": EvaluateJob}
+    if kind not in models:
+        raise JobError(f"no job is of kind {kind!r}; allowed: {', '.join(models)}")
+    typer.echo(json.dumps(models[kind].model_json_schema(), indent=2))
 
 
 def stages(as_json: AsJson = False) -> None:

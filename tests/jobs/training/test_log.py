@@ -1,0 +1,40 @@
+"""The metrics of a training that was killed and goes on."""
+
+from jobs.training.log import METRICS, MetricLog, read_metrics
+
+
+def write(folder, first, last, tensorboard=False):
+    log = MetricLog(folder, first, tensorboard)
+    for step in range(first + 1, last + 1):
+        log.write(step, 0, {"loss": step / 10})
+    log.close()
+
+
+def test_lines_after_the_checkpoint_are_written_again(tmp_path):
+    write(tmp_path, 0, 7)
+    write(tmp_path, 5, 9)
+    assert [line["step"] for line in read_metrics(tmp_path)] == list(range(1, 10))
+    assert read_metrics(tmp_path)[0] == {"step": 1, "epoch": 0, "loss": 0.1}
+
+
+def test_half_a_line_is_dropped(tmp_path):
+    write(tmp_path, 0, 3)
+    with (tmp_path / METRICS).open("a") as file:
+        file.write('{"step": 4, "lo')
+    assert [line["step"] for line in read_metrics(tmp_path)] == [1, 2, 3]
+    write(tmp_path, 3, 4)
+    assert [line["step"] for line in read_metrics(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_no_metrics_yet(tmp_path):
+    assert read_metrics(tmp_path) == []
+
+
+def test_tensorboard_reads_what_was_written(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    write(tmp_path, 0, 4, tensorboard=True)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    found = [(event.step, round(event.value, 3)) for event in events.Scalars("loss")]
+    assert found == [(1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4)]
