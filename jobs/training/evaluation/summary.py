@@ -91,13 +91,12 @@ class Summarizer:
         return {group: test.correct[test.groups == group] for group in wanted}
 
     def _group_rows(self) -> list[Row]:
-        test = self._of_kind("test")[0]
-        return [
-            self._measured(
-                Condition(f"group {group}", "group", test.condition.view, "group", group), correct, test.dataset
-            )
-            for group, correct in self._groups().items()
-        ]
+        rows = []
+        for group, correct in self._groups().items():
+            test = self._of_kind("test")[0]
+            condition = Condition(f"group {group}", "group", test.condition.view, "group", group)
+            rows.append(self._measured(condition, correct, test.dataset))
+        return rows
 
     def corruptions(self) -> list[CorruptionError]:
         """Return the error of each corruption."""

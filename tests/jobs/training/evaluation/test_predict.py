@@ -24,7 +24,7 @@ def test_a_network_of_one_answer_is_right_for_that_class(digits, label, batch_si
 
 def test_predictions_are_those_of_the_network_in_stored_order(digits):
     network = build_network(spec_of("lenet"), seed=3).eval()
-    found = predict(network, str(digits), ["low-4", "clean"], batch_size=50)
+    found = predict(lambda view: network, str(digits), ["low-4", "clean"], batch_size=50)
     assert list(found) == ["low-4", "clean"]
     stream = open_stream(digits, views=["low-4", "clean"], batch_size=400, shuffle=False, drop_last=False)
     (batch,) = stream
@@ -61,7 +61,7 @@ def test_nothing_heavy_is_imported(digits):
     script = (
         "import sys\n"
         "from jobs.training.evaluation.predict import predict\n"
-        f"predict(lambda images: images.flatten(1), {str(digits)!r}, ['clean'], batch_size=64)\n"
+        f"predict(lambda view: lambda images: images.flatten(1), {str(digits)!r}, ['clean'], batch_size=64)\n"
         "print({'ray', 'numba', 'kernels', 'cupy'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
