@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from jobs.commands import evaluation, generation, training
+from jobs.commands import evaluation, generation, reproduction, training
 from jobs.commands.shared import stop
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for command in (
     generation.stages,
     training.train,
     evaluation.evaluate,
+    reproduction.reproduce,
 ):
     app.command()(command)
 

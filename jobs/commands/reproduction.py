@@ -1,0 +1,79 @@
+"""The command that makes a paper's table again."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobs.commands.shared import AsJson, print_json
+
+if TYPE_CHECKING:
+    from jobs.reproduce.outcome import Result
+    from jobs.reproduce.plan import Plan
+
+Name = Annotated[str, typer.Argument(help="sharpdro or prime", metavar="NAME")]
+Output = Annotated[Path | None, typer.Option("--output", help="default: runs/reproduce-NAME", metavar="FOLDER")]
+Quick = Annotated[bool, typer.Option("--quick", help="a few minutes: fewer seeds, epochs and conditions")]
+Workers = Annotated[int | None, typer.Option("--workers", help="default: one for each CPU", metavar="N", min=1)]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="default: 3, with --quick fewer", metavar="N", min=1)]
+DryRun = Annotated[bool, typer.Option("--plan", help="list the jobs and what is done; write nothing")]
+
+
+def reproduce(
+    name: Name,
+    output: Output = None,
+    quick: Quick = False,
+    workers: Workers = None,
+    seeds: Seeds = None,
+    plan: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a paper's table again, on real images: datasets, trainings, evaluations; the same command resumes it."""
+    from jobs.reproduce.plan import make_plan, num_workers
+    from jobs.reproduce.recipes import find_recipe
+
+    recipe = find_recipe(name, quick=quick, seeds=seeds)
+    folder = str((output or Path("runs") / f"reproduce-{name}").expanduser().resolve())
+    number = num_workers(workers)
+    if plan:
+        planned = make_plan(recipe, folder, number)
+        print_json(planned.as_json()) if as_json else typer.echo(_spell_plan(planned, folder))
+        return
+    from jobs.reproduce.display import choose_reproduction_display
+    from jobs.reproduce.outcome import conclude, write
+    from jobs.reproduce.run import run_graph
+
+    with choose_reproduction_display(as_json) as display:
+        ledger = run_graph(recipe.graph, folder, number, display)
+    result = conclude(recipe, ledger)
+    write(result, folder)
+    print_json({"event": "finished", "output": folder, **result.as_json()}) if as_json else _tell(result, folder)
+    if result.failed:
+        sys.exit(1)
+
+
+def _spell_plan(plan: "Plan", folder: str) -> str:
+    from jobs.display import duration
+
+    width = max(len(line.name) for line in plan.lines)
+    return "\n".join(
+        [
+            *(f"{line.state:<5} {line.kind:<11}{line.name:<{width}}".rstrip() for line in plan.lines),
+            f"{len(plan.lines):,} jobs, {plan.done:,} done, into {folder}",
+            f"about {duration(plan.seconds)} for the rest, {plan.workers} at a time (nothing is written)",
+        ]
+    )
+
+
+def _tell(result: "Result", folder: str) -> None:
+    from jobs.reproduce.tables import NOTE, as_text
+
+    lines: list[Any] = [result.recipe.title, NOTE, *(as_text(block) for block in result.blocks)]
+    typer.echo("\n\n".join(lines))
+    typer.echo("")
+    for name, why in result.failed.items():
+        typer.echo(f"{name} failed: {why}")
+    if result.behind:
+        typer.echo(f"not begun, since they need what failed: {', '.join(result.behind)}")
+    typer.echo(f"look at {folder}/report.html")

@@ -1,0 +1,1 @@
+"""Papers' tables made again: graphs of jobs that are run, resumed, and put into one table."""

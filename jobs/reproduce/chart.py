@@ -1,0 +1,36 @@
+"""Accuracy of each method against the conditions of a table, with a band of one deviation to each side."""
+
+import numpy as np
+
+from jobs.report.charts import LINES, Theme, encode, frame, literal, new_figure
+from jobs.reproduce.rows import Block
+
+_MARKERS = "osD^vPX*"
+
+
+def accuracy_png(block: Block, theme: Theme, width: float) -> bytes:
+    """Draw a block as PNG; its last column, the mean of the others, is left out.
+
+    Parameters
+    ----------
+    width : of the chart, in hundreds of CSS pixels
+    """
+    columns = len(block.table.columns) - 1
+    across = max(1, int(width / 1.5))
+    figure = new_figure(width, min(3.6, 0.85 * width) + 0.24 * -(-len(block.methods) // across), theme)
+    axes = figure.add_subplot()
+    frame(axes, theme)
+    for number, (method, rows) in enumerate(block.methods.items()):
+        at = [column for column in range(columns) if rows[column] is not None]
+        found = [row for row in rows[:columns] if row is not None]
+        means = np.array([row.mean for row in found])
+        deviations = np.array([row.std or 0.0 for row in found])
+        color = LINES[number % len(LINES)]
+        axes.fill_between(at, means - deviations, means + deviations, color=color, alpha=0.15, linewidth=0)
+        marker = _MARKERS[number % len(_MARKERS)]
+        axes.plot(at, means, color=color, linewidth=1.6, marker=marker, markersize=4, label=literal(method))
+    axes.set_xticks(range(columns), [heading for _, heading in block.table.columns[:columns]])
+    axes.set_xlabel(block.table.chart or "", color=theme.ink, fontsize=9)
+    axes.set_ylabel("accuracy, %", color=theme.ink, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=across, frameon=False, fontsize=9, labelcolor=theme.ink)
+    return encode(figure)

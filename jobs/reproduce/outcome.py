@@ -1,0 +1,74 @@
+"""What a reproduction leaves: results.json, table.md and report.html."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.reproduce.graph import RESULTS
+from jobs.reproduce.ledger import Ledger
+from jobs.reproduce.recipe import Recipe
+from jobs.reproduce.report import page
+from jobs.reproduce.rows import Block, Row, collect, fill
+from jobs.reproduce.tables import as_markdown
+from pipeline.store import LocalStore
+
+TABLE, REPORT = "table.md", "report.html"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The table of a recipe, as far as its graph came."""
+
+    recipe: Recipe
+    rows: tuple[Row, ...]
+    blocks: tuple[Block, ...]
+    failed: dict[str, str]
+    behind: tuple[str, ...]
+
+    @property
+    def findings(self) -> list[str]:
+        """What came out, in words: what the figures of this run say, then what was learned before."""
+        return [*self.recipe.observe(self.blocks), *self.recipe.findings]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content of ``results.json``."""
+        return {
+            "kind": "reproduction",
+            "name": self.recipe.name,
+            "title": self.recipe.title,
+            "source": self.recipe.source,
+            "quick": self.recipe.quick,
+            "seeds": self.recipe.seeds,
+            "std": "sample standard deviation over the seeds (divisor n - 1); null for one seed",
+            "settings": self.recipe.settings,
+            "findings": self.findings,
+            "failed": self.failed,
+            "not_begun": self.behind,
+            "rows": [row.as_json() for row in self.rows],
+        }
+
+
+def conclude(recipe: Recipe, ledger: Ledger) -> Result:
+    """Return the tables of what was made."""
+    rows = collect(recipe.measures, ledger.results)
+    blocks = tuple(fill(table, rows) for table in recipe.tables)
+    return Result(recipe, tuple(rows), blocks, dict(ledger.failed), tuple(ledger.graph.behind({*ledger.failed})))
+
+
+def write(result: Result, output: str) -> None:
+    """Write the three files into the folder `output`."""
+    store = LocalStore(output)
+    table = "\n\n".join([f"# {result.recipe.title}", _NOTE, *map(as_markdown, result.blocks), *_findings(result)])
+    store.put(RESULTS, (json.dumps(result.as_json(), indent=1, ensure_ascii=False) + "\n").encode())
+    store.put(TABLE, (table + "\n").encode())
+    store.put(REPORT, page(result).encode())
+
+
+_NOTE = (
+    "Accuracy in percent, mean ± sample standard deviation over the seeds (divisor n - 1); "
+    "the highest mean of a column is bold."
+)
+
+
+def _findings(result: Result) -> list[str]:
+    return ["## What we found", *result.findings] if result.findings else []

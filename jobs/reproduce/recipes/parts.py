@@ -1,0 +1,95 @@
+"""What the recipes are put together from: images, datasets, trainings, and how long they take."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.reproduce.graph import DatasetTask, Node
+from jobs.reproduce.tasks import EvaluationTask, TrainingTask
+
+SEVERITIES = range(1, 6)
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class Images:
+    """A source of images as a recipe uses it.
+
+    Attributes
+    ----------
+    base : stages that every image goes through first
+    train_samples, test_samples : number of images of each split
+    sample_s : seconds of one core for a forward and a backward pass of an image through LeNet, data included
+    """
+
+    name: str
+    source: Mapping[str, Any] = field(hash=False)
+    size: int
+    train_samples: int
+    test_samples: int
+    sample_s: float
+    base: Sequence[Mapping[str, Any]] = field(hash=False, default=())
+
+    def job(self, split: str, views: Sequence[Any], base: Sequence[Any] = (), seed: int = 0) -> dict[str, Any]:
+        """Return the job, of kind generate, of a dataset of a split: clean and `views`."""
+        return {
+            "kind": "generate",
+            "seed": seed,
+            "source": {**self.source, "split": split},
+            "image": {"size": self.size},
+            "base": [*self.base, *base],
+            "views": [CLEAN, *views],
+            "output": {"encoding": "npy", "samples_per_shard": 1000},
+        }
+
+    def training_seconds(self, epochs: int, passes: int = 1) -> float:
+        """Estimate how long a training takes on one core; `passes`: over every sample in an epoch."""
+        return 1.0 + self.train_samples * epochs * passes * self.sample_s
+
+    def evaluation_seconds(self, datasets: int, views: int) -> float:
+        """Estimate how long an evaluation takes on one core."""
+        return 0.1 * datasets + self.test_samples * views * self.sample_s / 3
+
+
+def corrupted(corruption: str, severity: Any, table: str) -> dict[str, Any]:
+    """Return the stage that corrupts."""
+    return {"corrupt": {"types": [corruption], "severity": severity, "table": table}}
+
+
+def grid(corruption: str, table: str, severities: Sequence[int] = SEVERITIES) -> list[dict[str, Any]]:
+    """Return a view for each severity of a corruption, called TYPE-SEVERITY."""
+    return [corrupted(corruption, level, table) | {"name": grid_view(corruption, level)} for level in severities]
+
+
+def grid_view(corruption: str, severity: int) -> str:
+    """Return the name of a view of a grid; severity 0 is the clean view."""
+    return f"{corruption}-{severity}" if severity else CLEAN
+
+
+class Nodes:
+    """Collects the nodes of a graph; a dataset that is asked for twice is one node."""
+
+    def __init__(self) -> None:
+        self._datasets: dict[str, Node] = {}
+        self._others: list[Node] = []
+
+    def dataset(self, name: str, job: Mapping[str, Any], seconds: float) -> str:
+        """Enter a dataset, and return its name."""
+        self._datasets.setdefault(name, Node(name, DatasetTask(job), (), seconds))
+        assert self._datasets[name].task == DatasetTask(job)
+        return name
+
+    def training(self, name: str, job: Mapping[str, Any], data: str, seconds: float) -> str:
+        """Enter a training on a dataset, and return its name."""
+        self._others.append(Node(name, TrainingTask({"name": name, **job}, data), (data,), seconds))
+        return name
+
+    def evaluation(self, training: str, views: Mapping[str, tuple[str, ...]], seconds: float) -> str:
+        """Enter the evaluation of a training on views of datasets, and return its name."""
+        name = f"{training}-test"
+        self._others.append(Node(name, EvaluationTask(training, views), (training, *views), seconds))
+        return name
+
+    def all(self) -> tuple[Node, ...]:
+        """Return the nodes: the datasets first, since one child process makes them all."""
+        return (*self._datasets.values(), *self._others)

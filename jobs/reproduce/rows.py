@@ -1,0 +1,93 @@
+"""From the accuracies of single networks to rows: mean and deviation over the seeds."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from jobs.reproduce.recipe import Measure, Table
+
+Fields = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Accuracy of a method under a condition, in percent.
+
+    Attributes
+    ----------
+    std : sample standard deviation over the seeds (divisor n - 1); None for one seed
+    """
+
+    fields: Mapping[str, str]
+    condition: str
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds."""
+        return fmean(self.values)
+
+    @property
+    def std(self) -> float | None:
+        """Sample standard deviation over the seeds."""
+        return stdev(self.values) if len(self.values) > 1 else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as ``results.json`` has it."""
+        return {
+            **self.fields,
+            "condition": self.condition,
+            "mean": round(self.mean, 4),
+            "std": None if self.std is None else round(self.std, 4),
+            "seeds": len(self.values),
+            "values": [round(value, 4) for value in self.values],
+        }
+
+
+def collect(measures: Iterable[Measure], results: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """Return the rows of all that was measured, in the order of `measures` and with the values in that of the seeds.
+
+    Parameters
+    ----------
+    results : name of an evaluation -> what its ``results.json`` says; one that failed is not there
+    """
+    found: dict[tuple[Fields, str], dict[int, float]] = {}
+    for measure in measures:
+        for condition, seen in measure.conditions.items():
+            if all(one.evaluation in results for one in seen):
+                percent = 100 * fmean(results[s.evaluation]["accuracy"][s.dataset][s.view] for s in seen)
+                found.setdefault((tuple(measure.fields.items()), condition), {})[measure.seed] = percent
+    return [
+        Row(dict(fields), condition, tuple(by_seed[seed] for seed in sorted(by_seed)))
+        for (fields, condition), by_seed in found.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table filled in.
+
+    Attributes
+    ----------
+    methods : method -> its row of each column, None where there is none
+    """
+
+    table: Table
+    methods: Mapping[str, tuple[Row | None, ...]]
+
+    def best(self, column: int) -> float | None:
+        """Return the highest mean of a column, rounded as it is shown."""
+        means = [round(row.mean, 1) for rows in self.methods.values() if (row := rows[column]) is not None]
+        return max(means, default=None)
+
+
+def fill(table: Table, rows: Iterable[Row]) -> Block:
+    """Return `table` with the rows that it is about."""
+    shown: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if all(row.fields.get(name) == value for name, value in table.where.items()):
+            shown.setdefault(row.fields["method"], {})[row.condition] = row
+    columns = [condition for condition, _ in table.columns]
+    wanted = {method: found for method, found in shown.items() if any(column in found for column in columns)}
+    return Block(table, {method: tuple(found.get(c) for c in columns) for method, found in wanted.items()})

@@ -1,0 +1,95 @@
+"""What the nodes of a reproduction do: train a network, measure its accuracies. Each runs in a worker process."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from jobs.reproduce.graph import RESULTS, Made, Stopped
+from jobs.training.spec import TrainJob, parse_train_job
+from pipeline.manifest import digest
+
+_EVALUATION_VERSION = 1
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """A job of kind train on one dataset of the graph.
+
+    Attributes
+    ----------
+    job : the job without places: neither ``data.path`` nor ``output``
+    data : name of the dataset's node
+    """
+
+    job: Mapping[str, Any] = field(hash=False)
+    data: str
+    kind: ClassVar[str] = "training"
+
+    def identity(self, needs: Mapping[str, Made]) -> str:
+        """Return the identity of the training job on this dataset."""
+        return self._complete("folder", needs).identity(needs[self.data].identity)
+
+    def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
+        """Train, or go on from the last checkpoint."""
+        from jobs.training.run import train
+
+        return train(self._complete(folder, needs), stopped=stopped)
+
+    def _complete(self, folder: str, needs: Mapping[str, Made]) -> TrainJob:
+        # One thread each: a sum's order, and so the last bits of the weights, depend on how many threads share it.
+        return parse_train_job(
+            {
+                **self.job,
+                "kind": "train",
+                "data": {**self.job.get("data", {}), "path": needs[self.data].path},
+                "output": {"uri": folder, "tensorboard": False, "log_every_steps": 1_000_000},
+                "compute": {"device": "cpu", "threads": 1, "workers": 1},
+            }
+        )
+
+
+@dataclass(frozen=True)
+class EvaluationTask:
+    """Accuracies of a trained network on views of datasets of the graph.
+
+    Attributes
+    ----------
+    training : name of the training's node
+    views : name of a dataset's node -> views of it
+    """
+
+    training: str
+    views: Mapping[str, tuple[str, ...]] = field(hash=False)
+    kind: ClassVar[str] = "evaluation"
+
+    def identity(self, needs: Mapping[str, Made]) -> str:
+        """Return the sha256 of network, datasets and views."""
+        looked_at = [[needs[name].identity, list(views)] for name, views in self.views.items()]
+        return digest({"version": _EVALUATION_VERSION, "network": needs[self.training].identity, "views": looked_at})
+
+    def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
+        """Write the share of correct samples, 0 to 1, of each dataset and view."""
+        import torch
+
+        from jobs.training.evaluation.predict import predict
+        from pipeline.networks.network import load_network
+        from pipeline.store import LocalStore
+
+        torch.set_num_threads(1)
+        network = load_network(needs[self.training].path)
+        found = {
+            name: predict(lambda view: network, needs[name].path, views, batch_size=_BATCH, workers=1)
+            for name, views in self.views.items()
+        }
+        results = {
+            "kind": "evaluation",
+            "samples": {name: len(next(iter(views.values())).labels) for name, views in found.items()},
+            "accuracy": {
+                name: {view: float(seen.correct.mean()) for view, seen in views.items()}
+                for name, views in found.items()
+            },
+        }
+        LocalStore(folder).put(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
+        return results

@@ -1,0 +1,121 @@
+"""Running a graph: order, resume, failures, deaths. The steps are real tasks in real processes."""
+
+import json
+import os
+import time
+
+import pytest
+
+from jobs.reproduce.display import SilentDisplay
+from jobs.reproduce.run import run_graph
+from pipeline.errors import PassbandError
+from pipeline.lock import locked
+from pipeline.store import LocalStore
+from tests.jobs.reproduce.steps import Step, runs, steps
+
+
+def run(graph, out, workers=2):
+    return run_graph(graph, str(out), workers, SilentDisplay())
+
+
+def test_every_node_runs_once_and_after_what_it_needs(tmp_path):
+    log = tmp_path / "log"
+    ledger = run(steps(log, "a", "b: a", "c: a", "d: b c", "e"), tmp_path / "out")
+    ran = runs(log)
+    assert sorted(ran) == list("abcde")
+    assert ran.index("a") < min(ran.index("b"), ran.index("c"))
+    assert ran.index("d") > max(ran.index("b"), ran.index("c"))
+    assert set(ledger.made) == set("abcde")
+    assert ledger.results["d"]["needs"] == ["b", "c"]
+    assert ledger.left == []
+
+
+def test_an_empty_graph_is_done(tmp_path):
+    assert run(steps(tmp_path / "log"), tmp_path / "out").made == {}
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    log, out = tmp_path / "log", tmp_path / "out"
+    run(steps(log, "a", "b: a"), out)
+    again = run(steps(log, "a", "b: a", "c: b"), out)
+    assert runs(log) == ["a", "b", "c"]
+    assert again.found == {"a", "b"}
+    assert set(again.ran) == {"c"}
+
+
+def test_a_result_that_is_gone_is_made_again_alone(tmp_path):
+    log, out = tmp_path / "log", tmp_path / "out"
+    ledger = run(steps(log, "a", "b: a", "c: b"), out)
+    (out / "steps" / os.path.basename(ledger.made["b"].path) / "results.json").unlink()
+    run(steps(log, "a", "b: a", "c: b"), out)
+    assert runs(log) == ["a", "b", "c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("raise", "b cannot be"), ("bug", "no such thing"), ("die", "process died")]
+)
+def test_a_failure_is_named_and_the_others_go_on(tmp_path, fault, said):
+    log, out = tmp_path / "log", tmp_path / "out"
+    graph = steps(log, "a", "b", "c: a", "d: b", "e: c d", "f", "g", faults={"b": fault})
+    ledger = run(graph, out)
+    assert set(ledger.made) == {"a", "c", "f", "g"}
+    assert set(ledger.failed) == {"b"}
+    assert said in ledger.failed["b"]
+    assert graph.behind(set(ledger.failed)) == ["d", "e"]
+    counts = {name: runs(log).count(name) for name in "abcdefg"}
+    assert counts["d"] == counts["e"] == 0
+    if fault != "die":  # a death takes what runs beside it along
+        assert counts == {"a": 1, "b": 1, "c": 1, "f": 1, "g": 1, "d": 0, "e": 0}
+    mended = run(steps(log, "a", "b", "c: a", "d: b", "e: c d", "f", "g"), out)
+    assert set(mended.ran) == {"b", "d", "e"}
+    assert mended.failed == {}
+
+
+def test_a_process_that_dies_once_costs_nothing(tmp_path):
+    log = tmp_path / "log"
+    ledger = run(steps(log, "a", "b", "c", "d", faults={"c": "die once"}), tmp_path / "out")
+    assert ledger.failed == {}
+    assert set(ledger.made) == set("abcd")
+    assert runs(log).count("c") == 2
+
+
+def test_two_at_once_are_refused(tmp_path):
+    with (
+        locked(LocalStore(tmp_path / "out")),
+        pytest.raises(PassbandError, match="another passband process is at work"),
+    ):
+        run(steps(tmp_path / "log", "a"), tmp_path / "out")
+    assert runs(tmp_path / "log") == []
+
+
+def test_a_task_that_cannot_say_what_it_is_fails_alone(tmp_path):
+    graph = steps(tmp_path / "log", "a", "b: a", "c")
+    object.__setattr__(graph.nodes[1], "task", Nameless("b", str(tmp_path / "log")))
+    ledger = run(graph, tmp_path / "out")
+    assert ledger.failed == {"b": "not on a Sunday"}
+    assert set(ledger.made) == {"a", "c"}
+
+
+class Nameless(Step):
+    def identity(self, needs):
+        raise PassbandError("not on a Sunday")
+
+
+class Interrupting(SilentDisplay):
+    """Ends the run by SystemExit, as a signal does, once a node is at work."""
+
+    def tick(self, ledger):
+        if ledger.running:
+            raise SystemExit(130)
+
+
+def test_an_interrupt_asks_the_workers_to_end(tmp_path):
+    log, out = tmp_path / "log", tmp_path / "out"
+    begun = time.monotonic()
+    with pytest.raises(SystemExit):
+        run_graph(steps(log, "a", "b", seconds=60), str(out), 2, Interrupting())
+    assert time.monotonic() - begun < 30
+    assert not list(out.rglob("results.json"))
+    again = run(steps(log, "a", "b"), out)
+    assert set(again.ran) == {"a", "b"}
+    assert json.loads((out / "steps" / os.path.basename(again.made["a"].path) / "results.json").read_text())
