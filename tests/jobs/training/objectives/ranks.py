@@ -21,11 +21,13 @@ CUTS = (4, 11, 6, 0)
 
 def run_steps(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """Return weights, metrics and state after a few steps on this process's part of each batch."""
-    model, objective = make_model(2), prepared(name, options, clip_norm=3.0)
+    model, objective = make_model(5), prepared(name, options, clip_norm=3.0)
+    start = make_model(5)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     metrics: dict[str, torch.Tensor] = {}
     for seed, cut in enumerate(CUTS):
         batch = make_batch(11, seed=seed)
+        batch.labels[4:] = start(batch.first).argmax(1)[4:]  # so that some samples lose confidence and some gain
         if world_size() == 2:
             batch = part(batch, slice(0, cut) if rank() == 0 else slice(cut, 11))
         metrics = dict(objective.step(model, optimizer, batch))

@@ -29,7 +29,9 @@ def assert_close(one, other, tolerance):
 def test_steps(case, found):
     first, second = (results[str(case)] for results in found)
     assert_close(first, second, 0)  # the same bits in both
-    assert_close(first, run_steps(*case), 1e-5)
+    alone = run_steps(*case)
+    assert_close(first, alone, 1e-5)
+    assert 0 < alone["metrics"].get("share_weighted", 0.5) < 1
 
 
 @pytest.mark.parametrize("case", PREPARATIONS, ids=str)
