@@ -38,6 +38,12 @@ class Part:
     conditions: tuple[Condition, ...]
 
     @property
+    def title(self) -> str:
+        """What the dataset is looked at for, in few words."""
+        last = self.conditions[-1]
+        return {"corruption": last.family, "low": "frequency", "high": "frequency"}.get(last.kind, last.name)
+
+    @property
     def views(self) -> list[str]:
         """Names of the views that are read."""
         return list(dict.fromkeys(condition.view for condition in self.conditions))

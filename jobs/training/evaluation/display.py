@@ -22,8 +22,8 @@ class Display(Protocol):
     def dataset(self, event: Mapping[str, Any]) -> None:
         """Tell what the child that makes missing datasets says."""
 
-    def predicting(self, dataset: str, done: int, total: int) -> None:
-        """Tell which dataset is looked at now, and how many were before."""
+    def predicting(self, what: str, done: int, total: int) -> None:
+        """Tell what is looked at now, and how many were before."""
 
 
 class SilentDisplay:
@@ -32,7 +32,7 @@ class SilentDisplay:
     def dataset(self, event: Mapping[str, Any]) -> None:
         """Show nothing."""
 
-    def predicting(self, dataset: str, done: int, total: int) -> None:
+    def predicting(self, what: str, done: int, total: int) -> None:
         """Show nothing."""
 
     def __enter__(self) -> Self:
@@ -51,9 +51,9 @@ class JsonDisplay(SilentDisplay):
         """Pass on the event of the child."""
         self._say({"event": "dataset", "of": dict(event)})
 
-    def predicting(self, dataset: str, done: int, total: int) -> None:
-        """Say which dataset it is."""
-        self._say({"event": "predicting", "dataset": dataset, "done": done, "total": total})
+    def predicting(self, what: str, done: int, total: int) -> None:
+        """Say what is looked at."""
+        self._say({"event": "predicting", "what": what, "done": done, "total": total})
 
     def _say(self, event: Mapping[str, Any]) -> None:
         sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
@@ -79,9 +79,9 @@ class _TextDisplay(SilentDisplay):
         elif event["event"] == "step":
             self.passing(f"{self._name}: {event['step']}")
 
-    def predicting(self, dataset: str, done: int, total: int) -> None:
-        """Say which dataset it is."""
-        self.passing(f"dataset {done + 1}/{total} · {dataset}")
+    def predicting(self, what: str, done: int, total: int) -> None:
+        """Say what is looked at."""
+        self.passing(f"evaluating {done + 1}/{total} · {what}")
 
     def passing(self, line: str) -> None:
         """Show a line until the next one comes."""

@@ -146,7 +146,7 @@ def _predict_all(
     kept = StoredPredictions(store, weights, job.adapt and job.adapt.model_dump())
     outcomes: list[Outcome] = []
     for number, there in enumerate(opened):
-        display.predicting(there.manifest.name, number, len(opened))
+        display.predicting(there.part.title, number, len(opened))
         identity = there.manifest.identity
         found = {view: kept.read(identity, view) for view in there.part.views}
         missing = [view for view, predictions in found.items() if predictions is None]

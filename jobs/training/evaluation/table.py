@@ -12,8 +12,9 @@ from jobs.training.evaluation.wording import percent, spell_summary
 
 
 def tables(found: Evaluation) -> RenderableType:
-    """Return all tables of an evaluation, one below the other."""
-    return Group(*_tables(found))
+    """Return all tables of an evaluation, one below the other, then the summaries; numbers are percent."""
+    parts = [part for table in _tables(found) for part in (table, Text())]
+    return Group(*parts, *(Text(spell_summary(summary)) for summary in found.summaries))
 
 
 def _tables(found: Evaluation) -> Iterator[RenderableType]:
@@ -22,8 +23,6 @@ def _tables(found: Evaluation) -> Iterator[RenderableType]:
         yield _corruptions(found)
     if filtered := found.of_kind("low", "high"):
         yield _frequency(filtered)
-    for summary in found.summaries:
-        yield Text(spell_summary(summary))
 
 
 def _table(*headings: str) -> Table:
@@ -34,7 +33,7 @@ def _table(*headings: str) -> Table:
 
 
 def _conditions(rows: list[Row], confidence: float) -> Table:
-    table = _table("condition", "accuracy", f"{100 * confidence:g} % interval", "samples")
+    table = _table("condition", "accuracy, %", f"{100 * confidence:g} % interval", "samples")
     for row in rows:
         interval = f"{percent(row.low)} to {percent(row.high)}"
         table.add_row(plain(row.condition), percent(row.accuracy), interval, f"{row.samples:,}")
