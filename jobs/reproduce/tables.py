@@ -8,7 +8,6 @@ NOTE = (
     "Accuracy in percent: mean over the seeds, and below it their sample\n"
     "standard deviation (divisor n - 1). * is the highest mean."
 )
-_NARROWEST = 6
 
 
 def as_text(block: Block, width: int = 60) -> str:
@@ -16,23 +15,26 @@ def as_text(block: Block, width: int = 60) -> str:
 
     A method has two lines, means and deviations. The names of the methods are cut only where they must be.
     """
-    longest = max([6, *map(len, block.methods)])
-    headings = [heading for _, heading in block.table.columns]
-    cell = max([_NARROWEST, *(len(heading) + 1 for heading in headings)])
-    name = min(longest, max(8, width - cell))
+    headings = [f"{heading} " for _, heading in block.table.columns]
+    means = {method: [_mean(block, rows, c) for c in range(len(headings))] for method, rows in block.methods.items()}
+    stds = {method: [_std(row) for row in rows] for method, rows in block.methods.items()}
+    cell = 1 + max(len(text) for texts in (headings, *means.values(), *stds.values()) for text in texts)
+    name = min(max([6, *map(len, block.methods)]), max(8, width - cell))
     fitting = max(1, (width - name) // cell)
     lines = [block.table.title]
     for start in range(0, len(headings), fitting):
-        part = range(start, min(start + fitting, len(headings)))
-        lines.append(" " * name + "".join(f"{headings[column]:>{cell}}" for column in part))
-        for method, rows in block.methods.items():
-            shown = method if len(method) <= name else method[: name - 1] + "\u2026"
-            means = "".join(f"{_mean(block, rows, column, '*'):>{cell}}" for column in part)
-            stds = "".join(f"{_std(rows[column]):>{cell}}" for column in part)
-            lines.append(f"{shown:<{name}}{means}".rstrip())
-            if stds.strip():
-                lines.append(" " * name + stds)
+        part = slice(start, start + fitting)
+        lines.append(_line("", headings[part], name, cell))
+        for method in block.methods:
+            lines.append(_line(method, means[method][part], name, cell))
+            if any(stds[method][part]):
+                lines.append(_line("", stds[method][part], name, cell))
     return "\n".join(lines)
+
+
+def _line(label: str, texts: Sequence[str], name: int, cell: int) -> str:
+    shown = label if len(label) <= name else label[: name - 1] + "\u2026"
+    return (f"{shown:<{name}}" + "".join(f"{text:>{cell}}" for text in texts)).rstrip()
 
 
 def as_markdown(block: Block) -> str:
@@ -64,11 +66,11 @@ def _markdown_cell(block: Block, rows: Sequence[Row | None], column: int) -> str
     return f"**{text}**" if is_best(block, rows, column) else text
 
 
-def _mean(block: Block, rows: Sequence[Row | None], column: int, mark: str) -> str:
+def _mean(block: Block, rows: Sequence[Row | None], column: int) -> str:
     row = rows[column]
     if row is None:
         return "- "
-    return f"{row.mean:.1f}{mark if is_best(block, rows, column) else ' '}"
+    return f"{row.mean:.1f}{'*' if is_best(block, rows, column) else ' '}"
 
 
 def _std(row: Row | None) -> str:

@@ -54,15 +54,11 @@ def tiny_recipe(epochs: int = 1, seeds: int = 1, **training: Any) -> Recipe:
     for seed in range(seeds):
         for method, objective in (("ERM", {"kind": "erm"}), ("SharpDRO", {"kind": "sharpdro"})):
             trained, measured = f"{method}-{seed}", f"{method}-{seed}-test"
-            nodes.append(
-                Node(trained, TrainingTask(train_job(objective, epochs, seed) | training, "train"), ("train",))
-            )
+            task = TrainingTask(train_job(objective, epochs, seed) | training, "train")
+            nodes.append(Node(trained, task, ("train",)))
             nodes.append(Node(measured, EvaluationTask(trained, views), (trained, "test"), 0.3))
-            conditions = {
-                "0": [("test", "clean")],
-                "5": [("test", "noise-5")],
-                "mean": [("test", v) for v in views["test"]],
-            }
+            seen = [Seen(measured, "test", view) for view in views["test"]]
+            conditions = {"0": seen[:1], "5": seen[1:], "mean": seen}
             measures.append(Measure({"dataset": "photos", "method": method}, seed, conditions))
     columns = (("0", "0"), ("5", "5"), ("mean", "mean"))
     return Recipe(
