@@ -14,16 +14,19 @@ def train(job: JobFile, output: OtherOutput = None, as_json: AsJson = False) -> 
     from jobs.datasets import make_missing
     from jobs.training.collective import announced_rank
     from jobs.training.display import choose_training_display
+    from jobs.training.evaluation.display import SilentDisplay, choose_evaluation_display
     from jobs.training.run import train
     from jobs.training.spec import load_train_job
 
     spec = load_train_job(job)
     if output is not None:
         spec = spec.with_output(output)
-    spec = spec.with_paths(make_missing(spec.references(), spec.datasets))
-    with choose_training_display(as_json, announced_rank() == 0) as display, stop.deferred():
+    first = announced_rank() == 0
+    with choose_evaluation_display(as_json) if first else SilentDisplay() as making:
+        spec = spec.with_paths(make_missing(spec.references(), spec.datasets, progress=making.dataset))
+    with choose_training_display(as_json, first) as display, stop.deferred():
         results = train(spec, display=display, stopped=lambda: stop.number != 0)
-    if announced_rank() == 0:
+    if first:
         print_json({"event": "finished", **results}) if as_json else typer.echo(_table(spec.output.uri, results))
 
 

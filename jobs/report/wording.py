@@ -105,6 +105,22 @@ def _prime(step: Options) -> str:
     return f"PRIME, preset {step['preset']}{changed}"
 
 
+def _corrupt(step: Options) -> str:
+    types = [name.replace("_", " ") for name in step["types"]]
+    said = "one of the 15 common corruptions" if len(types) == 15 else " or ".join(types)
+    severity = step["severity"]
+    if isinstance(severity, Mapping):
+        ((law, value),) = severity.items()
+        drawn = f"Poisson({_value(value)}), cut at 5" if law == "poisson" else f"drawn from {value[0]} to {value[1]}"
+        return f"{said}, severity {drawn}"
+    return f"{said}, severity {severity}"
+
+
+def _augmix(step: Options) -> str:
+    depth = "1 to 3 operations" if step["depth"] == -1 else count(step["depth"], "operation")
+    return f"AugMix, severity {step['severity']}: {count(step['width'], 'chain')} of {depth}"
+
+
 _WORDS: dict[str, Callable[[Options], str]] = {
     "radial": _radial,
     "dct": _dct,
@@ -112,6 +128,8 @@ _WORDS: dict[str, Callable[[Options], str]] = {
     "svd": _svd,
     "phase_only": lambda step: "phase kept, amplitude replaced by its mean",
     "prime": _prime,
+    "corrupt": _corrupt,
+    "augmix": _augmix,
 }
 _RANGES = {
     "clip": "; clipped to [0, 1]",

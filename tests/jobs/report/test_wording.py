@@ -53,6 +53,16 @@ def test_durations(seconds, expected):
             {"stage": "dct", "size": 4, "keep": "high", "range": "clip"},
             "the 4 × 4 highest DCT coefficients; clipped to [0, 1]",
         ),
+        ({"stage": "corrupt", "types": ["glass_blur"], "severity": 3}, "glass blur, severity 3"),
+        (
+            {"stage": "corrupt", "types": ["fog", "snow"], "severity": {"poisson": 1.0}},
+            "fog or snow, severity Poisson(1), cut at 5",
+        ),
+        (
+            {"stage": "corrupt", "types": ["x"] * 15, "severity": {"uniform": [1, 5]}},
+            "one of the 15 common corruptions, severity drawn from 1 to 5",
+        ),
+        ({"stage": "augmix", "severity": 3, "width": 3, "depth": 1}, "AugMix, severity 3: 3 chains of 1 operation"),
         ({"stage": "unheard", "version": 2, "a": 1.50, "b": [1, 2]}, "unheard (a 1.5, b [1, 2])"),
         ({"stage": "radial", "radius": 3}, "radial (radius 3)"),
     ],
@@ -67,6 +77,7 @@ NEEDED = {
     "dct": {"size": 4, "keep": "low"},
     "svd": {"rank": 3, "keep": "trailing"},
     "prime": {"preset": "cifar", "strength": 0.5},
+    "corrupt": {"types": ["fog"], "severity": 3},
 }
 
 
