@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,8 @@ class StoredPredictions:
                 whole = str(arrays["key"]) == key and all(
                     column.dtype == np.int64 and column.shape == columns[0].shape for column in columns
                 )
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None
+        except (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+            return None  # RuntimeError: a damaged flag says encrypted, or a method that zipfile does not know
         return Predictions(*columns) if whole else None
 
     def write(self, dataset: str, view: str, predictions: Predictions) -> None:
