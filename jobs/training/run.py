@@ -158,8 +158,7 @@ class _Run:
         end_epoch(self.training, epoch)
         if self._log is not None:
             self._evaluate(epoch, self._log)
-        self.training.stream.set_epoch(epoch + 1)
-        self._save()
+        self._save()  # the stream stands at the start of the next epoch
         if self._stopped():
             raise SystemExit(1)
 

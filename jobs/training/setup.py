@@ -75,6 +75,8 @@ def open_training_stream(job: TrainJob, device: torch.device) -> Stream:
 
 def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
     """Build network, objective, optimizer and schedule for the data of `stream`."""
+    if job.data.views_by_epoch and job.epochs > len(stream.views):
+        raise JobError(f"data.views_by_epoch: {job.epochs} epochs need as many views; there are {len(stream.views)}")
     network = _network(job, stream).to(device)
     if job.compute.channels_last:
         network.to(memory_format=torch.channels_last)

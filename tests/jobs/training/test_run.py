@@ -208,16 +208,17 @@ def test_a_damaged_dataset_stops_the_training(train_job, digits, tmp_path):
         ({"output": {"uri": "s3://bucket/x"}}, "output.uri: .* is not local"),
         ({"batch_size": 356}, "355 samples"),
         ({"data": {"views": ["clean", "none"]}}, "none"),
-        ({"data": {"views_by_epoch": True}, "epochs": 4}, "views"),
+        ({"data": {"views_by_epoch": True}, "epochs": 4}, "views_by_epoch: 4 epochs need as many views; there are 3"),
         ({"network": {"checkpoint": "none.pt"}}, "none.pt"),
         ({"objective": {"kind": "jsd"}, "data": {"views": ["clean"]}}, "objective: .*views"),
     ],
 )
-def test_what_cannot_be_trained_is_refused(train_job, changes, message):
+def test_what_cannot_be_trained_is_refused(train_job, changes, message, tmp_path):
     if changes == {"compute": {"device": "cuda"}} and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(PassbandError, match=message):
         train(train_job(**changes))
+    assert not (tmp_path / "out" / "metrics.jsonl").exists()  # before the first step
 
 
 def test_a_checkpoint_is_trained_on(train_job, tmp_path):
@@ -240,6 +241,7 @@ def test_a_checkpoint_is_trained_on(train_job, tmp_path):
         {"compute": {"channels_last": True}, "network": {"kind": "resnet18"}, "batch_size": 177, "epochs": 1},
         {"data": {"balance": "class"}},
         {"data": {"views_by_epoch": True}},
+        {"data": {"views_by_epoch": True}, "epochs": 3},
         {"swa": {"start": 0.0}, "network": {"kind": "wide_resnet16_4"}, "batch_size": 177},
     ],
     ids=str,
