@@ -50,7 +50,9 @@ class NetworkSection(StrictModel):
     kind: Literal["convnet", "lenet", "resnet18", "wide_resnet16_4"]
     stem: Literal["cifar", "imagenet"] | None = Field(None, description="of resnet18; default: cifar up to 64 pixels")
     mean: list[float] | None = Field(None, description="one a channel; default: measured on the first view")
-    std: list[float] | None = Field(None, description="one a channel; default: measured on the first view")
+    std: list[Annotated[float, Field(gt=0)]] | None = Field(
+        None, description="one a channel; default: measured on the first view"
+    )
     checkpoint: str | None = Field(None, description="start from these weights: a training's folder or a model.pt")
 
     @model_validator(mode="after")
@@ -85,7 +87,9 @@ class ScheduleSection(StrictModel):
 
     kind: Literal["constant", "cosine", "step", "one_cycle"] = "cosine"
     warmup_epochs: float = Field(0.0, ge=0, description="of cosine, step and constant: linear from zero")
-    milestones: list[float] = Field(default=[0.5, 0.75], description="of step: parts of the training")
+    milestones: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default=[0.5, 0.75], description="of step: parts of the training"
+    )
     factor: float = Field(0.1, gt=0, lt=1, description="of step: the rate is multiplied by it")
 
 
