@@ -20,7 +20,7 @@ from jobs.training.evaluation.predict import accuracy
 from jobs.training.log import MetricLog
 from jobs.training.loop import TrainingError, Watch, end_epoch, final_network, plain_numbers, run_epoch
 from jobs.training.processes import choose_device, processes
-from jobs.training.setup import Training, open_training_stream, set_up
+from jobs.training.setup import Training, check_evaluations, open_training_stream, set_up
 from jobs.training.spec import EvaluationDuringTraining, TrainJob
 from pipeline.errors import PassbandError
 from pipeline.lock import LOCK, locked
@@ -62,6 +62,7 @@ def train(
                 _claim(store, job, job.identity(stream.manifest.identity))
             if (done := _finished(store)) is not None:
                 return done
+            check_evaluations(job, stream)
             return _Run(set_up(job, stream, device), store, display, stopped).finish()
 
 

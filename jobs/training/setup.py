@@ -73,6 +73,23 @@ def open_training_stream(job: TrainJob, device: torch.device) -> Stream:
     )
 
 
+def check_evaluations(job: TrainJob, stream: Stream) -> None:
+    """Open every dataset of `evaluate`; raise PassbandError for one that does not fit the training set.
+
+    Before the first step, as what is wrong with them would otherwise show after an epoch.
+    """
+    trained = stream.manifest
+    for name, entry in job.evaluate.items():
+        assert entry.path is not None, "datasets are made before a training begins"
+        with open_stream(entry.path, views=entry.views, batch_size=1, shuffle=False, drop_last=False) as looked:
+            found = looked.manifest
+        if (found.shape, found.classes) != (trained.shape, trained.classes):
+            raise JobError(
+                f"evaluate.{name}: has {len(found.classes)} classes and images of shape {found.shape}, the training "
+                f"set {len(trained.classes)} and {trained.shape}; both must be equal, names and order of classes too"
+            )
+
+
 def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
     """Build network, objective, optimizer and schedule for the data of `stream`."""
     if job.data.views_by_epoch and job.epochs > len(stream.views):
@@ -128,6 +145,10 @@ def _network(job: TrainJob, stream: Stream) -> Network:
         return network
     mean, std = (section.mean, section.std) if section.mean and section.std else _statistics(job, stream)
     stem = section.stem or ("cifar" if max(shape[1:]) <= _LARGEST_CIFAR_SIDE else "imagenet")
+    if not len(mean) == len(std) == shape[0]:
+        raise JobError(
+            f"network: mean {mean} and std {std}; the images have {shape[0]} channels, each needs one number"
+        )
     spec = NetworkSpec(
         kind=section.kind,
         stem=stem if section.kind == "resnet18" else None,
@@ -145,7 +166,7 @@ def _statistics(job: TrainJob, stream: Stream) -> tuple[list[float], list[float]
     assert job.data.path is not None
     first = stream.views[0]
     with open_stream(job.data.path, views=[first], batch_size=size, shuffle=False, drop_last=False) as samples:
-        images = next(iter(samples)).images[first].double()
-    images = images / 255 if images.max() > 1 else images
+        stored = next(iter(samples)).images[first]
+    images = stored.double() / 255 if stored.dtype == torch.uint8 else stored.double()
     mean, std = images.mean((0, 2, 3)), images.std((0, 2, 3)).clamp_min(1e-3)
     return [round(value, 4) for value in mean.tolist()], [round(value, 4) for value in std.tolist()]

@@ -13,11 +13,14 @@ import torch
 import yaml
 
 from jobs.files import JobError
+from jobs.generation.run import generate
 from jobs.training.log import read_metrics
 from jobs.training.loop import TrainingError
 from jobs.training.run import train
 from pipeline.errors import IntegrityError, PassbandError
+from pipeline.loading import open_stream
 from pipeline.networks.network import load_network
+from tests.jobs.generation.made import small_job
 
 
 class StopAfter:
@@ -211,6 +214,8 @@ def test_a_damaged_dataset_stops_the_training(train_job, digits, tmp_path):
         ({"data": {"views_by_epoch": True}, "epochs": 4}, "views_by_epoch: 4 epochs need as many views; there are 3"),
         ({"network": {"checkpoint": "none.pt"}}, "none.pt"),
         ({"objective": {"kind": "jsd"}, "data": {"views": ["clean"]}}, "objective: .*views"),
+        ({"network": {"mean": [0.5], "std": [0.5]}}, r"network: mean \[0.5\] and std \[0.5\]; .* 3 channels"),
+        ({"evaluate": {"val": {"path": "nowhere"}}}, "nowhere"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(train_job, changes, message, tmp_path):
@@ -219,6 +224,41 @@ def test_what_cannot_be_trained_is_refused(train_job, changes, message, tmp_path
     with pytest.raises(PassbandError, match=message):
         train(train_job(**changes))
     assert not (tmp_path / "out" / "metrics.jsonl").exists()  # before the first step
+
+
+def test_an_evaluation_that_does_not_fit_is_refused_before_the_first_step(train_job, digits, tmp_path):
+    generate(small_job(tmp_path / "larger", image={"size": 20}))
+    for reference, message in [
+        ({"path": str(digits), "views": ["none"]}, "has no view 'none'"),
+        ({"path": str(tmp_path / "larger")}, r"evaluate.val: .* \[3, 20, 20\], the training set .* \[3, 16, 16\]"),
+    ]:
+        with pytest.raises(PassbandError, match=message):
+            train(train_job(evaluate={"val": reference}))
+        assert not (tmp_path / "out" / "metrics.jsonl").exists()
+
+
+def test_statistics_of_views_that_are_not_clipped_are_measured_as_they_are_stored(train_job, tmp_path):
+    views = ["clean", {"radial": {"high": 4, "range": "float"}, "name": "low"}]
+    generate(small_job(tmp_path / "floats", views=views, output={"encoding": "npy"}))
+    train(train_job(data={"path": str(tmp_path / "floats"), "views": ["low"]}, epochs=1))
+    with open_stream(tmp_path / "floats", views=["low"], batch_size=355, shuffle=False) as stream:
+        images = next(iter(stream)).images["low"].double()
+    assert images.max() > 1
+    spec = load_network(tmp_path / "out").spec
+    assert spec.mean == pytest.approx(images.mean((0, 2, 3)).tolist(), abs=1e-4)
+    assert spec.std == pytest.approx(images.std((0, 2, 3)).tolist(), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schedule": {"kind": "step", "milestones": [30.0, 60.0]}}, r"schedule.milestones\[0\]: got 30.0"),
+        ({"network": {"mean": [0.5] * 3, "std": [0.5, 0.0, 0.5]}}, r"network.std\[1\]: got 0.0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(train_job, changes, message):
+    with pytest.raises(JobError, match=message):
+        train_job(**changes)
 
 
 def test_a_checkpoint_is_trained_on(train_job, tmp_path):
