@@ -54,15 +54,18 @@ class Pool:
 
     def submit(self, task: Task, folder: str, needs: Mapping[str, Made]) -> "Future[Outcome]":
         """Begin a task; BrokenProcessPool from here or from the future means that some process died."""
-        return self._executor.submit(work, task, folder, needs)
+        # Ctrl-C reaches every process of a terminal, but how the work ends is for the command to say, by the event. A
+        # process that is started now inherits what is blocked, before it could say so itself.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._executor.submit(work, task, folder, needs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _begin(stop: Event) -> None:
     global _stop  # noqa: PLW0603  # a process of the pool has no other place for what it is given at its start
     _stop = stop
-    # Ctrl-C reaches every process of a terminal; how the work ends is for the command to say, by the event.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

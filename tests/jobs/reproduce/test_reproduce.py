@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jobs.reproduce.datasets import make_datasets
@@ -140,35 +141,64 @@ def test_a_dataset_that_cannot_be_made_takes_only_its_own(tmp_path):
 
 
 SCRIPT = """
-import sys
+import signal, sys
+from jobs.commands.shared import stop
 from tests.jobs.reproduce.made import tiny_recipe
 from tests.jobs.reproduce.test_reproduce import reproduce
 if __name__ == "__main__":
-    reproduce(tiny_recipe(epochs=3), sys.argv[1])
+    signal.signal(signal.SIGINT, stop)
+    reproduce(tiny_recipe(epochs=3), sys.argv[1], workers=1)
 """
 
 
-def finished(out):
-    return {path.parent.name: path.stat().st_mtime_ns for path in out.glob("*s/*/results.json")}
-
-
-@pytest.mark.parametrize("wait_for", ["job.yaml", "results.json"])
-def test_a_kill_costs_what_was_at_work_and_no_more(made, out, tmp_path, wait_for):
-    """Killed in the first training, and after it: finished work is kept, and nothing stands in the way of the rest."""
-    killed = tmp_path / "out"
-    (tmp_path / "script.py").write_text(SCRIPT)
+def start(folder, output):
+    """Run a reproduction as a session of its own, as a terminal would."""
+    (folder / "script.py").write_text(SCRIPT)
+    command = [sys.executable, str(folder / "script.py"), str(output)]
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
-    shutil.copytree(out / "datasets", killed / "datasets")
-    driver = subprocess.Popen([sys.executable, str(tmp_path / "script.py"), str(killed)], env=environment)
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def wait_for(found, driver):
     end = time.monotonic() + 120
-    while not list(killed.glob(f"trainings/*/{wait_for}")) and driver.poll() is None:
+    while not found() and driver.poll() is None:
         assert time.monotonic() < end
         time.sleep(0.005)
-    os.kill(driver.pid, signal.SIGKILL)
-    driver.wait()
-    kept = finished(killed)
-    again = reproduce(tiny_recipe(epochs=3), killed)
+
+
+def finished(output):
+    return {path.parent.name: path.stat().st_mtime_ns for path in output.glob("*s/*/results.json")}
+
+
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGKILL, "results.json"),
+        (signal.SIGINT, "job.yaml"),
+        pytest.param(signal.SIGKILL, "job.yaml", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "results.json", marks=pytest.mark.slow),
+    ],
+)
+def test_a_stop_costs_what_was_at_work_and_no_more(made, out, tmp_path, number, moment):
+    """Killed or interrupted in a training or after the first: what is finished is kept, and no process stays behind."""
+    stopped = tmp_path / "out"
+    shutil.copytree(out / "datasets", stopped / "datasets")
+    with start(tmp_path, stopped) as driver:
+        wait_for(lambda: list(stopped.glob(f"trainings/*/{moment}")), driver)
+        workers = psutil.Process(driver.pid).children(recursive=True)
+        if number == signal.SIGKILL:
+            os.kill(driver.pid, number)
+        else:
+            os.killpg(driver.pid, number)  # a terminal's Ctrl-C goes to every process
+        _, said = driver.communicate(timeout=60)
+    assert driver.returncode == (-9 if number == signal.SIGKILL else 130), said
+    assert workers
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    if number == signal.SIGINT:
+        assert said == b""
+    kept = finished(stopped)
+    again = reproduce(tiny_recipe(epochs=3), stopped, workers=1)
     assert again.failed == {}
-    assert {name: finished(killed)[name] for name in kept} == kept
+    assert {name: finished(stopped)[name] for name in kept} == kept
     assert len(again.found) == len(kept) + 2
     assert set(again.made) == {node.name for node in again.graph}
