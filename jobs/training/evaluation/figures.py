@@ -54,7 +54,7 @@ def intervals_png(rows: Sequence[Row], theme: Theme, width: float) -> bytes:
     places = range(len(rows))
     for place, row in zip(places, rows, strict=True):
         axes.plot([100 * row.low, 100 * row.high], [place, place], color=LINES[0], linewidth=2, solid_capstyle="butt")
-        axes.plot([100 * row.accuracy], [place], "o", color=LINES[0], markersize=6)
+        axes.plot([100 * row.accuracy], [place], "o", color=LINES[0], markersize=6, clip_on=False)
     frame(axes, theme)
     axes.set_yticks(places, [literal(row.condition, 16 if width < 5 else 40) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -75,5 +75,7 @@ def _band(axes: Any, rows: Sequence[Row], color: str, label: str) -> None:
         linewidth=1.6,
         marker="o",
         markersize=3.5,
+        clip_on=False,  # whole marks at 0 and 100
+        zorder=3,
         label=label,
     )
