@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from jobs.report import wording
 
@@ -23,5 +24,11 @@ def templates() -> Environment:
         significant=wording.significant,
         markdown=wording.markdown,
         fenced=wording.fenced,
+        breakable=breakable,
     )
     return found
+
+
+def breakable(name: str) -> Markup:
+    """Return a name as HTML whose line may break after an underscore."""
+    return escape(name).replace("_", Markup("_<wbr>"))
