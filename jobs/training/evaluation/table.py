@@ -1,6 +1,7 @@
 """The results as tables that fit a terminal 60 columns wide."""
 
 from collections.abc import Iterator
+from statistics import mean
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -8,7 +9,7 @@ from rich.text import Text
 
 from jobs.report.wording import plain
 from jobs.training.evaluation.results import CorruptionError, Evaluation, Row
-from jobs.training.evaluation.wording import percent, spell_summary
+from jobs.training.evaluation.wording import amount, percent, spell_summary
 
 
 def tables(found: Evaluation) -> RenderableType:
@@ -18,7 +19,7 @@ def tables(found: Evaluation) -> RenderableType:
 
 
 def _tables(found: Evaluation) -> Iterator[RenderableType]:
-    yield _conditions(found.of_kind("test", "domain", "group"), found.job["bootstrap"]["confidence"])
+    yield _conditions(found.of_kind("test", "domain", "clean", "group"), found.job["bootstrap"]["confidence"])
     if found.corruptions:
         yield _corruptions(found)
     if filtered := found.of_kind("low", "high"):
@@ -48,7 +49,21 @@ def _corruptions(found: Evaluation) -> Table:
     table.padding = (0, 1, 0, 0)
     for corruption in found.corruptions:
         table.add_row(*_corruption(corruption, rows, severities))
+    if len(found.corruptions) > 1:
+        table.add_row("mean", *map(percent, _means(found, rows, severities)), *_mce(found))
     return table
+
+
+def _means(found: Evaluation, rows: list[Row], severities: list[int]) -> Iterator[float]:
+    """Return the mean accuracy over corruptions at each severity, then over all."""
+    for severity in severities:
+        yield mean(row.accuracy for row in rows if row.level == severity)
+    yield mean(1 - corruption.error for corruption in found.corruptions)
+
+
+def _mce(found: Evaluation) -> Iterator[str]:
+    if summary := found.summary("mCE"):
+        yield amount(summary, summary.value)
 
 
 def _corruption(corruption: CorruptionError, rows: list[Row], severities: list[int]) -> Iterator[str]:

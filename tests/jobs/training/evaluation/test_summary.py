@@ -26,8 +26,8 @@ def outcome(name, correct, kind="corruption", groups=None, dataset="d"):
     return Outcome(condition, Predictions((~right).astype(np.int64), labels, groups, np.arange(len(right))), dataset)
 
 
-def evaluation(outcomes, **changes):
-    summarizer = Summarizer(job(**changes), outcomes, None)
+def evaluation(outcomes, baseline=None, **changes):
+    summarizer = Summarizer(job(**changes), outcomes, baseline)
     return Evaluation(
         name="b",
         checkpoint=Checkpoint(path="p", sha256="0", network="lenet"),
