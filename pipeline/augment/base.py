@@ -32,7 +32,7 @@ class StageResult:
     recorded : name -> (N, ...) array
         What was drawn for each sample; it goes into the provenance of the shard.
     severity : (N,) int64 or None
-        Set by stages that corrupt: the sample's severity.
+        Set by stages that corrupt: the sample's severity; of several in a base, that of the last.
     """
 
     images: NDArray[np.float32]

@@ -101,10 +101,6 @@ BAD = {
     "two sources without domains": (job(source=[GOOD["source"], GOOD["source"]]), "need a domain each"),
     "group without domain": (job(group="domain"), "group: domain needs"),
     "group without severity": (job(group="severity"), "group: severity needs"),
-    "two severities": (
-        job(base=[{"corrupt": {"types": name, "severity": {"poisson": 1.0}}} for name in ("fog", "snow")]),
-        "base: 2 stages set a severity; a sample has one",
-    ),
     "inline with workers": (job(compute={"executor": "inline", "workers": 2}), "inline has one worker"),
     "no job": ([], "a job is a mapping"),
     "other kind": (job(kind="train"), "kind: 'train' is unknown; allowed: generate"),

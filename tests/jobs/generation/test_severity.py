@@ -101,3 +101,9 @@ def test_a_corrupted_dataset_verifies(dataset):
 def test_without_a_corrupted_base_there_is_no_severity_to_group_by(tmp_path):
     with pytest.raises(JobError, match="group: severity needs a stage in base that sets a severity"):
         small_job(tmp_path, views=VIEWS, group="severity")
+
+
+def test_of_several_corruptions_the_last_sets_the_severity(tmp_path):
+    base = [{"corrupt": {"types": "contrast", "severity": 2}}, {"corrupt": {"types": "fog", "severity": 4}}]
+    generate(small_job(tmp_path, base=base, views=["clean"]))
+    assert {(sample.severity, sample.group) for sample in samples(tmp_path)} == {(4, 4)}
