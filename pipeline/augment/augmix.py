@@ -98,7 +98,7 @@ def sample_chains(options: AugMixOptions, draws: Draws) -> Chains:
 
 
 class AugMix(Stage):
-    """Stage `augmix`: every sample and view draws its own chains.
+    """Mix the image with chains of simple operations (Hendrycks et al. 2020), drawn for every sample and view.
 
     What is recorded for each sample: ``share`` (1 minus the weight of the clean image), ``weights`` (clean image, then
     each chain), ``operations`` (chain, step; 1 to 9 as in `OPERATIONS`, 0 past the chain's depth) and ``magnitudes``

@@ -16,3 +16,9 @@ def test_no_line_is_wider_than_the_terminal():
         lines = spell_listing(listing(), width).splitlines()
         assert max(map(len, lines)) <= width
         assert any(line.startswith("  corrupt: ") for line in lines)
+
+
+def test_new_stages_say_what_they_do_and_how_a_severity_is_spelled():
+    stages = listing()["stages"]
+    assert stages["augmix"]["summary"].startswith("Mix the image with chains of simple operations")
+    assert "{poisson: 1.0} or {uniform: [0, 5]}" in stages["corrupt"]["options"]["severity"]["description"]

@@ -80,7 +80,9 @@ class CorruptOptions(StageOptions):
         BeforeValidator(_spell_out, json_schema_input_type=Literal["all"] | Name | list[Name]),
         Field(min_length=1, description="each sample draws one of these, each as likely; one name, or all"),
     ]
-    severity: Severity = Field(description="0 (the image itself) to 5, drawn for each sample if not one number")
+    severity: Severity = Field(
+        description="0 (the image itself) to 5; drawn for each sample by {poisson: 1.0} or {uniform: [0, 5]}"
+    )
     table: TableName | None = Field(
         default=None, description="of constants; default: cifar for images up to 64 pixels, else imagenet"
     )
