@@ -107,6 +107,7 @@ def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
         epochs=job.epochs,
         seed=job.seed,
         update=update,
+        occurring_groups=len(set(stream.groups.tolist())),
     )
     options = job.objective_options()
     try:

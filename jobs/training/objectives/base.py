@@ -32,6 +32,8 @@ class Setting:
     views : names of the views in each batch, in their order
     num_classes, num_groups : int
         Groups are the integers 0 .. num_groups - 1; some may have no sample.
+    occurring_groups : int or None
+        How many of them have a sample; None is all.
     num_samples : int
         Of the training set.
     steps_per_epoch, epochs : int
@@ -47,6 +49,7 @@ class Setting:
     epochs: int
     seed: int
     update: Update
+    occurring_groups: int | None = None
 
 
 class Objective(ABC):

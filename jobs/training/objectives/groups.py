@@ -56,8 +56,9 @@ def group_means(values: Tensor, groups: Tensor, num_groups: int) -> GroupMeans:
 
 def require_groups(name: str, setting: Setting) -> None:
     """Raise ValueError where all samples are of one group."""
-    if setting.num_groups < 2:
-        raise ValueError(f"{name} needs two or more groups; the training set has {setting.num_groups}")
+    found = setting.num_groups if setting.occurring_groups is None else setting.occurring_groups
+    if found < 2:
+        raise ValueError(f"{name} needs two or more groups; the training set has {found}")
 
 
 class GroupWeightOptions(SampleOptions):

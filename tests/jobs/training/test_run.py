@@ -300,3 +300,10 @@ def test_swa_keeps_the_mean_of_the_weights_after_each_of_the_last_epochs(train_j
     averaged = weights(tmp_path / "swa")
     for name, value in averaged.items():
         torch.testing.assert_close(value, (ends[0][name] + ends[1][name]) / 2, rtol=0, atol=1e-6)
+
+
+def test_a_training_set_of_one_severity_is_of_one_group(train_job, tmp_path):
+    base = [{"corrupt": {"types": "contrast", "severity": 3}}]
+    generate(small_job(tmp_path / "data", base=base, views=["clean"]))
+    with pytest.raises(JobError, match="group_dro needs two or more groups; the training set has 1"):
+        train(train_job(path=tmp_path / "data", objective={"kind": "group_dro"}))
