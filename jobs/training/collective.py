@@ -82,3 +82,21 @@ def mean_over_ranks(tensors: Iterable[Tensor]) -> None:
             if tensor.is_floating_point():
                 dist.all_reduce(tensor)
                 tensor /= world_size()
+
+
+def said_by_any(said: Iterable[bool], device: torch.device) -> list[bool]:
+    """Return, for each of some questions, whether any process says yes; all processes get the same answers."""
+    if world_size() == 1:
+        return list(said)
+    answers = torch.tensor(list(said), dtype=torch.int64, device=device)
+    dist.all_reduce(answers, dist.ReduceOp.MAX)
+    return [bool(answer) for answer in answers.tolist()]
+
+
+def gathered(values: Tensor) -> Tensor:
+    """Return the `values` (N,) of all processes, one after the other; N is the same in each."""
+    if world_size() == 1:
+        return values
+    parts = [torch.empty_like(values) for _ in range(world_size())]
+    dist.all_gather(parts, values.contiguous())
+    return torch.cat(parts)

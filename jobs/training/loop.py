@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from jobs.training.batches import TrainBatch, to_device
-from jobs.training.collective import mean_over_ranks
+from jobs.training.collective import gathered, mean_over_ranks
 from jobs.training.setup import Training
 from jobs.training.update import NonFiniteError
 from pipeline.errors import PassbandError
@@ -80,7 +80,8 @@ def _step(training: Training, batch: TrainBatch) -> Mapping[str, Any]:
     try:
         return training.objective.step(training.model, training.optimizer, batch)
     except NonFiniteError as error:
-        keys = training.stream.keys(error.indices)
+        # The loss is that of the global batch, so it is not finite in any process, and each comes here.
+        keys = training.stream.keys(gathered(torch.tensor(error.indices, device=training.device)).cpu())
         shown = ", ".join(keys[:_NAMED_KEYS]) + (f" and {len(keys) - _NAMED_KEYS} more" if keys[_NAMED_KEYS:] else "")
         raise TrainingError(f"step {training.step}: {error}; nothing was stepped; samples: {shown}", keys) from error
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from jobs.files import JobError, read_yaml
 from jobs.training.checkpoint import LAST, load_checkpoint, save_checkpoint
-from jobs.training.collective import rank, world_size
+from jobs.training.collective import mean_over_ranks, rank, said_by_any, world_size
 from jobs.training.display import Display, SilentDisplay
 from jobs.training.evaluation.predict import accuracy
 from jobs.training.log import MetricLog
@@ -149,8 +149,10 @@ class _Run:
             self._save_when_due()
 
     def _save_when_due(self) -> None:
-        stopped = self._stopped()
-        if stopped or time.monotonic() - self._saved >= self.job.output.checkpoint_every_s:
+        late = rank() == 0 and time.monotonic() - self._saved >= self.job.output.checkpoint_every_s
+        # A signal reaches the processes at different moments: one that went on would wait for the others in vain.
+        stopped, due = said_by_any([self._stopped(), late], self.training.device)
+        if stopped or due:
             self._save()
         if stopped:
             raise SystemExit(1)
@@ -160,7 +162,7 @@ class _Run:
         if self._log is not None:
             self._evaluate(epoch, self._log)
         self._save()  # the stream stands at the start of the next epoch
-        if self._stopped():
+        if said_by_any([self._stopped()], self.training.device)[0]:
             raise SystemExit(1)
 
     def _evaluate(self, epoch: int, log: MetricLog) -> None:
@@ -188,13 +190,15 @@ class _Run:
     def _save(self) -> None:
         training = self.training
         self._saved = time.monotonic()
+        buffers = {name: buffer.clone() for name, buffer in training.network.named_buffers()}
+        mean_over_ranks(buffers.values())  # running means are linear: to go on from their mean leads to the same end
         if self._log is None:
             return
         save_checkpoint(
             self._store,
             {
                 "step": training.step,
-                "network": training.network.state_dict(),
+                "network": training.network.state_dict() | buffers,
                 "optimizer": training.optimizer.state_dict(),
                 "objective": training.objective.state_dict(),
                 "stream": training.stream.state_dict(),
