@@ -30,12 +30,18 @@ class Images:
     sample_s: float
     base: Sequence[Mapping[str, Any]] = field(hash=False, default=())
 
-    def job(self, split: str, views: Sequence[Any], base: Sequence[Any] = (), seed: int = 0) -> dict[str, Any]:
-        """Return the job, of kind generate, of a dataset of a split: clean and `views`."""
+    def job(
+        self, split: str, views: Sequence[Any], base: Sequence[Any] = (), seed: int = 0, copies: int = 1
+    ) -> dict[str, Any]:
+        """Return the job, of kind generate, of a dataset of a split: clean and `views`.
+
+        With more than one of `copies` each image is that many samples, whose base stages draw for themselves.
+        """
+        source = {**self.source, "split": split}
         return {
             "kind": "generate",
             "seed": seed,
-            "source": {**self.source, "split": split},
+            "source": source if copies == 1 else [source | {"domain": f"copy{copy + 1}"} for copy in range(copies)],
             "image": {"size": self.size},
             "base": [*self.base, *base],
             "views": [CLEAN, *views],
