@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from jobs.reproduce.rows import Block, Row
 
 NOTE = (
-    "Accuracy in percent: mean over the seeds, and below it their sample\n"
-    "standard deviation (divisor n - 1). * is the highest mean."
+    "Accuracy in percent: mean over the seeds, and below it their\n"
+    "sample standard deviation (divisor n - 1).\n"
+    "* is the highest mean of a column."
 )
 
 

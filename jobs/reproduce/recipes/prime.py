@@ -218,7 +218,7 @@ def _tables() -> Iterator[Table]:
 
 
 CHOICE: tuple[str, ...] = (
-    "Network, sizes and epochs were chosen for the time that they take, before anything was measured; nothing was tuned "
-    "for one of the methods.",
+    "Network, sizes and epochs were chosen for the time that they take, before anything was measured; nothing was "
+    "tuned for one of the methods.",
 )
 FINDINGS: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ import pytest
 
 from jobs.reproduce.recipe import Measure, Seen, Table
 from jobs.reproduce.rows import Row, collect, fill
-from jobs.reproduce.tables import as_markdown, as_text
+from jobs.reproduce.tables import NOTE, as_markdown, as_text
 
 COLUMNS = tuple((f"severity {level}", str(level)) for level in range(6)) + (("average", "avg"),)
 
@@ -101,7 +101,7 @@ def test_a_paper_table_fits_60_columns():
         for condition, _ in COLUMNS
     ]
     lines = as_text(fill(Table("mnist5k, gaussian noise", {"dataset": "d"}, COLUMNS), rows)).splitlines()
-    assert max(map(len, lines)) <= 60
+    assert max(map(len, [*lines, *NOTE.splitlines()])) <= 60
     assert lines[1].split() == ["0", "1", "2", "3", "4", "5", "avg"]  # all columns beside each other
     assert lines[2].split() == ["ERM", *["100.0*"] * 7]
     assert len(lines) == 2 + 2 * 4
