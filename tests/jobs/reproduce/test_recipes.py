@@ -1,0 +1,109 @@
+"""The recipes as they are: every job in them is valid, and every column of every table is measured."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from jobs.reproduce.graph import Made
+from jobs.reproduce.outcome import conclude, write
+from jobs.reproduce.recipes import RECIPES, find_recipe
+from jobs.reproduce.tasks import EvaluationTask, TrainingTask
+from jobs.spec import parse_job
+from pipeline.errors import PassbandError
+from tests.jobs.report.page import scroll_width
+
+VERSIONS = [(name, quick) for name in RECIPES for quick in (False, True)]
+
+
+def invented(recipe, seed=0):
+    """Return results of all evaluations, with accuracies by their names."""
+    results = {}
+    for number, node in enumerate(recipe.graph):
+        if isinstance(node.task, EvaluationTask):
+            views = {
+                name: {view: (seed + number) % 97 / 100 for view in views} for name, views in node.task.views.items()
+            }
+            results[node.name] = {"accuracy": views}
+    return results
+
+
+class Finished:
+    def __init__(self, recipe, results):
+        self.graph, self.results, self.failed = recipe.graph, results, {}
+
+
+@pytest.mark.parametrize(("name", "quick"), VERSIONS)
+def test_every_job_is_valid(name, quick):
+    recipe = find_recipe(name, quick=quick)
+    for node in recipe.graph:
+        if node.is_dataset:
+            job = parse_job({**node.task.job, "name": node.name, "output": {"uri": "x", **node.task.job["output"]}})
+            known = {view for view, _ in job.view_recipes()}
+            for other in recipe.graph:
+                if isinstance(other.task, EvaluationTask):
+                    assert set(other.task.views.get(node.name, ())) <= known
+                if isinstance(other.task, TrainingTask) and other.task.data == node.name:
+                    assert set(other.task.job.get("data", {}).get("views", ())) <= known
+        elif isinstance(node.task, TrainingTask):
+            assert len(node.task.identity({node.task.data: Made("0" * 64, "folder")})) == 64
+
+
+@pytest.mark.parametrize(("name", "quick"), VERSIONS)
+def test_every_cell_of_every_table_is_measured(name, quick, tmp_path):
+    recipe = find_recipe(name, quick=quick)
+    result = conclude(recipe, Finished(recipe, invented(recipe)))
+    for block in result.blocks:
+        assert block.methods
+        for method, rows in block.methods.items():
+            assert None not in rows, (block.table.title, method)
+            assert {len(row.values) for row in rows} == {recipe.seeds}
+    assert result.findings
+    write(result, str(tmp_path))
+    assert len(json.loads((tmp_path / "results.json").read_text())["rows"]) == len(result.rows)
+    page = (tmp_path / "report.html").read_text()
+    assert scroll_width(page, 360, tmp_path) <= 360
+
+
+def test_sharpdro_is_the_papers_comparison():
+    recipe = find_recipe("sharpdro")
+    trainings = [node for node in recipe.graph if isinstance(node.task, TrainingTask)]
+    assert len(trainings) == 2 * 3 * 6 * 3
+    assert len({node.task.data for node in trainings}) == 2 * 3 * 3  # each seed has training sets of its own
+    methods = list(dict.fromkeys(measure.fields["method"] for measure in recipe.measures))
+    assert methods == ["ERM", "SAM", "GroupDRO", "IRM", "V-REx", "SharpDRO"]
+    single = recipe.tables[0]
+    assert [heading for _, heading in single.columns] == ["0", "1", "2", "3", "4", "5", "avg"]
+
+
+def test_copies_cost_as_many_steps_of_as_many_images():
+    recipe = find_recipe("prime")
+    jobs = {node.name: node.task.job for node in recipe.graph if isinstance(node.task, TrainingTask)}
+    for copies in (1, 2, 4, 8):
+        job = jobs[f"photos-k-{copies}-0"]
+        assert job["objective"] == {"kind": "erm", "on": "all"}
+        assert len(job["data"]["views"]) == copies + 1
+        shown = job["epochs"] * (copies + 1)
+        assert shown == pytest.approx(jobs["photos-ERM-0"]["epochs"], rel=0.03)
+        assert job["batch_size"] * (copies + 1) == pytest.approx(jobs["photos-ERM-0"]["batch_size"], rel=0.03)
+    fresh = jobs["photos-fresh-0"]
+    assert fresh["data"]["views_by_epoch"] is True
+    assert len(fresh["data"]["views"]) == fresh["epochs"]
+
+
+def test_seeds_are_counted_and_names_are_known():
+    assert find_recipe("sharpdro", seeds=2).seeds == 2
+    with pytest.raises(PassbandError, match="'primes'; there are prime, sharpdro"):
+        find_recipe("primes")
+
+
+def test_the_command_plans_without_writing(tmp_path):
+    command = [sys.executable, "-m", "jobs.cli", "reproduce", "sharpdro", "--quick", "--plan"]
+    done = subprocess.run([*command, "--json", "--output", str(tmp_path / "o")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["jobs"] == len(plan["lines"]) == len(find_recipe("sharpdro", quick=True).graph)
+    assert plan["done"] == 0
+    assert plan["seconds"] > 0
+    assert not (tmp_path / "o").exists()
