@@ -6,6 +6,8 @@ from jobs.report.charts import LINES, Theme, encode, frame, literal, new_figure
 from jobs.reproduce.rows import Block
 
 _MARKERS = "osD^vPX*"
+_ROOMY = 6.0
+"""Hundreds of CSS pixels in which 15 words fit side by side."""
 
 
 def accuracy_png(block: Block, theme: Theme, width: float) -> bytes:
@@ -29,7 +31,9 @@ def accuracy_png(block: Block, theme: Theme, width: float) -> bytes:
         axes.fill_between(at, means - deviations, means + deviations, color=color, alpha=0.15, linewidth=0)
         marker = _MARKERS[number % len(_MARKERS)]
         axes.plot(at, means, color=color, linewidth=1.6, marker=marker, markersize=4, label=literal(method))
-    axes.set_xticks(range(columns), [heading for _, heading in block.table.columns[:columns]])
+    crowded = columns > 8 and width < _ROOMY
+    headings = [heading for _, heading in block.table.columns[:columns]]
+    axes.set_xticks(range(columns), headings, rotation=90 if crowded else 0)
     axes.set_xlabel(block.table.chart or "", color=theme.ink, fontsize=9)
     axes.set_ylabel("accuracy, %", color=theme.ink, fontsize=9)
     figure.legend(loc="outside lower center", ncols=across, frameon=False, fontsize=9, labelcolor=theme.ink)
