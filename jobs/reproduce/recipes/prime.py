@@ -224,10 +224,10 @@ CHOICE: tuple[str, ...] = (
 FINDINGS: tuple[str, ...] = (
     "In the full run of November 2026 (three seeds) PRIME led on noise and AugMix on weather, blur and the mean; both "
     "paid with clean accuracy on photos (ERM 86, AugMix 81, PRIME 74). The thesis has PRIME first on the mean. A "
-    "likely reason is the size of the network and of the training: LeNet, 36 epochs of 3,200 crops, and a consistency weight "
-    "of 12 that was made for long trainings of residual networks; the blurs of the CIFAR table hardly cost ERM a point "
+    "likely reason is the size of the network and of the training: LeNet, 36 epochs of 3,200 crops, and a weight of "
+    "12 that was made for long trainings of residual networks; the blurs of the CIFAR table hardly cost ERM a point "
     "on crops of texture, so there was little to win there.",
     "With the same number of image passes, one or two stored copies were as good as fresh views on photos (k = 1 was 2 "
     "points above) and within a point on digits; with eight, each view is seen in a ninth of the epochs, here four, "
-    "and the network is not trained to its end. The thesis finds little loss from k = 5 on, with 100 times the steps.",
+    "and the network is not trained to its end. The thesis finds little loss from k = 5 on, with far more steps.",
 )
