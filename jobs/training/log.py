@@ -3,8 +3,11 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from pipeline.errors import IntegrityError, output_error
 
 METRICS = "metrics.jsonl"
 EVENTS = "tensorboard"
@@ -21,8 +24,8 @@ class MetricLog:
 
     def __init__(self, folder: Path, step: int, tensorboard: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / METRICS
-        kept = [line for line in _whole_lines(path) if json.loads(line)["step"] <= step]
+        path, self._folder = folder / METRICS, folder
+        kept = [json.dumps(metrics) for metrics in read_metrics(folder) if metrics["step"] <= step]
         temporary = folder / f".passband-{METRICS}"
         temporary.write_text("".join(f"{line}\n" for line in kept))
         os.replace(temporary, path)
@@ -30,24 +33,38 @@ class MetricLog:
         self._events = _event_writer(folder / EVENTS, step) if tensorboard else None
 
     def write(self, step: int, epoch: int, values: Mapping[str, Any]) -> None:
-        """Write the metrics of a step, and its numbers to TensorBoard."""
-        self._file.write(json.dumps({"step": step, "epoch": epoch, **values}) + "\n")
-        self._file.flush()
+        """Write the metrics of a step, and its numbers to TensorBoard; raise OutputError if the disk is full."""
+        try:
+            self._file.write(json.dumps({"step": step, "epoch": epoch, **values}) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise output_error(error, str(self._folder)) or error from error
         if self._events is not None:
             for name, value in values.items():
                 if isinstance(value, float | int):
                     self._events.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Close both."""
-        self._file.close()
+        """Close both; what a full disk did not take was told when it was written."""
+        with suppress(OSError):
+            self._file.close()
         if self._events is not None:
             self._events.close()
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the lines of a training's ``metrics.jsonl``."""
-    return [json.loads(line) for line in _whole_lines(folder / METRICS)]
+    """Return the lines of a training's ``metrics.jsonl``; raise IntegrityError for one that is damaged."""
+    path = folder / METRICS
+    return [_metrics(path, number, line) for number, line in enumerate(_whole_lines(path), start=1)]
+
+
+def _metrics(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        metrics: dict[str, Any] = json.loads(line)
+        int(metrics["step"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise IntegrityError(f"{path}: line {number} is damaged; remove it") from error
+    return metrics
 
 
 def _whole_lines(path: Path) -> list[str]:

@@ -60,7 +60,10 @@ def train(
         with open_training_stream(job, device) as stream:
             if rank() == 0:
                 _claim(store, job, job.identity(stream.manifest.identity))
+                store.sweep()  # what a killed call of this left half written
             if (done := _finished(store)) is not None:
+                if rank() == 0:
+                    store.delete(LAST)  # a call that was killed between its last two writes
                 return done
             check_evaluations(job, stream)
             return _Run(set_up(job, stream, device), store, display, stopped).finish()

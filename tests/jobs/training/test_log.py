@@ -1,6 +1,11 @@
 """The metrics of a training that was killed and goes on."""
 
+import resource
+
+import pytest
+
 from jobs.training.log import METRICS, MetricLog, read_metrics
+from pipeline.errors import IntegrityError, OutputError
 
 
 def write(folder, first, last, tensorboard=False):
@@ -24,6 +29,28 @@ def test_half_a_line_is_dropped(tmp_path):
     assert [line["step"] for line in read_metrics(tmp_path)] == [1, 2, 3]
     write(tmp_path, 3, 4)
     assert [line["step"] for line in read_metrics(tmp_path)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("line", ["\0\0\0", "[1]", '{"loss": 1}', '{"step": 2, "lo'])
+def test_a_damaged_line_is_named(tmp_path, line):
+    write(tmp_path, 0, 3)
+    lines = (tmp_path / METRICS).read_text().splitlines()
+    (tmp_path / METRICS).write_text("\n".join([lines[0], line, *lines[2:], ""]))
+    for look in (read_metrics, lambda folder: MetricLog(folder, 3, False)):
+        with pytest.raises(IntegrityError, match="metrics.jsonl: line 2 is damaged; remove it"):
+            look(tmp_path)
+
+
+def test_a_full_disk_is_named(tmp_path):
+    log = MetricLog(tmp_path, 0, False)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OutputError, match=f"cannot write to {tmp_path}: file size limit reached"):
+            log.write(1, 0, {"loss": 1.0})
+    finally:
+        log.close()
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_no_metrics_yet(tmp_path):

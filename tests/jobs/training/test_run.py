@@ -191,6 +191,29 @@ def test_a_damaged_checkpoint_is_named(train_job, tmp_path):
         train(job)
 
 
+def test_what_killed_trainings_left_is_removed(train_job, tmp_path):
+    job = train_job()
+    with pytest.raises(SystemExit):
+        train(job, stopped=StopAfter(2))
+    left = tmp_path / "out" / ".passband-host-12-0badcafe-checkpoint.pt"  # killed while it wrote
+    left.write_bytes(b"half")
+    train(job)
+    assert not left.exists()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name != ".lock") == [
+        "job.yaml",
+        "metrics.jsonl",
+        "model.pt",
+        "results.json",
+    ]
+
+
+def test_a_checkpoint_that_outlived_its_training_is_removed(train_job, tmp_path):
+    train(train_job(epochs=1))
+    (tmp_path / "out" / "checkpoint.pt").write_bytes(b"killed before it was deleted")
+    train(train_job(epochs=1))
+    assert not (tmp_path / "out" / "checkpoint.pt").exists()
+
+
 def test_a_damaged_dataset_stops_the_training(train_job, digits, tmp_path):
     import shutil
 
