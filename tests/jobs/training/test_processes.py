@@ -92,6 +92,7 @@ def test_a_stopped_training_goes_on_with_another_number_of_processes(train_job, 
         assert other["loss"] == pytest.approx(line["loss"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_stop_that_reaches_one_process_stops_all_after_the_same_step(train_job, tmp_path):
     changes = {"network": {"kind": "wide_resnet16_4"}, "batch_size": 88, "epochs": 1, "compute": {"threads": 1}}
     whole, stopped = (train_job(tmp_path / name, **changes) for name in ("whole", "stopped"))
@@ -106,6 +107,7 @@ def test_a_stop_that_reaches_one_process_stops_all_after_the_same_step(train_job
         torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6, msg=name)
 
 
+@pytest.mark.slow
 def test_samples_of_all_processes_are_named_when_a_loss_is_not_finite(train_job, tmp_path):
     job = train_job(optimizer={"lr": 1e30}, schedule={"kind": "constant"})
     assert torchrun(tmp_path, {"job": job}).returncode != 0
