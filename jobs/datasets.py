@@ -86,7 +86,7 @@ def _make(jobs: Sequence[Any], cache: str | Path, progress: Callable[[Event], No
 def _job_file(job: Any, folder: Path) -> Path:
     """Return the file of a job; one that is spelled out is written below `folder` and needs no place of its own."""
     if isinstance(job, str):
-        return Path(job)
+        return Path(job).expanduser()
     output = job.get("output", {})
     complete = {**job, "output": {"uri": "cache", **output} if isinstance(output, dict) else output}
     folder.mkdir()

@@ -71,7 +71,7 @@ def _whole_lines(path: Path) -> list[str]:
     """Return the lines that were written whole; a killed process may leave half of the last one."""
     if not path.exists():
         return []
-    *whole, _ = path.read_text().split("\n")
+    *whole, _ = path.read_text(errors="replace").split("\n")
     return whole
 
 

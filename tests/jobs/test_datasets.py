@@ -40,6 +40,13 @@ def test_paths_stay_as_they_are_and_no_child_is_started(tmp_path):
     assert (events, list(tmp_path.iterdir())) == ([], [])
 
 
+def test_a_job_in_the_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(spelled_out(output={"uri": "elsewhere"})))
+    (place,) = make_missing([by_job("~/tiny.yaml")], "~/made")
+    assert place.startswith(str(tmp_path / "made" / "tiny-"))
+
+
 def test_jobs_are_made_once_in_one_child_and_found_again(tmp_path):
     file = tmp_path / "low.yaml"
     file.write_text(yaml.safe_dump(spelled_out(name="low", views=["clean", "dct_flip"], output={"uri": "elsewhere"})))

@@ -41,6 +41,14 @@ def test_a_damaged_line_is_named(tmp_path, line):
             look(tmp_path)
 
 
+def test_a_line_that_is_not_text_is_named(tmp_path):
+    write(tmp_path, 0, 3)
+    content = (tmp_path / METRICS).read_bytes()
+    (tmp_path / METRICS).write_bytes(b"\xff" + content[1:])
+    with pytest.raises(IntegrityError, match="metrics.jsonl: line 1 is damaged"):
+        read_metrics(tmp_path)
+
+
 def test_a_full_disk_is_named(tmp_path):
     log = MetricLog(tmp_path, 0, False)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
