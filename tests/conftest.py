@@ -10,3 +10,20 @@ def ray_session() -> Iterator[None]:
     """The one Ray of a test run, two workers wide; its GPUs are only numbers. No test may import ray before it."""
     with local_ray(2, num_gpus=2):
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[None]:
+    """The one S3 server of a test run, on loopback: fsspec stays with the first endpoint that it is told."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        environment.setenv("AWS_ACCESS_KEY_ID", "test")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield
+    server.stop()

@@ -1,6 +1,7 @@
 """How an evaluation looks while it runs: a line that redraws, plain lines in a log, JSON lines for a machine."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -94,7 +95,14 @@ class PlainDisplay(_TextDisplay):
     """Plain lines on standard error; those that only tell how far it is at most every few seconds."""
 
     def __init__(self) -> None:
-        self._last = 0.0
+        self._last = -math.inf
+        self._evaluating = False
+
+    def predicting(self, what: str, done: int, total: int) -> None:
+        """Say what is looked at; the first one at once, however short ago the last word on datasets was."""
+        if not self._evaluating:
+            self._evaluating, self._last = True, -math.inf
+        super().predicting(what, done, total)
 
     def passing(self, line: str) -> None:
         """Write a line now and then."""

@@ -6,7 +6,6 @@ from pathlib import Path
 import boto3
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.loading import open_stream
@@ -159,23 +158,13 @@ def test_an_iteration_that_ends_while_it_fetches_leaves_nothing(memory, npy, tmp
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_a_real_s3_server(npy, tmp_path, monkeypatch):
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        boto3.client("s3").create_bucket(Bucket="loading")
-        uri = copied(npy.path, "s3://loading/set")
-        with open_stream(uri, batch_size=50, window=3, drop_last=False) as stream:
-            seen = []
-            for batch in stream:
-                assert_holds(batch, npy, stream.views)
-                seen += batch.indices.tolist()
-        assert sorted(seen) == sorted(npy.samples)
-        assert order(f"{uri}/small.beton") == order(npy.path)
-    finally:
-        server.stop()
+def test_a_real_s3_server(npy, s3_server):
+    boto3.client("s3").create_bucket(Bucket="loading")
+    uri = copied(npy.path, "s3://loading/set")
+    with open_stream(uri, batch_size=50, window=3, drop_last=False) as stream:
+        seen = []
+        for batch in stream:
+            assert_holds(batch, npy, stream.views)
+            seen += batch.indices.tolist()
+    assert sorted(seen) == sorted(npy.samples)
+    assert order(f"{uri}/small.beton") == order(npy.path)
