@@ -129,7 +129,8 @@ class AugMix(Stage):
         -----
         Images are rounded to 8 bits first, as the operations are defined there.
         """
-        from pipeline.augment.augmix_operations import magnitude_table, mix_chains, single_openmp_thread  # torch
+        from pipeline.augment.augmix_operations import magnitude_table, mix_chains  # torch
+        from pipeline.openmp import single_openmp_thread
 
         drawn = sample_chains(self.options, draws)
         table = np.concatenate([np.full((1, BINS), np.nan), magnitude_table(*self.shape[1:])])

@@ -4,15 +4,12 @@ Imports torch: the stage imports this module when it is applied, not before.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
@@ -38,22 +35,6 @@ _APPLY: dict[str, Callable[[Tensor, float], Tensor]] = {
     "autocontrast": lambda image, m: functional.autocontrast(image),
     "equalize": lambda image, m: functional.equalize(image),
 }
-
-
-@contextmanager
-def single_openmp_thread() -> Iterator[None]:
-    """Hold torch's operators to the calling thread, which the limit belongs to; other threads keep theirs.
-
-    At these sizes a second thread gains little, and on a busy machine waiting for it took 200 times an operator's time.
-    """
-    torch.get_num_threads()  # a thread's first operator sets its number; this brings that forward
-    with _openmp().limit(limits=1):
-        yield
-
-
-@cache
-def _openmp() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="openmp")
 
 
 def magnitude_table(height: int, width: int) -> NDArray[np.float64]:

@@ -122,31 +122,54 @@ def load_network(
     NetworkError
         If the file is not a checkpoint of ours, or of other classes or another image size.
     """
-    file = Path(path) / "model.pt" if Path(path).is_dir() else Path(path)
-    content = _read(file)
+    file = checkpoint_file(path)
+    return read_network(read_checkpoint(file), str(file), classes=classes, shape=shape)
+
+
+def checkpoint_file(path: str | Path) -> Path:
+    """Return the file that a checkpoint is named by: itself, or the ``model.pt`` of a training's folder."""
+    return Path(path) / "model.pt" if Path(path).is_dir() else Path(path)
+
+
+def read_checkpoint(file: Path) -> bytes:
+    """Return the content of a checkpoint's file; raise NetworkError where it cannot be read."""
     try:
-        spec = NetworkSpec.model_validate(content["network"])
+        return file.read_bytes()
+    except FileNotFoundError as error:
+        raise NetworkError(f"{file}: there is no checkpoint") from error
+    except OSError as error:
+        raise NetworkError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def read_network(
+    content: bytes, where: str, *, classes: Sequence[str] | None = None, shape: Sequence[int] | None = None
+) -> Network:
+    """Return the network of a checkpoint that was read already; `where` names it in errors, see `load_network`."""
+    found = load_safely(content, where)
+    if found.get("format") != FORMAT:
+        raise NetworkError(f"{where}: is not a checkpoint of format {FORMAT}")
+    try:
+        spec = NetworkSpec.model_validate(found["network"])
         network = Network(spec)
-        network.load_state_dict(content["state"])
+        network.load_state_dict(found["state"])
     except (KeyError, TypeError, ValidationError, RuntimeError, AttributeError) as error:
-        raise NetworkError(f"{file}: is not a checkpoint of a network: {_first_line(error)}") from error
+        raise NetworkError(f"{where}: is not a checkpoint of a network: {_first_line(error)}") from error
     if classes is not None and list(classes) != spec.classes:
-        raise NetworkError(f"{file}: tells {_brief(spec.classes)} apart, the data has {_brief(classes)}")
+        raise NetworkError(f"{where}: tells {_brief(spec.classes)} apart, the data has {_brief(classes)}")
     if shape is not None and list(shape) != spec.shape:
-        raise NetworkError(f"{file}: takes images of shape {spec.shape}, the data has {list(shape)}")
+        raise NetworkError(f"{where}: takes images of shape {spec.shape}, the data has {list(shape)}")
     return network.eval()
 
 
-def _read(file: Path) -> dict[str, Any]:
+def load_safely(content: bytes, where: str) -> dict[str, Any]:
+    """Return the mapping in a file of torch's, tensors and plain values alone; raise NetworkError otherwise."""
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise NetworkError(f"{file}: there is no checkpoint") from error
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch answers damage with errors of pickle, zip and its own
-        raise NetworkError(f"{file}: is not a checkpoint that can be read safely: {_first_line(error)}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise NetworkError(f"{file}: is not a checkpoint of format {FORMAT}")
-    return content
+        raise NetworkError(f"{where}: is not a checkpoint that can be read safely: {_first_line(error)}") from error
+    if not isinstance(found, dict):
+        raise NetworkError(f"{where}: is not a checkpoint of format {FORMAT}")
+    return found
 
 
 def _first_line(error: Exception) -> str:

@@ -13,7 +13,8 @@ from torchvision.transforms import v2
 from kernels import backend
 from pipeline.augment import AUGMENTATIONS, Draws
 from pipeline.augment.augmix import BINS, OPERATIONS, SIGNED, AugMix, AugMixOptions, sample_chains
-from pipeline.augment.augmix_operations import magnitude_table, mix_chains, single_openmp_thread
+from pipeline.augment.augmix_operations import magnitude_table, mix_chains
+from pipeline.openmp import single_openmp_thread
 
 COUNT = 20000
 LEAST = 1e-4  # p-values below this fail; the draws are fixed, so a test fails always or never

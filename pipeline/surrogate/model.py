@@ -1,0 +1,193 @@
+"""The surrogate: a frozen classifier that sees padded chunks of one fixed shape, so that its bits are one image's own.
+
+Layouts: images (N, C, H, W) float32 in [0, 1], as NumPy arrays whose memory torch shares.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from pipeline.networks.network import NetworkError, load_safely, read_network
+from pipeline.openmp import single_openmp_thread
+from pipeline.surrogate.options import TORCHVISION, SurrogateOptions
+
+Images = NDArray[np.float32]
+Integers = NDArray[np.int64]
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and deviation that torchvision's own weights were trained with."""
+
+
+class Verdict(NamedTuple):
+    """What the surrogate says of N images.
+
+    Attributes
+    ----------
+    predictions : (N,) int64
+    losses : (N,) float32
+        Cross-entropy of the label.
+    """
+
+    predictions: Integers
+    losses: NDArray[np.float32]
+
+
+class Surrogate:
+    """A frozen classifier in evaluation mode, on the CPU; its methods may be called from several threads at once.
+
+    Parameters
+    ----------
+    network : module
+        (N, C, H, W) in [0, 1] -> (N, classes) logits; it normalises inside.
+    """
+
+    def __init__(self, network: nn.Module, options: SurrogateOptions, shape: Sequence[int]) -> None:
+        self._network = network.eval().requires_grad_(False)
+        self._layout = torch.channels_last if options.channels_last else torch.contiguous_format
+        self._network.to(memory_format=self._layout)
+        self._bfloat16 = options.precision == "bfloat16"
+        self.batch = options.batch
+        self.shape = tuple(shape)
+
+    def predict(self, images: Images) -> Integers:
+        """Return the predictions of at most `batch` images: (N,) int64."""
+        with self._quiet(), torch.inference_mode():
+            return self._logits(self._padded(images))[: len(images)].argmax(1).numpy()
+
+    def judge(self, images: Images, labels: Integers) -> Verdict:
+        """Return predictions and losses of at most `batch` images."""
+        with self._quiet(), torch.inference_mode():
+            logits = self._logits(self._padded(images))[: len(images)]
+            losses = functional.cross_entropy(logits, torch.from_numpy(labels), reduction="none")
+            return Verdict(logits.argmax(1).numpy(), losses.numpy())
+
+    def attack(self, images: Images, labels: Integers) -> tuple[Integers, Images]:
+        """Return predictions on clamp(images, 0, 1), and the gradient of each image's own loss through the clamp.
+
+        Parameters
+        ----------
+        images : at most `batch`, not clipped; the clamp passes gradient where 0 <= x <= 1
+        """
+        count = len(images)
+        padded = self._padded(images).requires_grad_()
+        target = torch.zeros(self.batch, dtype=torch.int64)
+        target[:count] = torch.from_numpy(labels)
+        with self._quiet(), torch.enable_grad():
+            logits = self._logits(padded.clamp(0, 1))
+            loss = functional.cross_entropy(logits, target, reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, padded)
+        return logits.detach()[:count].argmax(1).numpy(), gradient[:count].contiguous().numpy()
+
+    def _padded(self, images: Images) -> torch.Tensor:
+        """Return `images` as a tensor of `batch`; no copy where they fill it."""
+        if len(images) == self.batch and images.flags.writeable:
+            return torch.from_numpy(images)
+        padded = torch.zeros(self.batch, *images.shape[1:])
+        padded[: len(images)] = torch.from_numpy(np.require(images, requirements="W"))
+        return padded
+
+    def _logits(self, images: torch.Tensor) -> torch.Tensor:
+        images = images.contiguous(memory_format=self._layout)
+        if not self._bfloat16:
+            return self._network(images)
+        with torch.autocast("cpu", torch.bfloat16):
+            return self._network(images).float()
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        with single_openmp_thread():
+            yield
+
+
+def load_surrogate(
+    content: bytes, options: SurrogateOptions, *, classes: Sequence[str], shape: Sequence[int]
+) -> Surrogate:
+    """Return the surrogate of a checkpoint's content.
+
+    Parameters
+    ----------
+    classes : class names of the data
+    shape : (C, H, W) of its images
+
+    Raises
+    ------
+    NetworkError
+        If it is another network, tells other classes apart, or takes images of another size; each by name.
+    """
+    if options.is_torchvision:
+        return Surrogate(_torchvision(content, options, len(classes), shape), options, shape)
+    network = read_network(content, options.checkpoint, classes=classes, shape=shape)
+    if network.spec.kind != options.network:
+        raise NetworkError(f"{options.checkpoint}: holds a {network.spec.kind}, surrogate.network is {options.network}")
+    return Surrogate(network, options, shape)
+
+
+def _torchvision(content: bytes, options: SurrogateOptions, num_classes: int, shape: Sequence[int]) -> nn.Module:
+    from torchvision.models import get_model
+
+    name = options.network.removeprefix(TORCHVISION)
+    state = load_safely(content, options.checkpoint)
+    try:
+        body = get_model(name, weights=None, num_classes=num_classes)
+        body.load_state_dict(state)
+    except (ValueError, TypeError, RuntimeError) as error:
+        first = (str(error).strip().splitlines() or [""])[-1].strip()
+        raise NetworkError(
+            f"{options.checkpoint}: is no state dict of {options.network} for {num_classes} classes: {first}"
+        ) from error
+    mean, std = (options.mean, options.std) if options.mean and options.std else IMAGENET
+    network = _Normalised(body, mean, std)
+    _try_out(network, options, shape)
+    return network
+
+
+def _try_out(network: nn.Module, options: SurrogateOptions, shape: Sequence[int]) -> None:
+    """Refuse images of a size that the network cannot take."""
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(1, *shape))
+    except RuntimeError as error:
+        raise NetworkError(f"{options.network}: takes no images of shape {list(shape)}: {error}") from error
+
+
+class _Normalised(nn.Module):
+    """A network of torchvision that is given images in [0, 1]."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.body = body
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.body((images - self.mean) / self.std)
+
+
+def judge_all(
+    surrogate: Surrogate,
+    images: Images,
+    labels: Integers,
+    spread: Callable[[Callable[[int, int], object], int, int], None],
+) -> Verdict:
+    """Return predictions and losses of any number of images, a chunk at a time.
+
+    Parameters
+    ----------
+    spread : (work, count, rows)
+        Calls ``work(start, stop)`` for ranges of at most `rows` that cover the images, on as many threads as it likes.
+    """
+    predictions, losses = np.empty(len(images), np.int64), np.empty(len(images), np.float32)
+
+    def work(start: int, stop: int) -> None:
+        predictions[start:stop], losses[start:stop] = surrogate.judge(images[start:stop], labels[start:stop])
+
+    spread(work, len(images), surrogate.batch)
+    return Verdict(predictions, losses)
