@@ -43,3 +43,18 @@ class SurrogateOptions(StrictModel):
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std are given together or not at all")
         return self
+
+
+class SensitivityOptions(StrictModel):
+    """How the frequencies that a frozen model is sensitive to are mapped (Zhang et al. 2023, eq. 2 and 4).
+
+    Attributes
+    ----------
+    scale : the enhanced map's noise at (i, j) has the l2 norm D(i, j): `scale` times the data's mean amplitude there
+    norm : the original map's noise has this l2 norm, a channel, of images in [0, 1]
+    subset : images that are looked at, the same number of every class as far as possible; null: all
+    """
+
+    scale: float = Field(10.0, ge=0, allow_inf_nan=False, description="times the mean amplitude: the enhanced noise")
+    norm: float = Field(8.0, ge=0, allow_inf_nan=False, description="l2 norm of the original map's noise, a channel")
+    subset: int | None = Field(None, ge=1, description="images looked at, stratified by class; null: all")
