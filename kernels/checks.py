@@ -75,6 +75,20 @@ def check_near(words: Any, reach: int, images: NDArray[Any]) -> None:
         raise ValueError(f"reach {reach}: needs at least 1 and less than 2^15")
 
 
+def check_width(spectra: Any, width: int) -> None:
+    """Raise ValueError unless `spectra` is (N, C, H, K) and K the columns of a half spectrum of this width."""
+    check_shape("spectra", spectra, None, None, None, None)
+    if width < 1 or np.shape(spectra)[3] != width // 2 + 1:
+        raise ValueError(f"width {width}: its half spectrum has {width // 2 + 1} columns, got {np.shape(spectra)[3]}")
+
+
+def check_grid_words(name: str, words: Any) -> None:
+    """Raise ValueError unless `words` is (N, C, H, any) uint32."""
+    check_shape(name, words, None, None, None, None)
+    if words.dtype != np.uint32:
+        raise ValueError(f"{name}: needs uint32, got {words.dtype}")
+
+
 def check_steps(steps: PrimeSteps, count: int) -> None:
     """Raise ValueError unless `steps` is what `PrimeSteps` says, for `count` images; no chains or steps are allowed."""
     check_shape("steps.kinds", steps.kinds, count, None, None)

@@ -12,17 +12,38 @@ from kernels.cpu.philox import normals, words
 from kernels.cpu.pixels import to_float, to_uint8
 from kernels.cpu.prime import prime_views
 from kernels.cpu.sine import sine_field
+from kernels.cpu.spectral import (
+    amplitude_gradient,
+    amplitude_phase,
+    amplitude_step,
+    ascend_spectrum,
+    fourier_basis,
+    from_amplitude_phase,
+    from_half_spectrum,
+    half_spectrum,
+    scale_spectrum,
+    symmetric_noise,
+    symmetric_signs,
+)
 from kernels.cpu.stencil import random_filter
 from kernels.cpu.threads import get_num_threads, set_num_threads
 from kernels.cpu.warp import warp
 
 __all__ = [
     "BASELINE",
+    "amplitude_gradient",
+    "amplitude_phase",
+    "amplitude_step",
+    "ascend_spectrum",
     "brighten",
     "dct_filter",
     "dct_flip",
+    "fourier_basis",
+    "from_amplitude_phase",
+    "from_half_spectrum",
     "gaussian_noise",
     "get_num_threads",
+    "half_spectrum",
     "impulse_noise",
     "mix",
     "normals",
@@ -34,6 +55,7 @@ __all__ = [
     "random_filter",
     "resample",
     "scale_contrast",
+    "scale_spectrum",
     "separable_blur",
     "set_num_threads",
     "shot_noise",
@@ -41,6 +63,8 @@ __all__ = [
     "sine_field",
     "smooth_color",
     "svd_filter",
+    "symmetric_noise",
+    "symmetric_signs",
     "tap_filter",
     "to_float",
     "to_uint8",
