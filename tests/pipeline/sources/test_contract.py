@@ -15,6 +15,9 @@ MAKERS = {
     "mnist5k": lambda folder: {"split": "test"},
     "digits": lambda folder: {"split": "test"},
     "photos": lambda folder: {"crop": 128, "split": "all"},
+    "mnist_m": lambda folder: {"split": "test"},
+    "synth_digits": lambda folder: {"samples": 300, "split": "all"},
+    "inverted": lambda folder: {"split": "test"},
     "imagefolder": lambda folder: {"path": str(files.write_folder(folder / "data"))},
     "cifar10": lambda folder: {"path": str(files.write_cifar(folder / "data")), "split": "all"},
     "cifar100": lambda folder: {"path": str(files.write_cifar(folder / "data", coarse=True)), "split": "all"},
@@ -91,7 +94,7 @@ def test_unknown_and_mistyped_options_are_refused(kind, tmp_path):
             SOURCES[kind].Options(**{**good, **bad})
 
 
-@pytest.mark.parametrize("kind", ["mnist5k", "digits", "photos", "cifar10", "cifar100"])
+@pytest.mark.parametrize("kind", [kind for kind in SOURCES if kind not in ("imagefolder", "webdataset", "parquet")])
 def test_a_wrong_split_names_what_is_allowed(kind, tmp_path):
     with pytest.raises(ValidationError, match="'train', 'test' or 'all'"):
         SOURCES[kind].Options(**{**MAKERS[kind](tmp_path), "split": "val"})
@@ -107,4 +110,14 @@ def test_importing_the_sources_imports_none_of_their_packages():
     script = "import sys, pipeline.sources; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "pipeline.sources.parquet" in loaded
-    assert not {"mlxtend", "sklearn", "skimage", "pyarrow", "webdataset", "scipy", "numba", "torch"} & set(loaded)
+    assert not {
+        "mlxtend",
+        "sklearn",
+        "skimage",
+        "pyarrow",
+        "webdataset",
+        "scipy",
+        "numba",
+        "torch",
+        "matplotlib",
+    } & set(loaded)

@@ -18,7 +18,15 @@ def opened(kind, **options):
 
 
 @pytest.mark.parametrize(
-    ("kind", "counts"), [("mnist5k", (4000, 1000)), ("digits", (1442, 355)), ("photos", (784, 180))]
+    ("kind", "counts"),
+    [
+        ("mnist5k", (4000, 1000)),
+        ("digits", (1442, 355)),
+        ("photos", (784, 180)),
+        ("mnist_m", (4000, 1000)),
+        ("synth_digits", (4000, 1000)),
+        ("inverted", (4000, 1000)),
+    ],
 )
 def test_splits_are_disjoint_and_share_keys(kind, counts):
     train, test, everything = (list(opened(kind, split=split).entries()) for split in ("train", "test", "all"))
@@ -93,7 +101,13 @@ def test_photo_regions_are_central_and_bounded():
     assert min(min(size[:2]) for size in sizes) >= 300
 
 
-@pytest.mark.parametrize(("kind", "size"), [("mnist5k", 784), ("digits", 64), ("photos", 3 * 64 * 64)])
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        *(("mnist5k", 784), ("digits", 64), ("photos", 3 * 64 * 64)),
+        *(("mnist_m", 3 * 784), ("synth_digits", 3 * 1024), ("inverted", 784)),
+    ],
+)
 def test_raw_bytes_of_another_length_are_bad(kind, size):
     for content in (b"", bytes(size - 1), bytes(size + 1)):
         with pytest.raises(BadImage, match=f"{len(content)} bytes instead of {size}"):
