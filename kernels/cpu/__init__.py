@@ -1,5 +1,6 @@
 """Float32 on the CPU: Numba for one common baseline of processors, and FFT library code."""
 
+from kernels.cpu.basis import add_basis
 from kernels.cpu.color import smooth_color
 from kernels.cpu.compile import BASELINE
 from kernels.cpu.corruption_blur import resample, shuffle_pixels, tap_filter
@@ -31,6 +32,7 @@ from kernels.cpu.warp import warp
 
 __all__ = [
     "BASELINE",
+    "add_basis",
     "amplitude_gradient",
     "amplitude_phase",
     "amplitude_step",

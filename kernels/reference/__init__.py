@@ -1,6 +1,7 @@
 """Float64 NumPy, one function an equation: the truth that the other backends are compared with."""
 
 from kernels.philox import normals, words
+from kernels.reference.basis import add_basis
 from kernels.reference.corruption_blur import resample, shuffle_pixels, tap_filter
 from kernels.reference.corruption_digital import pixelate, scale_contrast, separable_blur, warp_reflected
 from kernels.reference.corruption_noise import gaussian_noise, impulse_noise, shot_noise
@@ -23,6 +24,7 @@ from kernels.reference.spectral import (
 )
 
 __all__ = [
+    "add_basis",
     "amplitude_gradient",
     "amplitude_phase",
     "amplitude_step",

@@ -81,6 +81,13 @@ def bell(reach):
     return weights / weights.sum()
 
 
+def waves(images, count):
+    """Return `count` pairs of an image and one of three waves, and how strong it is in each channel."""
+    number, channels, *size = images.shape
+    rows, chosen = (images.rng.integers(0, max(1, most), count if number else 0) for most in (number, 3))
+    return images.uniform(), rows, images.normal(3, *size, scale=0.1), chosen, images.normal(len(rows), channels)
+
+
 # name -> the argument lists that it is tried with
 CASES = {
     "radial_filter": [
@@ -91,6 +98,7 @@ CASES = {
     ],
     "dct_filter": [lambda i: (i.uniform(), half(i), "low"), lambda i: (i.uniform(), half(i), "high")],
     "dct_flip": [lambda i: (i.uniform(),)],
+    "add_basis": [lambda i: waves(i, 1), lambda i: waves(i, 70)],
     "svd_filter": [lambda i: (i.uniform(), half(i), "leading"), lambda i: (i.uniform(), half(i), "trailing")],
     "phase_only": [lambda i: (i.uniform(),)],
     "to_float": [lambda i: (i.rng.integers(0, 256, (i.shape[0], *i.shape[2:], i.shape[1]), np.uint8),)],

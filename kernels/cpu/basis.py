@@ -1,0 +1,66 @@
+"""Noise of single frequencies added to images, written once into the batch that a network then sees.
+
+Layouts: images (N, C, P) with P = H * W; basis images (F, P).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.checks import check_float32, check_shape, writable
+from kernels.cpu.arrays import borrowed
+from kernels.cpu.chunks import CHUNK_BYTES
+from kernels.cpu.compile import fma, kernel
+from kernels.cpu.threads import for_ranges
+from kernels.reference.basis import check_choices
+
+Images = NDArray[np.float32]
+
+
+@kernel
+def _add_range(out, sources, choices, amplitudes, start, stop):
+    out, (images, basis), (rows, frequencies), amplitudes = borrowed((out, sources, choices, amplitudes))
+    for m in range(start, stop):
+        n, f = rows[m], frequencies[m]
+        for c in range(out.shape[1]):
+            amplitude = amplitudes[m, c]
+            for p in range(out.shape[2]):
+                out[m, c, p] = fma(amplitude, basis[f, p], images[n, c, p])
+
+
+def add_basis(
+    images: Images, rows: NDArray[np.int64], basis: Images, frequencies: NDArray[np.int64], amplitudes: Images
+) -> Images:
+    """Return images[rows[m]] + amplitudes[m] basis[frequencies[m]] for every m.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    rows : (M,) int, which image
+    basis : (F, H, W) float32, a real image for each frequency
+    frequencies : (M,) int, which basis image
+    amplitudes : (M, C) float32, with their sign
+
+    Returns
+    -------
+    (M, C, H, W) float32, not clipped
+
+    Raises
+    ------
+    ValueError
+        For other shapes, or positions that do not exist.
+    """
+    images = check_float32(images)
+    check_shape("basis", basis, None, *images.shape[2:])
+    chosen, waves = check_choices("rows", rows, len(images)), check_choices("frequencies", frequencies, len(basis))
+    check_shape("frequencies", waves, len(chosen))
+    check_shape("amplitudes", amplitudes, len(chosen), images.shape[1])
+    size = images.shape[2] * images.shape[3]
+    out = np.empty((len(chosen), images.shape[1], size), np.float32)
+    sources = writable(images).reshape(*images.shape[:2], size), writable(basis).reshape(len(basis), size)
+    choices, strength = (chosen, waves), writable(amplitudes)
+    for_ranges(
+        lambda start, stop: _add_range(out, sources, choices, strength, start, stop),
+        len(out),
+        max(1, CHUNK_BYTES // (4 * images.shape[1] * size)),  # a network's batch is one: its caller has the threads
+    )
+    return out.reshape(len(out), *images.shape[1:])
