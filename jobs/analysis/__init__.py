@@ -1,0 +1,1 @@
+"""Studies of a frozen network: which spatial frequencies change its answers."""
