@@ -27,7 +27,7 @@ from kernels.cpu.spectral import (
     symmetric_signs,
 )
 from kernels.cpu.stencil import random_filter
-from kernels.cpu.threads import get_num_threads, set_num_threads
+from kernels.cpu.threads import for_ranges, get_num_threads, set_num_threads
 from kernels.cpu.warp import warp
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "brighten",
     "dct_filter",
     "dct_flip",
+    "for_ranges",
     "fourier_basis",
     "from_amplitude_phase",
     "from_half_spectrum",

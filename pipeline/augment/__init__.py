@@ -6,6 +6,7 @@ from pipeline.augment.corruption import Corrupt
 from pipeline.augment.draws import Draws
 from pipeline.augment.frequency import Dct, DctFlip, PhaseOnly, Radial, Svd
 from pipeline.augment.prime import Prime
+from pipeline.augment.sada import Sada
 
 AUGMENTATIONS: dict[str, type[Stage]] = {
     "radial": Radial,
@@ -15,6 +16,7 @@ AUGMENTATIONS: dict[str, type[Stage]] = {
     "phase_only": PhaseOnly,
     "prime": Prime,
     "augmix": AugMix,
+    "sada": Sada,
     "corrupt": Corrupt,
 }
 

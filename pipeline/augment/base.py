@@ -1,15 +1,18 @@
 """What a stage is: the contract that every file of this package fills."""
 
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.augment.draws import Draws
 from pipeline.options import StrictModel
+from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
 Shape = tuple[int, int, int]  # (C, H, W)
 
@@ -20,6 +23,42 @@ class StageOptions(StrictModel):
     A subclass fills in every default that depends on another option, so that the dump of an instance is the
     resolved form that enters the identity of a dataset.
     """
+
+    def with_absolute_paths(self, absolute: Callable[[str], str]) -> Self:
+        """Return the options with the paths of input files as `absolute` makes them; most stages have none."""
+        return self
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A local file that a stage reads, as its options name it: it enters the identity by its content."""
+
+    path: str
+
+    @property
+    def reference(self) -> str:
+        """What tells it from the other inputs of a job."""
+        return self.path
+
+
+@dataclass(frozen=True)
+class ComputedMap:
+    """A sensitivity map that is computed when the dataset is planned; all that decides it stands in the job.
+
+    Attributes
+    ----------
+    kind : "enhanced" or "original"
+    """
+
+    kind: str
+    surrogate: SurrogateOptions
+    sensitivity: SensitivityOptions
+
+    @property
+    def reference(self) -> str:
+        """What tells it from the other inputs of a job."""
+        options = [self.surrogate.model_dump(mode="json"), self.sensitivity.model_dump(mode="json")]
+        return f"{self.kind} map {json.dumps(options, sort_keys=True)}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +93,9 @@ class Stage(ABC):
         Shape of every image that `apply` will see.
     kernels : module
         A backend, as ``kernels.backend(name)`` returns it.
+    inputs : role -> content
+        Of the files that `inputs` names.
+    classes : class names of the dataset
     """
 
     name: ClassVar[str]
@@ -64,7 +106,18 @@ class Stage(ABC):
     environment_bound: ClassVar[bool] = False
     """True where a library on the way (BLAS, LAPACK, torch) cannot promise the same bits on every processor."""
 
-    def __init__(self, options: StageOptions, *, shape: Shape, kernels: ModuleType) -> None:
+    whole_shards: ClassVar[bool] = False
+    """True where larger batches cost less: a stage that compacts what is still at work."""
+
+    def __init__(
+        self,
+        options: StageOptions,
+        *,
+        shape: Shape,
+        kernels: ModuleType,
+        inputs: Mapping[str, bytes] | None = None,
+        classes: Sequence[str] = (),
+    ) -> None:
         self.options = options
         self.shape = shape
         self.kernels = kernels
@@ -72,6 +125,20 @@ class Stage(ABC):
     @classmethod  # noqa: B027  # most stages fit every shape
     def check(cls, options: Any, shape: Shape) -> None:
         """Raise ValueError if `options` cannot work on images of `shape`; called while a job file is read."""
+
+    @classmethod
+    def inputs(cls, options: Any) -> dict[str, InputFile | ComputedMap]:
+        """Return role -> what the stage reads beside its images; most stages read nothing."""
+        return {}
+
+    @classmethod  # noqa: B027  # most stages read nothing
+    def check_inputs(cls, options: Any, shape: Shape, classes: Sequence[str], contents: Mapping[str, bytes]) -> None:
+        """Raise PassbandError or ValueError if files that the options name do not fit the data; called at planning.
+
+        Parameters
+        ----------
+        contents : role -> content of the files; what is computed later is not there
+        """
 
     @classmethod
     def libraries(cls) -> dict[str, str]:

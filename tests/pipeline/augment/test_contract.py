@@ -1,6 +1,8 @@
 """What every stage promises, tested over AUGMENTATIONS: a new stage needs only its line in SAMPLES."""
 
+import io
 import json
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,11 @@ from kernels import backend
 from kernels.cpu import get_num_threads, set_num_threads
 from pipeline.augment import AUGMENTATIONS, Draws, StageResult
 from pipeline.augment.corruption import CORRUPTIONS
+from pipeline.networks.network import NetworkSpec, build_network, network_bytes
 
+SURROGATE = {"network": "wide_resnet16_4", "checkpoint": "model.pt", "batch": 4}
+"""The one network that takes images as small as those of `SHAPES`."""
+CLASSES = list("0123456789")
 # name -> options as a job file has them; each is tried
 SAMPLES: dict[str, list[dict[str, Any]]] = {
     "radial": [
@@ -33,6 +39,12 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"preset": "filling-colour"},
     ],
     "augmix": [{}, {"severity": 10, "width": 2, "depth": 1}, {"severity": 1, "width": 1, "depth": 4}],
+    "sada": [
+        {"surrogate": SURROGATE, "map": "none", "steps": 2},
+        {"surrogate": SURROGATE, "map": "map.npz", "weight": "map", "stop": "changed", "steps": 1, "step_size": 0.9},
+        {"surrogate": SURROGATE, "map": "none", "targeted": False, "steps": 2},
+        {"surrogate": SURROGATE, "random_only": True, "init": 1.0},
+    ],
     "corrupt": [
         *({"types": name, "severity": 3} for name in CORRUPTIONS),
         {"types": "all", "severity": {"uniform": [1, 5]}, "table": "imagenet"},
@@ -54,7 +66,29 @@ def make_stage(name, options, shape):
     stage_class = AUGMENTATIONS[name]
     resolved = stage_class.Options.model_validate(options)
     stage_class.check(resolved, shape)
-    return stage_class(resolved, shape=shape, kernels=backend("cpu"))
+    inputs = {role: INPUTS[role](shape) for role in stage_class.inputs(resolved)}
+    stage_class.check_inputs(resolved, shape, CLASSES, inputs)
+    return stage_class(resolved, shape=shape, kernels=backend("cpu"), inputs=inputs, classes=CLASSES)
+
+
+@cache
+def checkpoint(shape):
+    """Return an untrained network of this shape; batch norms that were fitted to nothing are its only blur."""
+    channels = shape[0]
+    spec = NetworkSpec(
+        kind=SURROGATE["network"], shape=list(shape), classes=CLASSES, mean=[0.5] * channels, std=[0.25] * channels
+    )
+    return network_bytes(build_network(spec, seed=1))
+
+
+@cache
+def sensitivity_map(shape):
+    file = io.BytesIO()
+    np.savez(file, only=np.random.default_rng(0).random(shape[1:]))
+    return file.getvalue()
+
+
+INPUTS = {"surrogate": checkpoint, "map": sensitivity_map}
 
 
 def make_batch(count, shape):

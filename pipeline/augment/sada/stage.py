@@ -1,0 +1,204 @@
+"""Stage `sada`: amplitude spectra pushed where the surrogate is sensitive, until it errs (Zhang et al. 2023)."""
+
+import hashlib
+import importlib.metadata
+import io
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.augment.base import ComputedMap, InputFile, Shape, Stage, StageResult
+from pipeline.augment.draws import Draws
+from pipeline.augment.sada.options import SadaOptions
+from pipeline.surrogate.options import SurrogateOptions
+
+if TYPE_CHECKING:
+    from pipeline.augment.sada.attack import Signs
+    from pipeline.surrogate.model import Surrogate, Verdict
+
+Images = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+# Purposes in the address of a draw; the signs of step t are drawn from step t.
+NOISE, SIGNS = 1, 2
+
+
+class Sada(Stage):
+    """Change amplitudes, never phases, so that a frozen model errs: SADA's adversarial view, drawn for every sample.
+
+    What is recorded for each sample: ``steps`` (updates taken), and of the stored 8-bit view against the clean image
+    ``changed`` (whether the prediction is another), ``loss_before``, ``loss_after`` and ``distance`` (l2, of images in
+    [0, 1]).
+    """
+
+    name = "sada"
+    version = 1
+    Options = SadaOptions
+    options: SadaOptions
+    environment_bound: ClassVar[bool] = True
+    whole_shards: ClassVar[bool] = True
+
+    @classmethod
+    def inputs(cls, options: Any) -> dict[str, InputFile | ComputedMap]:
+        """Return the surrogate's checkpoint, and the map as a file or as what is to be computed."""
+        found: dict[str, InputFile | ComputedMap] = {"surrogate": InputFile(options.surrogate.checkpoint)}
+        if options.map_file is not None:
+            found["map"] = InputFile(options.map_file)
+        elif options.computes_map:
+            found["map"] = ComputedMap(options.map, options.surrogate, options.sensitivity)
+        return found
+
+    @classmethod
+    def check_inputs(cls, options: Any, shape: Shape, classes: Sequence[str], contents: Mapping[str, bytes]) -> None:
+        """Raise PassbandError or ValueError if surrogate or map do not fit the data."""
+        _load(contents["surrogate"], options.surrogate, classes, shape)
+        if options.map_file is not None:
+            read_map(contents["map"], options.map, options.map_name, shape)
+
+    @classmethod
+    def libraries(cls) -> dict[str, str]:
+        """Return the versions of torch and torchvision."""
+        return {name: importlib.metadata.version(name) for name in ("torch", "torchvision")}
+
+    def __init__(
+        self,
+        options: SadaOptions,
+        *,
+        shape: Shape,
+        kernels: ModuleType,
+        inputs: Mapping[str, bytes],
+        classes: Sequence[str],
+    ) -> None:
+        super().__init__(options, shape=shape, kernels=kernels, inputs=inputs, classes=classes)
+        self._victim = _load(inputs["surrogate"], options.surrogate, classes, shape)
+        self._weight = self._read_weight(inputs.get("map"))
+
+    def _read_weight(self, content: bytes | None) -> Images:
+        """Return M, the weight of every bin of the half spectrum."""
+        _, height, width = self.shape
+        columns = width // 2 + 1
+        if content is None:
+            return np.ones((height, columns), np.float32)
+        name = self.options.map if self.options.map_file is None else self.options.map_name
+        centred = read_map(content, self.options.map, name, self.shape)
+        weight = np.fft.ifftshift(centred)[:, :columns] + (self.options.weight == "one_plus_map")
+        return np.ascontiguousarray(weight, np.float32)
+
+    def apply(self, images: Images, labels: Integers, draws: Draws) -> StageResult:
+        """Attack a batch; images of [0, 1] come back in [0, 1]."""
+        before = self._victim.judge_clean(images, labels, self.kernels)
+        avoided = labels if self.options.stop == "label" else before.predictions
+        words = self._words(draws.at(purpose=NOISE), images.shape)
+        noise = self.kernels.symmetric_noise(words, self.options.init)
+        spectra = self.kernels.scale_spectrum(self.kernels.half_spectrum(images), np.float32(1) + noise)
+        del words, noise
+        attacked, steps = self._attack(draws).run(spectra, labels, avoided)
+        stored = self.kernels.to_float(self.kernels.to_uint8(attacked))
+        after = self._victim.judge(stored, labels, self.kernels)
+        recorded = {
+            "steps": steps,
+            "changed": after.predictions != before.predictions,
+            "loss_before": before.losses,
+            "loss_after": after.losses,
+            "distance": _distances(stored, images),
+        }
+        return StageResult(attacked, recorded)
+
+    def _attack(self, draws: Draws) -> Any:
+        from pipeline.augment.sada.attack import Attack  # torch
+
+        options = self.options
+        return Attack(
+            surrogate=self._victim.surrogate,
+            kernels=self.kernels,
+            weight=self._weight,
+            steps=0 if options.random_only else options.steps,
+            step_size=options.step_size,
+            signs=None if options.targeted else self._signs(draws),
+        )
+
+    def _signs(self, draws: Draws) -> "Signs":
+        channels, height, width = self.shape
+
+        def signs(rows: NDArray[np.intp], step: int) -> Images:
+            chosen = draws.select(rows).at(step=step + 1, purpose=SIGNS)
+            words = self._words(chosen, (len(rows), channels, height, width // 2 + 1))
+            found: Images = self.kernels.symmetric_signs(words, width)
+            return found
+
+        return signs
+
+    def _words(self, draws: Draws, shape: tuple[int, ...]) -> NDArray[np.uint32]:
+        words: NDArray[np.uint32] = self.kernels.words(
+            draws.key, draws.indices, draws.view, draws.stage, int(np.prod(shape[1:]))
+        )
+        return words.reshape(shape)
+
+
+def _distances(stored: Images, images: Images) -> NDArray[np.float32]:
+    """Return the l2 distance of each pair of images; its sum is taken in one order whatever the batch."""
+    difference = (stored - images).astype(np.float64).reshape(len(images), int(np.prod(images.shape[1:])))
+    return np.sqrt(np.cumsum(difference**2, axis=1)[:, -1]).astype(np.float32)
+
+
+def read_map(content: bytes, where: str, name: str | None, shape: Shape) -> NDArray[np.float64]:
+    """Return a sensitivity map of a .npz file's content, zero frequency in the centre: (H, W) float64 of 0..1.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, has no such array, or the map is of another size or leaves [0, 1].
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as found:
+            arrays = {key: found[key] for key in found.files}
+    except (OSError, ValueError, EOFError, AttributeError) as error:
+        raise ValueError(f"map {where}: is not a .npz file of arrays: {error}") from error
+    chosen = name or ("enhanced" if len(arrays) != 1 else next(iter(arrays)))
+    if chosen not in arrays:
+        raise ValueError(f"map {where}: has no array {chosen!r}; it has {', '.join(sorted(arrays)) or 'none'}")
+    values = arrays[chosen].astype(np.float64)
+    if values.shape != tuple(shape[1:]):
+        raise ValueError(f"map {where}: {chosen} is of {values.shape}, images are {shape[1]} x {shape[2]}")
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"map {where}: {chosen} leaves [0, 1]; a map holds error rates")
+    return values
+
+
+class _Victim:
+    """The surrogate, and what it says of the last clean batch, since several views ask of the same one."""
+
+    def __init__(self, surrogate: "Surrogate") -> None:
+        self.surrogate = surrogate
+        self._key = b""
+        self._verdict: Verdict | None = None
+
+    def judge(self, images: Images, labels: Integers, kernels: ModuleType) -> "Verdict":
+        """Return what the surrogate says of a batch."""
+        from pipeline.surrogate.model import judge_all  # torch
+
+        return judge_all(self.surrogate, images, labels, kernels.for_ranges)
+
+    def judge_clean(self, images: Images, labels: Integers, kernels: ModuleType) -> "Verdict":
+        """Return what it says, looked up where the same batch came before."""
+        digest = hashlib.blake2b(images.tobytes(), digest_size=16)
+        digest.update(labels.tobytes())
+        if self._verdict is None or digest.digest() != self._key:
+            self._key, self._verdict = digest.digest(), self.judge(images, labels, kernels)
+        return self._verdict
+
+
+def _load(content: bytes, options: SurrogateOptions, classes: Sequence[str], shape: Shape) -> _Victim:
+    return _load_once(content, options.model_dump_json(), tuple(classes), shape)
+
+
+@lru_cache(maxsize=2)
+def _load_once(content: bytes, options: str, classes: tuple[str, ...], shape: Shape) -> _Victim:
+    from pipeline.surrogate.model import load_surrogate  # torch
+
+    spelled = SurrogateOptions.model_validate_json(options)
+    return _Victim(load_surrogate(content, spelled, classes=classes, shape=shape))
