@@ -122,13 +122,14 @@ class GenerateJob(StrictModel):
     def with_absolute_paths(self) -> "GenerateJob":
         """Return the job with its local paths made absolute: a worker's working folder may be another."""
         sources = [
-            entry.model_copy(update={"path": os.path.abspath(os.path.expanduser(path))})
+            entry.model_copy(update={"path": _absolute_path(path)})
             if (path := getattr(entry, "path", None)) is not None
             else entry
             for entry in self.source
         ]
-        job = self.model_copy(update={"source": sources})
-        return job if "://" in job.output.uri else job.with_output(os.path.abspath(os.path.expanduser(job.output.uri)))
+        entries = {key: [_absolute(entry) for entry in getattr(self, key)] for key in ("base", "views")}
+        job = self.model_copy(update={"source": sources, **entries})
+        return job if "://" in job.output.uri else job.with_output(_absolute_path(job.output.uri))
 
     def with_output(self, uri: str) -> "GenerateJob":
         """Return the job with another place for its output."""
@@ -143,6 +144,9 @@ class GenerateJob(StrictModel):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"views share the name {', '.join(repeated)}; a name belongs to one view")
+        for name, _ in self.base_recipe():
+            if not AUGMENTATIONS[name].in_base:
+                raise ValueError(f"base: {name} makes views of a sample, not the sample itself; name it in views")
         for name, recipe in [("base", self.base_recipe()), *recipes]:
             self._check_float(name, recipe)
         return self
@@ -170,6 +174,22 @@ class GenerateJob(StrictModel):
         if self.image.size != "native":
             check_stages(self, (3, self.image.size[0], self.image.size[1]))
         return self
+
+
+def _absolute(entry: Any) -> Any:
+    """Return an entry of base or views with the paths in the options of its stages made absolute."""
+    changed: dict[str, Any] = {
+        name: options.with_absolute_paths(_absolute_path)
+        for name in AUGMENTATIONS
+        if (options := getattr(entry, name, None)) is not None
+    }
+    if getattr(entry, "chain", None):
+        changed["chain"] = [_absolute(inner) for inner in entry.chain]
+    return entry.model_copy(update=changed)
+
+
+def _absolute_path(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def check_stages(job: GenerateJob, shape: tuple[int, int, int]) -> None:

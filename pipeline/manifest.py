@@ -31,6 +31,17 @@ class StoredFile(StrictModel):
     sha256: str
 
 
+class StoredInput(StoredFile):
+    """A file beside the images that stages read, kept with the dataset.
+
+    Attributes
+    ----------
+    reference : what names it in the job: its path, or for a computed map what it was computed from
+    """
+
+    reference: str
+
+
 class BadSample(StrictModel):
     """A source image that could not be read: it left a gap in its shard."""
 
@@ -114,6 +125,7 @@ class Manifest(StrictModel):
     class_counts: dict[str, int]
     bad: list[BadSample]
     shards: list[ManifestShard]
+    inputs: list[StoredInput] = []
     beton: BetonFile | None = None
 
 

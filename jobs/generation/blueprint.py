@@ -1,19 +1,20 @@
 """What a dataset is, before it is made: the resolved job, its identity and the environment its bytes depend on."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError
 
+from jobs.generation.inputs import Contents, by_role, hashes, read_files
 from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan
 from jobs.spec import GenerateJob, check_stages, parse_job
 from pipeline.augment import AUGMENTATIONS, Stage
 from pipeline.errors import PassbandError
 from pipeline.images import BadImage
-from pipeline.manifest import FORMAT, JOB, PLAN, Problem, ViewEntry, digest
+from pipeline.manifest import FORMAT, JOB, PLAN, Problem, StoredInput, ViewEntry, digest
 from pipeline.options import StrictModel
 from pipeline.sources import Entry, Source
 from pipeline.store import Store
@@ -33,6 +34,8 @@ class Blueprint:
     shape : (C, H, W)
     environment : dict
         Backend, code-generation baseline and versions of the libraries on the byte path.
+    inputs : tuple
+        Files that stages read beside images; of a draft those that the job names, without maps still to be computed.
     """
 
     job: GenerateJob
@@ -43,6 +46,7 @@ class Blueprint:
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
     environment: dict[str, str]
+    inputs: tuple[StoredInput, ...] = ()
 
     @property
     def domains(self) -> list[str]:
@@ -71,11 +75,25 @@ class Blueprint:
         field = f"{own}.npy" if floating else "views.npy" if suffix == "npy" else f"{own}.{suffix}"
         return ViewEntry(number=number, name=name, field=field, dtype="float16" if floating else "uint8", recipe=steps)
 
-    def stages(self, kernels: Any) -> list[list[Stage]]:
-        """Return the stages of the base and of every view, ready to apply; index 0 is the base, 1 + n view n."""
+    def stages(self, kernels: Any, contents: Contents) -> list[list[Stage]]:
+        """Return the stages of the base and of every view, ready to apply; index 0 is the base, 1 + n view n.
+
+        Parameters
+        ----------
+        contents : reference -> content of `inputs`
+        """
         recipes = [self.job.base_recipe(), *(recipe for _, recipe in self.job.view_recipes())]
         return [
-            [AUGMENTATIONS[name](options, shape=self.shape, kernels=kernels) for name, options in recipe]
+            [
+                AUGMENTATIONS[name](
+                    options,
+                    shape=self.shape,
+                    kernels=kernels,
+                    inputs=by_role(name, options, self.inputs, contents),
+                    classes=self.classes,
+                )
+                for name, options in recipe
+            ]
             for recipe in recipes
         ]
 
@@ -89,16 +107,17 @@ def draw_up(job: GenerateJob, environment: dict[str, str], progress: Progress) -
 
 def draft(job: GenerateJob, plan: Plan, environment: dict[str, str], plan_sha256: str = "") -> Blueprint:
     """Return the blueprint of `job` with `plan`."""
-    shape = _shape(job, plan)
+    shape, files = _shape(job, plan), read_files(job)
     return Blueprint(
         job=job,
-        identity=identity(job, plan.fingerprint, len(plan.table), shape, plan.classes),
+        identity=identity(job, plan.fingerprint, len(plan.table), shape, plan.classes, files),
         fingerprint=plan.fingerprint,
         plan_sha256=plan_sha256,
         samples=len(plan.table),
         shape=shape,
         classes=plan.classes,
         environment=environment,
+        inputs=files,
     )
 
 
@@ -133,26 +152,45 @@ def source_key(job: GenerateJob, key: str) -> str:
     return key if len(job.source) == 1 else key.partition("/")[2]
 
 
-def identity_form(job: GenerateJob) -> dict[str, Any]:
-    """Return what of a job decides the stored samples: resolved, without places, formats, compute and budgets."""
+def identity_form(job: GenerateJob, inputs: Sequence[StoredInput]) -> dict[str, Any]:
+    """Return what of a job decides the stored samples: resolved, without places, formats, compute and budgets.
+
+    Files that stages name stand there by their sha256.
+    """
     form = job.resolved()
     del form["compute"], form["bad_images"], form["output"]["uri"], form["output"]["formats"]
     if form["output"]["encoding"] != "jpeg":
         del form["output"]["quality"]
     sources = form["source"] if isinstance(form["source"], list) else [form["source"]]
     form["source"] = [{k: v for k, v in source.items() if k not in _LOCATIONS} for source in sources]
+    for key in ("base", "views"):
+        form[key] = _by_content(form[key], hashes(inputs))
     return form
 
 
+def _by_content(value: Any, sha256: Mapping[str, str]) -> Any:
+    """Return a part of a resolved job with every path of an input replaced by the hash of what is there."""
+    if isinstance(value, dict):
+        return {key: _by_content(entry, sha256) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_by_content(entry, sha256) for entry in value]
+    return f"sha256:{sha256[value]}" if isinstance(value, str) and value in sha256 else value
+
+
 def identity(
-    job: GenerateJob, fingerprint: str, samples: int, shape: tuple[int, int, int], classes: tuple[str, ...]
+    job: GenerateJob,
+    fingerprint: str,
+    samples: int,
+    shape: tuple[int, int, int],
+    classes: tuple[str, ...],
+    inputs: Sequence[StoredInput] = (),
 ) -> str:
     """Return the sha256 that names a dataset: same identity and environment, same bytes."""
     used = {name for _, recipe in [("base", job.base_recipe()), *job.view_recipes()] for name, _ in recipe}
     return digest(
         {
             "format": FORMAT,
-            "job": identity_form(job),
+            "job": identity_form(job, inputs),
             "stages": {name: AUGMENTATIONS[name].version for name in used},
             "fingerprint": fingerprint,
             "samples": samples,
@@ -173,6 +211,7 @@ class _Envelope(StrictModel):
     shape: list[int] = Field(min_length=3, max_length=3)
     classes: list[str]
     environment: dict[str, str]
+    inputs: list[StoredInput] = []
     job: dict[str, Any]
 
 
@@ -193,6 +232,7 @@ def write_job(store: Store, blueprint: Blueprint) -> None:
         shape=list(blueprint.shape),
         classes=list(blueprint.classes),
         environment=blueprint.environment,
+        inputs=list(blueprint.inputs),
         job=blueprint.job.resolved(),
     )
     store.put(JOB, yaml.safe_dump(envelope.model_dump(), sort_keys=False, allow_unicode=True).encode())
@@ -215,7 +255,7 @@ def read_blueprint(store: Store) -> Blueprint:
         raise PassbandError(f"{where}: has format {envelope.format}, this version reads {FORMAT}")
     job, shape = parse_job(envelope.job, where), (envelope.shape[0], envelope.shape[1], envelope.shape[2])
     classes = tuple(envelope.classes)
-    if identity(job, envelope.fingerprint, envelope.samples, shape, classes) != envelope.identity:
+    if identity(job, envelope.fingerprint, envelope.samples, shape, classes, envelope.inputs) != envelope.identity:
         raise PassbandError(f"{where}: was changed after the plan was made: it no longer gives its own identity")
     return Blueprint(
         job=job,
@@ -226,6 +266,7 @@ def read_blueprint(store: Store) -> Blueprint:
         shape=shape,
         classes=classes,
         environment=envelope.environment,
+        inputs=tuple(envelope.inputs),
     )
 
 

@@ -37,6 +37,7 @@ def build_manifest(store: Store, blueprint: Blueprint, records: list[ShardRecord
         samples=sum(record.samples for record in records),
         group_counts=merge_counts(record.group_counts for record in records),
         class_counts=merge_counts(record.class_counts for record in records),
+        inputs=list(blueprint.inputs),
         bad=[bad for record in records for bad in record.bad],
         shards=[
             ManifestShard(

@@ -1,6 +1,6 @@
 """Get an output ready to work on: plan it, or find that it is the one that this job began."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,16 +14,23 @@ from jobs.generation.blueprint import (
     write_job,
 )
 from jobs.generation.environment import current_environment, refuse_other_environment
+from jobs.generation.inputs import check_inputs, keep_inputs, read_files
 from jobs.generation.output import refuse_foreign
 from jobs.generation.plan import Progress
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, PassbandError
-from pipeline.manifest import JOB, PLAN
+from pipeline.manifest import JOB, PLAN, StoredInput
 from pipeline.store import Store
 
+Step = Callable[[str], None]
 
-def prepare(store: Store, job: GenerateJob, progress: Progress, *, plan_again: bool) -> Blueprint:
+
+def prepare(store: Store, job: GenerateJob, progress: Progress, step: Step, *, plan_again: bool) -> Blueprint:
     """Return the blueprint of the output, drawn up now or found there.
+
+    Parameters
+    ----------
+    plan_again : also what is kept of a plan that was made before: the plan itself, files and maps that stages read
 
     Raises
     ------
@@ -33,23 +40,26 @@ def prepare(store: Store, job: GenerateJob, progress: Progress, *, plan_again: b
     if not store.exists(JOB):
         refuse_foreign(store)
         blueprint, plan = draw_up(job, current_environment(job), progress)
+        check_inputs(job, blueprint.shape, blueprint.classes)
+        blueprint = replace(blueprint, inputs=keep_inputs(store, job, blueprint.inputs, step))
         write_blueprint(store, blueprint, plan)
         return blueprint
     blueprint = read_blueprint(store)
-    _refuse_other_job(blueprint, job, store.uri)
+    files = read_files(job, blueprint.inputs)
+    _refuse_other_job(blueprint, job, files, store.uri)
     refuse_other_environment(blueprint, store.uri)
     if plan_again or _sources_moved(blueprint.job, job):
-        _plan_again(store, blueprint, job, progress)
+        _plan_again(store, blueprint, job, progress, step)
     for problem in check_plan(store, blueprint):
         raise IntegrityError(f"{problem.message}; verify --repair makes it again")
-    return _with_job(store, blueprint, job)
+    return _with_job(store, blueprint, job, _renamed(blueprint, files))
 
 
 def _sources_moved(there: GenerateJob, here: GenerateJob) -> bool:
     return any(old.model_dump() != new.model_dump() for old, new in zip(there.source, here.source, strict=True))
 
 
-def _plan_again(store: Store, blueprint: Blueprint, job: GenerateJob, progress: Progress) -> None:
+def _plan_again(store: Store, blueprint: Blueprint, job: GenerateJob, progress: Progress, step: Step) -> None:
     """Plan from the source as it is now; the plan must be the one that the dataset was begun with."""
     drawn, plan = draw_up(job, blueprint.environment, progress)
     if drawn.identity != blueprint.identity or drawn.plan_sha256 != blueprint.plan_sha256:
@@ -58,19 +68,27 @@ def _plan_again(store: Store, blueprint: Blueprint, job: GenerateJob, progress: 
             "choose another output.uri"
         )
     store.put(PLAN, plan)
+    keep_inputs(store, job, drawn.inputs, step)
 
 
-def _with_job(store: Store, blueprint: Blueprint, job: GenerateJob) -> Blueprint:
+def _renamed(blueprint: Blueprint, files: Sequence[StoredInput]) -> tuple[StoredInput, ...]:
+    """Return what the dataset keeps, under the names that the job has for its files now."""
+    sha256 = {entry.sha256 for entry in files}
+    return (*files, *(entry for entry in blueprint.inputs if entry.sha256 not in sha256))
+
+
+def _with_job(store: Store, blueprint: Blueprint, job: GenerateJob, inputs: tuple[StoredInput, ...]) -> Blueprint:
     """Return the blueprint with what may differ between two runs of one dataset as `job` says it: budgets, formats."""
     if blueprint.job.resolved() == job.resolved():
         return blueprint
-    changed = replace(blueprint, job=job)
+    changed = replace(blueprint, job=job, inputs=inputs)
     write_job(store, changed)
     return changed
 
 
-def _refuse_other_job(blueprint: Blueprint, job: GenerateJob, uri: str) -> None:
-    differing = list(_differences(identity_form(blueprint.job), identity_form(job), ""))
+def _refuse_other_job(blueprint: Blueprint, job: GenerateJob, files: Sequence[StoredInput], uri: str) -> None:
+    there, here = identity_form(blueprint.job, blueprint.inputs), identity_form(job, files)
+    differing = list(_differences(there, here, ""))
     if differing:
         raise PassbandError(
             f"{uri}: holds a dataset of another job: {'; '.join(differing[:8])}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from jobs.generation.blueprint import Blueprint
 from jobs.generation.clock import Clock
+from jobs.generation.inputs import stand_ins
 from jobs.generation.packing import Packer
 from jobs.generation.plan import Plan, PlanRow
 from jobs.generation.reading import Reader
@@ -70,7 +71,7 @@ def _rows(plan: Plan, start: int, count: int) -> list[PlanRow]:
 class _Probe:
     def __init__(self, blueprint: Blueprint) -> None:
         self._reader = Reader(blueprint)
-        self._augmenter = Augmenter(blueprint)
+        self._augmenter = Augmenter(blueprint, stand_ins(blueprint.job, blueprint.shape))
         self._augmenter.warm_up()
         self._packer = Packer(blueprint)
         self.clock = Clock()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from jobs.generation.blueprint import Blueprint, check_plan, read_blueprint
 from jobs.generation.finish import build_manifest
+from jobs.generation.inputs import FOLDER, check_kept
 from jobs.generation.run import Display, Remake, generate
 from pipeline.errors import IntegrityError
 from pipeline.manifest import (
@@ -36,6 +37,7 @@ def verify(store: Store) -> Iterator[Problem]:
     """
     blueprint = read_blueprint(store)
     yield from check_plan(store, blueprint)
+    yield from check_kept(store, blueprint.inputs)
     records: list[ShardRecord] = []
     for shard in range(blueprint.shards):
         yield from _check_shard(store, blueprint, shard, records)
@@ -87,6 +89,7 @@ def repaired(store: Store, problems: list[Problem], display: Display) -> set[int
     """
     shards = frozenset(problem.shard for problem in problems if problem.shard is not None)
     names = {problem.name for problem in problems}
-    remake = Remake(shards, plan=PLAN in names, beton=any(name.endswith(_BETON) for name in names))
+    planned = any(name == PLAN or name.startswith(f"{FOLDER}/") for name in names)
+    remake = Remake(shards, plan=planned, beton=any(name.endswith(_BETON) for name in names))
     generate(read_blueprint(store).job.with_output(store.uri), display=display, remake=remake)
     return set(shards)

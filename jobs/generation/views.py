@@ -1,5 +1,6 @@
 """Second step of a shard: clean pixels in, all views out."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from jobs.generation.blueprint import Blueprint, open_sources
 from jobs.generation.clock import Clock
+from jobs.generation.inputs import Contents
 from jobs.generation.plan import PlanRow, random_key
 from jobs.generation.reading import Batch
 from kernels import backend
@@ -16,6 +18,8 @@ from pipeline.augment.draws import BASE_VIEW
 from pipeline.errors import PassbandError
 
 NO_SEVERITY = -1
+_LARGEST_BATCH = 2**24
+"""Values of a batch of images that is made larger than was asked for: 5,461 images of 32 x 32, 111 of 224 x 224."""
 
 
 @dataclass
@@ -48,13 +52,25 @@ class _Chain:
 
 
 class Augmenter:
-    """Applies the base and every view's recipe."""
+    """Applies the base and every view's recipe.
 
-    def __init__(self, blueprint: Blueprint) -> None:
+    Parameters
+    ----------
+    contents : reference -> content of the blueprint's inputs
+    """
+
+    def __init__(self, blueprint: Blueprint, contents: Contents) -> None:
         self._kernels = backend(blueprint.environment["backend"])
-        self._base, *self._views = blueprint.stages(self._kernels)
+        self._base, *self._views = blueprint.stages(self._kernels, contents)
         self._shape = blueprint.shape
         self._key = random_key(open_sources(blueprint.job), blueprint.job.seed)
+
+    def batch_size(self, asked: int) -> int:
+        """Return how many samples come at once: more than asked where a stage gains by it, a shard's if they fit."""
+        stages = [stage for recipe in (self._base, *self._views) for stage in recipe]
+        if not any(stage.whole_shards for stage in stages):
+            return asked
+        return max(asked, _LARGEST_BATCH // math.prod(self._shape))
 
     def warm_up(self) -> None:
         """Run every stage on one black image, so that compilation is paid before a shard's time is counted."""

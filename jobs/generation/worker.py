@@ -24,6 +24,7 @@ from jobs.executors.base import PermanentError, worker_name
 from jobs.generation.blueprint import Blueprint, read_blueprint
 from jobs.generation.clock import Clock
 from jobs.generation.environment import processor, refuse_other_environment
+from jobs.generation.inputs import load_inputs
 from jobs.generation.packing import EncodedBatch, Packer, Tally, as_counts
 from jobs.generation.plan import PlanRow, read_rows
 from jobs.generation.reading import Batch, Reader
@@ -122,7 +123,7 @@ def _workshop(uri: str, identity: str) -> _Workshop:
     if blueprint.identity != identity:
         raise IntegrityError(f"{store.uri}: holds dataset {blueprint.identity}, the task is of {identity}")
     refuse_other_environment(blueprint, store.uri)
-    augmenter = Augmenter(blueprint)
+    augmenter = Augmenter(blueprint, load_inputs(store, blueprint.inputs))
     augmenter.warm_up()
     with store.open(PLAN) as file:
         footer = pq.read_metadata(file)
@@ -224,7 +225,8 @@ def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _B
 
 
 def _encoded_batches(shop: _Workshop, rows: list[PlanRow], task: ShardTask, clock: Clock) -> Iterator[EncodedBatch]:
-    waiting = deque(rows[start : start + task.batch_size] for start in range(0, len(rows), task.batch_size))
+    size = shop.augmenter.batch_size(task.batch_size)
+    waiting = deque(rows[start : start + size] for start in range(0, len(rows), size))
     encoders = task.threads or 1
     with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(encoders, "encode") as encoding:
         ahead: deque[Future[Batch]] = deque()

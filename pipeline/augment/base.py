@@ -1,6 +1,5 @@
 """What a stage is: the contract that every file of this package fills."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,14 +30,12 @@ class StageOptions(StrictModel):
 
 @dataclass(frozen=True)
 class InputFile:
-    """A local file that a stage reads, as its options name it: it enters the identity by its content."""
+    """A local file that a stage reads, as its options name it: it enters the identity by its content.
+
+    A folder stands for the ``model.pt`` in it.
+    """
 
     path: str
-
-    @property
-    def reference(self) -> str:
-        """What tells it from the other inputs of a job."""
-        return self.path
 
 
 @dataclass(frozen=True)
@@ -53,12 +50,6 @@ class ComputedMap:
     kind: str
     surrogate: SurrogateOptions
     sensitivity: SensitivityOptions
-
-    @property
-    def reference(self) -> str:
-        """What tells it from the other inputs of a job."""
-        options = [self.surrogate.model_dump(mode="json"), self.sensitivity.model_dump(mode="json")]
-        return f"{self.kind} map {json.dumps(options, sort_keys=True)}"
 
 
 @dataclass(frozen=True)
@@ -106,6 +97,8 @@ class Stage(ABC):
     environment_bound: ClassVar[bool] = False
     """True where a library on the way (BLAS, LAPACK, torch) cannot promise the same bits on every processor."""
 
+    in_base: ClassVar[bool] = True
+    """Whether the stage may change the sample itself, not only a view of it."""
     whole_shards: ClassVar[bool] = False
     """True where larger batches cost less: a stage that compacts what is still at work."""
 

@@ -40,6 +40,7 @@ class Sada(Stage):
     Options = SadaOptions
     options: SadaOptions
     environment_bound: ClassVar[bool] = True
+    in_base: ClassVar[bool] = False  # its map is one of the clean images
     whole_shards: ClassVar[bool] = True
 
     @classmethod

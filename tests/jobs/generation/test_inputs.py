@@ -1,0 +1,197 @@
+"""Files that stages read: in the identity by their content, kept with the dataset, refused where they do not fit."""
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.files import JobError
+from jobs.generation.cache import generate_cached
+from jobs.generation.inputs import InputError
+from jobs.generation.run import SilentDisplay, generate
+from jobs.generation.verify import repaired, verify
+from pipeline.errors import PassbandError
+from pipeline.networks.network import NetworkSpec, build_network, network_bytes
+from pipeline.store import LocalStore
+from tests.jobs.generation.made import small_job, stored_bytes
+
+DIGITS = [str(digit) for digit in range(10)]
+
+
+def checkpoint(folder, *, seed=0, kind="lenet", classes=DIGITS, side=16):
+    folder.mkdir(exist_ok=True)
+    spec = NetworkSpec(kind=kind, shape=[3, side, side], classes=classes, mean=[0.5] * 3, std=[0.25] * 3)
+    (folder / "model.pt").write_bytes(network_bytes(build_network(spec, seed)))
+    return folder
+
+
+def attacked(out, surrogate, changes=None, **sada):
+    options = {
+        "surrogate": {"network": "lenet", "checkpoint": str(surrogate), "batch": 16},
+        "sensitivity": {"subset": 10},
+        "steps": 2,
+    } | sada
+    return small_job(out, views=["clean", {"sada": options, "copies": 2, "name": "sada"}], **(changes or {}))
+
+
+@pytest.fixture(scope="module")
+def surrogate(tmp_path_factory):
+    return checkpoint(tmp_path_factory.mktemp("surrogate"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, surrogate):
+    out = tmp_path_factory.mktemp("attacked") / "out"
+    return out, generate(attacked(out, surrogate))
+
+
+def test_checkpoint_and_map_are_kept_and_recorded(made, surrogate):
+    out, manifest = made
+    model, computed = manifest.inputs
+    assert model.reference == str(surrogate)
+    assert (out / model.name).read_bytes() == (surrogate / "model.pt").read_bytes()
+    assert computed.reference.startswith("enhanced map ")
+    with np.load(out / computed.name) as maps:
+        assert list(maps) == ["enhanced"]
+        assert maps["enhanced"].shape == (16, 16)
+    assert list(verify(LocalStore(out))) == []
+
+
+def test_what_the_attack_did_is_recorded(made):
+    out, manifest = made
+    rows = pq.read_table(out / manifest.shards[0].provenance.name)
+    for view in ("view1", "view2"):
+        recorded = {key: rows[f"{view}.0.sada.{key}"].to_numpy() for key in
+                    ("steps", "changed", "loss_before", "loss_after", "distance")}  # fmt: skip
+        assert set(recorded["steps"]) <= {0, 1, 2}
+        assert (recorded["loss_before"] > 0).all()
+        assert (recorded["distance"] > 0).all()
+
+
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.parametrize("compute", [{"batch_size": 3}, {"executor": "ray", "workers": 2}], ids=str)
+def test_neither_batches_nor_workers_change_a_byte(made, surrogate, tmp_path, compute):
+    out, _ = made
+    generate(attacked(tmp_path, surrogate, {"compute": compute}))
+    assert stored_bytes(tmp_path) == stored_bytes(out)
+
+
+def test_a_view_does_not_depend_on_its_shard(made, surrogate, tmp_path):
+    out, manifest = made
+    other = generate(attacked(tmp_path, surrogate, {"output": {"samples_per_shard": 35}}))
+    views = [read_views(folder, found) for folder, found in ((out, manifest), (tmp_path, other))]
+    assert views[0] == views[1]
+
+
+def read_views(out, manifest):
+    import tarfile
+
+    found = {}
+    for shard in manifest.shards:
+        with tarfile.open(out / shard.tar.name) as tar:
+            found |= {m.name: tar.extractfile(m).read() for m in tar.getmembers() if m.name.endswith(".png")}
+    return found
+
+
+def test_the_identity_is_of_the_content_not_of_the_place(made, surrogate, tmp_path):
+    _, manifest = made
+    moved = shutil.copytree(surrogate, tmp_path / "moved")
+    assert generate(attacked(tmp_path / "a", moved)).identity == manifest.identity
+    other = checkpoint(tmp_path / "other", seed=1)
+    assert generate(attacked(tmp_path / "b", other)).identity != manifest.identity
+
+
+def test_a_dataset_outlives_its_checkpoint(surrogate, tmp_path):
+    borrowed = shutil.copytree(surrogate, tmp_path / "borrowed")
+    job = attacked(tmp_path / "out", borrowed)
+    with pytest.raises(PassbandError, match="1 of 8 shards failed"):
+        generate(job, faults={4: ("raise",) * 3})
+    shutil.rmtree(borrowed)
+    manifest = generate(job)
+    assert list(verify(LocalStore(tmp_path / "out"))) == []
+    assert manifest.samples == 355
+
+
+def test_a_checkpoint_that_changed_is_another_job(surrogate, tmp_path):
+    borrowed = shutil.copytree(surrogate, tmp_path / "borrowed")
+    job = attacked(tmp_path / "out", borrowed, map="none")
+    generate(job)
+    checkpoint(borrowed, seed=7)
+    with pytest.raises(PassbandError, match=r"checkpoint is 'sha256:\w+\.\.\. there and 'sha256:"):
+        generate(job)
+
+
+def test_a_cached_dataset_is_found_by_its_surrogate(surrogate, tmp_path):
+    job = attacked("elsewhere", surrogate, map="none")
+    first, folder = generate_cached(job, tmp_path, SilentDisplay())
+    again, found = generate_cached(job, tmp_path, SilentDisplay())
+    assert (again, found) == (first, folder)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["checkpoint", "map"])
+def test_damage_is_found_and_mended(surrogate, tmp_path, which):
+    out = tmp_path / "out"
+    manifest = generate(attacked(out, surrogate))
+    damaged = out / manifest.inputs[which].name
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    store = LocalStore(out)
+    problems = list(verify(store))
+    assert [problem.name for problem in problems] == [manifest.inputs[which].name]
+    repaired(store, problems, SilentDisplay())
+    assert list(verify(store)) == []
+
+
+def test_a_map_from_a_file(made, surrogate, tmp_path):
+    out, manifest = made
+    computed = tmp_path / "maps.npz"
+    computed.write_bytes((out / manifest.inputs[1].name).read_bytes())
+    other = generate(attacked(tmp_path / "out", surrogate, map=str(computed)))
+    assert read_views(tmp_path / "out", other) == read_views(out, manifest)
+    assert {entry.reference for entry in other.inputs} == {str(surrogate), str(computed)}
+    recipe = json.dumps(other.views[1].recipe)
+    assert "maps.npz" in recipe
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"kind": "convnet"}, "holds a convnet, surrogate.network is lenet"),
+        ({"classes": DIGITS[:9]}, r"tells 9 classes \(0, 1, 2, 3, 4, ...\) apart, the data has 10 classes"),
+        ({"side": 20}, r"takes images of shape \[3, 20, 20\], the data has \[3, 16, 16\]"),
+    ],
+)
+def test_a_surrogate_that_does_not_fit_is_refused_by_name(tmp_path, given, message):
+    wrong = checkpoint(tmp_path / "wrong", **given)
+    with pytest.raises(InputError, match=f"sada-1: sada: {wrong}.*{message}"):
+        generate(attacked(tmp_path / "out", wrong))
+    assert not (tmp_path / "out" / "job.yaml").exists()
+
+
+def test_files_that_are_none_are_refused(surrogate, tmp_path):
+    with pytest.raises(InputError, match="cannot read .*nowhere.*No such file"):
+        generate(attacked(tmp_path / "a", tmp_path / "nowhere"))
+    text = tmp_path / "map.npz"
+    text.write_text("no map")
+    with pytest.raises(InputError, match="map .*map.npz: is not a .npz file of arrays"):
+        generate(attacked(tmp_path / "b", surrogate, map=str(text)))
+    np.savez(text, enhanced=np.zeros((8, 8)))
+    with pytest.raises(InputError, match=r"enhanced is of \(8, 8\), images are 16 x 16"):
+        generate(attacked(tmp_path / "c", surrogate, map=str(text)))
+    np.savez(text, enhanced=np.full((16, 16), 2.0))
+    with pytest.raises(InputError, match=r"leaves \[0, 1\]"):
+        generate(attacked(tmp_path / "d", surrogate, map=str(text)))
+    junk = tmp_path / "junk"
+    junk.mkdir()
+    (junk / "model.pt").write_bytes(b"PK\x03\x04 not a checkpoint")
+    with pytest.raises(InputError, match="is not a checkpoint that can be read safely"):
+        generate(attacked(tmp_path / "e", junk))
+
+
+def test_sada_in_base_is_refused(surrogate, tmp_path):
+    entry = {"sada": {"surrogate": {"network": "lenet", "checkpoint": str(surrogate)}}}
+    with pytest.raises(JobError, match="base: sada makes views of a sample"):
+        small_job(tmp_path, base=[entry])
