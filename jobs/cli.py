@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from jobs.commands import evaluation, generation, reproduction, training
+from jobs.commands import analysis, evaluation, generation, reporting, reproduction, training
 from jobs.commands.shared import stop
 
 app = typer.Typer(
@@ -28,8 +28,10 @@ for command in (
     training.train,
     evaluation.evaluate,
     reproduction.reproduce,
+    reporting.report,
 ):
     app.command()(command)
+app.add_typer(analysis.analyze, name="analyze")
 
 
 def main() -> None:

@@ -68,7 +68,7 @@ def gather(store: Store, blueprint: Blueprint, manifest: Manifest, records: Iter
         name=manifest.name,
         lede=_lede(blueprint, manifest),
         numbers=_numbers(blueprint, manifest, throughput),
-        recipes=_recipes(blueprint, manifest),
+        recipes=recipes(blueprint, manifest),
         classes=class_bars(manifest.classes, manifest.class_counts),
         groups=group_bars(manifest, kind),
         group_kind=kind,
@@ -119,7 +119,7 @@ def _numbers(blueprint: Blueprint, manifest: Manifest, throughput: Throughput) -
         ("views each", f"{len(manifest.views):,}"),
         ("classes", f"{len(manifest.classes):,}"),
         ("pixels", f"{_image(manifest)} \u00d7 {manifest.shape[0]}"),
-        ("encoding", _encoding(blueprint)),
+        ("encoding", encoding(blueprint)),
         (wording.count(len(manifest.shards), "shard").partition(" ")[2] + ", WebDataset", _shards(manifest, shards)),
     ]
     if manifest.beton is not None:
@@ -132,13 +132,15 @@ def _shards(manifest: Manifest, num_bytes: int) -> str:
     return f"{len(manifest.shards):,} ({wording.size(num_bytes)})"
 
 
-def _encoding(blueprint: Blueprint) -> str:
+def encoding(blueprint: Blueprint) -> str:
+    """Return how the views are stored, in words."""
     output = blueprint.job.output
     known = {"png": "PNG", "webp": "WebP, lossless", "npy": "NumPy", "jpeg": f"JPEG, quality {output.quality}"}
     return known[output.encoding]
 
 
-def _recipes(blueprint: Blueprint, manifest: Manifest) -> list[Recipe]:
+def recipes(blueprint: Blueprint, manifest: Manifest) -> list[Recipe]:
+    """Return what each view is; neighbours that were made alike are told of together."""
     fits = {"crop": "shorter side to size, centre cropped", "stretch": "stretched", "pad": "padded"}
     base = [{"stage": name, **options.model_dump()} for name, options in blueprint.job.base_recipe()]
     native = blueprint.job.image.size == "native"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jobs.report.charts import LIGHT, Theme, encode, literal, new_figure
 from jobs.report.figures import COLORS
 from jobs.report.heatmap_grid import Grid, arrange
+from jobs.report.wording import plain
 
 Values = NDArray[np.floating[Any]]
 
@@ -106,7 +107,7 @@ def color_scale(maps: Sequence[Values], largest: float, smallest: float, logarit
 
 
 def _title(title: str, room: float) -> str:
-    return literal(title, max(12, int(14 * room)))
+    return literal(plain(title), max(12, int(14 * room)))
 
 
 def _draw(axes: Any, heatmap: Heatmap, scale: Normalize, theme: Theme) -> Any:

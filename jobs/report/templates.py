@@ -30,5 +30,5 @@ def templates() -> Environment:
 
 
 def breakable(name: str) -> Markup:
-    """Return a name as HTML whose line may break after an underscore."""
-    return escape(name).replace("_", Markup("_<wbr>"))
+    """Return a name as HTML whose line may break after an underscore or a slash."""
+    return escape(name).replace("_", Markup("_<wbr>")).replace("/", Markup("/<wbr>"))

@@ -8,9 +8,11 @@ from PIL import Image
 
 from jobs.generation.blueprint import Blueprint, read_blueprint
 from jobs.generation.run import generate
+from jobs.report.comparison import evaluations, trainings
 from jobs.spec import parse_job
 from pipeline.manifest import Manifest
 from pipeline.store import LocalStore
+from tests.jobs.report.runs_made import Made, make_all
 
 HOSTILE_CLASS = '<img src=x onerror="alert(1)">|*b*`c`'
 HOSTILE_FILE = "<b onclick=alert(2)>&amp; [key](javascript:1).png"
@@ -41,6 +43,19 @@ def make(tmp_path_factory) -> Make:
         return Dataset(store, read_blueprint(store), manifest)
 
     return make_dataset
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> Made:
+    """Runs of every kind but reproductions."""
+    return make_all(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """Leave out the charts of trainings and evaluations, which take a second each."""
+    for section in (trainings, evaluations):
+        monkeypatch.setattr(section, "variants", lambda draw: [("", "data:,")])
 
 
 @pytest.fixture(scope="session")

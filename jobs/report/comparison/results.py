@@ -1,0 +1,123 @@
+"""What the ``results.json`` of trainings, analyses and reproductions say; an evaluation's has a module of its own."""
+
+import json
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import PassbandError
+from pipeline.store import LocalStore
+
+RESULTS = "results.json"
+
+
+class _Results(BaseModel):
+    """Keys that a later version adds are no damage."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    name: str
+
+
+class TrainingResults(_Results):
+    """What a training came to; accuracies are 0 to 1."""
+
+    identity: str
+    network: str
+    parameters: int
+    objective: str
+    epochs: int = Field(ge=1)
+    steps: int
+    loss: float
+    accuracy: dict[str, float]
+    seconds: float
+    samples_per_s: float
+    waiting_share: float
+    processes: int = 1
+    device: str
+
+
+class Surrogate(BaseModel):
+    """The model that was looked at."""
+
+    network: str
+    sha256: str
+
+
+class MapSummary(BaseModel):
+    """One map of an analysis in numbers; `standard_error` is that of `mean_l1`."""
+
+    name: Literal["original", "enhanced", "amplitude"]
+    mean: float
+    mean_l1: float
+    standard_error: float | None
+    largest: float
+
+
+class AnalysisResults(_Results):
+    """What an analysis found.
+
+    Attributes
+    ----------
+    samples, of : images looked at, and images of the source
+    shape : (C, H, W)
+    """
+
+    format: Literal[1]
+    what: Literal["sensitivity", "amplitude"]
+    identity: str
+    samples: int
+    of: int
+    shape: list[int] = Field(min_length=3, max_length=3)
+    surrogate: Surrogate | None
+    maps: list[MapSummary] = Field(min_length=1)
+    seconds: float
+    model_share: float | None
+
+
+class ReproducedRow(BaseModel):
+    """Accuracy of a method under a condition, in percent; `values` holds one a seed."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    condition: str
+    values: list[float] = Field(min_length=1)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Return what tells the row from those of other methods and datasets."""
+        return {k: str(v) for k, v in (self.model_extra or {}).items() if k not in ("mean", "std", "seeds")}
+
+
+class ReproductionResults(_Results):
+    """What a reproduction found."""
+
+    title: str
+    source: str
+    quick: bool
+    seeds: int = Field(ge=1)
+    findings: list[str]
+    failed: dict[str, str]
+    rows: list[ReproducedRow]
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_results(store: LocalStore) -> dict[str, Any]:
+    """Return the content of ``results.json``; raise PassbandError where it is damaged."""
+    try:
+        found = json.loads(store.read(RESULTS))
+    except (ValueError, RecursionError) as error:
+        raise PassbandError(f"{store.uri}: {RESULTS} is damaged: {error}") from error
+    if not isinstance(found, dict):
+        raise PassbandError(f"{store.uri}: {RESULTS} is damaged: it holds no mapping of keys")
+    return found
+
+
+def checked(model: type[Model], found: dict[str, Any], store: LocalStore) -> Model:
+    """Return `found` as `model`; raise PassbandError that names the first key that is missing or wrong."""
+    try:
+        return model.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise PassbandError(f"{store.uri}: {RESULTS} is damaged: {where}: {first['msg']}") from error
