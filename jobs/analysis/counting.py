@@ -75,13 +75,15 @@ class Counts:
     wrong : (F, classes) int64, images of each class that are misclassified
     by_image : (N,) int64, entries of the map, of this block, that misclassify each image
     passes : forward passes
-    seconds, model_seconds : of all threads together, idle ones too; and within the surrogate
+    seconds : that it took
+    model_seconds : within the surrogate, of all threads together
     """
 
     wrong: Integers
     by_image: Integers
     passes: int
     seconds: float
+    threads: int
     model_seconds: float
 
 
@@ -140,6 +142,7 @@ def count_wrong(subject: Subject, name: MapName, norms: NDArray[np.float64], sta
         wrong=np.stack([np.bincount(subject.labels[row], minlength=subject.classes) for row in own]),
         by_image=(weights * own).sum(0),
         passes=last - first,
-        seconds=(time.perf_counter() - began) * get_num_threads(),
+        seconds=time.perf_counter() - began,
+        threads=get_num_threads(),
         model_seconds=float(spent.sum()),
     )

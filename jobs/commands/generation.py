@@ -216,16 +216,22 @@ def export(path: Output, as_json: AsJson = False) -> None:
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="generate, train or evaluate", metavar="[KIND]")] = "generate",
+    kind: Annotated[str, typer.Argument(help="generate, train, evaluate or analyze", metavar="[KIND]")] = "generate",
 ) -> None:
     """Print the JSON Schema of a kind of job file."""
+    from jobs.analysis.spec import AnalyzeJob
     from jobs.files import JobError
     from jobs.spec import GenerateJob
     from jobs.training.evaluation.spec import EvaluateJob
     from jobs.training.spec import TrainJob
     from pipeline.options import StrictModel
 
-    models: dict[str, type[StrictModel]] = {"generate": GenerateJob, "train": TrainJob, "evaluate": EvaluateJob}
+    models: dict[str, type[StrictModel]] = {
+        "generate": GenerateJob,
+        "train": TrainJob,
+        "evaluate": EvaluateJob,
+        "analyze": AnalyzeJob,
+    }
     if kind not in models:
         raise JobError(f"no job is of kind {kind!r}; allowed: {', '.join(models)}")
     typer.echo(json.dumps(models[kind].model_json_schema(), indent=2))

@@ -187,7 +187,7 @@ def test_export_writes_a_beton(passband, tmp_path):
 
 
 def test_schema_accepts_what_we_ship(passband, request):
-    schemas = {kind: json.loads(passband("schema", kind)[1]) for kind in ("generate", "train", "evaluate")}
+    schemas = {kind: json.loads(passband("schema", kind)[1]) for kind in ("generate", "train", "evaluate", "analyze")}
     assert json.loads(passband("schema")[1]) == schemas["generate"]
     for recipe in (request.config.rootpath / "jobs" / "recipes").glob("*.yaml"):
         job = yaml.safe_load(recipe.read_text())

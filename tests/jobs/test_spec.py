@@ -3,6 +3,7 @@ import copy
 import pytest
 import yaml
 
+from jobs.analysis.spec import load_analyze_job
 from jobs.files import JobError, read_yaml
 from jobs.spec import load_job, parse_job
 from jobs.training.evaluation.spec import load_evaluate_job
@@ -143,7 +144,12 @@ def test_an_absent_file_is_named(tmp_path):
 
 
 def test_the_recipes_that_we_ship_are_good(request):
-    load = {"generate": load_job, "train": load_train_job, "evaluate": load_evaluate_job}
+    load = {
+        "generate": load_job,
+        "train": load_train_job,
+        "evaluate": load_evaluate_job,
+        "analyze": load_analyze_job,
+    }
     recipes = sorted((request.config.rootpath / "jobs" / "recipes").glob("*.yaml"))
     assert {read_yaml(recipe)["kind"] for recipe in recipes} == set(load)
     for recipe in recipes:

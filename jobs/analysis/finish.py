@@ -1,0 +1,90 @@
+"""The last step of an analysis: maps, pictures, and the results that say it is done."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.analysis.inputs import INPUTS, npz_bytes, read_inputs
+from jobs.analysis.ledger import Ledger
+from jobs.analysis.prepare import Envelope
+from jobs.analysis.results import MAPS_FILE, RESULTS, Analysis, MapSummary, summarise
+from jobs.analysis.sensitivity import error_map, mean_error
+from pipeline.manifest import readable_json
+from pipeline.store import Store
+
+Floats = NDArray[np.float64]
+_TITLES = {
+    "original": "error with noise of one frequency",
+    "enhanced": "error with noise as strong as the data",
+    "amplitude": "mean amplitude of the data",
+}
+
+
+def finish(store: Store, ledger: Ledger) -> Analysis:
+    """Put the maps together from the records of all blocks, and write everything; results.json comes last."""
+    envelope = ledger.envelope
+    assert envelope.inputs is not None
+    inputs, (_, height, width) = read_inputs(store, envelope.inputs), envelope.shape
+    maps: dict[str, Floats] = {}
+    summaries = []
+    for name in ledger.maps:
+        maps[name] = error_map(ledger.wrong(name), inputs.strata, height, width)
+        error = mean_error(ledger.by_image(name), inputs.strata, inputs.labels, height * width)
+        summaries.append(summarise(name, maps[name], error))
+    records = ledger.done.values()
+    seconds = sum(record.seconds for record in records)
+    spent = sum(record.seconds * record.threads for record in records)
+    share = sum(record.model_seconds for record in records) / spent if spent else None
+    evaluations = ledger.frequencies * envelope.samples
+    found = write(store, envelope, maps, summaries, seconds, share, evaluations)
+    store.delete(INPUTS)
+    return found
+
+
+def write(
+    store: Store,
+    envelope: Envelope,
+    maps: Mapping[str, Floats],
+    summaries: Sequence[MapSummary],
+    seconds: float,
+    model_share: float | None = None,
+    evaluations: int = 0,
+) -> Analysis:
+    """Write maps, (H, W) and centred, their pictures in one scale of colours, and the results."""
+    store.put(MAPS_FILE, npz_bytes(maps))
+    for name, picture in _pictures(maps).items():
+        store.put(f"{name}.png", picture)
+    found = Analysis(
+        what=envelope.what,
+        name=envelope.job["name"],
+        identity=envelope.identity,
+        samples=envelope.samples,
+        of=envelope.of,
+        shape=envelope.shape,
+        surrogate=envelope.surrogate,
+        maps=list(summaries),
+        seconds=round(seconds, 3),
+        model_share=None if model_share is None else round(model_share, 4),
+        evaluations=evaluations,
+        environment=envelope.environment,
+        job=envelope.job,
+    )
+    store.put(RESULTS, readable_json(found))
+    return found
+
+
+def _pictures(maps: Mapping[str, Floats]) -> dict[str, bytes]:
+    from jobs.report.heatmaps import heatmap_png  # matplotlib takes a while to import
+
+    largest = max(float(values.max()) for values in maps.values())
+    return {
+        name: heatmap_png(
+            values,
+            largest=largest,
+            logarithmic=name == "amplitude",
+            title=name,
+            label=_TITLES[name],
+        )
+        for name, values in maps.items()
+    }

@@ -1,0 +1,97 @@
+"""What of an analysis is done, what is left, what failed: read from the records, then kept up by the driver."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.analysis.counting import MapName
+from jobs.analysis.prepare import Envelope
+from jobs.analysis.worker import BlockRecord, block_name, read_block
+from jobs.executors.base import Outcome
+from pipeline.errors import PassbandError
+from pipeline.store import Store
+
+Place = tuple[MapName, int]
+
+
+class BlocksFailedError(PassbandError):
+    """Blocks that failed for good; the message names each with its cause."""
+
+
+@dataclass
+class Ledger:
+    """The state of an analysis."""
+
+    envelope: Envelope
+    maps: list[MapName]
+    failure_budget: int
+    done: dict[Place, BlockRecord] = field(default_factory=dict)
+    failed: dict[Place, str] = field(default_factory=dict)
+    retried: int = 0
+    found: int = 0  # distinct frequencies, of all maps, that were done before
+
+    @property
+    def frequencies(self) -> int:
+        """Distinct frequencies of all maps."""
+        return len(self.maps) * self.envelope.frequencies
+
+    @property
+    def frequencies_done(self) -> int:
+        """Those that are evaluated."""
+        return sum(record.stop - record.start for record in self.done.values())
+
+    def pending(self) -> Iterator[Place]:
+        """Yield the blocks that are still to be evaluated."""
+        for name in self.maps:
+            for block in range(len(self.envelope.blocks)):
+                if (name, block) not in self.done:
+                    yield name, block
+
+    def add(self, outcome: Outcome, place: Place) -> None:
+        """Enter what became of one attempt at a block."""
+        if outcome.kind == "done":
+            self.done[place] = outcome.record
+        elif outcome.kind == "failed":
+            self.failed[place] = outcome.error or ""
+        else:
+            self.retried += 1
+
+    def check_budget(self) -> None:
+        """Raise if more blocks failed than the job allows, so that no further one is started."""
+        if len(self.failed) > self.failure_budget:
+            self.raise_failed()
+
+    def raise_failed(self) -> None:
+        """Raise if blocks failed for good."""
+        if self.failed:
+            lines = [f"  {cause}" for _, cause in sorted(self.failed.items())]
+            raise BlocksFailedError("\n".join([f"{len(lines)} blocks failed; the rest is kept:", *lines]))
+
+    def wrong(self, name: MapName) -> NDArray[np.int64]:
+        """Return the counts of a map that is done: (K, classes)."""
+        return np.concatenate([np.array(record.wrong, np.int64) for record in self._records(name)])
+
+    def by_image(self, name: MapName) -> NDArray[np.int64]:
+        """Return how many entries of a map misclassify each image: (n,); zeros without a subset."""
+        total = np.zeros(self.envelope.samples, np.int64)
+        for record in self._records(name):
+            total += 0 if record.by_image is None else np.array(record.by_image, np.int64)
+        return total
+
+    def _records(self, name: MapName) -> list[BlockRecord]:
+        return [self.done[name, block] for block in range(len(self.envelope.blocks))]
+
+
+def read_ledger(store: Store, envelope: Envelope, maps: list[MapName], failure_budget: int) -> Ledger:
+    """Read which blocks are done; a record that does not count is removed."""
+    ledger = Ledger(envelope, maps, failure_budget)
+    for place in list(ledger.pending()):
+        record = read_block(store, envelope.identity, *place)
+        if record is not None and (record.start, record.stop) == envelope.blocks[place[1]]:
+            ledger.done[place] = record
+        else:
+            store.delete(block_name(*place))
+    ledger.found = ledger.frequencies_done
+    return ledger

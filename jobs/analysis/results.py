@@ -1,0 +1,91 @@
+"""What an analysis found, as ``results.json`` holds it. Error rates are in 0..1."""
+
+import json
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from jobs.analysis.spec import What
+from jobs.files import JobError
+from pipeline.options import StrictModel
+from pipeline.store import Store
+
+RESULTS = "results.json"
+MAPS_FILE = "maps.npz"
+
+
+class MapSummary(StrictModel):
+    """One map in numbers.
+
+    Attributes
+    ----------
+    mean, mean_l1 : of its entries, and of their absolute values; the same, since none is negative
+    standard_error : of `mean_l1`, that the subset costs; 0 without one, null where it shows no variance
+    largest : entry
+    """
+
+    name: Literal["original", "enhanced", "amplitude"]
+    mean: float
+    mean_l1: float
+    standard_error: float | None
+    largest: float
+
+
+class UsedSurrogate(StrictModel):
+    """The model that was looked at."""
+
+    network: str
+    sha256: str
+
+
+class Analysis(StrictModel):
+    """All that ``results.json`` says.
+
+    Attributes
+    ----------
+    samples, of : images looked at, and images of the source
+    shape : [C, H, W]
+    seconds : of work, added over the workers
+    model_share : of the time of all threads, what the surrogate's own forward passes took
+    evaluations : images shown to the surrogate
+    """
+
+    format: Literal[1] = 1
+    kind: Literal["analyze"] = "analyze"
+    what: What
+    name: str
+    identity: str
+    samples: int
+    of: int
+    shape: list[int]
+    surrogate: UsedSurrogate | None
+    maps: list[MapSummary]
+    seconds: float
+    model_share: float | None
+    evaluations: int
+    environment: dict[str, str]
+    job: dict[str, Any]
+
+
+def summarise(name: Any, values: NDArray[np.float64], standard_error: float | None) -> MapSummary:
+    """Return a map, (H, W), in numbers."""
+    return MapSummary(
+        name=name,
+        mean=float(values.mean()),
+        mean_l1=float(np.abs(values).mean()),
+        standard_error=standard_error,
+        largest=float(values.max()),
+    )
+
+
+def read_results(store: Store) -> Analysis | None:
+    """Return the results in a folder, None where there are none; raise JobError if they are not of an analysis."""
+    if not store.exists(RESULTS):
+        return None
+    try:
+        return Analysis.model_validate(json.loads(store.read(RESULTS)))
+    except (ValidationError, ValueError) as error:
+        where = f"{store.uri}/{RESULTS}"
+        raise JobError(f"{where}: is not the {RESULTS} of an analysis; choose another folder") from error

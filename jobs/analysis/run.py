@@ -1,0 +1,114 @@
+"""Analyze from a job file to maps; the same call resumes it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+
+import numpy as np
+
+from jobs.analysis.amplitude import MeanAmplitude
+from jobs.analysis.counting import MapName
+from jobs.analysis.display import Display, SilentDisplay
+from jobs.analysis.finish import finish, write
+from jobs.analysis.ledger import Ledger, read_ledger
+from jobs.analysis.prepare import Draft, Envelope, prepare, with_inputs, write_envelope
+from jobs.analysis.results import Analysis, read_results, summarise
+from jobs.analysis.spec import AnalyzeJob, What
+from jobs.analysis.worker import BLOCKS, BlockTask, open_workshop
+from jobs.executors.base import Retries
+from jobs.executors.choice import choose, open_executor
+from jobs.generation.output import refuse_nested_output
+from jobs.generation.worker import WriteFailure
+from pipeline.errors import OutputError
+from pipeline.lock import locked
+from pipeline.store import LocalStore, Store, open_store
+
+
+def analyze(
+    job: AnalyzeJob,
+    what: What = "sensitivity",
+    *,
+    display: Display | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Analysis:
+    """Make, or go on making, the maps of `job`, and write them below ``output.uri``.
+
+    Parameters
+    ----------
+    what : "sensitivity" or "amplitude"
+        The maps of the surrogate's errors, or the mean amplitude of the images times ``scale``.
+    checkpoint : callable
+        Called after every block of frequencies; what it raises ends the run cleanly.
+
+    Raises
+    ------
+    PassbandError
+        Everything a user can mend. Finished blocks are always kept.
+    """
+    display, job = display or SilentDisplay(), job.for_command(what).with_absolute_paths()
+    refuse_nested_output(job.images())
+    store = open_store(job.output.uri)
+    with locked(store), _swept(store):
+        envelope, drawn = prepare(store, job, what, display.planning)
+        if (found := read_results(store)) is not None and found.identity == envelope.identity:
+            return found
+        if what == "amplitude":
+            return _amplitude(store, envelope, drawn, job, display)
+        display.step("reading images")
+        envelope = with_inputs(store, envelope, drawn, job)
+        ledger = read_ledger(store, envelope, list(job.maps), job.compute.failure_budget)
+        display.started(ledger)
+        _evaluate(store, ledger, job, display, checkpoint)
+        return finish(store, ledger)
+
+
+def _amplitude(store: Store, envelope: Envelope, drawn: Draft, job: AnalyzeJob, display: Display) -> Analysis:
+    write_envelope(store, envelope)
+    display.step("reading images")
+    began, amplitude = time.perf_counter(), MeanAmplitude(*envelope.shape[1:])
+    for _, pixels in drawn.images.batches(drawn.chosen.rows, job.compute.batch_size):
+        amplitude.add(pixels)
+    values = np.fft.fftshift(job.scale * amplitude.value())
+    seconds = time.perf_counter() - began
+    return write(store, envelope, {"amplitude": values}, [summarise("amplitude", values, 0.0)], seconds)
+
+
+def _evaluate(store: Store, ledger: Ledger, job: AnalyzeJob, display: Display, checkpoint: Callable[[], None]) -> None:
+    pending, identity = list(ledger.pending()), ledger.envelope.identity
+    if not pending:
+        return
+    compute = job.compute
+    choice = choose(compute.executor, compute.workers, compute.address)
+    threads = compute.threads or choice.threads
+    tasks = (BlockTask(store.uri, identity, name, block, threads) for name, block in pending)
+    setup, retries = partial(open_workshop, store.uri, identity), Retries(max_attempts=compute.max_attempts)
+    with open_executor(choice, retries, compute.task_timeout_s, len(pending), setup) as executor:
+        with closing(executor.run(tasks)) as outcomes:
+            for outcome in outcomes:
+                if isinstance(outcome.record, WriteFailure):
+                    raise OutputError(outcome.record.message)
+                assert isinstance(outcome.task, BlockTask)
+                place: tuple[MapName, int] = (outcome.task.map, outcome.task.block)
+                ledger.add(outcome, place)
+                display.event(ledger, outcome.error)
+                ledger.check_budget()
+                checkpoint()
+    ledger.raise_failed()
+
+
+@contextmanager
+def _swept(store: Store) -> Iterator[None]:
+    """Remove what a crashed run left behind, and then what workers that were stopped here leave."""
+    _sweep(store)
+    try:
+        yield
+    finally:
+        _sweep(store)
+
+
+def _sweep(store: Store) -> None:
+    store.sweep()
+    if isinstance(store, LocalStore):
+        for path in store.path(BLOCKS).glob(".passband-*"):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,102 @@
+"""The commands that map frequencies: of the data, and of what a frozen model is sensitive to."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobs.commands.generation import Address, ExecutorName, Workers
+from jobs.commands.shared import AsJson, JobFile, print_json, stop
+
+if TYPE_CHECKING:
+    from jobs.analysis.results import Analysis
+    from jobs.analysis.spec import AnalyzeJob, What
+
+OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="URI")]
+DryRun = Annotated[
+    bool, typer.Option("--plan", help="how many frequencies and forward passes, how long; write nothing")
+]
+
+analyze = typer.Typer(
+    help="Map the frequencies of images, and those that a frozen model is sensitive to.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@analyze.command()
+def amplitude(job: JobFile, output: OtherOutput = None, as_json: AsJson = False) -> None:
+    """Map the mean amplitude of the images of a job, times its scale."""
+    _run(_load(job, output), "amplitude", as_json)
+
+
+@analyze.command()
+def sensitivity(
+    job: JobFile,
+    executor: ExecutorName = None,
+    workers: Workers = None,
+    address: Address = None,
+    output: OtherOutput = None,
+    plan: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Map the error of a frozen model by the frequency that is added to its images; the same command resumes it."""
+    spec = _load(job, output).with_compute(executor=executor, workers=workers, address=address)
+    if plan:
+        _tell_plan(spec, as_json)
+    else:
+        _run(spec, "sensitivity", as_json)
+
+
+def _load(path: JobFile, output: str | None) -> "AnalyzeJob":
+    from jobs.analysis.spec import load_analyze_job
+
+    spec = load_analyze_job(path)
+    return spec if output is None else spec.with_output(output)
+
+
+def _run(spec: "AnalyzeJob", what: "What", as_json: bool) -> None:
+    from jobs.analysis.display import choose_analysis_display
+    from jobs.analysis.run import analyze
+
+    with choose_analysis_display(as_json) as display:
+        found = analyze(spec, what, display=display, checkpoint=stop.check)
+    if as_json:
+        print_json({"event": "finished", "output": spec.output.uri, "results": found.model_dump()})
+    else:
+        typer.echo(_table(found, spec.output.uri))
+
+
+def _table(found: "Analysis", uri: str) -> str:
+    """Spell what an analysis came to, for a terminal of 60 columns."""
+    from jobs.display import duration
+
+    lines = [f"{'map':<10}{'mean l1':>9}{'+-':>9}{'largest':>10}"]
+    for summary in found.maps:
+        error = "?" if summary.standard_error is None else f"{summary.standard_error:.4f}"
+        lines.append(f"{summary.name:<10}{summary.mean_l1:>9.4f}{error:>9}{summary.largest:>10.4f}")
+    lines += ["", f"images      {found.samples:,} of {found.of:,}"]
+    if found.surrogate is not None:
+        share = "" if found.model_share is None else f", {found.model_share:.1%} of it the model"
+        lines.append(f"surrogate   {found.surrogate.network}, sha256 {found.surrogate.sha256[:16]}")
+        lines.append(f"work        {duration(found.seconds)}{share}")
+    return "\n".join([*lines, f"written to  {uri}"])
+
+
+def _tell_plan(spec: "AnalyzeJob", as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from jobs.analysis.probe import estimate
+    from jobs.display import duration
+
+    found = estimate(spec)
+    if as_json:
+        print_json(asdict(found))
+        return
+    typer.echo(f"{spec.name} -> {spec.output.uri} (nothing is written)")
+    typer.echo(f"maps         {', '.join(spec.maps)}")
+    typer.echo(f"frequencies  {found.frequencies:,} distinct ones")
+    typer.echo(f"images       {found.samples:,} of {found.of:,}")
+    typer.echo(f"passes       {found.passes:,} of {found.batch} images")
+    typer.echo(f"time         about {duration(found.seconds)}, start-up aside")
+    typer.echo(f"workers      {found.workers} with threads {found.threads}")
+    typer.echo(f"measured on  {found.probed:,} passes, {found.model_share:.1%} of it the model")
