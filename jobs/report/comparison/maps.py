@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from jobs.report.comparison.results import AnalysisResults
 from pipeline.errors import PassbandError
-from pipeline.store import LocalStore
+from pipeline.store import Store
 
 MAPS = "maps.npz"
 
 
-def read_maps(store: LocalStore, results: AnalysisResults) -> dict[str, NDArray[np.float64]]:
+def read_maps(store: Store, results: AnalysisResults) -> dict[str, NDArray[np.float64]]:
     """Return the maps that `results` tells of, (H, W), zero frequency at (H // 2, W // 2).
 
     Raises

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jobs.files import read_yaml
 from jobs.generation.blueprint import Blueprint, read_blueprint
 from jobs.report.comparison.maps import read_maps
+from jobs.report.comparison.missing import what_is_missing
 from jobs.report.comparison.names import tell_apart
 from jobs.report.comparison.results import (
     RESULTS,
@@ -80,35 +81,19 @@ def read_runs(folders: Sequence[str]) -> list[Run]:
 
 def _read(place: str) -> Run:
     store = open_store(place)
-    if isinstance(store, LocalStore):
-        if store.root.is_file():
+    if isinstance(store, LocalStore) and not store.root.is_dir():
+        if store.root.exists():
             raise PassbandError(f"{place}: is a file; give the output folder that it lies in")
-        if not store.root.is_dir():
-            raise PassbandError(f"{place}: there is no such folder")
-        if not store.exists(MANIFEST):
-            return _read_results(store)
-    return _dataset(store)
-
-
-def _read_results(store: LocalStore) -> Run:
+        raise PassbandError(f"{place}: there is no such folder")
+    if store.exists(MANIFEST):
+        return _dataset(store)
     if not store.exists(RESULTS):
-        raise PassbandError(f"{store.uri}: {_what_is_missing(store)}")
+        raise PassbandError(f"{place}: {what_is_missing(store)}")
     found = read_results(store)
     kind = found.get("kind")
     if not isinstance(kind, str) or kind not in READERS:
-        raise PassbandError(f"{store.uri}: {RESULTS} is of kind {kind!r}; a page shows {', '.join(READERS)}")
+        raise PassbandError(f"{place}: {RESULTS} is of kind {kind!r}; a page shows {', '.join(READERS)}")
     return READERS[kind](store, found)
-
-
-def _what_is_missing(store: LocalStore) -> str:
-    if store.exists(JOB):
-        envelope = read_yaml(store.path(JOB))
-        if isinstance(envelope, Mapping) and "plan_sha256" in envelope:
-            return f"is an unfinished dataset, without {MANIFEST}; passband run {store.uri}/{JOB} finishes it"
-        return f"is an unfinished training, without {RESULTS}; the command that began it finishes it"
-    if (store.root / "predictions").is_dir():
-        return f"is an unfinished evaluation, without {RESULTS}; the command that began it finishes it"
-    return f"is no finished run: there is neither a {MANIFEST} nor a {RESULTS} in it"
 
 
 def _dataset(store: Store) -> Run:
@@ -117,8 +102,8 @@ def _dataset(store: Store) -> Run:
     return Run("generate", manifest.name, store.uri, manifest.identity, content)
 
 
-def _training(store: LocalStore, found: dict[str, Any]) -> Run:
-    results = checked(TrainingResults, found, store)
+def _training(store: Store, found: dict[str, Any]) -> Run:
+    results, store = checked(TrainingResults, found, store), _local(store)
     for name in (METRICS, JOB):
         if not store.exists(name):
             raise PassbandError(f"{store.uri}: has the {RESULTS} of a training but no {name}")
@@ -130,23 +115,29 @@ def _training(store: LocalStore, found: dict[str, Any]) -> Run:
     return Run("train", results.name, store.uri, results.identity, content)
 
 
-def _evaluation(store: LocalStore, found: dict[str, Any]) -> Run:
-    content: Evaluation = read_evaluation(store.root)
+def _local(store: Store) -> LocalStore:
+    if not isinstance(store, LocalStore):
+        raise PassbandError(f"{store.uri}: of an object store a page shows datasets and analyses; copy it to a folder")
+    return store
+
+
+def _evaluation(store: Store, found: dict[str, Any]) -> Run:
+    content: Evaluation = read_evaluation(_local(store).root)
     return Run("evaluate", content.name, store.uri, content.checkpoint.sha256, content)
 
 
-def _analysis(store: LocalStore, found: dict[str, Any]) -> Run:
+def _analysis(store: Store, found: dict[str, Any]) -> Run:
     results = checked(AnalysisResults, found, store)
     content = Analysis(results, read_maps(store, results))
     return Run("analyze", results.name, store.uri, results.identity, content)
 
 
-def _reproduction(store: LocalStore, found: dict[str, Any]) -> Run:
+def _reproduction(store: Store, found: dict[str, Any]) -> Run:
     results = checked(ReproductionResults, found, store)
     return Run("reproduction", results.name, store.uri, "", results)
 
 
-READERS: dict[str, Callable[[LocalStore, dict[str, Any]], Run]] = {
+READERS: dict[str, Callable[[Store, dict[str, Any]], Run]] = {
     "train": _training,
     "evaluate": _evaluation,
     "analyze": _analysis,

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import PassbandError
-from pipeline.store import LocalStore
+from pipeline.store import Store
 
 RESULTS = "results.json"
 
@@ -102,7 +102,7 @@ class ReproductionResults(_Results):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_results(store: LocalStore) -> dict[str, Any]:
+def read_results(store: Store) -> dict[str, Any]:
     """Return the content of ``results.json``; raise PassbandError where it is damaged."""
     try:
         found = json.loads(store.read(RESULTS))
@@ -113,7 +113,7 @@ def read_results(store: LocalStore) -> dict[str, Any]:
     return found
 
 
-def checked(model: type[Model], found: dict[str, Any], store: LocalStore) -> Model:
+def checked(model: type[Model], found: dict[str, Any], store: Store) -> Model:
     """Return `found` as `model`; raise PassbandError that names the first key that is missing or wrong."""
     try:
         return model.model_validate(found)

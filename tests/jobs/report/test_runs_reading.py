@@ -65,6 +65,29 @@ def test_what_is_unfinished_is_named(runs, tmp_path):
     assert "unfinished evaluation, without results.json" in refused(evaluation)
 
 
+def test_what_was_begun_is_named_by_what_is_there(tmp_path):
+    (tmp_path / "job.yaml").write_text(yaml.safe_dump({"job": {"kind": "analyze"}}))
+    assert "unfinished analysis, without results.json" in refused(tmp_path)
+    (tmp_path / "job.yaml").write_text("[: ")
+    assert "unfinished run, without results.json" in refused(tmp_path)
+    (tmp_path / "job.yaml").unlink()
+    (tmp_path / "trainings").mkdir()
+    assert "unfinished reproduction, without results.json" in refused(tmp_path)
+
+
+def test_of_an_object_store_an_analysis_is_read_and_a_training_is_not(runs):
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    files.put(str(runs.sensitivity), "/bucket/sensitivity", recursive=True)
+    files.put(str(runs.digits), "/bucket/digits", recursive=True)
+    files.put(str(runs.erm), "/bucket/erm", recursive=True)
+    found = read_runs(["memory://bucket/sensitivity", "memory://bucket/digits"])
+    assert [(run.kind, run.label) for run in found] == [("analyze", "sensitivity"), ("generate", "digits")]
+    assert "copy it to a folder" in refused("memory://bucket/erm")
+    assert "neither" in refused("memory://bucket/nothing")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
