@@ -8,7 +8,7 @@ Box = tuple[float, float, float, float]
 
 _ROOMY = 5.0  # below this width the bar lies at the bottom
 _SMALLEST, _LARGEST = 1.35, 2.9  # width of a map
-_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE, _TICKS = 0.62, 0.06, 0.24, 0.14, 0.26, 0.24
+_LEFT, _TOP, _BOTTOM, _RIGHT, _TITLE_LINE, _TICKS = 0.62, 0.12, 0.24, 0.14, 0.2, 0.24
 _BAR_RIGHT, _BAR_BOTTOM, _THICKNESS, _BEFORE_BAR = 0.86, 0.66, 0.12, 0.16
 _TALLEST = 2.0
 
@@ -20,6 +20,7 @@ class Grid:
     Attributes
     ----------
     alike : the maps are of one shape, and so have ticks in common
+    title : height of a title
     narrow : the bar lies at the bottom, not at the side
     """
 
@@ -27,6 +28,7 @@ class Grid:
     cell: float
     alike: bool
     heights: tuple[float, ...]
+    title: float
     narrow: bool
 
     @property
@@ -42,13 +44,13 @@ class Grid:
     @property
     def height(self) -> float:
         """Height of the picture."""
-        rows = sum(height + _TITLE + _TICKS for height in self.heights)
+        rows = sum(height + self.title + _TICKS for height in self.heights)
         return _TOP + rows + _BOTTOM + (_BAR_BOTTOM if self.narrow else 0.0)
 
     def place(self, number: int) -> Box:
         """Return the box of a map."""
         row, column = divmod(number, self.columns)
-        above = _TOP + sum(height + _TITLE + _TICKS for height in self.heights[:row]) + _TITLE
+        above = _TOP + sum(height + self.title + _TICKS for height in self.heights[:row]) + self.title
         left = _LEFT + column * (self.cell + self.gap)
         return self._box(left, above, self.cell, self.heights[row])
 
@@ -56,8 +58,8 @@ class Grid:
         """Return the box of the colour bar: as long as the picture is wide, or as its first rows are high."""
         if self.narrow:
             return self._box(_LEFT, self.height - _BAR_BOTTOM + 0.1, self.width - _LEFT - _RIGHT, _THICKNESS)
-        below = sum(self.heights[:2]) + (len(self.heights[:2]) - 1) * (_TITLE + _TICKS)
-        return self._box(self.width - _BAR_RIGHT + _BEFORE_BAR, _TOP + _TITLE, _THICKNESS, below)
+        below = sum(self.heights[:2]) + (len(self.heights[:2]) - 1) * (self.title + _TICKS)
+        return self._box(self.width - _BAR_RIGHT + _BEFORE_BAR, _TOP + self.title, _THICKNESS, below)
 
     def starts_row(self, number: int) -> bool:
         """Say whether nothing is to the left of a map."""
@@ -72,7 +74,7 @@ class Grid:
         return left / self.width, bottom / self.height, width / self.width, height / self.height
 
 
-def arrange(shapes: Sequence[tuple[int, ...]], width: float) -> Grid:
+def arrange(shapes: Sequence[tuple[int, ...]], width: float, title_lines: int = 1) -> Grid:
     """Return a grid for maps of `shapes` (H, W) that is no wider than `width`."""
     narrow = width < _ROOMY
     alike = len(set(shapes)) == 1
@@ -84,7 +86,7 @@ def arrange(shapes: Sequence[tuple[int, ...]], width: float) -> Grid:
     cell = cell if narrow else min(cell, _LARGEST)
     ratios = [min(_TALLEST, height / width) for height, width in shapes]
     heights = tuple(cell * max(ratios[start : start + columns]) for start in range(0, len(shapes), columns))
-    return Grid(columns, cell, alike, heights, narrow)
+    return Grid(columns, cell, alike, heights, title_lines * _TITLE_LINE, narrow)
 
 
 def _gap(alike: bool) -> float:

@@ -26,10 +26,12 @@ class Heatmap:
     Attributes
     ----------
     values : (H, W), zero frequency at (H // 2, W // 2); what is not a number is left grey
+    note : a second line of the title
     """
 
     title: str
     values: Values
+    note: str = ""
 
 
 def heatmap_png(
@@ -77,13 +79,13 @@ def heatmaps_png(
     width : most that the picture may take, in hundreds of CSS pixels; it takes no more than `fitted_width`
     """
     scale = color_scale([heatmap.values for heatmap in maps], largest, smallest, logarithmic)
-    grid = arrange([heatmap.values.shape for heatmap in maps], width)
+    grid = _arranged(maps, width)
     figure = new_figure(grid.width, grid.height, theme)
     figure.set_layout_engine("none")
     for number, heatmap in enumerate(maps):
         axes = figure.add_axes(grid.place(number))
         picture = _draw(axes, heatmap, scale, theme)
-        axes.set_title(_title(heatmap.title, grid.cell), fontsize=9, color=theme.ink, loc="left")
+        axes.set_title(_title(heatmap, grid.cell), fontsize=9, color=theme.ink, loc="left")
         axes.tick_params(labelleft=grid.starts_row(number) or not grid.alike)
         axes.set_ylabel("frequency, bins" if grid.starts_row(number) else "", fontsize=8, color=theme.ink)
         axes.set_xlabel("frequency, bins" if grid.in_last_row(number) else "", fontsize=8, color=theme.ink)
@@ -93,7 +95,12 @@ def heatmaps_png(
 
 def fitted_width(maps: Sequence[Heatmap], width: float) -> float:
     """Return how wide `heatmaps_png` draws maps that may take `width`, hundreds of CSS pixels."""
-    return arrange([heatmap.values.shape for heatmap in maps], width).width
+    return _arranged(maps, width).width
+
+
+def _arranged(maps: Sequence[Heatmap], width: float) -> Grid:
+    noted = any(heatmap.note for heatmap in maps)
+    return arrange([heatmap.values.shape for heatmap in maps], width, title_lines=2 if noted else 1)
 
 
 def color_scale(maps: Sequence[Values], largest: float, smallest: float, logarithmic: bool) -> Normalize:
@@ -106,8 +113,9 @@ def color_scale(maps: Sequence[Values], largest: float, smallest: float, logarit
     return LogNorm(bottom if bottom < top else top / 10, top, clip=True)
 
 
-def _title(title: str, room: float) -> str:
-    return literal(plain(title), max(12, int(14 * room)))
+def _title(heatmap: Heatmap, room: float) -> str:
+    lines = [heatmap.title, *([heatmap.note] if heatmap.note else [])]
+    return "\n".join(literal(plain(line), max(12, int(13 * room))) for line in lines)
 
 
 def _draw(axes: Any, heatmap: Heatmap, scale: Normalize, theme: Theme) -> Any:

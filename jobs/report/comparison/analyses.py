@@ -19,11 +19,10 @@ def section(runs: Sequence[Run]) -> Section:
 
 
 def _maps(runs: Sequence[Run], what: str) -> list[Heatmap]:
-    of_kind = [run for run in runs if run.content.results.what == what]
-    alone = len(of_kind) == 1
     return [
-        Heatmap(name if alone else f"{run.label}: {name}" if what == "sensitivity" else run.label, values)
-        for run in of_kind
+        Heatmap(run.label, values, name) if len(runs) > 1 else Heatmap(name, values)
+        for run in runs
+        if run.content.results.what == what
         for name, values in run.content.maps.items()
     ]
 
@@ -46,18 +45,22 @@ def _chart(runs: Sequence[Run], what: str) -> Chart | None:
     together = " All maps share one scale." if len(maps) > 1 else ""
     return Chart(
         title="Amplitude" if amplitude else "Sensitivity",
-        alt=f"Heatmaps over frequency, zero in the centre: {', '.join(heatmap.title for heatmap in maps)}",
+        alt=f"Heatmaps over frequency, zero in the centre: {', '.join(map(_said, maps))}",
         variants=variants(lambda theme, width: draw(theme=theme, width=width)),
         caption=f"{said} Zero frequency is in the centre.{together}",
         widest=max(380, round(100 * fitted_width(maps, _WIDE))),
     )
 
 
+def _said(heatmap: Heatmap) -> str:
+    return f"{heatmap.title}: {heatmap.note}" if heatmap.note else heatmap.title
+
+
 def _numbers(runs: Sequence[Run]) -> Table:
     columns = [
         Column("analysis", "name"),
         Column("map", ""),
-        *map(Column, ("mean", "mean l1 norm", "standard error", "largest", "samples", "pixels")),
+        *map(Column, ("mean l1 norm", "standard error", "largest", "samples", "pixels")),
         Column("surrogate", ""),
         *map(Column, ("time", "in the model")),
     ]
@@ -73,7 +76,7 @@ def _row(run: Run, place: int) -> list[Cell]:
     _, height, width = found.shape
     numbers = [
         "\u2013" if value is None else wording.significant(value)
-        for value in (summary.mean, summary.mean_l1, summary.standard_error, summary.largest)
+        for value in (summary.mean_l1, summary.standard_error, summary.largest)
     ]
     surrogate = found.surrogate
     return [

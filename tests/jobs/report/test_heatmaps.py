@@ -73,7 +73,7 @@ def test_a_map_without_contrast_or_numbers_is_drawn(values, logarithmic):
 def test_nothing_is_cut_off_and_bytes_repeat(number, width, theme):
     rng = np.random.default_rng(0)
     names = ["original", "_hidden", "$x", "a-name-of-a-map-that-is-far-too-long-for-its-place-2", *"567"]
-    maps = [Heatmap(name, rng.random((32, 32))) for name in names[:number]]
+    maps = [Heatmap(name, rng.random((32, 32)), "a note" if number > 2 else "") for name in names[:number]]
     png = heatmaps_png(maps, largest=1.0, label="error rate", theme=theme, width=width)
     assert png == heatmaps_png(maps, largest=1.0, label="error rate", theme=theme, width=width)
     shown = pixels(png)

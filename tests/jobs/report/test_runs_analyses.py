@@ -22,8 +22,9 @@ def test_all_maps_of_a_unit_share_one_scale(runs, tmp_path, monkeypatch):
     errors = [(maps, options) for maps, options in drawn if not options["logarithmic"]]
     amplitudes = [(maps, options) for maps, options in drawn if options["logarithmic"]]
     assert (len(errors), len(amplitudes)) == (4, 4)  # dark and light, narrow and wide
-    titles = ["quiet: original", "quiet: enhanced", "sensitivity: original", "sensitivity: enhanced"]
-    assert all([heatmap.title for heatmap in maps] == titles for maps, _ in errors)
+    titles = [(name, which) for name in ("quiet", "sensitivity") for which in ("original", "enhanced")]
+    assert all([(heatmap.title, heatmap.note) for heatmap in maps] == titles for maps, _ in errors)
+    assert [(heatmap.title, heatmap.note) for heatmap in amplitudes[0][0]] == [("amplitude", "amplitude")]
     assert {options["largest"] for _, options in errors} == {1.0}
     assert {options["largest"] for _, options in amplitudes} == {160.0}
     assert errors[0][0][0].values.shape == (9, 9)
