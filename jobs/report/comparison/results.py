@@ -84,7 +84,7 @@ class ReproducedRow(BaseModel):
     @property
     def fields(self) -> dict[str, str]:
         """Return what tells the row from those of other methods and datasets."""
-        return {k: str(v) for k, v in (self.model_extra or {}).items() if k not in ("mean", "std", "seeds")}
+        return {k: str(v) for k, v in (self.model_extra or {}).items() if k not in ("unit", "mean", "std", "seeds")}
 
 
 class ReproductionResults(_Results):
