@@ -114,7 +114,9 @@ class _Words(_Counting):
         """Say what went wrong, and how far it is."""
         if message:
             self.lasting(message)
-        self.passing(sentence(self._snapshot(ledger)))
+        now = self._snapshot(ledger)
+        say = self.lasting if now["done"] == now["frequencies"] else self.passing
+        say(sentence(now))
 
     def passing(self, line: str) -> None:
         """Show a line until the next one comes."""

@@ -1,0 +1,258 @@
+import json
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from jobs.analysis.inputs import read_inputs
+from jobs.analysis.prepare import read_envelope
+from jobs.analysis.run import analyze
+from jobs.analysis.sensitivity import compute_sensitivity
+from jobs.files import JobError
+from jobs.generation.run import generate
+from pipeline.errors import IntegrityError, PassbandError
+from pipeline.networks.network import NetworkError, build_network
+from pipeline.store import LocalStore
+from tests.jobs.analysis.conftest import job_of, only, stored
+from tests.jobs.generation.made import small_job
+from tests.jobs.training.evaluation.conftest import DIGITS, spec_of
+
+
+def maps_in(out):
+    with np.load(out / "maps.npz", allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+class Stopped(Exception):
+    """Ends a run after some blocks."""
+
+
+def stop_after(blocks):
+    done = []
+
+    def checkpoint():
+        done.append(1)
+        if len(done) == blocks:
+            raise Stopped
+
+    return checkpoint
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, checkpoint):
+    """The folder of an analysis that ran through at once."""
+    out = tmp_path_factory.mktemp("analysis") / "out"
+    analyze(job_of(out, checkpoint))
+    return out
+
+
+def test_the_folder_keeps_its_contract(finished, make_job, digits, checkpoint):
+    results = json.loads((finished / "results.json").read_text())
+    assert results | {"format": 1, "kind": "analyze", "what": "sensitivity", "name": "small"} == results
+    assert (results["samples"], results["of"], results["shape"]) == (40, 355, [3, 16, 16])
+    assert results["surrogate"]["network"] == "lenet"
+    assert len(results["surrogate"]["sha256"]) == len(results["identity"]) == 64
+    assert 0 < results["model_share"] <= 1
+    assert results["evaluations"] == 2 * 130 * 40
+    maps = maps_in(finished)
+    assert [summary["name"] for summary in results["maps"]] == list(maps) == ["original", "enhanced"]
+    for summary in results["maps"]:
+        values = maps[summary["name"]]
+        assert (values.shape, values.dtype) == ((16, 16), np.float64)
+        assert summary["mean"] == summary["mean_l1"] == pytest.approx(values.mean())
+        assert summary["largest"] == values.max()
+        assert 0 < summary["standard_error"] < 0.1
+        with Image.open(finished / f"{summary['name']}.png") as picture:
+            assert picture.width > 200
+    assert len(list((finished / "blocks").iterdir())) == 6  # records alone, of 2 maps x 3 blocks
+    assert yaml.safe_load((finished / "job.yaml").read_text())["identity"] == results["identity"]
+
+
+def test_the_maps_are_those_of_the_python_call(finished, make_job, digits, checkpoint):
+    job = make_job()
+    pixels, labels, indices, key = digits
+    found = compute_sensitivity(
+        pixels,
+        labels,
+        indices,
+        checkpoint.read_bytes(),
+        key=key,
+        classes=DIGITS,
+        surrogate=job.surrogate,
+        options=job.options(),
+        maps=job.maps,
+    )
+    for name, values in maps_in(finished).items():
+        np.testing.assert_array_equal(values, found[name])
+
+
+@pytest.mark.parametrize("compute", [{"block": 1}, {"block": 7, "threads": 1}, {"block": None, "threads": 2}], ids=str)
+def test_the_division_of_the_work_changes_no_byte(finished, make_job, tmp_path, compute):
+    analyze(make_job(compute=compute, subset=40))
+    for name in ("maps.npz", "original.png", "enhanced.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (finished / name).read_bytes()
+
+
+def test_ray_workers_make_the_same_maps(finished, make_job, tmp_path, ray_session):
+    analyze(make_job(compute={"executor": "ray", "workers": 2}))
+    assert (tmp_path / "out" / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
+    records = [json.loads(path.read_text()) for path in (tmp_path / "out" / "blocks").iterdir()]
+    assert len(records) == 6
+
+
+def test_a_run_that_was_stopped_is_gone_on_with(finished, make_job, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(Stopped):
+        analyze(make_job(), checkpoint=stop_after(2))
+    assert not (out / "results.json").exists()
+    kept = {path: path.stat().st_mtime_ns for path in (out / "blocks").glob("original-*.json")}
+    assert len(kept) == 2
+    (out / "blocks" / ".passband-crashed-original-000002.json").write_text("half a rec")
+    made = []
+    analyze(make_job(compute={"block": 3}), checkpoint=lambda: made.append(1))  # the division that it began with stays
+    assert len(made) == 4
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    assert (out / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
+    assert not list((out / "blocks").glob(".passband-*"))
+
+
+def test_blocks_that_are_gone_or_damaged_are_made_again(finished, make_job, tmp_path):
+    out = tmp_path / "out"
+    analyze(make_job())
+    (out / "results.json").unlink()
+    (out / "maps.npz").unlink()
+    (out / "blocks" / "original-000001.json").unlink()
+    (out / "blocks" / "enhanced-000002.json").write_text("{}")
+    foreign = json.loads((out / "blocks" / "enhanced-000000.json").read_text()) | {"identity": "another"}
+    (out / "blocks" / "enhanced-000000.json").write_text(json.dumps(foreign))
+    made = []
+    analyze(make_job(), checkpoint=lambda: made.append(1))
+    assert len(made) == 3
+    assert (out / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
+
+
+def test_what_is_done_is_not_done_again(make_job, finished, checkpoint):
+    before = (finished / "results.json").read_bytes()
+    found = analyze(job_of(finished, checkpoint), checkpoint=lambda: pytest.fail("a block was evaluated"))
+    assert found.model_dump() == json.loads(before)
+    assert (finished / "results.json").read_bytes() == before
+
+
+def test_the_seed_and_the_subset_decide(finished, make_job, tmp_path):
+    one, two = (analyze(make_job(seed=1, maps=["enhanced"], output={"uri": str(tmp_path / name)})) for name in "ab")
+    assert one.maps == two.maps
+    assert not np.array_equal(maps_in(tmp_path / "a")["enhanced"], maps_in(finished)["enhanced"])
+
+
+def test_all_images_cost_no_standard_error(make_job):
+    found = analyze(make_job(subset=None, maps=["enhanced"], surrogate={"batch": 256}, compute={"block": None}))
+    assert found.samples == found.of == 355
+    assert [summary.standard_error for summary in found.maps] == [0]
+
+
+def test_amplitude_is_the_scaled_mean_spectrum(make_job, tmp_path, digits):
+    found = analyze(make_job(scale=10.0, surrogate=None), "amplitude")
+    values = maps_in(tmp_path / "out")["amplitude"]
+    spectrum = np.abs(np.fft.fft2(digits[0] / 255, axes=(1, 2))).mean((0, 3))
+    np.testing.assert_allclose(values, 10 * np.fft.fftshift(spectrum), rtol=1e-5)
+    assert (found.what, found.samples, found.of, found.surrogate) == ("amplitude", 355, 355, None)
+    assert found.maps[0].largest == values[8, 8]
+    assert (tmp_path / "out" / "amplitude.png").exists()
+
+
+def test_stages_in_base_change_the_images(make_job, tmp_path):
+    flat = {"radial": {"high": 1.0}}  # the mean of each image is left
+    analyze(make_job(base=[flat], surrogate=None), "amplitude")
+    values = maps_in(tmp_path / "out")["amplitude"]
+    assert values[8, 8] > 10
+    values[8, 8] = 0
+    assert values.max() < 1e-4  # 1 / 255 would show: what is looked at is rounded to uint8, as a dataset's clean view
+
+
+def test_a_folder_of_another_job_is_refused(make_job, tmp_path, fitted):
+    with pytest.raises(Stopped):
+        analyze(make_job(), checkpoint=stop_after(1))
+    for changes, named in (
+        ({"norm": 3.0}, "norm is 2.0 there and 3.0 here"),
+        ({"subset": None}, "subset is 40 there and None here"),
+        ({"seed": 5}, "seed is 0 there and 5 here"),
+        ({"surrogate": {"batch": 16}}, "surrogate.batch is 32 there and 16 here"),
+        ({"surrogate": {"checkpoint": str(stored(only(2), tmp_path / "other.pt"))}}, "sha256 of the checkpoint is"),
+    ):
+        with pytest.raises(PassbandError, match=f"holds an analysis of another job: .*{named}"):
+            analyze(make_job(**changes))
+    with pytest.raises(PassbandError, match="what is sensitivity there and amplitude here"):
+        analyze(make_job(), "amplitude")
+
+
+def test_other_folders_are_refused(make_job, tmp_path):
+    generate(small_job(tmp_path / "dataset", views=["clean"]))
+    with pytest.raises(PassbandError, match="of a dataset or a training; choose another folder"):
+        analyze(make_job(output={"uri": str(tmp_path / "dataset")}))
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "thesis.txt").write_text("mine")
+    with pytest.raises(PassbandError, match=r"holds thesis.txt but no job.yaml"):
+        analyze(make_job(output={"uri": str(tmp_path / "own")}))
+
+
+def test_another_environment_is_refused(make_job, monkeypatch):
+    with pytest.raises(Stopped):
+        analyze(make_job(), checkpoint=stop_after(1))
+    monkeypatch.setattr("jobs.analysis.prepare.processor", lambda: "abacus")
+    with pytest.raises(PassbandError, match=r"was begun with processor .* \(here abacus\)"):
+        analyze(make_job())
+
+
+def test_damaged_inputs_are_refused(make_job, tmp_path):
+    with pytest.raises(Stopped):
+        analyze(make_job(), checkpoint=stop_after(1))
+    envelope = read_envelope(LocalStore(tmp_path / "out"))
+    assert envelope.inputs is not None
+    (tmp_path / "out" / "blocks" / "images.npz").write_bytes(b"other")
+    with pytest.raises(IntegrityError, match="has sha256"):
+        read_inputs(LocalStore(tmp_path / "out"), envelope.inputs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"surrogate": {"network": "convnet"}}, NetworkError, "holds a lenet, surrogate.network is convnet"),
+        ({"image": {"size": 20}}, NetworkError, r"takes images of shape \[3, 16, 16\], the data has \[3, 20, 20\]"),
+        ({"surrogate": {"checkpoint": "nowhere.pt"}}, NetworkError, "nowhere.pt: there is no checkpoint"),
+        ({"subset": 400}, JobError, "subset is 400: the source has 355 images"),
+        ({"subset": 9}, JobError, "subset is 9: the source has 10 classes"),
+        ({"surrogate": None}, JobError, "surrogate: is needed for sensitivity"),
+        ({"what": "amplitude"}, JobError, "what: got 'amplitude', the command is analyze sensitivity"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(make_job, tmp_path, changes, error, message):
+    with pytest.raises(error, match=message):
+        analyze(make_job(**changes))
+    assert not (tmp_path / "out" / "job.yaml").exists()
+
+
+def test_other_classes_are_refused(make_job, tmp_path):
+    path = stored(build_network(spec_of("lenet", ["a", "b"]), seed=0), tmp_path / "two.pt")
+    with pytest.raises(NetworkError, match="tells 2 classes .* apart, the data has 10 classes"):
+        analyze(make_job(surrogate={"checkpoint": str(path)}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"maps": ["original", "original"]}, "names one more than once"),
+        ({"maps": ["enhancd"]}, "maps\\[0\\]: got 'enhancd'"),
+        ({"norm": -1.0}, "norm: got -1.0"),
+        ({"subset": 0}, "subset: got 0"),
+        ({"scal": 1.0}, "unknown key 'scal'"),
+        ({"surrogate": {"network": "lenett"}}, "network is 'lenett'; allowed: convnet"),
+        ({"source": [{"kind": "digits"}, {"kind": "digits"}]}, "several sources need a domain each"),
+        ({"kind": "generate"}, "kind: 'generate' is unknown; allowed: analyze"),
+    ],
+    ids=str,
+)
+def test_a_job_file_is_checked(make_job, changes, message):
+    with pytest.raises(JobError, match=message):
+        make_job(**changes)
