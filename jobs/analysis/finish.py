@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.analysis.envelope import Envelope
 from jobs.analysis.inputs import INPUTS, npz_bytes, read_inputs
 from jobs.analysis.ledger import Ledger
-from jobs.analysis.prepare import Envelope
 from jobs.analysis.results import MAPS_FILE, RESULTS, Analysis, MapSummary, summarise
 from jobs.analysis.sensitivity import error_map, mean_error
 from pipeline.manifest import readable_json
@@ -15,8 +15,8 @@ from pipeline.store import Store
 
 Floats = NDArray[np.float64]
 _TITLES = {
-    "original": "error with noise of one frequency",
-    "enhanced": "error with noise as strong as the data",
+    "original": "error rate, noise of one norm",
+    "enhanced": "error rate, noise in proportion to the data",
     "amplitude": "mean amplitude of the data",
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.analysis.counting import MapName
-from jobs.analysis.prepare import Envelope
+from jobs.analysis.envelope import Envelope
 from jobs.analysis.worker import BlockRecord, block_name, read_block
 from jobs.executors.base import Outcome
 from pipeline.errors import PassbandError
@@ -67,7 +67,8 @@ class Ledger:
         """Raise if blocks failed for good."""
         if self.failed:
             lines = [f"  {cause}" for _, cause in sorted(self.failed.items())]
-            raise BlocksFailedError("\n".join([f"{len(lines)} blocks failed; the rest is kept:", *lines]))
+            noun = "block" if len(lines) == 1 else "blocks"
+            raise BlocksFailedError("\n".join([f"{len(lines)} {noun} failed; what is done is kept:", *lines]))
 
     def wrong(self, name: MapName) -> NDArray[np.int64]:
         """Return the counts of a map that is done: (K, classes)."""

@@ -1,13 +1,11 @@
 """What an analysis would cost, measured on a few of its images before anything is written."""
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from jobs.analysis.counting import Subject, count_wrong
-from jobs.analysis.frequencies import distinct_frequencies
-from jobs.analysis.prepare import draw_up, surrogate_of
+from jobs.analysis.prepare import Draft, draw_up, surrogate_of
 from jobs.analysis.spec import AnalyzeJob
 from jobs.executors.choice import choose
 from kernels.cpu.pixels import to_float
@@ -44,39 +42,46 @@ class Estimate:
 def estimate(job: AnalyzeJob) -> Estimate:
     """List the images of `job`, show some of them to its surrogate, and scale up what it took."""
     job = job.for_command("sensitivity").with_absolute_paths()
-    drawn, choice = draw_up(job, "sensitivity", lambda samples: None), choose(*_executor(job))
-    threads = job.compute.threads or choice.threads
+    drawn = draw_up(job, "sensitivity", lambda samples: None)
+    choice = choose(job.compute.executor, job.compute.workers, job.compute.address)
+    threads, envelope = job.compute.threads or choice.threads, drawn.envelope
     set_num_threads(threads)
-    envelope, (_, height, width) = drawn.envelope, drawn.envelope.shape
-    assert envelope.surrogate is not None
-    model = surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256)
-    rows = drawn.chosen.rows[: model.batch * 2 * threads]
-    pixels = np.concatenate([batch for _, batch in drawn.images.batches(rows, job.compute.batch_size)])
-    images, labels, indices = to_float(pixels), drawn.images.labels[rows], drawn.images.indices[rows]
-    subject = Subject(images, labels, indices, drawn.images.key, model, len(envelope.classes))
-    norms = np.full(len(distinct_frequencies(height, width)), job.norm)
-    step = min(len(norms), -(-4 * threads * model.batch // len(rows)))
-    count_wrong(subject, "original", norms, 0, 1)  # compiles, and starts threads
-    began, spent, share, passes = time.perf_counter(), 0.0, 0.0, 0
-    while passes == 0 or spent < _PROBE_S:
-        counts = count_wrong(subject, "original", norms, 0, step)
-        share += counts.model_seconds / threads
-        passes, spent = passes + counts.passes, time.perf_counter() - began
-    frequencies = len(job.maps) * len(norms)
-    needed = len(job.maps) * -(-len(norms) * len(drawn.chosen.rows) // model.batch)
+    subject = _subject(job, drawn, 2 * threads)
+    seconds, model_seconds, probed = _time_passes(subject, threads)
+    batch, maps = subject.surrogate.batch, len(job.maps)
+    needed = maps * -(-envelope.frequencies * envelope.samples // batch)
     return Estimate(
-        frequencies=frequencies,
-        samples=len(drawn.chosen.rows),
-        of=len(drawn.images.labels),
+        frequencies=maps * envelope.frequencies,
+        samples=envelope.samples,
+        of=envelope.of,
         passes=needed,
-        batch=model.batch,
-        seconds=spent / passes * needed / choice.workers,
-        probed=passes,
+        batch=batch,
+        seconds=seconds / probed * needed / choice.workers,
+        probed=probed,
         workers=choice.workers,
         threads=threads,
-        model_share=share / spent,
+        model_share=model_seconds / threads / seconds,
     )
 
 
-def _executor(job: AnalyzeJob) -> tuple[str, int | None, str | None]:
-    return job.compute.executor, job.compute.workers, job.compute.address
+def _subject(job: AnalyzeJob, drawn: Draft, batches: int) -> Subject:
+    """Return the surrogate with the first few images."""
+    envelope, images = drawn.envelope, drawn.images
+    assert envelope.surrogate is not None
+    model = surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256)
+    rows = drawn.chosen.rows[: batches * model.batch]
+    pixels = np.concatenate([batch for _, batch in images.batches(rows, job.compute.batch_size)])
+    labels, indices = images.labels[rows], images.indices[rows]
+    return Subject(to_float(pixels), labels, indices, envelope.key, model, len(envelope.classes))
+
+
+def _time_passes(subject: Subject, threads: int) -> tuple[float, float, int]:
+    """Return the seconds of some forward passes with all that belongs to them, those within the model, and how many."""
+    norms = np.ones(len(subject.frequencies))
+    step = min(len(norms), -(-4 * threads * subject.surrogate.batch // len(subject.images)))
+    count_wrong(subject, "original", norms, 0, 1)  # compiles, and starts threads
+    spent, model_spent, passes = 0.0, 0.0, 0
+    while passes == 0 or spent < _PROBE_S:
+        counts = count_wrong(subject, "original", norms, 0, step)
+        spent, model_spent, passes = spent + counts.seconds, model_spent + counts.model_seconds, passes + counts.passes
+    return spent, model_spent, passes

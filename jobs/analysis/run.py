@@ -10,12 +10,13 @@ import numpy as np
 from jobs.analysis.amplitude import MeanAmplitude
 from jobs.analysis.counting import MapName
 from jobs.analysis.display import Display, SilentDisplay
+from jobs.analysis.envelope import Envelope, write_envelope
 from jobs.analysis.finish import finish, write
 from jobs.analysis.ledger import Ledger, read_ledger
-from jobs.analysis.prepare import Draft, Envelope, prepare, with_inputs, write_envelope
+from jobs.analysis.prepare import Draft, prepare, with_inputs
 from jobs.analysis.results import Analysis, read_results, summarise
 from jobs.analysis.spec import AnalyzeJob, What
-from jobs.analysis.worker import BLOCKS, BlockTask, open_workshop
+from jobs.analysis.worker import BLOCKS, BlockTask, close_workshop, open_workshop
 from jobs.executors.base import Retries
 from jobs.executors.choice import choose, open_executor
 from jobs.generation.output import refuse_nested_output
@@ -59,7 +60,10 @@ def analyze(
         envelope = with_inputs(store, envelope, drawn, job)
         ledger = read_ledger(store, envelope, list(job.maps), job.compute.failure_budget)
         display.started(ledger)
-        _evaluate(store, ledger, job, display, checkpoint)
+        try:
+            _evaluate(store, ledger, job, display, checkpoint)
+        finally:
+            close_workshop()
         return finish(store, ledger)
 
 
@@ -81,7 +85,8 @@ def _evaluate(store: Store, ledger: Ledger, job: AnalyzeJob, display: Display, c
     compute = job.compute
     choice = choose(compute.executor, compute.workers, compute.address)
     threads = compute.threads or choice.threads
-    tasks = (BlockTask(store.uri, identity, name, block, threads) for name, block in pending)
+    blocks = ledger.envelope.blocks
+    tasks = (BlockTask(store.uri, identity, name, block, *blocks[block], threads) for name, block in pending)
     setup, retries = partial(open_workshop, store.uri, identity), Retries(max_attempts=compute.max_attempts)
     with open_executor(choice, retries, compute.task_timeout_s, len(pending), setup) as executor:
         with closing(executor.run(tasks)) as outcomes:

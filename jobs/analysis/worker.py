@@ -7,8 +7,9 @@ from functools import lru_cache
 from pydantic import ValidationError
 
 from jobs.analysis.counting import MapName, Subject, count_wrong
+from jobs.analysis.envelope import Envelope, environment, read_envelope, refuse_other_environment
 from jobs.analysis.inputs import Inputs, read_inputs
-from jobs.analysis.prepare import Envelope, environment, read_envelope, refuse_other_environment, surrogate_of
+from jobs.analysis.prepare import surrogate_of
 from jobs.analysis.sensitivity import noise_norms
 from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
 from jobs.executors.base import PermanentError, worker_name
@@ -68,12 +69,14 @@ def read_block(store: Store, identity: str, name: MapName, block: int) -> BlockR
 
 @dataclass(frozen=True)
 class BlockTask:
-    """A block of frequencies of one map, over all images; a pure function of the folder and the checkpoint."""
+    """Distinct frequencies start .. stop - 1 of one map, over all images; a pure function of folder and checkpoint."""
 
     uri: str
     identity: str
     map: MapName
     block: int
+    start: int
+    stop: int
     threads: int
 
     @property
@@ -128,6 +131,11 @@ def open_workshop(uri: str, identity: str) -> None:
     _workshop(uri, identity)
 
 
+def close_workshop() -> None:
+    """Let go of images and surrogate, which an inline run holds in this very process."""
+    _workshop.cache_clear()
+
+
 def evaluate_block(task: BlockTask, attempt: int = 1) -> BlockRecord:
     """Evaluate one block and store its record.
 
@@ -142,17 +150,17 @@ def evaluate_block(task: BlockTask, attempt: int = 1) -> BlockRecord:
 
     set_num_threads(task.threads)
     shop = _workshop(task.uri, task.identity)
-    if (done := read_block(shop.store, task.identity, task.map, task.block)) is not None:
+    done = read_block(shop.store, task.identity, task.map, task.block)
+    if done is not None and (done.start, done.stop) == (task.start, task.stop):
         return done  # an earlier attempt got that far before it was lost
-    start, stop = shop.envelope.blocks[task.block]
     norms = noise_norms(task.map, shop.job.options(), shop.inputs.amplitude, *shop.envelope.shape[1:])
-    counts = count_wrong(shop.subject, task.map, norms, start, stop)
+    counts = count_wrong(shop.subject, task.map, norms, task.start, task.stop)
     record = BlockRecord(
         identity=task.identity,
         map=task.map,
         block=task.block,
-        start=start,
-        stop=stop,
+        start=task.start,
+        stop=task.stop,
         wrong=counts.wrong.tolist(),
         by_image=None if shop.job.subset is None else counts.by_image.tolist(),
         passes=counts.passes,

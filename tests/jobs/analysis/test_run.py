@@ -1,19 +1,22 @@
 import json
 
+import boto3
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
+from jobs.analysis.counting import count_wrong
+from jobs.analysis.envelope import read_envelope
 from jobs.analysis.inputs import read_inputs
-from jobs.analysis.prepare import read_envelope
+from jobs.analysis.ledger import BlocksFailedError
 from jobs.analysis.run import analyze
 from jobs.analysis.sensitivity import compute_sensitivity
 from jobs.files import JobError
 from jobs.generation.run import generate
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.networks.network import NetworkError, build_network
-from pipeline.store import LocalStore
+from pipeline.store import LocalStore, open_store
 from tests.jobs.analysis.conftest import job_of, only, stored
 from tests.jobs.generation.made import small_job
 from tests.jobs.training.evaluation.conftest import DIGITS, spec_of
@@ -132,6 +135,46 @@ def test_blocks_that_are_gone_or_damaged_are_made_again(finished, make_job, tmp_
     assert (out / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
 
 
+@pytest.mark.parametrize(("failures", "made"), [(1, 6), (3, 5)])
+def test_a_block_that_fails_is_tried_again_and_named_at_last(finished, make_job, tmp_path, monkeypatch, failures, made):
+    left = [RuntimeError("broken")] * failures
+
+    def flaky(subject, name, norms, start, stop):
+        if (name, start) == ("original", 50) and left:
+            raise left.pop()
+        return count_wrong(subject, name, norms, start, stop)
+
+    monkeypatch.setattr("jobs.analysis.worker.count_wrong", flaky)
+    if failures == 3:
+        with pytest.raises(BlocksFailedError, match="1 block failed.*\n  block original-000001: RuntimeError: broken"):
+            analyze(make_job())
+    else:
+        analyze(make_job())
+    assert len(list((tmp_path / "out" / "blocks").glob("*.json"))) == made
+    analyze(make_job())
+    assert (tmp_path / "out" / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
+
+
+def test_the_failure_budget_ends_a_run(make_job, tmp_path, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("jobs.analysis.worker.count_wrong", broken)
+    with pytest.raises(BlocksFailedError, match="^2 blocks failed"):
+        analyze(make_job(compute={"failure_budget": 1, "max_attempts": 1}))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_an_object_store_gets_the_same_maps(finished, make_job, s3_server):
+    boto3.client("s3").create_bucket(Bucket="analysis")
+    with pytest.raises(Stopped):
+        analyze(make_job(output={"uri": "s3://analysis/out"}), checkpoint=stop_after(4))
+    analyze(make_job(output={"uri": "s3://analysis/out"}))
+    store = open_store("s3://analysis/out")
+    assert store.read("maps.npz") == (finished / "maps.npz").read_bytes()
+    assert len(store.names("blocks")) == 6
+
+
 def test_what_is_done_is_not_done_again(make_job, finished, checkpoint):
     before = (finished / "results.json").read_bytes()
     found = analyze(job_of(finished, checkpoint), checkpoint=lambda: pytest.fail("a block was evaluated"))
@@ -199,7 +242,7 @@ def test_other_folders_are_refused(make_job, tmp_path):
 def test_another_environment_is_refused(make_job, monkeypatch):
     with pytest.raises(Stopped):
         analyze(make_job(), checkpoint=stop_after(1))
-    monkeypatch.setattr("jobs.analysis.prepare.processor", lambda: "abacus")
+    monkeypatch.setattr("jobs.analysis.envelope.processor", lambda: "abacus")
     with pytest.raises(PassbandError, match=r"was begun with processor .* \(here abacus\)"):
         analyze(make_job())
 

@@ -1,0 +1,122 @@
+"""What an analysis is, as ``job.yaml`` in its folder holds it: all that a worker needs beside the inputs."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any, Literal
+
+import yaml
+from pydantic import ValidationError
+
+from jobs.analysis.frequencies import distinct_frequencies
+from jobs.analysis.results import UsedSurrogate
+from jobs.analysis.sensitivity import block_ranges
+from jobs.analysis.spec import What
+from jobs.generation.environment import processor
+from pipeline.errors import PassbandError
+from pipeline.manifest import JOB
+from pipeline.options import StrictModel
+from pipeline.store import Store
+
+
+class Envelope(StrictModel):
+    """The content of ``job.yaml``: all that a worker needs beside the inputs.
+
+    Attributes
+    ----------
+    samples, of : images looked at, and images of the source
+    block : distinct frequencies a block
+    inputs : sha256 of the inputs; None for the amplitude
+    """
+
+    format: Literal[1] = 1
+    kind: Literal["analyze"] = "analyze"
+    what: What
+    identity: str
+    fingerprint: str
+    samples: int
+    of: int
+    shape: list[int]
+    classes: list[str]
+    surrogate: UsedSurrogate | None
+    block: int
+    key: int
+    inputs: str | None
+    environment: dict[str, str]
+    job: dict[str, Any]
+
+    @property
+    def blocks(self) -> list[tuple[int, int]]:
+        """Ranges of distinct frequencies, one a block, the same for every map."""
+        return block_ranges(self.frequencies, self.samples, 1, self.block)
+
+    @property
+    def frequencies(self) -> int:
+        """How many frequencies are distinct."""
+        return len(distinct_frequencies(self.shape[1], self.shape[2]))
+
+
+def environment(of_images: dict[str, str], what: What) -> dict[str, str]:
+    """Return what the bits of a map depend on beside its job: torch chooses its code by the processor."""
+    own = {"torch": version("torch"), "processor": processor()} if what == "sensitivity" else {}
+    return dict(sorted((of_images | own).items()))
+
+
+def write_envelope(store: Store, envelope: Envelope) -> None:
+    """Store ``job.yaml``."""
+    store.put(JOB, yaml.safe_dump(envelope.model_dump(), sort_keys=False, allow_unicode=True).encode())
+
+
+def read_envelope(store: Store) -> Envelope:
+    """Read ``job.yaml``; raise PassbandError where it is another kind of output's, or damaged."""
+    where = f"{store.uri}/{JOB}"
+    try:
+        given = yaml.safe_load(store.read(JOB))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise PassbandError(f"{where}: is damaged: {error}") from error
+    if not isinstance(given, dict) or given.get("kind") != "analyze":
+        raise PassbandError(f"{where}: is of a dataset or a training; choose another folder for the analysis")
+    try:
+        return Envelope.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise PassbandError(f"{where}: is damaged or of another version: {key}: {first['msg']}") from error
+
+
+def refuse_other(there: Envelope, here: Envelope, uri: str) -> None:
+    """Raise PassbandError, naming what differs, if the folder of `there` is not one that `here` may go on with."""
+    if there.identity != here.identity:
+        found = "; ".join(list(_differences(there, here))[:8]) or "its options"
+        raise PassbandError(f"{uri}: holds an analysis of another job: {found}. Choose another output.uri")
+    refuse_other_environment(there, here.environment, uri)
+
+
+def refuse_other_environment(there: Envelope, here: dict[str, str], uri: str) -> None:
+    """Raise PassbandError, naming what differs, unless blocks of this process have the very bits of the others."""
+    keys = sorted(there.environment.keys() | here.keys())
+    differing = [
+        f"{key} {there.environment.get(key, 'absent')} (here {here.get(key, 'absent')})"
+        for key in keys
+        if there.environment.get(key) != here.get(key)
+    ]
+    if differing:
+        raise PassbandError(
+            f"{uri}: was begun with {', '.join(differing)}; blocks of two environments may differ in a last bit and "
+            "are never mixed: resume in the first one, or choose another output"
+        )
+
+
+def _differences(there: Envelope, here: Envelope) -> Iterator[str]:
+    old, new = _comparable(there), _comparable(here)
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            yield f"{key} is {old.get(key)} there and {new.get(key)} here"
+
+
+def _comparable(envelope: Envelope) -> dict[str, Any]:
+    form = {key: value for key, value in envelope.job.items() if key not in ("compute", "output", "surrogate")}
+    model = {key: value for key, value in (envelope.job["surrogate"] or {}).items() if key != "checkpoint"}
+    form |= {f"surrogate.{key}": value for key, value in model.items()}
+    if envelope.surrogate is not None:
+        form["sha256 of the checkpoint"] = envelope.surrogate.sha256[:16]
+    return form | {"what": envelope.what, "fingerprint of the source": envelope.fingerprint[:16]}
