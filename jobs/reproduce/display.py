@@ -54,7 +54,7 @@ class JsonDisplay(SilentDisplay):
 
     def finished(self, ledger: Ledger, name: str) -> None:
         """Say which node is there, and how far it is."""
-        self._say("done", node=name, found=name in ledger.found, seconds=ledger.ran.get(name), **snapshot(ledger))
+        self._say("done", node=name, was_there=name in ledger.found, seconds=ledger.ran.get(name), **snapshot(ledger))
 
     def failed(self, ledger: Ledger, name: str) -> None:
         """Say which node failed, and why."""

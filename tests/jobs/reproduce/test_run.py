@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from jobs.reproduce.display import SilentDisplay
+from jobs.reproduce.display import JsonDisplay, SilentDisplay
 from jobs.reproduce.run import run_graph
 from pipeline.errors import PassbandError
 from pipeline.lock import locked
@@ -119,3 +119,20 @@ def test_an_interrupt_asks_the_workers_to_end(tmp_path):
     again = run(steps(log, "a", "b"), out)
     assert set(again.ran) == {"a", "b"}
     assert json.loads((out / "steps" / os.path.basename(again.made["a"].path) / "results.json").read_text())
+
+
+def test_machines_are_told_of_every_node(tmp_path, capsys):
+    graph = steps(tmp_path / "log", "a", "b: a", "c", "d: c", faults={"c": "raise"})
+    run_graph(graph, str(tmp_path / "out"), 1, JsonDisplay())
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(event["event"], event["node"]) for event in said} == {
+        *(("begun", name) for name in "abc"),
+        ("done", "a"),
+        ("done", "b"),
+        ("failed", "c"),
+    }
+    run_graph(graph, str(tmp_path / "out"), 1, JsonDisplay())
+    again = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (found,) = [event for event in again if event["event"] == "done" and event["node"] == "b"]
+    assert found["was_there"] is True
+    assert found["done"] == 2
