@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from jobs.reproduce.graph import RESULTS, Made, Stopped
+from jobs.reproduce.references import referenced, with_paths
 from jobs.training.spec import TrainJob, parse_train_job
 from pipeline.manifest import digest
 
@@ -19,7 +20,7 @@ class TrainingTask:
 
     Attributes
     ----------
-    job : the job without places: neither ``data.path`` nor ``output``
+    job : the job without places: neither ``data.path`` nor ``output``; ``network.checkpoint`` may be ``@TRAINING``
     data : name of the dataset's node
     """
 
@@ -28,8 +29,11 @@ class TrainingTask:
     kind: ClassVar[str] = "training"
 
     def identity(self, needs: Mapping[str, Made]) -> str:
-        """Return the identity of the training job on this dataset."""
-        return self._complete("folder", needs).identity(needs[self.data].identity)
+        """Return the identity of the training job on this dataset, and of the training that it begins with."""
+        before = [needs[name].identity for name in referenced(self.job)]
+        network = {key: value for key, value in self.job["network"].items() if not (before and key == "checkpoint")}
+        identity = self._complete("folder", needs, network=network).identity(needs[self.data].identity)
+        return digest({"training": identity, "begins with": before}) if before else identity
 
     def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
         """Train, or go on from the last checkpoint."""
@@ -37,11 +41,11 @@ class TrainingTask:
 
         return train(self._complete(folder, needs), stopped=stopped)
 
-    def _complete(self, folder: str, needs: Mapping[str, Made]) -> TrainJob:
+    def _complete(self, folder: str, needs: Mapping[str, Made], **changes: Any) -> TrainJob:
         # One thread each: a sum's order, and so the last bits of the weights, depend on how many threads share it.
         return parse_train_job(
             {
-                **self.job,
+                **with_paths({**self.job, **changes}, needs),
                 "kind": "train",
                 "data": {**self.job.get("data", {}), "path": needs[self.data].path},
                 "output": {"uri": folder, "tensorboard": False, "log_every_steps": 1_000_000},

@@ -1,0 +1,53 @@
+"""Maps of the spatial frequencies that a trained network is sensitive to, made in a worker process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from jobs.reproduce.graph import Made, Stopped
+from jobs.reproduce.references import with_identities, with_paths
+from pipeline.manifest import digest
+
+_VERSION = 1
+MAPS = "maps.npz"
+"""File of a map's folder; the arrays in it are called as the maps are."""
+
+
+@dataclass(frozen=True)
+class SensitivityTask:
+    """A job of kind analyze: the sensitivity maps of a training's network.
+
+    Attributes
+    ----------
+    job : the job without ``output`` and ``compute``; its ``surrogate.checkpoint`` is ``@TRAINING``
+    """
+
+    job: Mapping[str, Any] = field(hash=False)
+    kind: ClassVar[str] = "map"
+
+    def identity(self, needs: Mapping[str, Made]) -> str:
+        """Return the sha256 of network, images and options."""
+        from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
+
+        job = with_identities(self.job, needs)
+        given = {key: job[key] for key in SensitivityOptions.model_fields if key in job}
+        job |= SensitivityOptions.model_validate(given).model_dump()
+        job["surrogate"] = SurrogateOptions.model_validate(job["surrogate"]).model_dump()
+        return digest({"version": _VERSION, "job": job})
+
+    def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
+        """Write maps, pictures and the maps' mean l1 norms, or go on with blocks of frequencies."""
+        from jobs.analysis.run import analyze
+        from jobs.analysis.spec import parse_analyze_job
+
+        def checkpoint() -> None:
+            if stopped():
+                raise SystemExit(1)
+
+        job = {
+            **with_paths(self.job, needs),
+            "kind": "analyze",
+            "output": {"uri": folder},
+            "compute": {"executor": "inline", "threads": 1},
+        }
+        return analyze(parse_analyze_job(job), checkpoint=checkpoint).model_dump()
