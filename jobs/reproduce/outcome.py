@@ -1,7 +1,9 @@
 """What a reproduction leaves: results.json, table.md and report.html."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jobs.reproduce.graph import RESULTS
@@ -17,13 +19,19 @@ TABLE, REPORT = "table.md", "report.html"
 
 @dataclass(frozen=True)
 class Result:
-    """The table of a recipe, as far as its graph came."""
+    """The table of a recipe, as far as its graph came.
+
+    Attributes
+    ----------
+    places : node -> folder of what it made
+    """
 
     recipe: Recipe
     rows: tuple[Row, ...]
     blocks: tuple[Block, ...]
     failed: dict[str, str]
     behind: tuple[str, ...]
+    places: Mapping[str, str]
 
     @property
     def findings(self) -> list[str]:
@@ -44,7 +52,15 @@ class Result:
             "findings": self.findings,
             "failed": self.failed,
             "not_begun": self.behind,
+            "maps": self._maps(),
             "rows": [row.as_json() for row in self.rows],
+        }
+
+    def _maps(self) -> dict[str, str]:
+        """Return method -> folder, below the output, of the sensitivity maps that are shown."""
+        shown = {label: node for grid in self.recipe.maps for label, node in grid.nodes.items()}
+        return {
+            label: "/".join(Path(self.places[node]).parts[-2:]) for label, node in shown.items() if node in self.places
         }
 
 
@@ -52,7 +68,9 @@ def conclude(recipe: Recipe, ledger: Ledger) -> Result:
     """Return the tables of what was made."""
     rows = collect(recipe.measures, ledger.results)
     blocks = tuple(fill(table, rows) for table in recipe.tables)
-    return Result(recipe, tuple(rows), blocks, dict(ledger.failed), tuple(ledger.graph.behind({*ledger.failed})))
+    places = {name: made.path for name, made in ledger.made.items()}
+    behind = tuple(ledger.graph.behind({*ledger.failed}))
+    return Result(recipe, tuple(rows), blocks, dict(ledger.failed), behind, places)
 
 
 def write(result: Result, output: str) -> None:
@@ -66,7 +84,7 @@ def write(result: Result, output: str) -> None:
 
 _NOTE = (
     "Accuracy in percent, mean ± sample standard deviation over the seeds (divisor n - 1); "
-    "the highest mean of a column is bold."
+    "the highest mean accuracy of a column is bold."
 )
 
 

@@ -2,12 +2,49 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from jobs.reproduce.graph import Graph
 
 if TYPE_CHECKING:
     from jobs.reproduce.rows import Block
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What numbers are counted in.
+
+    Attributes
+    ----------
+    digits : behind the point, where they are shown
+    marks_best : whether the highest of a column is marked
+    """
+
+    name: str
+    digits: int
+    marks_best: bool
+
+    def spell(self, value: float) -> str:
+        """Return a number as it is shown."""
+        return f"{value:.{self.digits}f}"
+
+
+PERCENT = Unit("percent", 1, True)
+NORM = Unit("l1 norm", 3, False)
+UNITS = {unit.name: unit for unit in (PERCENT, NORM)}
+
+
+class Reading(Protocol):
+    """A number in the results of a node."""
+
+    unit: ClassVar[Unit]
+
+    @property
+    def node(self) -> str:
+        """Name of the node."""
+
+    def value(self, results: Mapping[str, Any]) -> float | None:
+        """Return the number, in its unit, from what the node's ``results.json`` says; None where it cannot be said."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +54,36 @@ class Seen:
     evaluation: str
     dataset: str
     view: str
+    unit: ClassVar[Unit] = PERCENT
+
+    @property
+    def node(self) -> str:
+        """Name of the evaluation."""
+        return self.evaluation
+
+    def value(self, results: Mapping[str, Any]) -> float:
+        """Return the accuracy in percent."""
+        return 100 * float(results["accuracy"][self.dataset][self.view])
+
+
+@dataclass(frozen=True)
+class MapNorm:
+    """The mean l1 norm of a sensitivity map: its mean error rate, 0 to 1.
+
+    Attributes
+    ----------
+    what : "mean_l1", or "standard_error" of it, by the choice of the images that were looked at
+    """
+
+    node: str
+    map: str
+    what: str = "mean_l1"
+    unit: ClassVar[Unit] = NORM
+
+    def value(self, results: Mapping[str, Any]) -> float | None:
+        """Return the number from the results of an analysis."""
+        found: float | None = {entry["name"]: entry[self.what] for entry in results["maps"]}[self.map]
+        return found
 
 
 @dataclass(frozen=True)
@@ -31,7 +98,7 @@ class Measure:
 
     fields: Mapping[str, str]
     seed: int
-    conditions: Mapping[str, Sequence[Seen]]
+    conditions: Mapping[str, Sequence[Reading]]
 
 
 @dataclass(frozen=True)
@@ -43,12 +110,29 @@ class Table:
     where : values of the fields of the rows that it shows
     columns : (condition, heading)
     chart : heading of the axis if the conditions but the last, a mean, are drawn as curves; else None
+    scatter : conditions across and up if every network is drawn as a point; else None
     """
 
     title: str
     where: Mapping[str, str]
     columns: tuple[tuple[str, str], ...]
     chart: str | None = None
+    scatter: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class MapGrid:
+    """Sensitivity maps side by side.
+
+    Attributes
+    ----------
+    map : its name in the maps' files
+    nodes : label -> name of the node that made it
+    """
+
+    title: str
+    map: str
+    nodes: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -60,6 +144,7 @@ class Recipe:
     settings : what was chosen and how, as it goes into ``results.json``
     findings : what was learned, a paragraph each
     observe : says what the figures of a run come to, a paragraph each
+    maps : pictures of sensitivity maps
     """
 
     name: str
@@ -73,3 +158,4 @@ class Recipe:
     settings: Mapping[str, Any]
     findings: tuple[str, ...]
     observe: Callable[[Sequence["Block"]], list[str]] = lambda blocks: []
+    maps: tuple[MapGrid, ...] = ()

@@ -1,7 +1,8 @@
 """The page of a reproduction: report.html, with nothing outside it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import yaml
@@ -27,13 +28,23 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """A table with its chart."""
+    """A table with its chart; `alt` says what that shows."""
 
     title: str
     headings: list[str]
     methods: list[tuple[str, list[Cell]]]
     charts: Charts
+    alt: str
     axis: str | None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture without a table."""
+
+    title: str
+    charts: Charts
+    alt: str
 
 
 def page(result: "Result") -> str:
@@ -46,6 +57,7 @@ def page(result: "Result") -> str:
         recipe=result.recipe,
         findings=result.findings,
         sections=[_section(block) for block in result.blocks],
+        pictures=list(_map_pictures(result)),
         failed=result.failed,
         behind=result.behind,
         settings=settings,
@@ -56,22 +68,47 @@ def _section(block: Block) -> Section:
     methods = [
         (method, [_cell(block, rows, column) for column in range(len(rows))]) for method, rows in block.methods.items()
     ]
-    charts = _charts(block) if block.table.chart and block.methods else []
-    return Section(block.table.title, [h for _, h in block.table.columns], methods, charts, block.table.chart)
+    charts, alt = _charts(block) if block.methods else ([], "")
+    return Section(block.table.title, [h for _, h in block.table.columns], methods, charts, alt, block.table.chart)
 
 
 def _cell(block: Block, rows: Sequence[Row | None], column: int) -> Cell:
     row = rows[column]
     if row is None:
         return Cell("-", "", False)
-    return Cell(f"{row.mean:.1f}", "" if row.std is None else f"± {row.std:.1f}", is_best(block, rows, column))
+    std = "" if row.std is None else f"± {row.unit.spell(row.std)}"
+    return Cell(row.unit.spell(row.mean), std, is_best(block, rows, column))
 
 
-def _charts(block: Block) -> Charts:
-    from jobs.report import charts  # matplotlib takes a while to import
+def _charts(block: Block) -> tuple[Charts, str]:
+    """Return the chart of a table and what it shows; nothing where the table has none."""
+    if block.table.chart is None and block.table.scatter is None:
+        return [], ""
+    from jobs.report.charts import variants  # matplotlib takes a while to import
+
+    if block.table.scatter is not None:
+        from jobs.reproduce.scatter import names, scatter_png
+
+        across, up = names(block)
+        alt = f"A point for each network, {across} across and {up} up; the means are in the table below"
+        return variants(lambda theme, width: scatter_png(block, theme, width)), alt
     from jobs.reproduce.chart import accuracy_png
 
-    return charts.variants(lambda theme, width: accuracy_png(block, theme, width))
+    alt = f"Accuracy against {block.table.chart}, a line for each method; the numbers are in the table below"
+    return variants(lambda theme, width: accuracy_png(block, theme, width)), alt
+
+
+def _map_pictures(result: "Result") -> Iterator[Picture]:
+    if not result.recipe.maps:
+        return
+    from jobs.report.charts import variants
+    from jobs.reproduce.maps import maps_png, read_maps
+
+    for grid in result.recipe.maps:
+        maps = read_maps(grid, result.places)
+        if maps:
+            alt = f"{len(maps)} maps over spatial frequency, zero in the centre: {', '.join(m.title for m in maps)}"
+            yield Picture(grid.title, variants(partial(maps_png, maps)), alt)
 
 
 def _plain(value: object) -> object:

@@ -1,18 +1,18 @@
-"""From the accuracies of single networks to rows: mean and deviation over the seeds."""
+"""From the numbers of single networks to rows: mean and deviation over the seeds."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from jobs.reproduce.recipe import Measure, Table
+from jobs.reproduce.recipe import PERCENT, Measure, Table, Unit
 
 Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Row:
-    """Accuracy of a method under a condition, in percent.
+    """What is told of a method under a condition: its accuracy in percent, unless `unit` says otherwise.
 
     Attributes
     ----------
@@ -22,6 +22,7 @@ class Row:
     fields: Mapping[str, str]
     condition: str
     values: tuple[float, ...]
+    unit: Unit = PERCENT
 
     @property
     def mean(self) -> float:
@@ -38,6 +39,7 @@ class Row:
         return {
             **self.fields,
             "condition": self.condition,
+            "unit": self.unit.name,
             "mean": round(self.mean, 4),
             "std": None if self.std is None else round(self.std, 4),
             "seeds": len(self.values),
@@ -50,17 +52,19 @@ def collect(measures: Iterable[Measure], results: Mapping[str, Mapping[str, Any]
 
     Parameters
     ----------
-    results : name of an evaluation -> what its ``results.json`` says; one that failed is not there
+    results : name of a node -> what its ``results.json`` says; one that failed is not there
     """
-    found: dict[tuple[Fields, str], dict[int, float]] = {}
+    found: dict[tuple[Fields, str, Unit], dict[int, float]] = {}
     for measure in measures:
-        for condition, seen in measure.conditions.items():
-            if all(one.evaluation in results for one in seen):
-                percent = 100 * fmean(results[s.evaluation]["accuracy"][s.dataset][s.view] for s in seen)
-                found.setdefault((tuple(measure.fields.items()), condition), {})[measure.seed] = percent
+        for condition, read in measure.conditions.items():
+            values = [one.value(results[one.node]) if one.node in results else None for one in read]
+            there = [value for value in values if value is not None]
+            if len(there) == len(read):
+                key = (tuple(measure.fields.items()), condition, read[0].unit)
+                found.setdefault(key, {})[measure.seed] = fmean(there)
     return [
-        Row(dict(fields), condition, tuple(by_seed[seed] for seed in sorted(by_seed)))
-        for (fields, condition), by_seed in found.items()
+        Row(dict(fields), condition, tuple(by_seed[seed] for seed in sorted(by_seed)), unit)
+        for (fields, condition, unit), by_seed in found.items()
     ]
 
 
@@ -77,9 +81,9 @@ class Block:
     methods: Mapping[str, tuple[Row | None, ...]]
 
     def best(self, column: int) -> float | None:
-        """Return the highest mean of a column, rounded as it is shown."""
-        means = [round(row.mean, 1) for rows in self.methods.values() if (row := rows[column]) is not None]
-        return max(means, default=None)
+        """Return the highest mean of a column, rounded as it is shown; None where none is marked."""
+        found = [row for rows in self.methods.values() if (row := rows[column]) is not None and row.unit.marks_best]
+        return max((round(row.mean, row.unit.digits) for row in found), default=None)
 
 
 def fill(table: Table, rows: Iterable[Row]) -> Block:

@@ -56,14 +56,16 @@ def as_markdown(block: Block) -> str:
 def is_best(block: Block, rows: Sequence[Row | None], column: int) -> bool:
     """Say whether a method has the highest mean of a column, to the digit that is shown; several may have it."""
     row = rows[column]
-    return row is not None and len(block.methods) > 1 and round(row.mean, 1) == block.best(column)
+    if row is None or len(block.methods) < 2 or not row.unit.marks_best:
+        return False
+    return round(row.mean, row.unit.digits) == block.best(column)
 
 
 def _markdown_cell(block: Block, rows: Sequence[Row | None], column: int) -> str:
     row = rows[column]
     if row is None:
         return "-"
-    text = f"{row.mean:.1f}" + (f" ± {row.std:.1f}" if row.std is not None else "")
+    text = row.unit.spell(row.mean) + (f" ± {row.unit.spell(row.std)}" if row.std is not None else "")
     return f"**{text}**" if is_best(block, rows, column) else text
 
 
@@ -71,8 +73,8 @@ def _mean(block: Block, rows: Sequence[Row | None], column: int) -> str:
     row = rows[column]
     if row is None:
         return "- "
-    return f"{row.mean:.1f}{'*' if is_best(block, rows, column) else ' '}"
+    return f"{row.unit.spell(row.mean)}{'*' if is_best(block, rows, column) else ' '}"
 
 
 def _std(row: Row | None) -> str:
-    return "" if row is None or row.std is None else f"\u00b1{row.std:.1f} "
+    return "" if row is None or row.std is None else f"\u00b1{row.unit.spell(row.std)} "
