@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from jobs.reproduce.outcome import Result
     from jobs.reproduce.plan import Plan
 
-Name = Annotated[str, typer.Argument(help="sharpdro or prime", metavar="NAME")]
+Name = Annotated[str, typer.Argument(help="sharpdro, prime or digits", metavar="NAME")]
 Output = Annotated[Path | None, typer.Option("--output", help="default: runs/reproduce-NAME", metavar="FOLDER")]
 Quick = Annotated[bool, typer.Option("--quick", help="a few minutes: fewer seeds, epochs and conditions")]
 Workers = Annotated[int | None, typer.Option("--workers", help="default: one for each CPU", metavar="N", min=1)]
 Seeds = Annotated[int | None, typer.Option("--seeds", help="default: 3, with --quick fewer", metavar="N", min=1)]
+Rounds = Annotated[
+    int | None, typer.Option("--rounds", help="of digits: attack the newest network R times", metavar="R", min=1)
+]
 DryRun = Annotated[bool, typer.Option("--plan", help="list the jobs and what is done; write nothing")]
 
 
@@ -26,6 +29,7 @@ def reproduce(
     quick: Quick = False,
     workers: Workers = None,
     seeds: Seeds = None,
+    rounds: Rounds = None,
     plan: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -33,7 +37,7 @@ def reproduce(
     from jobs.reproduce.plan import make_plan, num_workers
     from jobs.reproduce.recipes import find_recipe
 
-    recipe = find_recipe(name, quick=quick, seeds=seeds)
+    recipe = find_recipe(name, quick=quick, seeds=seeds, rounds=rounds)
     folder = str((output or Path("runs") / f"reproduce-{name}").expanduser().resolve())
     number = num_workers(workers)
     if plan:

@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.reproduce.generating import GenerationTask
 from jobs.reproduce.graph import DatasetTask, Node
+from jobs.reproduce.mapping import SensitivityTask
+from jobs.reproduce.references import referenced
 from jobs.reproduce.tasks import EvaluationTask, TrainingTask
 
 SEVERITIES = range(1, 6)
@@ -79,6 +82,9 @@ class Nodes:
         self._datasets: dict[str, Node] = {}
         self._others: list[Node] = []
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._datasets or any(node.name == name for node in self._others)
+
     def dataset(self, name: str, job: Mapping[str, Any], seconds: float) -> str:
         """Enter a dataset, and return its name."""
         self._datasets.setdefault(name, Node(name, DatasetTask(job), (), seconds))
@@ -87,7 +93,18 @@ class Nodes:
 
     def training(self, name: str, job: Mapping[str, Any], data: str, seconds: float) -> str:
         """Enter a training on a dataset, and return its name."""
-        self._others.append(Node(name, TrainingTask({"name": name, **job}, data), (data,), seconds))
+        self._others.append(Node(name, TrainingTask({"name": name, **job}, data), (data, *referenced(job)), seconds))
+        return name
+
+    def generation(self, name: str, job: Mapping[str, Any], seconds: float) -> str:
+        """Enter a dataset that needs other nodes, named in the job, and return its name."""
+        self._others.append(Node(name, GenerationTask({"name": name, **job}), referenced(job), seconds))
+        return name
+
+    def sensitivity(self, training: str, job: Mapping[str, Any], seconds: float) -> str:
+        """Enter the sensitivity maps of a training's network, and return their name."""
+        name = f"{training}-map"
+        self._others.append(Node(name, SensitivityTask({"name": name, **job}), (training,), seconds))
         return name
 
     def evaluation(self, training: str, views: Mapping[str, tuple[str, ...]], seconds: float) -> str:

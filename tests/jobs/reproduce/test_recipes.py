@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
-from jobs.reproduce.graph import Made
+from jobs.reproduce.generating import GenerationTask
+from jobs.reproduce.graph import DatasetTask, Made
+from jobs.reproduce.mapping import SensitivityTask
 from jobs.reproduce.outcome import conclude, write
-from jobs.reproduce.recipes import RECIPES, find_recipe
+from jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
 from jobs.reproduce.tasks import EvaluationTask, TrainingTask
 from jobs.spec import parse_job
 from pipeline.errors import PassbandError
@@ -18,7 +20,7 @@ VERSIONS = [(name, quick) for name in RECIPES for quick in (False, True)]
 
 
 def invented(recipe, seed=0):
-    """Return results of all evaluations, with accuracies by their names."""
+    """Return results of all evaluations and maps, with numbers by their names."""
     results = {}
     for number, node in enumerate(recipe.graph):
         if isinstance(node.task, EvaluationTask):
@@ -26,33 +28,46 @@ def invented(recipe, seed=0):
                 name: {view: (seed + number) % 97 / 100 for view in views} for name, views in node.task.views.items()
             }
             results[node.name] = {"accuracy": views}
+        elif isinstance(node.task, SensitivityTask):
+            value = (seed + number) % 97 / 970
+            summary = {"mean_l1": value, "standard_error": value / 10}
+            results[node.name] = {"maps": [{"name": name, **summary} for name in node.task.job["maps"]]}
     return results
 
 
 class Finished:
     def __init__(self, recipe, results):
-        self.graph, self.results, self.failed = recipe.graph, results, {}
+        self.graph, self.results, self.failed, self.made = recipe.graph, results, {}, {}
 
 
-@pytest.mark.parametrize(("name", "quick"), VERSIONS)
-def test_every_job_is_valid(name, quick):
-    recipe = find_recipe(name, quick=quick)
+def versions():
+    """Yield every recipe in both sizes, and with rounds where it has them."""
+    for name, quick in VERSIONS:
+        yield pytest.param(name, quick, None, id=f"{name}-{quick}")
+        if name in ALTERNATING:
+            yield pytest.param(name, quick, 3, id=f"{name}-{quick}-3")
+
+
+@pytest.mark.parametrize(("name", "quick", "rounds"), list(versions()))
+def test_every_job_is_valid(name, quick, rounds):
+    recipe = find_recipe(name, quick=quick, rounds=rounds)
+    made = {node.name: Made(f"{number:064x}", node.name) for number, node in enumerate(recipe.graph)}
     for node in recipe.graph:
-        if node.is_dataset:
-            job = parse_job({**node.task.job, "name": node.name, "output": {"uri": "x", **node.task.job["output"]}})
+        if isinstance(node.task, DatasetTask | GenerationTask):
+            job = parse_job({"name": node.name, **node.task.job, "output": {"uri": "x", **node.task.job["output"]}})
             known = {view for view, _ in job.view_recipes()}
             for other in recipe.graph:
                 if isinstance(other.task, EvaluationTask):
                     assert set(other.task.views.get(node.name, ())) <= known
                 if isinstance(other.task, TrainingTask) and other.task.data == node.name:
                     assert set(other.task.job.get("data", {}).get("views", ())) <= known
-        elif isinstance(node.task, TrainingTask):
-            assert len(node.task.identity({node.task.data: Made("0" * 64, "folder")})) == 64
+        if not node.is_dataset:
+            assert len(node.task.identity({need: made[need] for need in node.needs})) == 64
 
 
-@pytest.mark.parametrize(("name", "quick"), VERSIONS)
-def test_every_cell_of_every_table_is_measured(name, quick, tmp_path):
-    recipe = find_recipe(name, quick=quick)
+@pytest.mark.parametrize(("name", "quick", "rounds"), list(versions()))
+def test_every_cell_of_every_table_is_measured(name, quick, rounds, tmp_path):
+    recipe = find_recipe(name, quick=quick, rounds=rounds)
     result = conclude(recipe, Finished(recipe, invented(recipe)))
     for block in result.blocks:
         assert block.methods
@@ -94,8 +109,32 @@ def test_copies_cost_as_many_steps_of_as_many_images():
 
 def test_seeds_are_counted_and_names_are_known():
     assert find_recipe("sharpdro", seeds=2).seeds == 2
-    with pytest.raises(PassbandError, match="'primes'; there are prime, sharpdro"):
+    with pytest.raises(PassbandError, match="'primes'; there are digits, prime, sharpdro"):
         find_recipe("primes")
+
+
+def test_rounds_are_for_what_attacks_a_network():
+    assert len(find_recipe("digits", rounds=1).graph) == len(find_recipe("digits").graph)
+    assert len(find_recipe("digits", rounds=2).graph) > len(find_recipe("digits").graph)
+    for name in set(RECIPES) - set(ALTERNATING):
+        with pytest.raises(PassbandError, match=f"rounds: {name} .* has no rounds; digits has"):
+            find_recipe(name, rounds=1)
+
+
+def test_digits_is_the_papers_comparison():
+    recipe = find_recipe("digits")
+    trainings = {node.name: node.task for node in recipe.graph if isinstance(node.task, TrainingTask)}
+    assert len(trainings) == 10 * 3
+    jobs = [task.job for task in trainings.values()]
+    assert len({(job["epochs"], job["batch_size"]) for job in jobs}) == 1  # as many steps for every method
+    weights = {name: task.job["objective"].get("weight") for name, task in trainings.items() if name.endswith("-0")}
+    ours = {weight for name, weight in weights.items() if name.split("-")[0] not in ("erm", "augmix", "prime")}
+    assert len(ours - {None}) == 1
+    assert weights["augmix-0"] == weights["prime-0"] == 12
+    assert trainings["1sada-2mix-0"].job["data"]["views"] == ["clean", "sada-1", "mix-1", "mix-2"]
+    assert trainings["1sada-2mix-0"].data == trainings["3sada-0mix-0"].data == trainings["without-jsd-0"].data
+    for table in recipe.tables[:3]:
+        assert [heading for _, heading in table.columns] == ["test", "digits", "mnist_m", "synth", "invert", "avg"]
 
 
 def test_the_command_plans_without_writing(tmp_path):

@@ -1,0 +1,135 @@
+"""Trains, measures and maps networks with one seed, and makes what they are trained on."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.reproduce.mapping import MAPS
+from jobs.reproduce.recipe import MapNorm, Seen
+from jobs.reproduce.recipes.digits.methods import ATTACK, ERM, FLAVOURS, METHODS, Method
+from jobs.reproduce.recipes.digits.setting import (
+    MAP_S,
+    MIX_S,
+    PRIME_S,
+    SADA_S,
+    SURROGATE_BATCH,
+    Setting,
+    training_job,
+)
+from jobs.reproduce.recipes.parts import CLEAN, Nodes
+
+_SHARD = 500  # samples; a generation that is stopped loses one shard
+
+
+class Bench:
+    """The nodes of one seed."""
+
+    def __init__(self, nodes: Nodes, setting: Setting, seed: int) -> None:
+        self._nodes, self._setting, self._seed = nodes, setting, seed
+        self._tests = {name: self._test(name) for name in (setting.images.name, *setting.unseen)}
+        self._plain = self._make_plain()
+        self._shared: dict[str, str] = {}
+        self.erm = self._train(METHODS[ERM], self._plain)
+        self.map(self.erm)  # begun soon, since most of the others wait for it
+
+    def train(self, method: Method) -> str:
+        """Enter the training of a method from scratch, once, and return its name."""
+        if method.name == ERM:
+            return self.erm
+        return self._train(method, self._flavour(method.data) if method.attacks else self._plain)
+
+    def tune(self, method: Method, before: str, number: int) -> str:
+        """Enter round `number` of a method: views against the newest network, which is trained on with them."""
+        name = f"{before.removesuffix(f'-round{number - 1}')}-round{number}"
+        views = self._attack_views(method.data, before, method.count("sada"), method.count("mix"))
+        data = self._generate(f"{name}-views", views)
+        changes = {"network": {"kind": "lenet", "checkpoint": f"@{before}"}, "epochs": self._setting.tuning_epochs}
+        return self._train(method, data, name, **changes)
+
+    def accuracies(self, training: str) -> dict[str, list[Seen]]:
+        """Enter the evaluation of a training; return what it sees of every domain."""
+        views = {test: (CLEAN,) for test in self._tests.values()}
+        samples = sum(images.test_samples for images, _ in self._setting.unseen.values())
+        seconds = 0.1 * len(views) + (samples + self._setting.images.test_samples) * self._setting.images.sample_s / 3
+        measured = self._nodes.evaluation(training, views, seconds)
+        return {domain: [Seen(measured, test, CLEAN)] for domain, test in self._tests.items()}
+
+    def norms(self, training: str) -> dict[str, list[MapNorm]]:
+        """Return what the maps of a training's network come to."""
+        node = self.map(training)
+        return {
+            "original l1": [MapNorm(node, "original")],
+            "enhanced l1": [MapNorm(node, "enhanced")],
+            "standard error": [MapNorm(node, "enhanced", "standard_error")],
+        }
+
+    def map(self, training: str) -> str:
+        """Enter the maps of a training's network once, and return their name."""
+        if f"{training}-map" in self._nodes:
+            return f"{training}-map"
+        images, setting = self._setting.images, self._setting
+        job = {
+            "seed": 0,  # the same images and signs for every network
+            "source": {**images.source, "split": "train"},
+            "image": {"size": images.size},
+            "surrogate": self._surrogate(training),
+            "maps": ["original", "enhanced"],
+            "subset": setting.subset,
+        }
+        return self._nodes.sensitivity(training, job, 3.0 + 2 * setting.frequencies * setting.subset * MAP_S)
+
+    def _train(self, method: Method, data: str, name: str | None = None, **changes: Any) -> str:
+        name = name or re.sub("[^a-z0-9]+", "-", method.name.lower()) + f"-{self._seed}"
+        job = {
+            **training_job(self._setting, self._seed),
+            "objective": dict(method.objective),
+            "data": {"views": list(method.views)},
+            **changes,
+        }
+        return self._nodes.training(
+            name, job, data, self._setting.images.training_seconds(job["epochs"], len(method.views))
+        )
+
+    def _test(self, domain: str) -> str:
+        images, split = self._setting.unseen.get(domain, (self._setting.images, "test"))
+        return self._nodes.dataset(f"test-{domain}", images.job(split, []), 1.0)
+
+    def _make_plain(self) -> str:
+        images = self._setting.images
+        views = [*_copies("augmix", {}, "mix", 3), *_copies("prime", {"preset": "cifar"}, "prime", 2)]
+        seconds = 1.0 + images.train_samples * (3 * MIX_S + 2 * PRIME_S)
+        return self._nodes.dataset(f"plain-{self._seed}", images.job("train", views, seed=self._seed), seconds)
+
+    def _flavour(self, flavour: str) -> str:
+        """Enter the views against the ERM network that all methods of a flavour share."""
+        if flavour not in self._shared:
+            users = [method for method in METHODS.values() if method.data == flavour]
+            sada, mix = (max(method.count(view) for method in users) for view in ("sada", "mix"))
+            views = self._attack_views(flavour, self.erm, sada, mix)
+            self._shared[flavour] = self._generate(f"{flavour}-{self._seed}", views)
+        return self._shared[flavour]
+
+    def _attack_views(self, flavour: str, training: str, sada: int, mix: int) -> list[dict[str, Any]]:
+        options = {
+            "surrogate": self._surrogate(training),
+            "map": f"@{self.map(training)}/{MAPS}",
+            **FLAVOURS[flavour],
+            **ATTACK,
+        }
+        return [*_copies("sada", options, "sada", sada), *_copies("augmix", {}, "mix", mix)]
+
+    def _generate(self, name: str, views: list[dict[str, Any]]) -> str:
+        images = self._setting.images
+        job = images.job("train", views, seed=self._seed)
+        job["output"] |= {"samples_per_shard": _SHARD}
+        costs = sum(SADA_S if "sada" in view else MIX_S for view in views)
+        seconds = 2.0 + images.train_samples * costs
+        return self._nodes.generation(name, job, seconds)
+
+    def _surrogate(self, training: str) -> dict[str, Any]:
+        return {"network": "lenet", "checkpoint": f"@{training}", "batch": SURROGATE_BATCH}
+
+
+def _copies(stage: str, options: Mapping[str, Any], name: str, number: int) -> list[dict[str, Any]]:
+    """Return views called NAME-1, NAME-2, ..., one alone too."""
+    return [{stage: dict(options), "name": f"{name}-{copy + 1}"} for copy in range(number)]

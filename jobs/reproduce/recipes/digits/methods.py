@@ -1,0 +1,87 @@
+"""The methods of the digits tables: which views each is trained on, and by which objective."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.reproduce.recipes.parts import CLEAN
+
+PLAIN, ENHANCED, ORIGINAL, RANDOM = "plain", "enhanced", "original", "random"
+FLAVOURS: Mapping[str, Mapping[str, Any]] = {
+    ENHANCED: {"map_name": "enhanced"},
+    ORIGINAL: {"map_name": "original"},
+    RANDOM: {"map_name": "enhanced", "targeted": False},
+}
+"""Training set -> options of sada. Only the views of PLAIN need no surrogate."""
+ATTACK = {"steps": 5, "step_size": 0.08, "init": 0.2}
+"""The paper's numbers for digits."""
+JSD_WEIGHT = 0.25
+"""Of SADA's recipes and ablations."""
+BASELINE_WEIGHT = 12.0
+"""Of AugMix and PRIME, as in their papers."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train.
+
+    Attributes
+    ----------
+    data : training set: PLAIN, or one of FLAVOURS
+    views : of it, the clean one first
+    """
+
+    name: str
+    data: str
+    views: tuple[str, ...]
+    objective: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def attacks(self) -> bool:
+        """Whether its views are made against a surrogate."""
+        return self.data != PLAIN
+
+    def count(self, view: str) -> int:
+        """Return how many views of a kind it is trained on."""
+        return sum(name.startswith(f"{view}-") for name in self.views)
+
+
+def _views(*, sada: int = 0, mix: int = 0, prime: int = 0) -> tuple[str, ...]:
+    counts = {"sada": sada, "mix": mix, "prime": prime}
+    return (CLEAN, *(f"{kind}-{copy + 1}" for kind, count in counts.items() for copy in range(count)))
+
+
+_JSD = {"kind": "jsd", "weight": JSD_WEIGHT}
+_BASELINE = {"kind": "jsd", "weight": BASELINE_WEIGHT}
+ERM, AUGMIX, PRIME = "ERM", "AugMix", "PRIME"
+FULL, NO_MIX = "1sada+2mix", "3sada+0mix"
+RECIPES = (FULL, "2sada+1mix", NO_MIX)
+NO_SADA, NO_JSD, WITH_ORIGINAL, WITH_RANDOM = "without SADA", "without JSD", "original map", "random perturbation"
+METHODS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        Method(ERM, PLAIN, _views(), {"kind": "erm"}),
+        Method(AUGMIX, PLAIN, _views(mix=2), _BASELINE),
+        Method(PRIME, PLAIN, _views(prime=2), _BASELINE),
+        Method(FULL, ENHANCED, _views(sada=1, mix=2), _JSD),
+        Method("2sada+1mix", ENHANCED, _views(sada=2, mix=1), _JSD),
+        Method(NO_MIX, ENHANCED, _views(sada=3), _JSD),
+        Method(NO_SADA, PLAIN, _views(mix=3), _JSD),
+        Method(NO_JSD, ENHANCED, _views(sada=1, mix=2), {"kind": "erm", "on": "all"}),
+        Method(WITH_ORIGINAL, ORIGINAL, _views(sada=3), _JSD),
+        Method(WITH_RANDOM, RANDOM, _views(sada=3), _JSD),
+    )
+}
+MAIN: Mapping[str, str] = {name: name for name in (ERM, AUGMIX, PRIME, *RECIPES)}
+ABLATION: Mapping[str, str] = {
+    FULL: FULL,
+    NO_SADA: NO_SADA,
+    f"without Mix ({NO_MIX})": NO_MIX,
+    NO_JSD: NO_JSD,
+}
+FIGURE_6: Mapping[str, str] = {
+    f"enhanced map ({NO_MIX})": NO_MIX,
+    WITH_ORIGINAL: WITH_ORIGINAL,
+    WITH_RANDOM: WITH_RANDOM,
+}
+"""Name in a table -> method; one that stands in two tables is one training."""
