@@ -25,7 +25,7 @@ analyze = typer.Typer(
 
 @analyze.command()
 def amplitude(job: JobFile, output: OtherOutput = None, as_json: AsJson = False) -> None:
-    """Map the mean amplitude of the images of a job, times its scale."""
+    """Map the mean amplitude of the images. It is times the scale of the job."""
     _run(_load(job, output), "amplitude", as_json)
 
 
@@ -39,7 +39,7 @@ def sensitivity(
     plan: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Map the error of a frozen model by the frequency that is added to its images; the same command resumes it."""
+    """Map a frozen model's error by frequency. The frequency is added to its images; the same command resumes it."""
     spec = _load(job, output).with_compute(executor=executor, workers=workers, address=address)
     if plan:
         _tell_plan(spec, as_json)
