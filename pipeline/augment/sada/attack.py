@@ -1,17 +1,17 @@
 """Algorithm 1 of SADA on half spectra: samples climb the surrogate's loss until its prediction turns.
 
-Samples wait in one queue; each thread keeps a chunk of the surrogate's size full, and a sample that is done makes
-room for the next (compaction). A sample's result is a function of itself alone, so the schedule changes no bit.
+All samples stand in one queue. A thread takes as many as the surrogate sees at once, looks at them, lets go those that
+are done and puts the others, a step further, back at the end: cost follows the number still active (compaction). A
+sample's result is a function of itself alone, so the schedule changes no bit.
 
 Layouts: images (N, C, H, W); spectra (N, C, H, K), K = W//2 + 1; weights (H, K) in FFT layout.
 """
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
-from threading import Lock
+from threading import Condition
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from pipeline.surrogate.model import Surrogate
 Images = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
 Integers = NDArray[np.int64]
-Signs = Callable[[NDArray[np.intp], int], Images]
+Rows = NDArray[np.intp]
+Signs = Callable[[Rows, int], Images]
 """(rows, step) -> random signs of these samples at this step, (len(rows), C, H, K)."""
 
 
@@ -51,7 +52,7 @@ class Attack:
         Parameters
         ----------
         spectra : (N, C, H, K) complex64
-            Of the images to begin with.
+            Of the images to begin with; they are overwritten.
         labels : (N,) int64
             The loss is that of these.
         avoided : (N,) int64
@@ -63,92 +64,86 @@ class Attack:
         taken : (N,) uint16
             Updates of each sample.
         """
-        out = np.empty((len(spectra), *self.surrogate.shape), np.float32)
-        taken = np.zeros(len(spectra), np.uint16)
-        queue = _Queue(len(spectra))
-
-        def climb(start: int, stop: int) -> None:
-            chunk = _Chunk(self, spectra, labels, avoided, out, taken)
-            while chunk.fill(queue):
-                chunk.climb()
-
-        threads = self.kernels.get_num_threads()
-        self.kernels.for_ranges(climb, min(threads, -(-len(spectra) // self.surrogate.batch)), 1)
-        return out, taken
+        climb = _Climb(self, spectra, labels, avoided)
+        queue = _Queue(range(len(spectra)))
+        threads = min(self.kernels.get_num_threads(), -(-len(spectra) // self.surrogate.batch))
+        self.kernels.for_ranges(lambda start, stop: queue.work_off(climb.look, self.surrogate.batch), threads)
+        return climb.images, climb.taken
 
 
 class _Queue:
-    """Hands each row to one thread."""
+    """Rows that wait, shared by threads; over when none waits and none is being looked at."""
 
-    def __init__(self, count: int) -> None:
-        self._rows, self._lock = iter(range(count)), Lock()
+    def __init__(self, rows: Iterable[int]) -> None:
+        self._waiting, self._changed, self._out = deque(rows), Condition(), 0
 
-    def take(self, most: int) -> list[int]:
-        with self._lock:
-            return list(islice(self._rows, most))
+    def work_off(self, look: Callable[[Rows], Rows], most: int) -> None:
+        """Call `look` with up to `most` rows at a time, and take back those that it returns."""
+        while len(rows := self._take(most)):
+            going: Rows = rows[:0]
+            try:
+                going = look(rows)
+            finally:  # also where it raised: no other thread may wait for these in vain
+                self._give_back(going)
+
+    def _take(self, most: int) -> Rows:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or not self._out)
+            rows = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+            self._out += bool(rows)
+            return np.array(rows, np.intp)
+
+    def _give_back(self, rows: Rows) -> None:
+        with self._changed:
+            self._waiting.extend(rows.tolist())
+            self._out -= 1
+            self._changed.notify_all()
 
 
-class _Chunk:
-    """The samples that one thread has at work, each at a step of its own."""
+class _Climb:
+    """The state of every sample of one attack; threads look at different rows at once."""
 
-    def __init__(
-        self, attack: Attack, spectra: Spectra, labels: Integers, avoided: Integers, out: Images, taken: Any
-    ) -> None:
-        self._attack, self._all = attack, spectra
-        self._labels, self._avoided, self._out, self._taken = labels, avoided, out, taken
-        self._rows = np.zeros(0, np.intp)
-        self._spectra = spectra[:0]
+    def __init__(self, attack: Attack, spectra: Spectra, labels: Integers, avoided: Integers) -> None:
+        self._attack, self._spectra, self._labels, self._avoided = attack, spectra, labels, avoided
+        self.images = np.empty((len(spectra), *attack.surrogate.shape), np.float32)
+        self.taken = np.zeros(len(spectra), np.uint16)
 
-    def fill(self, queue: _Queue) -> bool:
-        """Take samples until the chunk is full; say whether there is any."""
-        attack = self._attack
-        rows = np.array(queue.take(attack.surrogate.batch - len(self._rows)), np.intp)
-        if len(rows):
-            self._rows = np.concatenate([self._rows, rows])
-            self._spectra = np.concatenate([self._spectra, self._all[rows]])
-        return len(self._rows) > 0
-
-    def climb(self) -> None:
-        """Look at every sample once, let go those that are done, and take a step with the others."""
-        attack, rows = self._attack, self._rows
-        images = attack.kernels.from_half_spectrum(self._spectra, attack.surrogate.shape[2])
-        ended = self._taken[rows] == attack.steps  # nothing follows, whatever the surrogate would say
-        going, gradients = self._look(images, ended)
+    def look(self, rows: Rows) -> Rows:
+        """Look at samples once; keep the images of those that are done, and return the others, one step further."""
+        attack, spectra = self._attack, self._spectra[rows]
+        images = attack.kernels.from_half_spectrum(spectra, attack.surrogate.shape[2])
+        # After the last step nothing follows, whatever the surrogate would say.
+        going = np.flatnonzero(self.taken[rows] < attack.steps)
+        gradients = None
+        if len(going):
+            turned, gradients = self._judge(images if len(going) == len(rows) else images[going], rows[going])
+            going = going[~turned]
         done = np.ones(len(rows), np.bool_)
         done[going] = False
-        self._out[rows[done]] = np.clip(images[done], 0, 1)
-        self._rows, self._spectra = rows[going], self._stepped(rows[going], self._spectra[going], gradients)
-        self._taken[self._rows] += 1
+        self.images[rows[done]] = np.clip(images[done], 0, 1)
+        if len(going):
+            self._spectra[rows[going]] = self._stepped(spectra[going], rows[going], gradients)
+            self.taken[rows[going]] += 1
+        return rows[going]
 
-    def _look(self, images: Images, ended: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Images | None]:
-        """Return which samples go on, and the gradients of these."""
-        alive = np.flatnonzero(~ended)
-        if not len(alive):
-            return alive, None
-        attack, rows = self._attack, self._rows[alive]
-        looked_at = images if len(alive) == len(images) else images[alive]
-        if attack.signs is None:
-            predictions, gradients = attack.surrogate.attack(looked_at, self._labels[rows])
-        else:
-            predictions, gradients = attack.surrogate.predict(np.clip(looked_at, 0, 1)), None
-        going = predictions == self._avoided[rows]
-        return alive[going], None if gradients is None else gradients[going]
-
-    def _stepped(self, rows: NDArray[np.intp], spectra: Spectra, gradients: Images | None) -> Spectra:
+    def _judge(self, images: Images, rows: Rows) -> tuple[NDArray[np.bool_], Images | None]:
+        """Return which samples the surrogate takes for something else, and the gradients of those it does not."""
         attack = self._attack
-        if not len(rows):
-            return spectra
+        if attack.signs is None:
+            predictions, gradients = attack.surrogate.attack(images, self._labels[rows])
+            turned = predictions != self._avoided[rows]
+            return turned, gradients[~turned]
+        return attack.surrogate.predict(np.clip(images, 0, 1)) != self._avoided[rows], None
+
+    def _stepped(self, spectra: Spectra, rows: Rows, gradients: Images | None) -> Spectra:
+        attack = self._attack
         if gradients is not None:
-            return attack.kernels.ascend_spectrum(spectra, gradients, attack.weight, attack.step_size)
+            ascended: Spectra = attack.kernels.ascend_spectrum(spectra, gradients, attack.weight, attack.step_size)
+            return ascended
         assert attack.signs is not None
-        steps = self._taken[rows]
-        signs = np.empty(spectra.shape, np.float32)
-        for step in _distinct(steps):
-            chosen = steps == step
-            signs[chosen] = attack.signs(rows[chosen], step)
+        steps, signs = self.taken[rows], np.empty(spectra.shape, np.float32)
+        for step in sorted(set(steps.tolist())):
+            signs[steps == step] = attack.signs(rows[steps == step], step)
         factors = np.float32(1) + np.float32(attack.step_size) * attack.weight * signs
-        return attack.kernels.scale_spectrum(spectra, factors)
-
-
-def _distinct(steps: NDArray[np.uint16]) -> Iterator[int]:
-    return iter(sorted(set(steps.tolist())))
+        scaled: Spectra = attack.kernels.scale_spectrum(spectra, factors)
+        return scaled

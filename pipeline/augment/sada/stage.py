@@ -17,7 +17,7 @@ from pipeline.augment.sada.options import SadaOptions
 from pipeline.surrogate.options import SurrogateOptions
 
 if TYPE_CHECKING:
-    from pipeline.augment.sada.attack import Signs
+    from pipeline.augment.sada.attack import Attack, Signs
     from pipeline.surrogate.model import Surrogate, Verdict
 
 Images = NDArray[np.float32]
@@ -76,7 +76,7 @@ class Sada(Stage):
     ) -> None:
         super().__init__(options, shape=shape, kernels=kernels, inputs=inputs, classes=classes)
         self._victim = _load(inputs["surrogate"], options.surrogate, classes, shape)
-        self._weight = self._read_weight(inputs.get("map"))
+        self.weight = self._read_weight(inputs.get("map"))
 
     def _read_weight(self, content: bytes | None) -> Images:
         """Return M, the weight of every bin of the half spectrum."""
@@ -93,11 +93,7 @@ class Sada(Stage):
         """Attack a batch; images of [0, 1] come back in [0, 1]."""
         before = self._victim.judge_clean(images, labels, self.kernels)
         avoided = labels if self.options.stop == "label" else before.predictions
-        words = self._words(draws.at(purpose=NOISE), images.shape)
-        noise = self.kernels.symmetric_noise(words, self.options.init)
-        spectra = self.kernels.scale_spectrum(self.kernels.half_spectrum(images), np.float32(1) + noise)
-        del words, noise
-        attacked, steps = self._attack(draws).run(spectra, labels, avoided)
+        attacked, steps = self.attack(images, labels, avoided, draws)
         stored = self.kernels.to_float(self.kernels.to_uint8(attacked))
         after = self._victim.judge(stored, labels, self.kernels)
         recorded = {
@@ -109,14 +105,41 @@ class Sada(Stage):
         }
         return StageResult(attacked, recorded)
 
-    def _attack(self, draws: Draws) -> Any:
+    @property
+    def surrogate(self) -> "Surrogate":
+        """The model that is attacked."""
+        return self._victim.surrogate
+
+    @staticmethod
+    def noise_draws(draws: Draws) -> Draws:
+        """Return where a sample's start is drawn: a word for each bin of the full grid, channel by channel."""
+        return draws.at(purpose=NOISE)
+
+    def attack(
+        self, images: Images, labels: Integers, avoided: Integers, draws: Draws
+    ) -> tuple[Images, NDArray[np.uint16]]:
+        """Return the attacked images, in [0, 1], and the updates that each took (Algorithm 1).
+
+        Parameters
+        ----------
+        images : (N, C, H, W) float32
+        labels, avoided : (N,) int64
+            The loss is that of the label; a sample is done when its prediction is not `avoided`.
+        """
+        words = self._words(self.noise_draws(draws), images.shape)
+        noise = self.kernels.symmetric_noise(words, self.options.init)
+        spectra = self.kernels.scale_spectrum(self.kernels.half_spectrum(images), np.float32(1) + noise)
+        del words, noise
+        return self._climb(draws).run(spectra, labels, avoided)
+
+    def _climb(self, draws: Draws) -> "Attack":
         from pipeline.augment.sada.attack import Attack  # torch
 
         options = self.options
         return Attack(
-            surrogate=self._victim.surrogate,
+            surrogate=self.surrogate,
             kernels=self.kernels,
-            weight=self._weight,
+            weight=self.weight,
             steps=0 if options.random_only else options.steps,
             step_size=options.step_size,
             signs=None if options.targeted else self._signs(draws),
@@ -152,7 +175,7 @@ def read_map(content: bytes, where: str, name: str | None, shape: Shape) -> NDAr
     Raises
     ------
     ValueError
-        If it is no such file, has no such array, or the map is of another size or leaves [0, 1].
+        If it is no such file, has no such array, or the map is of another size, leaves [0, 1] or is not symmetric.
     """
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as found:
@@ -167,6 +190,10 @@ def read_map(content: bytes, where: str, name: str | None, shape: Shape) -> NDAr
         raise ValueError(f"map {where}: {chosen} is of {values.shape}, images are {shape[1]} x {shape[2]}")
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"map {where}: {chosen} leaves [0, 1]; a map holds error rates")
+    around = np.fft.ifftshift(values)
+    rows, columns = (-np.arange(side) % side for side in values.shape)
+    if not np.allclose(around, around[rows][:, columns]):
+        raise ValueError(f"map {where}: {chosen} differs between a frequency and its mirror image, which is the same")
     return values
 
 

@@ -184,6 +184,9 @@ def test_files_that_are_none_are_refused(surrogate, tmp_path):
     np.savez(text, enhanced=np.full((16, 16), 2.0))
     with pytest.raises(InputError, match=r"leaves \[0, 1\]"):
         generate(attacked(tmp_path / "d", surrogate, map=str(text)))
+    np.savez(text, enhanced=np.random.default_rng(0).random((16, 16)))
+    with pytest.raises(InputError, match="differs between a frequency and its mirror image"):
+        generate(attacked(tmp_path / "f", surrogate, map=str(text)))
     junk = tmp_path / "junk"
     junk.mkdir()
     (junk / "model.pt").write_bytes(b"PK\x03\x04 not a checkpoint")
