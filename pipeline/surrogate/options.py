@@ -22,7 +22,9 @@ class SurrogateOptions(StrictModel):
     network: str = Field(description=f"{', '.join(OURS)}, or {TORCHVISION}NAME")
     checkpoint: str = Field(min_length=1, description="a training's folder, its model.pt, or torchvision's state dict")
     batch: int = Field(64, ge=1, le=4096, description="images in every forward pass")
-    precision: Literal["float32", "bfloat16"] = Field("float32", description="bfloat16: autocast; faster where the processor has it, less exact")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: autocast, less exact; faster on processors that have it"
+    )
     channels_last: bool = False
     mean: list[float] | None = Field(None, description="of torchvision, one a channel; default: ImageNet's")
     std: list[Annotated[float, Field(gt=0)]] | None = Field(
