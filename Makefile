@@ -56,6 +56,7 @@ bench: venv  ## measure the throughput of every stage, the codecs, and a whole r
 	$(BIN)/python -m benchmarks.codec
 	$(BIN)/python -m benchmarks.generate
 	$(BIN)/python -m benchmarks.loading
+	$(BIN)/python -m benchmarks.sada
 	$(BIN)/python -m benchmarks.sensitivity
 
 clean:  ## remove the environment and what the demo made

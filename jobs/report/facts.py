@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import PurePosixPath
 
 import yaml
 
@@ -12,7 +13,7 @@ from jobs.report import snippets, wording
 from jobs.report.bars import Bars, class_bars, group_bars
 from jobs.report.throughput import Throughput, add_up
 from pipeline.augment import AUGMENTATIONS
-from pipeline.manifest import BadSample, Manifest, ShardRecord, ViewEntry, read_record
+from pipeline.manifest import BadSample, Manifest, ShardRecord, StoredInput, ViewEntry, read_record
 from pipeline.store import Store, open_store
 
 MAX_BAD = 200
@@ -190,11 +191,17 @@ def _making(blueprint: Blueprint, manifest: Manifest, throughput: Throughput) ->
         ("seed", str(blueprint.job.seed)),
         ("source fingerprint", blueprint.fingerprint),
         ("environment", ", ".join(f"{name} {version}" for name, version in sorted(manifest.environment.items()))),
+        *((f"reads {_input(entry)}", f"{entry.name}, sha256 {entry.sha256}") for entry in manifest.inputs),
         ("processors", processors or "unknown"),
         ("workers", f"{throughput.workers:,}"),
         ("shards built at a second or later try", f"{throughput.retried:,}"),
         ("finished", finished if throughput.finished else "unknown"),
     ]
+
+
+def _input(entry: StoredInput) -> str:
+    """Name what stages read as the job does, without the folders above it."""
+    return PurePosixPath(entry.reference).name if entry.reference.startswith("/") else entry.reference
 
 
 def _reproduce(store: Store, blueprint: Blueprint) -> str:

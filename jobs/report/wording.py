@@ -121,6 +121,16 @@ def _augmix(step: Options) -> str:
     return f"AugMix, severity {step['severity']}: {count(step['width'], 'chain')} of {depth}"
 
 
+def _sada(step: Options) -> str:
+    network = f"against a {step['surrogate']['network']}"
+    if step["random_only"]:
+        return f"SADA's random start alone, amplitudes within {_value(step['init'])}"
+    given = step["map"] not in ("enhanced", "original", "none")
+    where = {"none": "no map"}.get(step["map"], "a given map" if given else f"the {step['map']} map")
+    way = "" if step["targeted"] else ", random signs"
+    return f"SADA {network}, {where}, up to {count(step['steps'], 'step')} of {_value(step['step_size'])}{way}"
+
+
 _WORDS: dict[str, Callable[[Options], str]] = {
     "radial": _radial,
     "dct": _dct,
@@ -130,6 +140,7 @@ _WORDS: dict[str, Callable[[Options], str]] = {
     "prime": _prime,
     "corrupt": _corrupt,
     "augmix": _augmix,
+    "sada": _sada,
 }
 _RANGES = {
     "clip": "; clipped to [0, 1]",

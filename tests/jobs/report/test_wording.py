@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from jobs.report import wording
 from pipeline.augment import AUGMENTATIONS
 
+SURROGATE = {"network": "lenet", "checkpoint": "model.pt"}
+SADA = {"stage": "sada", "version": 1, **AUGMENTATIONS["sada"].Options(surrogate=SURROGATE).model_dump()}
+
 
 @pytest.mark.parametrize(
     ("num_bytes", "expected"),
@@ -63,6 +66,12 @@ def test_durations(seconds, expected):
             "one of the 15 common corruptions, severity drawn from 1 to 5",
         ),
         ({"stage": "augmix", "severity": 3, "width": 3, "depth": 1}, "AugMix, severity 3: 3 chains of 1 operation"),
+        (SADA, "SADA against a lenet, the enhanced map, up to 5 steps of 0.08"),
+        (
+            SADA | {"map": "/x/maps.npz", "targeted": False, "steps": 1},
+            "SADA against a lenet, a given map, up to 1 step of 0.08, random signs",
+        ),
+        (SADA | {"random_only": True}, "SADA's random start alone, amplitudes within 0.2"),
         ({"stage": "unheard", "version": 2, "a": 1.50, "b": [1, 2]}, "unheard (a 1.5, b [1, 2])"),
         ({"stage": "radial", "radius": 3}, "radial (radius 3)"),
     ],
@@ -78,6 +87,7 @@ NEEDED = {
     "svd": {"rank": 3, "keep": "trailing"},
     "prime": {"preset": "cifar", "strength": 0.5},
     "corrupt": {"types": ["fog"], "severity": 3},
+    "sada": {"surrogate": SURROGATE},
 }
 
 
