@@ -55,9 +55,12 @@ def make_missing(
     Raises
     ------
     DatasetError
-        If a job is refused or fails; what was finished before stays.
+        If a job is refused or fails; what was finished before stays. If there is something to make and `cache` is no
+        local folder.
     """
     wanted = {_spelling(reference): reference.job for reference in references if reference.job is not None}
+    if wanted and "://" in str(cache):
+        raise DatasetError(f"datasets: {str(cache)!r} is not local; name the folder in which missing datasets are made")
     places = dict(zip(wanted, _make(list(wanted.values()), cache, progress), strict=True)) if wanted else {}
     return [places[_spelling(r)] if r.path is None else r.path for r in references]
 

@@ -40,6 +40,11 @@ def test_paths_stay_as_they_are_and_no_child_is_started(tmp_path):
     assert (events, list(tmp_path.iterdir())) == ([], [])
 
 
+def test_a_cache_in_an_object_store_is_refused():
+    with pytest.raises(DatasetError, match="datasets: 's3://bucket/cache' is not local"):
+        make_missing([by_job({"kind": "generate"})], "s3://bucket/cache")
+
+
 def test_a_job_in_the_home_folder_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(spelled_out(output={"uri": "elsewhere"})))
