@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from matplotlib.ticker import MaxNLocator
+
 from jobs.report.charts import LINES, Theme, encode, frame, literal, new_figure
 from jobs.reproduce.recipe import PERCENT
 from jobs.reproduce.rows import Block, Row
@@ -45,6 +47,7 @@ def scatter_png(block: Block, theme: Theme, width: float) -> bytes:
         across, up = shown[method]
         values = list(zip(across.values, up.values, strict=False))
         axes.plot(*zip(*values, strict=True), marker, color=color, markersize=6, label=literal(method))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     label_across, label_up = names(block)
     axes.set_xlabel(label_across, color=theme.ink, fontsize=9)
     axes.set_ylabel(label_up, color=theme.ink, fontsize=9)

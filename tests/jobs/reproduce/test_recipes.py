@@ -134,7 +134,7 @@ def test_digits_is_the_papers_comparison():
     assert trainings["1sada-2mix-0"].job["data"]["views"] == ["clean", "sada-1", "mix-1", "mix-2"]
     assert trainings["1sada-2mix-0"].data == trainings["3sada-0mix-0"].data == trainings["without-jsd-0"].data
     for table in recipe.tables[:3]:
-        assert [heading for _, heading in table.columns] == ["test", "digits", "mnist_m", "synth", "invert", "avg"]
+        assert [heading for _, heading in table.columns] == ["test", "digits", "mnistM", "synth", "invert", "avg"]
 
 
 def test_the_command_plans_without_writing(tmp_path):

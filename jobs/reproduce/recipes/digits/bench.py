@@ -16,6 +16,7 @@ from jobs.reproduce.recipes.digits.setting import (
     Setting,
     training_job,
 )
+from jobs.reproduce.recipes.digits.words import ENHANCED_NORM, NORM_ERROR, ORIGINAL_NORM
 from jobs.reproduce.recipes.parts import CLEAN, Nodes
 
 _SHARD = 500  # samples; a generation that is stopped loses one shard
@@ -58,9 +59,9 @@ class Bench:
         """Return what the maps of a training's network come to."""
         node = self.map(training)
         return {
-            "original l1": [MapNorm(node, "original")],
-            "enhanced l1": [MapNorm(node, "enhanced")],
-            "standard error": [MapNorm(node, "enhanced", "standard_error")],
+            ORIGINAL_NORM: [MapNorm(node, "original")],
+            ENHANCED_NORM: [MapNorm(node, "enhanced")],
+            NORM_ERROR: [MapNorm(node, "enhanced", "standard_error")],
         }
 
     def map(self, training: str) -> str:

@@ -56,7 +56,8 @@ _BASELINE = {"kind": "jsd", "weight": BASELINE_WEIGHT}
 ERM, AUGMIX, PRIME = "ERM", "AugMix", "PRIME"
 FULL, NO_MIX = "1sada+2mix", "3sada+0mix"
 RECIPES = (FULL, "2sada+1mix", NO_MIX)
-NO_SADA, NO_JSD, WITH_ORIGINAL, WITH_RANDOM = "without SADA", "without JSD", "original map", "random perturbation"
+NO_SADA, NO_JSD = "without SADA", "without JSD"
+WITH_ENHANCED, WITH_ORIGINAL, WITH_RANDOM = "enhanced map", "original map", "random signs"
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
@@ -76,11 +77,11 @@ MAIN: Mapping[str, str] = {name: name for name in (ERM, AUGMIX, PRIME, *RECIPES)
 ABLATION: Mapping[str, str] = {
     FULL: FULL,
     NO_SADA: NO_SADA,
-    f"without Mix ({NO_MIX})": NO_MIX,
+    "without Mix": NO_MIX,
     NO_JSD: NO_JSD,
 }
 FIGURE_6: Mapping[str, str] = {
-    f"enhanced map ({NO_MIX})": NO_MIX,
+    WITH_ENHANCED: NO_MIX,
     WITH_ORIGINAL: WITH_ORIGINAL,
     WITH_RANDOM: WITH_RANDOM,
 }

@@ -19,11 +19,11 @@ from jobs.reproduce.recipes.digits.methods import (
     Method,
 )
 from jobs.reproduce.recipes.digits.setting import BATCH, QUICK, QUICK_SEEDS, RATE, SEEDS, WHOLE, Setting
-from jobs.reproduce.recipes.digits.words import AVERAGE, CHOICE, FINDINGS, NORM_COLUMNS, STUDIES, observe
+from jobs.reproduce.recipes.digits.words import AVERAGE, CHOICE, ENHANCED_NORM, FINDINGS, NORM_COLUMNS, STUDIES, observe
 from jobs.reproduce.recipes.parts import Nodes
 
 Conditions = Mapping[str, Sequence[Reading]]
-HEADINGS = {"mnist5k": "test", "synth_digits": "synth", "inverted": "invert"}
+HEADINGS = {"mnist5k": "test", "mnist_m": "mnistM", "synth_digits": "synth", "inverted": "invert"}
 
 
 def digits(quick: bool, seeds: int | None, rounds: int = 1) -> Recipe:
@@ -110,7 +110,7 @@ def _tables(setting: Setting, rounds: int) -> Iterator[Table]:
         "Mean l1 norm of the maps, 0 to 1, and accuracy (figure 4)",
         {"study": STUDIES.norms},
         NORM_COLUMNS,
-        scatter=("enhanced l1", AVERAGE),
+        scatter=(ENHANCED_NORM, AVERAGE),
     )
     if rounds > 1:
         numbers = tuple((f"round {number}", f"round {number}") for number in range(1, rounds + 1))

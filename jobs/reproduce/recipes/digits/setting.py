@@ -45,8 +45,8 @@ _UNSEEN = {
     "synth_digits": _domain("synth_digits", 1000),
     "inverted": _domain("inverted", 1000),
 }
-WHOLE = Setting(_DIGITS, _UNSEEN, epochs=24, tuning_epochs=12, subset=200)
-QUICK = Setting(_DIGITS, _UNSEEN, epochs=3, tuning_epochs=2, subset=50)
+WHOLE = Setting(_DIGITS, _UNSEEN, epochs=24, tuning_epochs=12, subset=400)
+QUICK = Setting(_DIGITS, _UNSEEN, epochs=6, tuning_epochs=3, subset=50)
 SEEDS, QUICK_SEEDS = 3, 1
 BATCH, RATE = 64, 2e-3
 SURROGATE_BATCH = 64
