@@ -25,7 +25,6 @@ class AnalyzeOutput(StrictModel):
 class AnalyzeCompute(ComputeSection):
     """How the work is run; nothing here changes a bit of a map."""
 
-    threads: int | None = Field(None, ge=1, le=1024, description="of each worker; inline: all CPUs, ray: one")
     block: int | None = Field(None, ge=1, description="frequencies a task; default: about 256 forward passes")
     task_timeout_s: float = Field(3600.0, gt=0, description="deadline of one block on a Ray worker")
 

@@ -108,7 +108,7 @@ def plan(
     refuse_nested_output(spec)
     planned = make_plan(spec)
     choice = choose(spec.compute.executor, spec.compute.workers, spec.compute.address)
-    set_num_threads(choice.threads)
+    set_num_threads(spec.compute.threads or choice.threads)
     found = estimate(draft(spec, planned, current_environment(spec)), planned, choice.workers)
     if as_json:
         print_json(asdict(found))

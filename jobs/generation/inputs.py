@@ -156,7 +156,7 @@ def _compute(store: Store, job: GenerateJob, reference: str, wanted: ComputedMap
         "maps": [wanted.kind],
         **wanted.sensitivity.model_dump(),
         "output": {"uri": f"{store.uri}/{folder}"},
-        "compute": {key: compute[key] for key in ("batch_size", "executor", "workers", "address")},
+        "compute": {key: compute[key] for key in ("batch_size", "executor", "workers", "address", "threads")},
     }
     if store.exists(f"{folder}/{RESULTS}"):
         store.delete(f"{folder}/{RESULTS}")  # then the map is put together again from its blocks

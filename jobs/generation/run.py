@@ -121,8 +121,9 @@ def _run_tasks(
 ) -> None:
     compute, identity = ledger.blueprint.job.compute, ledger.blueprint.identity
     choice = choose(compute.executor, compute.workers, compute.address)
+    threads = compute.threads or choice.threads
     tasks = (
-        ShardTask(store.uri, identity, shard, compute.batch_size, choice.threads, tuple(faults.get(shard, ())))
+        ShardTask(store.uri, identity, shard, compute.batch_size, threads, tuple(faults.get(shard, ())))
         for shard in pending
     )
     retries = Retries(max_attempts=compute.max_attempts)

@@ -58,5 +58,5 @@ def _placed(job: Mapping[str, Any], folder: str) -> dict[str, Any]:
     return {
         "kind": "generate",
         "output": {**job.get("output", {}), "uri": folder},
-        "compute": {"executor": "inline", "workers": 1},
+        "compute": {"executor": "inline", "workers": 1, "threads": 1},
     }
