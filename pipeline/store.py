@@ -16,7 +16,8 @@ from typing import IO, Any, Protocol
 
 from pipeline.errors import PassbandError, output_error
 
-FOLDERS = ("shards", "records")
+INPUTS = "inputs"
+FOLDERS = ("shards", "records", INPUTS)
 """The folders of a dataset."""
 _TEMPORARY = ".passband-"
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}

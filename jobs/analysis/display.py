@@ -1,6 +1,9 @@
 """How an analysis looks while it runs: a line that redraws, plain lines in a log, JSON lines for a machine."""
 
+import math
 import sys
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from jobs.display import Rate, duration
@@ -8,6 +11,8 @@ from jobs.training.evaluation import display as evaluation
 
 if TYPE_CHECKING:
     from jobs.analysis.ledger import Ledger
+
+_EVERY_S = 5.0
 
 
 class Display(Protocol):
@@ -70,6 +75,22 @@ class _Counting(SilentDisplay):
             "images_per_s": round(per_s, 1),
             "eta_s": round(left / per_s, 1) if per_s else None,
         }
+
+
+class StepDisplay(_Counting):
+    """Passes on how far it is, now and then: for what an analysis is one step of."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._say, self._last = say, -math.inf
+
+    def event(self, ledger: "Ledger", message: str | None) -> None:
+        """Tell of a block, unless another was told of a moment ago."""
+        found = self._snapshot(ledger)
+        if message or time.monotonic() - self._last >= _EVERY_S:
+            self._last = time.monotonic()
+            eta = "" if found["eta_s"] is None else f", ETA {duration(found['eta_s'])}"
+            self._say(message or f"{found['done']:,}/{found['frequencies']:,} frequencies{eta}")
 
 
 class JsonDisplay(_Counting, evaluation.JsonDisplay):

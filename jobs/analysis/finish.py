@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.analysis.envelope import Envelope
-from jobs.analysis.inputs import INPUTS, npz_bytes, read_inputs
+from jobs.analysis.inputs import INPUTS, MODEL, npz_bytes, read_inputs
 from jobs.analysis.ledger import Ledger
 from jobs.analysis.results import MAPS_FILE, RESULTS, Analysis, MapSummary, summarise
 from jobs.analysis.sensitivity import error_map, mean_error
@@ -39,6 +39,7 @@ def finish(store: Store, ledger: Ledger) -> Analysis:
     evaluations = ledger.frequencies * envelope.samples
     found = write(store, envelope, maps, summaries, seconds, share, evaluations)
     store.delete(INPUTS)
+    store.delete(MODEL)
     return found
 
 

@@ -49,6 +49,21 @@ class SourceImages:
         """Plan index of each sample."""
         return self.table["index"].to_numpy().astype(np.uint32)
 
+    def readable(self, size: int) -> "SourceImages":
+        """Return the images that can be read; raise JobError where more cannot than the job's `bad_images`."""
+        reader, clock, good, bad = Reader(self.blueprint), Clock(), [], []
+        for start in range(0, len(self.labels), size):
+            rows = [PlanRow(**row) for row in self.table.slice(start, size).to_pylist()]
+            batch = reader.read(rows, clock)
+            good += [row.index for row in batch.rows]
+            bad += batch.bad
+        if len(bad) > self.blueprint.job.bad_images:
+            told = "; ".join(f"{entry.key}: {entry.reason}" for entry in bad[:5])
+            raise JobError(
+                f"{len(bad)} images cannot be read, bad_images allows {self.blueprint.job.bad_images}: {told}"
+            )
+        return SourceImages(self.blueprint, self.table.take(pa.array(good)))
+
     def batches(self, positions: Positions, size: int) -> Iterator[tuple[Positions, Pixels]]:
         """Yield the positions and pixels, (M, H, W, C), of the samples at `positions`, `size` at a time.
 

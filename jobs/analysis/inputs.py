@@ -17,7 +17,8 @@ from pipeline.errors import IntegrityError
 from pipeline.store import Store
 
 INPUTS = "blocks/images.npz"
-"""Gone when the analysis is done."""
+MODEL = "blocks/model.pt"
+"""The surrogate's checkpoint, for workers that cannot see its place. Both are gone when the analysis is done."""
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 from jobs.analysis.envelope import Envelope, environment, read_envelope, refuse_other, write_envelope
 from jobs.analysis.frequencies import distinct_frequencies
 from jobs.analysis.images import SourceImages, list_images
-from jobs.analysis.inputs import INPUTS, gather, store_inputs
+from jobs.analysis.inputs import INPUTS, MODEL, gather, store_inputs
 from jobs.analysis.results import UsedSurrogate
 from jobs.analysis.sensitivity import block_ranges
 from jobs.analysis.spec import AnalyzeJob, What
 from jobs.analysis.subset import Chosen, choose
+from jobs.files import JobError
 from jobs.generation.output import refuse_foreign
 from pipeline.errors import IntegrityError
 from pipeline.manifest import JOB, digest
-from pipeline.store import Store
+from pipeline.store import Store, open_store
 
 if TYPE_CHECKING:
     from pipeline.surrogate.model import Surrogate
@@ -41,6 +42,7 @@ def draw_up(job: AnalyzeJob, what: What, progress: Callable[[int], None]) -> Dra
     """
     sha256 = hashlib.sha256(_weights(job)).hexdigest() if what == "sensitivity" else None  # before a long listing
     images, used = list_images(job, progress), None
+    images = images.readable(job.compute.batch_size) if job.bad_images else images
     if sha256 is not None and job.surrogate is not None:
         surrogate_of(job, images.blueprint.classes, images.blueprint.shape, sha256)
         used = UsedSurrogate(network=job.surrogate.network, sha256=sha256)
@@ -73,11 +75,24 @@ def _weights(job: AnalyzeJob) -> bytes:
     from pipeline.networks.network import checkpoint_file, read_checkpoint
 
     assert job.surrogate is not None
-    return read_checkpoint(checkpoint_file(job.surrogate.checkpoint))
+    path = job.surrogate.checkpoint
+    if "://" not in path:
+        return read_checkpoint(checkpoint_file(path))
+    folder, _, name = path.rpartition("/")
+    try:
+        return open_store(folder).read(name)
+    except FileNotFoundError as error:
+        raise JobError(f"{path}: there is no checkpoint") from error
 
 
-def surrogate_of(job: AnalyzeJob, classes: Sequence[str], shape: Sequence[int], sha256: str) -> "Surrogate":
+def surrogate_of(
+    job: AnalyzeJob, classes: Sequence[str], shape: Sequence[int], sha256: str, weights: bytes | None = None
+) -> "Surrogate":
     """Return the surrogate, of that sha256, for images of `classes` and `shape`.
+
+    Parameters
+    ----------
+    weights : content of its checkpoint; None: read from its place
 
     Raises
     ------
@@ -89,7 +104,7 @@ def surrogate_of(job: AnalyzeJob, classes: Sequence[str], shape: Sequence[int], 
     from pipeline.surrogate.model import load_surrogate
 
     assert job.surrogate is not None
-    weights = _weights(job)
+    weights = _weights(job) if weights is None else weights
     if (found := hashlib.sha256(weights).hexdigest()) != sha256:
         raise IntegrityError(f"{job.surrogate.checkpoint}: has sha256 {found}, the analysis began with {sha256}")
     return load_surrogate(weights, job.surrogate, classes=classes, shape=shape)
@@ -125,8 +140,9 @@ def prepare(store: Store, job: AnalyzeJob, what: What, progress: Callable[[int],
 
 def with_inputs(store: Store, envelope: Envelope, drawn: Draft, job: AnalyzeJob) -> Envelope:
     """Return the envelope with its inputs and itself stored; inputs that are there already are left."""
-    if envelope.inputs is not None and store.exists(INPUTS):
+    if envelope.inputs is not None and store.exists(INPUTS) and store.exists(MODEL):
         return envelope
+    store.put(MODEL, _weights(job))
     inputs = gather(drawn.images, drawn.chosen, "enhanced" in job.maps, job.compute.batch_size)
     sha256 = store_inputs(store, inputs)
     if envelope.inputs not in (None, sha256):

@@ -43,6 +43,7 @@ class AnalyzeJob(SensitivityOptions):
     ]
     image: ImageSection
     base: list[StageEntry] = Field(default=[], max_length=MAX_STAGES)
+    bad_images: int = Field(0, ge=0, description="unreadable images that may be left out before it fails")
     surrogate: SurrogateOptions | None = Field(None, description="the frozen model; amplitude needs none")
     maps: list[MapName] = Field(default=list(MAPS), min_length=1)
     output: AnalyzeOutput
@@ -69,6 +70,7 @@ class AnalyzeJob(SensitivityOptions):
             "source": self.source,
             "image": self.image,
             "base": self.base,
+            "bad_images": self.bad_images,
             "views": ["clean"],
             "output": {"uri": self.output.uri},
         }
@@ -109,7 +111,8 @@ class AnalyzeJob(SensitivityOptions):
         images = self.images().with_absolute_paths()
         changed: dict[str, Any] = {"source": images.source}
         if self.surrogate is not None:
-            path = os.path.abspath(os.path.expanduser(self.surrogate.checkpoint))
+            path = self.surrogate.checkpoint
+            path = path if "://" in path else os.path.abspath(os.path.expanduser(path))
             changed["surrogate"] = self.surrogate.model_copy(update={"checkpoint": path})
         return self.model_copy(update=changed).with_output(images.output.uri)
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from jobs.analysis.counting import MapName, Subject, count_wrong
 from jobs.analysis.envelope import Envelope, environment, read_envelope, refuse_other_environment
-from jobs.analysis.inputs import Inputs, read_inputs
+from jobs.analysis.inputs import MODEL, Inputs, read_inputs
 from jobs.analysis.prepare import surrogate_of
 from jobs.analysis.sensitivity import noise_norms
 from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
@@ -114,14 +114,14 @@ def _workshop(uri: str, identity: str) -> _Workshop:
     job = parse_analyze_job(envelope.job)
     refuse_other_environment(envelope, environment(current_environment(job.images()), envelope.what), store.uri)
     inputs = read_inputs(store, envelope.inputs)
-    return _Workshop(store, envelope, job, inputs, _subject(envelope, job, inputs))
+    return _Workshop(store, envelope, job, inputs, _subject(envelope, job, inputs, store.read(MODEL)))
 
 
-def _subject(envelope: Envelope, job: AnalyzeJob, inputs: Inputs) -> Subject:
+def _subject(envelope: Envelope, job: AnalyzeJob, inputs: Inputs, weights: bytes) -> Subject:
     from kernels.cpu.pixels import to_float
 
     assert envelope.surrogate is not None
-    model = surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256)
+    model = surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256, weights)
     images, classes = to_float(inputs.pixels), len(envelope.classes)
     return Subject(images, inputs.labels, inputs.indices, envelope.key, model, classes)
 

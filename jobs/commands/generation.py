@@ -98,9 +98,10 @@ def plan(
     from jobs.executors.choice import choose
     from jobs.generation.blueprint import draft
     from jobs.generation.environment import current_environment
+    from jobs.generation.inputs import check_inputs
     from jobs.generation.output import refuse_nested_output
     from jobs.generation.plan import make_plan
-    from jobs.generation.probe import estimate
+    from jobs.generation.probe import estimate, estimate_maps
     from jobs.report.wording import size
     from kernels.cpu.threads import set_num_threads
 
@@ -109,9 +110,11 @@ def plan(
     planned = make_plan(spec)
     choice = choose(spec.compute.executor, spec.compute.workers, spec.compute.address)
     set_num_threads(spec.compute.threads or choice.threads)
-    found = estimate(draft(spec, planned, current_environment(spec)), planned, choice.workers)
+    drafted = draft(spec, planned, current_environment(spec))
+    check_inputs(spec, drafted.inputs, drafted.shape, drafted.classes, drafted.samples)
+    found, maps = estimate(drafted, planned, choice.workers), estimate_maps(spec, drafted.inputs)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(found) | {"maps": {name: asdict(cost) for name, cost in maps.items()}})
         return
     typer.echo(f"{spec.name} -> {spec.output.uri} (nothing is written)")
     typer.echo(f"samples  {found.samples:,} x {found.views} views of {len(planned.classes)} classes")
@@ -119,6 +122,9 @@ def plan(
     typer.echo(f"bytes    about {size(found.bytes)}")
     workers_text = _plural(found.workers, f"{choice.executor} worker")
     typer.echo(f"time     about {duration(found.seconds)} with {workers_text}, start-up aside")
+    for name, cost in maps.items():
+        looked_at = f"{cost.frequencies:,} frequencies x {cost.samples:,} images"
+        typer.echo(f"first    {name}: {looked_at}, about {duration(cost.seconds)} more")
     typer.echo(f"measured on {found.probed:,} samples; milliseconds a sample:")
     for step, seconds in sorted(found.stage_seconds.items(), key=lambda item: -item[1]):
         typer.echo(f"  {step:<12} {seconds * 1e3:8.3f}")

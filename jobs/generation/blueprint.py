@@ -98,16 +98,24 @@ class Blueprint:
         ]
 
 
-def draw_up(job: GenerateJob, environment: dict[str, str], progress: Progress) -> tuple[Blueprint, bytes]:
-    """Plan `job`; return its blueprint and the plan as Parquet."""
+def draw_up(
+    job: GenerateJob, environment: dict[str, str], progress: Progress, known: Sequence[StoredInput] = ()
+) -> tuple[Blueprint, bytes]:
+    """Plan `job`; return its blueprint and the plan as Parquet. `known` are inputs whose files may be gone."""
     plan = make_plan(job, progress)
     content = encode_plan(plan, job.output.samples_per_shard)
-    return draft(job, plan, environment, hashlib.sha256(content).hexdigest()), content
+    return draft(job, plan, environment, hashlib.sha256(content).hexdigest(), known), content
 
 
-def draft(job: GenerateJob, plan: Plan, environment: dict[str, str], plan_sha256: str = "") -> Blueprint:
+def draft(
+    job: GenerateJob,
+    plan: Plan,
+    environment: dict[str, str],
+    plan_sha256: str = "",
+    known: Sequence[StoredInput] = (),
+) -> Blueprint:
     """Return the blueprint of `job` with `plan`."""
-    shape, files = _shape(job, plan), read_files(job)
+    shape, files = _shape(job, plan), read_files(job, known)
     return Blueprint(
         job=job,
         identity=identity(job, plan.fingerprint, len(plan.table), shape, plan.classes, files),

@@ -27,6 +27,7 @@ def generate_cached(
     Of two processes that want one dataset the second waits for the first. What an interrupted run left is gone on
     with.
     """
+    job = job.with_absolute_paths()
     identity = draft(job, make_plan(job), current_environment(job)).identity
     folder = Path(cache).expanduser().resolve() / f"{job.name}-{identity[:_IDENTITY_DIGITS]}"
     with _alone(folder, display):

@@ -7,8 +7,9 @@ place. A sensitivity map that a job asks for is computed when the dataset is pla
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,12 +18,14 @@ from pipeline.augment import AUGMENTATIONS
 from pipeline.augment.base import ComputedMap, InputFile
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import Problem, StoredInput, check_file, digest
+from pipeline.store import INPUTS as FOLDER
 from pipeline.store import Store
 
-FOLDER = "inputs"
+if TYPE_CHECKING:
+    from jobs.analysis.spec import AnalyzeJob
+
 Contents = Mapping[str, bytes]
 """Reference -> content."""
-Step = Callable[[str], None]
 
 
 class InputError(PassbandError):
@@ -34,6 +37,21 @@ def stages_of(job: GenerateJob) -> Iterator[tuple[str, str, Any]]:
     for view, recipe in [("base", job.base_recipe()), *job.view_recipes()]:
         for stage, options in recipe:
             yield view, stage, options
+
+
+def file_paths(job: GenerateJob) -> list[str]:
+    """Return the paths of the files that the stages of a job name, each once."""
+    return list(dict.fromkeys(entry.path for entry in _wanted(job) if isinstance(entry, InputFile)))
+
+
+def computed_maps(job: GenerateJob, files: Sequence[StoredInput]) -> dict[str, ComputedMap]:
+    """Return reference -> the maps that have to be computed for a job."""
+    return {map_reference(entry, files): entry for entry in _wanted(job) if isinstance(entry, ComputedMap)}
+
+
+def _wanted(job: GenerateJob) -> Iterator[InputFile | ComputedMap]:
+    for _, stage, options in stages_of(job):
+        yield from AUGMENTATIONS[stage].inputs(options).values()
 
 
 def read_files(job: GenerateJob, known: Sequence[StoredInput] = ()) -> tuple[StoredInput, ...]:
@@ -49,30 +67,30 @@ def read_files(job: GenerateJob, known: Sequence[StoredInput] = ()) -> tuple[Sto
         If a file cannot be read and is not known.
     """
     kept = {entry.reference: entry for entry in known}
-    paths = dict.fromkeys(
-        wanted.path
-        for _, stage, options in stages_of(job)
-        for wanted in AUGMENTATIONS[stage].inputs(options).values()
-        if isinstance(wanted, InputFile)
-    )
-    return tuple(_read_file(path, kept.get(path)) for path in paths)
+    names = {entry.sha256: entry.name for entry in known}
+    found = [_read_file(path, kept.get(path)) for path in file_paths(job)]
+    return tuple(entry.model_copy(update={"name": names.get(entry.sha256, entry.name)}) for entry in found)
 
 
 def _read_file(path: str, kept: StoredInput | None) -> StoredInput:
     try:
-        content = _file(path).read_bytes()
+        content = checkpoint_file(path).read_bytes()
     except OSError as error:
         if kept is not None:
             return kept
-        raise InputError(f"cannot read {_file(path)}, which a stage of the job needs: {error.strerror}") from error
+        raise InputError(_unread(path, error)) from error
     sha256 = hashlib.sha256(content).hexdigest()
-    name = f"{FOLDER}/{sha256[:16]}{PurePosixPath(_file(path).name).suffix}"
+    name = f"{FOLDER}/{sha256[:16]}{checkpoint_file(path).suffix}"
     return StoredInput(reference=path, name=name, bytes=len(content), sha256=sha256)
 
 
-def _file(path: str) -> Path:
+def _unread(path: str, error: OSError) -> str:
+    return f"cannot read {checkpoint_file(path)}, which a stage of the job needs: {error.strerror}"
+
+
+def checkpoint_file(path: str) -> Path:
     """Return the file that a path names: itself, or the ``model.pt`` of a training's folder."""
-    place = Path(path).expanduser()
+    place = Path(path)
     return place / "model.pt" if place.is_dir() else place
 
 
@@ -97,77 +115,129 @@ def by_role(stage: str, options: Any, inputs: Sequence[StoredInput], contents: C
     return {role: contents[reference] for role, reference in references.items() if reference in contents}
 
 
-def check_inputs(job: GenerateJob, shape: tuple[int, int, int], classes: Sequence[str]) -> None:
-    """Raise InputError, naming view and stage, unless the files of a job fit its images."""
-    files = read_files(job)
-    contents = {entry.reference: _file(entry.reference).read_bytes() for entry in files}
+def check_inputs(
+    job: GenerateJob, files: Sequence[StoredInput], shape: tuple[int, int, int], classes: Sequence[str], samples: int
+) -> None:
+    """Raise InputError, naming view and stage, unless the files of a job fit its images, and its subsets its source."""
+    contents = {entry.reference: _content(entry) for entry in files}
     for view, stage, options in stages_of(job):
         try:
             found = by_role(stage, options, files, contents)
             AUGMENTATIONS[stage].check_inputs(options, shape, classes, found)
         except (ValueError, PassbandError) as error:
             raise InputError(f"{view}: {stage}: {error}") from error
+    for wanted in computed_maps(job, files).values():
+        subset = wanted.sensitivity.subset
+        if subset is not None and subset > samples:
+            raise InputError(f"sensitivity.subset is {subset:,}; allowed: up to the {samples:,} images of the source")
 
 
-def keep_inputs(store: Store, job: GenerateJob, files: Sequence[StoredInput], step: Step) -> tuple[StoredInput, ...]:
-    """Copy the files to the output and compute its maps; return all that is kept there.
+@dataclass(frozen=True)
+class Keeper:
+    """Keeps with a dataset what its stages read.
 
-    What is there and as it should be is left alone.
+    Attributes
+    ----------
+    identity : of the dataset
+    step : told how far a map is, now and then
+    checkpoint : called after every part of a map; what it raises ends the run, and the next one goes on
     """
-    for entry in files:
-        if any(check_file(store, entry, None)):
-            store.put(entry.name, _content(entry))
-    maps = {
-        map_reference(wanted, files): wanted
-        for _, stage, options in stages_of(job)
-        for wanted in AUGMENTATIONS[stage].inputs(options).values()
-        if isinstance(wanted, ComputedMap)
-    }
-    return (*files, *(_compute(store, job, reference, wanted, step) for reference, wanted in maps.items()))
+
+    store: Store
+    job: GenerateJob
+    identity: str
+    step: Callable[[str], None] = lambda name: None
+    checkpoint: Callable[[], None] = lambda: None
+
+    def keep(self, files: Sequence[StoredInput], known: Sequence[StoredInput] = ()) -> tuple[StoredInput, ...]:
+        """Copy the files and compute the maps; return all that is kept. What is as it should be is left alone.
+
+        Parameters
+        ----------
+        known : what was kept before; a map that is computed again must be the one it was
+
+        Raises
+        ------
+        InputError, IntegrityError
+        """
+        for entry in files:
+            if any(check_file(self.store, entry, None)):
+                self.store.put(entry.name, _content(entry))
+        before = {entry.reference: entry for entry in known}
+        wanted = computed_maps(self.job, files)
+        return (*files, *(self._map(name, wanted[name], files, before.get(name)) for name in wanted))
+
+    def _map(
+        self, reference: str, wanted: ComputedMap, files: Sequence[StoredInput], before: StoredInput | None
+    ) -> StoredInput:
+        from jobs.analysis.results import MAPS_FILE, RESULTS
+
+        if before is not None and not any(check_file(self.store, before, None)):
+            return before
+        folder = f"{FOLDER}/{reference.replace(' ', '-')}-{self.identity[:8]}"
+        if before is not None:
+            self.store.delete(f"{folder}/{RESULTS}")  # then the map is put together again from its blocks
+        self._analyze(folder, wanted, files)
+        content = self.store.read(f"{folder}/{MAPS_FILE}")
+        sha256 = hashlib.sha256(content).hexdigest()
+        if before is not None and sha256 != before.sha256:
+            raise IntegrityError(
+                f"{self.store.uri}/{folder}: the map made again has sha256 {sha256}, recorded is {before.sha256}; "
+                "remove that folder and repair again"
+            )
+        return StoredInput(reference=reference, name=f"{folder}/{MAPS_FILE}", bytes=len(content), sha256=sha256)
+
+    def _analyze(self, folder: str, wanted: ComputedMap, files: Sequence[StoredInput]) -> None:
+        """Compute a map, by the job's own executor; one that was begun is gone on with."""
+        from jobs.analysis.display import StepDisplay
+        from jobs.analysis.run import analyze
+
+        what = f"computing the {wanted.kind} sensitivity map"
+        self.step(what)
+        kept = {entry.reference: f"{self.store.uri}/{entry.name}" for entry in files}
+        job = map_job(self.job, wanted, kept[wanted.surrogate.checkpoint], f"{self.store.uri}/{folder}")
+        display = StepDisplay(lambda message: self.step(f"{what}: {message}"))
+        analyze(job, "sensitivity", display=display, checkpoint=self.checkpoint)
+
+
+def map_job(job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str) -> "AnalyzeJob":
+    """Return the analysis that computes a map of a job's own clean images.
+
+    Parameters
+    ----------
+    checkpoint : where the surrogate is read
+    uri : where the analysis writes
+    """
+    from jobs.analysis.spec import AnalyzeJob
+
+    compute = job.compute.model_dump()
+    return AnalyzeJob.model_validate(
+        {
+            "kind": "analyze",
+            "name": PurePosixPath(uri).name,
+            "seed": job.seed,
+            "source": [entry.model_dump() for entry in job.source],
+            "image": job.image.model_dump(),
+            "base": [{stage: options.model_dump()} for stage, options in job.base_recipe()],
+            "bad_images": job.bad_images,
+            "surrogate": wanted.surrogate.model_dump() | {"checkpoint": checkpoint},
+            "maps": [wanted.kind],
+            **wanted.sensitivity.model_dump(),
+            "output": {"uri": uri},
+            "compute": {key: compute[key] for key in ("batch_size", "executor", "workers", "address", "threads")},
+        }
+    )
 
 
 def _content(entry: StoredInput) -> bytes:
     try:
-        content = _file(entry.reference).read_bytes()
+        content = checkpoint_file(entry.reference).read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {_file(entry.reference)}: {error.strerror}") from error
+        raise InputError(_unread(entry.reference, error)) from error
     if hashlib.sha256(content).hexdigest() != entry.sha256:
-        raise IntegrityError(f"{_file(entry.reference)}: is not the file {entry.sha256} that the dataset began with")
+        file = checkpoint_file(entry.reference)
+        raise IntegrityError(f"{file}: is not the file {entry.sha256} that the dataset began with")
     return content
-
-
-def _compute(store: Store, job: GenerateJob, reference: str, wanted: ComputedMap, step: Step) -> StoredInput:
-    """Compute a map of the job's own clean images, by its own executor; a computation that was begun goes on."""
-    from jobs.analysis.results import MAPS_FILE, RESULTS
-    from jobs.analysis.run import analyze
-    from jobs.analysis.spec import AnalyzeJob
-
-    step(f"computing the {wanted.kind} sensitivity map")
-    folder = f"{FOLDER}/{reference.replace(' ', '-')}"
-    compute = job.compute.model_dump()
-    given = {
-        "kind": "analyze",
-        "name": reference.replace(" ", "-"),
-        "seed": job.seed,
-        "source": [entry.model_dump() for entry in job.source],
-        "image": job.image.model_dump(),
-        "base": [{stage: options.model_dump()} for stage, options in job.base_recipe()],
-        "surrogate": wanted.surrogate.model_dump(),
-        "maps": [wanted.kind],
-        **wanted.sensitivity.model_dump(),
-        "output": {"uri": f"{store.uri}/{folder}"},
-        "compute": {key: compute[key] for key in ("batch_size", "executor", "workers", "address", "threads")},
-    }
-    if store.exists(f"{folder}/{RESULTS}"):
-        store.delete(f"{folder}/{RESULTS}")  # then the map is put together again from its blocks
-    analyze(AnalyzeJob.model_validate(given), "sensitivity")
-    content = store.read(f"{folder}/{MAPS_FILE}")
-    return StoredInput(
-        reference=reference,
-        name=f"{folder}/{MAPS_FILE}",
-        bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-    )
 
 
 def load_inputs(store: Store, inputs: Sequence[StoredInput]) -> dict[str, bytes]:
@@ -181,9 +251,11 @@ def load_inputs(store: Store, inputs: Sequence[StoredInput]) -> dict[str, bytes]
 
 
 def check_kept(store: Store, inputs: Sequence[StoredInput]) -> Iterator[Problem]:
-    """Yield a problem for every input that is not as recorded."""
+    """Yield a problem for every input that is not as recorded, and for what lies there and is none."""
     for entry in inputs:
         yield from check_file(store, entry, None)
+    for stray in sorted(set(store.names(FOLDER)) - {entry.name for entry in inputs}):
+        yield Problem(None, stray, f"{store.uri}/{stray}: is no input of this dataset")
 
 
 def stand_ins(job: GenerateJob, shape: tuple[int, int, int]) -> dict[str, bytes]:
@@ -191,10 +263,5 @@ def stand_ins(job: GenerateJob, shape: tuple[int, int, int]) -> dict[str, bytes]
     files = read_files(job)
     blank = io.BytesIO()
     np.savez(blank, enhanced=np.zeros(shape[1:]), original=np.zeros(shape[1:]))
-    maps = [
-        map_reference(wanted, files)
-        for _, stage, options in stages_of(job)
-        for wanted in AUGMENTATIONS[stage].inputs(options).values()
-        if isinstance(wanted, ComputedMap)
-    ]
-    return {entry.reference: _content(entry) for entry in files} | dict.fromkeys(maps, blank.getvalue())
+    maps = dict.fromkeys(computed_maps(job, files), blank.getvalue())
+    return {entry.reference: _content(entry) for entry in files} | maps

@@ -8,7 +8,7 @@ from jobs.spec import GenerateJob
 from pipeline.errors import PassbandError
 from pipeline.lock import LOCK
 from pipeline.manifest import JOB, PLAN
-from pipeline.store import FOLDERS, LocalStore, Store, open_store
+from pipeline.store import FOLDERS, INPUTS, LocalStore, Store, open_store
 
 
 def refuse_nested_output(job: GenerateJob) -> None:
@@ -37,8 +37,9 @@ def swept(store: Store) -> Iterator[None]:
 
 def refuse_foreign(store: Store) -> None:
     """Raise if the output holds files that are not ours: a run replaces README.md, for one."""
-    own = {LOCK, PLAN}  # a run that was killed while it planned leaves these
-    strange = [name for folder in ("", *FOLDERS) for name in store.names(folder) if name not in own]
+    own = {LOCK, PLAN}  # a run that was killed while it planned leaves these, and what stages read
+    folders = ("", *(folder for folder in FOLDERS if folder != INPUTS))
+    strange = [name for folder in folders for name in store.names(folder) if name not in own]
     if strange:
         raise PassbandError(
             f"{store.uri}: holds {strange[0]}{' and more' if len(strange) > 1 else ''} but no {JOB}; "

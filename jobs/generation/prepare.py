@@ -14,7 +14,7 @@ from jobs.generation.blueprint import (
     write_job,
 )
 from jobs.generation.environment import current_environment, refuse_other_environment
-from jobs.generation.inputs import check_inputs, keep_inputs, read_files
+from jobs.generation.inputs import Keeper, check_inputs, file_paths, read_files
 from jobs.generation.output import refuse_foreign
 from jobs.generation.plan import Progress
 from jobs.spec import GenerateJob
@@ -22,10 +22,16 @@ from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import JOB, PLAN, StoredInput
 from pipeline.store import Store
 
-Step = Callable[[str], None]
 
-
-def prepare(store: Store, job: GenerateJob, progress: Progress, step: Step, *, plan_again: bool) -> Blueprint:
+def prepare(
+    store: Store,
+    job: GenerateJob,
+    progress: Progress,
+    step: Callable[[str], None],
+    checkpoint: Callable[[], None] = lambda: None,
+    *,
+    plan_again: bool,
+) -> Blueprint:
     """Return the blueprint of the output, drawn up now or found there.
 
     Parameters
@@ -40,8 +46,9 @@ def prepare(store: Store, job: GenerateJob, progress: Progress, step: Step, *, p
     if not store.exists(JOB):
         refuse_foreign(store)
         blueprint, plan = draw_up(job, current_environment(job), progress)
-        check_inputs(job, blueprint.shape, blueprint.classes)
-        blueprint = replace(blueprint, inputs=keep_inputs(store, job, blueprint.inputs, step))
+        check_inputs(job, blueprint.inputs, blueprint.shape, blueprint.classes, blueprint.samples)
+        keeper = Keeper(store, job, blueprint.identity, step, checkpoint)
+        blueprint = replace(blueprint, inputs=keeper.keep(blueprint.inputs))
         write_blueprint(store, blueprint, plan)
         return blueprint
     blueprint = read_blueprint(store)
@@ -49,7 +56,8 @@ def prepare(store: Store, job: GenerateJob, progress: Progress, step: Step, *, p
     _refuse_other_job(blueprint, job, files, store.uri)
     refuse_other_environment(blueprint, store.uri)
     if plan_again or _sources_moved(blueprint.job, job):
-        _plan_again(store, blueprint, job, progress, step)
+        _plan_again(store, blueprint, job, progress)
+        Keeper(store, job, blueprint.identity, step, checkpoint).keep(files, blueprint.inputs)
     for problem in check_plan(store, blueprint):
         raise IntegrityError(f"{problem.message}; verify --repair makes it again")
     return _with_job(store, blueprint, job, _renamed(blueprint, files))
@@ -59,22 +67,21 @@ def _sources_moved(there: GenerateJob, here: GenerateJob) -> bool:
     return any(old.model_dump() != new.model_dump() for old, new in zip(there.source, here.source, strict=True))
 
 
-def _plan_again(store: Store, blueprint: Blueprint, job: GenerateJob, progress: Progress, step: Step) -> None:
+def _plan_again(store: Store, blueprint: Blueprint, job: GenerateJob, progress: Progress) -> None:
     """Plan from the source as it is now; the plan must be the one that the dataset was begun with."""
-    drawn, plan = draw_up(job, blueprint.environment, progress)
+    drawn, plan = draw_up(job, blueprint.environment, progress, blueprint.inputs)
     if drawn.identity != blueprint.identity or drawn.plan_sha256 != blueprint.plan_sha256:
         raise IntegrityError(
             f"{store.uri}: was made from other images than the source {', '.join(e.kind for e in job.source)} has now; "
             "choose another output.uri"
         )
     store.put(PLAN, plan)
-    keep_inputs(store, job, drawn.inputs, step)
 
 
 def _renamed(blueprint: Blueprint, files: Sequence[StoredInput]) -> tuple[StoredInput, ...]:
-    """Return what the dataset keeps, under the names that the job has for its files now."""
-    sha256 = {entry.sha256 for entry in files}
-    return (*files, *(entry for entry in blueprint.inputs if entry.sha256 not in sha256))
+    """Return what the dataset keeps: files as the job names them now, and the maps."""
+    old = file_paths(blueprint.job)
+    return (*files, *(entry for entry in blueprint.inputs if entry.reference not in old))
 
 
 def _with_job(store: Store, blueprint: Blueprint, job: GenerateJob, inputs: tuple[StoredInput, ...]) -> Blueprint:

@@ -2,16 +2,23 @@
 
 import io
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jobs.generation.blueprint import Blueprint
 from jobs.generation.clock import Clock
-from jobs.generation.inputs import stand_ins
+from jobs.generation.inputs import computed_maps, map_job, stand_ins
 from jobs.generation.packing import Packer
 from jobs.generation.plan import Plan, PlanRow
 from jobs.generation.reading import Reader
 from jobs.generation.views import Augmenter
+from jobs.spec import GenerateJob
+from pipeline.manifest import StoredInput
 from pipeline.shards.tar import TarWriter
+
+if TYPE_CHECKING:
+    from jobs.analysis.probe import Estimate as MapEstimate
 
 _PROBE_S = 2.0
 
@@ -62,6 +69,16 @@ def estimate(blueprint: Blueprint, plan: Plan, workers: int) -> Estimate:
         workers=workers,
         stage_seconds={step: spent / probed for step, spent in sorted(probe.clock.seconds.items())},
     )
+
+
+def estimate_maps(job: GenerateJob, files: Sequence[StoredInput]) -> "dict[str, MapEstimate]":
+    """Return what each sensitivity map would cost that a run of `job` computes first, by its kind."""
+    from jobs.analysis.probe import estimate as estimate_map
+
+    return {
+        f"{wanted.kind} map": estimate_map(map_job(job, wanted, wanted.surrogate.checkpoint, job.output.uri))
+        for wanted in computed_maps(job, files).values()
+    }
 
 
 def _rows(plan: Plan, start: int, count: int) -> list[PlanRow]:

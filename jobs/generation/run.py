@@ -94,7 +94,7 @@ def generate(
     refuse_nested_output(job)
     store = open_store(job.output.uri)
     with locked(store), swept(store):
-        blueprint = prepare(store, job, display.planning, display.step, plan_again=remake.plan)
+        blueprint = prepare(store, job, display.planning, display.step, checkpoint, plan_again=remake.plan)
         for shard in remake.shards:
             store.delete(record_name(shard))  # without it the shard does not count, and is made anew
         ledger = read_ledger(store, blueprint)

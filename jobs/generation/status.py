@@ -11,8 +11,9 @@ from jobs.generation.ledger import find_done
 from jobs.generation.run import FAILURES
 from jobs.report.throughput import Throughput, add_up
 from jobs.report.wording import size
+from pipeline.errors import PassbandError
 from pipeline.lock import LOCK
-from pipeline.manifest import MANIFEST
+from pipeline.manifest import JOB, MANIFEST
 from pipeline.store import LocalStore, Store, open_store
 
 
@@ -25,6 +26,8 @@ def read_status(uri: str) -> dict[str, Any]:
         If there is no dataset.
     """
     store = open_store(uri)
+    if not store.exists(JOB) and _is_locked(store):
+        raise PassbandError(f"{store.uri}: a run is planning it (images are listed, maps computed); no shard has begun")
     blueprint = read_blueprint(store)
     done, warnings = find_done(store, blueprint)
     samples = sum(record.samples for record in done.values())

@@ -18,8 +18,8 @@ from pipeline.augment.draws import BASE_VIEW
 from pipeline.errors import PassbandError
 
 NO_SEVERITY = -1
-_LARGEST_BATCH = 2**24
-"""Values of a batch of images that is made larger than was asked for: 5,461 images of 32 x 32, 111 of 224 x 224."""
+_LARGEST_BATCH = 2**21
+"""Values of a batch of images that is made larger than was asked for: 682 images of 32 x 32, 13 of 224 x 224."""
 
 
 @dataclass

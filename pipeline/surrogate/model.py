@@ -3,8 +3,7 @@
 Layouts: images (N, C, H, W) float32 in [0, 1], as NumPy arrays whose memory torch shares.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,12 +55,12 @@ class Surrogate:
 
     def predict(self, images: Images) -> Integers:
         """Return the predictions of at most `batch` images: (N,) int64."""
-        with self._quiet(), torch.inference_mode():
+        with single_openmp_thread(), torch.inference_mode():
             return self._logits(self._padded(images))[: len(images)].argmax(1).numpy()
 
     def judge(self, images: Images, labels: Integers) -> Verdict:
         """Return predictions and losses of at most `batch` images."""
-        with self._quiet(), torch.inference_mode():
+        with single_openmp_thread(), torch.inference_mode():
             logits = self._logits(self._padded(images))[: len(images)]
             losses = functional.cross_entropy(logits, torch.from_numpy(labels), reduction="none")
             return Verdict(logits.argmax(1).numpy(), losses.numpy())
@@ -77,7 +76,7 @@ class Surrogate:
         padded = self._padded(images).requires_grad_()
         target = torch.zeros(self.batch, dtype=torch.int64)
         target[:count] = torch.from_numpy(labels)
-        with self._quiet(), torch.enable_grad():
+        with single_openmp_thread(), torch.enable_grad():
             logits = self._logits(padded.clamp(0, 1))
             loss = functional.cross_entropy(logits, target, reduction="sum")
             (gradient,) = torch.autograd.grad(loss, padded)
@@ -97,11 +96,6 @@ class Surrogate:
             return self._network(images)
         with torch.autocast("cpu", torch.bfloat16):
             return self._network(images).float()
-
-    @contextmanager
-    def _quiet(self) -> Iterator[None]:
-        with single_openmp_thread():
-            yield
 
 
 def load_surrogate(
@@ -128,31 +122,39 @@ def load_surrogate(
 
 
 def _torchvision(content: bytes, options: SurrogateOptions, num_classes: int, shape: Sequence[int]) -> nn.Module:
-    from torchvision.models import get_model
+    from torchvision import models
+    from torchvision.models import get_model, list_models
 
     name = options.network.removeprefix(TORCHVISION)
+    if name not in list_models(module=models):  # detection and segmentation would fetch weights of a backbone
+        raise NetworkError(f"{options.network}: torchvision has no classifier of that name")
     state = load_safely(content, options.checkpoint)
     try:
         body = get_model(name, weights=None, num_classes=num_classes)
         body.load_state_dict(state)
-    except (ValueError, TypeError, RuntimeError) as error:
-        first = (str(error).strip().splitlines() or [""])[-1].strip()
-        raise NetworkError(
-            f"{options.checkpoint}: is no state dict of {options.network} for {num_classes} classes: {first}"
-        ) from error
+    except (ValueError, TypeError, RuntimeError, AttributeError) as error:
+        wanted = f"{options.network} for {num_classes} classes"
+        raise NetworkError(f"{options.checkpoint}: is no state dict of {wanted}: {_last_line(error)}") from error
     mean, std = (options.mean, options.std) if options.mean and options.std else IMAGENET
     network = _Normalised(body, mean, std)
-    _try_out(network, options, shape)
+    _try_out(network, options, num_classes, shape)
     return network
 
 
-def _try_out(network: nn.Module, options: SurrogateOptions, shape: Sequence[int]) -> None:
-    """Refuse images of a size that the network cannot take."""
+def _try_out(network: nn.Module, options: SurrogateOptions, num_classes: int, shape: Sequence[int]) -> None:
+    """Refuse images of a size that the network cannot take, and networks that do not answer with logits."""
     try:
         with torch.inference_mode():
-            network.eval()(torch.zeros(1, *shape))
-    except RuntimeError as error:
-        raise NetworkError(f"{options.network}: takes no images of shape {list(shape)}: {error}") from error
+            logits = network.eval()(torch.zeros(1, *shape))
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise NetworkError(f"{options.network}: takes no images of shape {list(shape)}: {_last_line(error)}") from error
+    if not isinstance(logits, torch.Tensor) or logits.shape != (1, num_classes):
+        raise NetworkError(f"{options.network}: does not answer with {num_classes} logits an image")
+
+
+def _last_line(error: Exception) -> str:
+    """Return the end of what torch says, which names the cause; it lists every key of a network before."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
 
 
 class _Normalised(nn.Module):

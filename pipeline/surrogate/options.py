@@ -8,6 +8,7 @@ from pipeline.options import StrictModel
 
 TORCHVISION = "torchvision/"
 OURS = ("convnet", "lenet", "resnet18", "wide_resnet16_4")
+Channels = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=3, max_length=3)]
 
 
 class SurrogateOptions(StrictModel):
@@ -26,10 +27,8 @@ class SurrogateOptions(StrictModel):
         "float32", description="bfloat16: autocast, less exact; faster on processors that have it"
     )
     channels_last: bool = False
-    mean: list[float] | None = Field(None, description="of torchvision, one a channel; default: ImageNet's")
-    std: list[Annotated[float, Field(gt=0)]] | None = Field(
-        None, description="of torchvision, one a channel; default: ImageNet's"
-    )
+    mean: Channels | None = Field(None, description="of torchvision, one a channel; default: ImageNet's")
+    std: Channels | None = Field(None, description="of torchvision, one a channel; default: ImageNet's")
 
     @property
     def is_torchvision(self) -> bool:
@@ -42,6 +41,8 @@ class SurrogateOptions(StrictModel):
             raise ValueError(f"network is {self.network!r}; allowed: {', '.join(OURS)}, or {TORCHVISION}NAME")
         if not self.is_torchvision and (self.mean is not None or self.std is not None):
             raise ValueError("mean and std come with the checkpoint; they are given for torchvision only")
+        if self.std is not None and min(self.std) <= 0:
+            raise ValueError(f"std is {self.std}; allowed: above 0")
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std are given together or not at all")
         return self

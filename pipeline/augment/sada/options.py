@@ -45,7 +45,7 @@ class SadaOptions(StageOptions):
     @property
     def map_file(self) -> str | None:
         """The file that holds the map, where one is given."""
-        return None if self.map in (*COMPUTED, "none") or self.random_only else self.map
+        return None if self.map in (*COMPUTED, "none") else self.map
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -53,6 +53,8 @@ class SadaOptions(StageOptions):
             raise ValueError(f"map is {self.map!r}; allowed: enhanced, original, none, or a file that ends in .npz")
         if self.map_name is not None and self.map_file is None:
             raise ValueError(f"map_name chooses an array of a file; map is {self.map!r}")
+        if self.random_only and self.map_file is not None:
+            raise ValueError(f"random_only takes no step, so it uses no map; map is {self.map!r}")
         if self.map == "none" and self.weight == "map":
             raise ValueError("weight map needs a map: without one nothing would change")
         return self

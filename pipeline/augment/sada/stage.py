@@ -3,10 +3,12 @@
 import hashlib
 import importlib.metadata
 import io
+import zlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +32,9 @@ NOISE, SIGNS = 1, 2
 class Sada(Stage):
     """Change amplitudes, never phases, so that a frozen model errs: SADA's adversarial view, drawn for every sample.
 
-    What is recorded for each sample: ``steps`` (updates taken), and of the stored 8-bit view against the clean image
-    ``changed`` (whether the prediction is another), ``loss_before``, ``loss_after`` and ``distance`` (l2, of images in
-    [0, 1]).
+    What is recorded for each sample: ``steps`` (updates taken), and of the result, rounded to 8 bits as it is stored
+    where no stage follows, against the image that the stage was given, ``changed`` (whether the prediction is another),
+    ``loss_before``, ``loss_after`` and ``distance`` (l2, of images in [0, 1]).
     """
 
     name = "sada"
@@ -76,7 +78,7 @@ class Sada(Stage):
     ) -> None:
         super().__init__(options, shape=shape, kernels=kernels, inputs=inputs, classes=classes)
         self._victim = _load(inputs["surrogate"], options.surrogate, classes, shape)
-        self.weight = self._read_weight(inputs.get("map"))
+        self.weight = self._read_weight(inputs["map"] if "map" in self.inputs(options) else None)
 
     def _read_weight(self, content: bytes | None) -> Images:
         """Return M, the weight of every bin of the half spectrum."""
@@ -180,11 +182,13 @@ def read_map(content: bytes, where: str, name: str | None, shape: Shape) -> NDAr
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as found:
             arrays = {key: found[key] for key in found.files}
-    except (OSError, ValueError, EOFError, AttributeError) as error:
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, KeyError, BadZipFile, zlib.error) as error:
         raise ValueError(f"map {where}: is not a .npz file of arrays: {error}") from error
     chosen = name or ("enhanced" if len(arrays) != 1 else next(iter(arrays)))
     if chosen not in arrays:
         raise ValueError(f"map {where}: has no array {chosen!r}; it has {', '.join(sorted(arrays)) or 'none'}")
+    if arrays[chosen].dtype.kind not in "fiub":
+        raise ValueError(f"map {where}: {chosen} holds {arrays[chosen].dtype}, not real numbers")
     values = arrays[chosen].astype(np.float64)
     if values.shape != tuple(shape[1:]):
         raise ValueError(f"map {where}: {chosen} is of {values.shape}, images are {shape[1]} x {shape[2]}")

@@ -6,12 +6,15 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from jobs.files import JobError
 from jobs.generation.cache import generate_cached
-from jobs.generation.inputs import InputError
+from jobs.generation.inputs import InputError, read_files
+from jobs.generation.probe import estimate_maps
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
+from jobs.spec import parse_job
 from pipeline.errors import PassbandError
 from pipeline.networks.network import NetworkSpec, build_network, network_bytes
 from pipeline.store import LocalStore
@@ -70,11 +73,17 @@ def test_what_the_attack_did_is_recorded(made):
         assert (recorded["distance"] > 0).all()
 
 
-@pytest.mark.usefixtures("ray_session")
-@pytest.mark.parametrize("compute", [{"batch_size": 3}, {"executor": "ray", "workers": 2}], ids=str)
-def test_neither_batches_nor_workers_change_a_byte(made, surrogate, tmp_path, compute):
+def test_batches_change_no_byte(made, surrogate, tmp_path, monkeypatch):
+    monkeypatch.setattr("jobs.generation.views._LARGEST_BATCH", 3 * 3 * 16 * 16)  # 3 images at a time
     out, _ = made
-    generate(attacked(tmp_path, surrogate, {"compute": compute}))
+    generate(attacked(tmp_path, surrogate, {"compute": {"batch_size": 2, "threads": 1}}))
+    assert stored_bytes(tmp_path) == stored_bytes(out)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_workers_change_no_byte(made, surrogate, tmp_path):
+    out, _ = made
+    generate(attacked(tmp_path, surrogate, {"compute": {"executor": "ray", "workers": 2}}))
     assert stored_bytes(tmp_path) == stored_bytes(out)
 
 
@@ -114,6 +123,91 @@ def test_a_dataset_outlives_its_checkpoint(surrogate, tmp_path):
     assert manifest.samples == 355
 
 
+def test_a_checkpoint_that_was_renamed_is_the_same(surrogate, tmp_path):
+    for name in ("net.pt", "net.pth"):
+        (tmp_path / name).write_bytes((surrogate / "model.pt").read_bytes())
+    with pytest.raises(PassbandError, match="1 of 8 shards failed"):
+        generate(attacked(tmp_path / "out", tmp_path / "net.pt", map="none"), faults={4: ("raise",) * 3})
+    (tmp_path / "net.pt").unlink()
+    forget()
+    manifest = generate(attacked(tmp_path / "out", tmp_path / "net.pth", map="none"))
+    assert [entry.reference for entry in manifest.inputs] == [str(tmp_path / "net.pth")]
+    assert list(verify(LocalStore(tmp_path / "out"))) == []
+
+
+def forget():
+    """Let this process open the dataset anew, as another one would."""
+    from jobs.generation.worker import _workshop
+
+    _workshop.cache_clear()
+
+
+def test_a_map_that_equals_a_file_stays_a_map(made, surrogate, tmp_path):
+    """One view has its map computed, another one a copy of it: resuming must keep both."""
+    out, manifest = made
+    copied = tmp_path / "copy.npz"
+    copied.write_bytes((out / manifest.inputs[1].name).read_bytes())
+    options = {"surrogate": {"network": "lenet", "checkpoint": str(surrogate), "batch": 16},
+               "sensitivity": {"subset": 10}, "steps": 2}  # fmt: skip
+    views = ["clean", {"sada": options}, {"sada": options | {"map": str(copied)}}]
+    whole = generate(small_job(tmp_path / "whole", views=views))
+    with pytest.raises(PassbandError, match="1 of 8 shards failed"):
+        generate(small_job(tmp_path / "part", views=views), faults={4: ("raise",) * 3})
+    forget()
+    resumed = generate(small_job(tmp_path / "part", views=views, bad_images=1))
+    assert len(resumed.inputs) == len(whole.inputs) == 3
+    assert stored_bytes(tmp_path / "part") == stored_bytes(tmp_path / "whole")
+
+
+class Stop(Exception):
+    """What a signal is turned into."""
+
+
+def test_a_run_that_was_stopped_in_the_map_goes_on(made, surrogate, tmp_path):
+    out, _ = made
+    calls = []
+
+    def checkpoint():
+        calls.append(None)
+        raise Stop
+
+    with pytest.raises(Stop):
+        generate(attacked(tmp_path, surrogate), checkpoint=checkpoint)
+    assert len(calls) == 1
+    assert not (tmp_path / "job.yaml").exists()
+    assert list((tmp_path / "inputs").glob("enhanced-map-*/blocks/*.json"))
+    generate(attacked(tmp_path, surrogate))
+    assert stored_bytes(tmp_path) == stored_bytes(out)
+
+
+def test_an_image_that_cannot_be_read_is_left_out_of_the_map_too(surrogate, tmp_path):
+    pixels = np.random.default_rng(0)
+    for digit in range(10):
+        folder = tmp_path / "images" / str(digit)
+        folder.mkdir(parents=True)
+        for number in range(3):
+            Image.fromarray(pixels.integers(0, 256, (16, 16, 3), np.uint8)).save(folder / f"{number}.png")
+    (tmp_path / "images" / "3" / "1.png").write_bytes(b"junk")
+    given = attacked(tmp_path / "out", surrogate).resolved()
+    given["source"] = {"kind": "imagefolder", "path": str(tmp_path / "images")}
+    manifest = generate(parse_job(given | {"bad_images": 1}))
+    assert (manifest.samples, len(manifest.bad)) == (29, 1)
+    assert len(manifest.inputs) == 2
+    with pytest.raises(PassbandError, match="3/1.png"):
+        generate(parse_job(given | {"output": given["output"] | {"uri": str(tmp_path / "none")}}))
+
+
+def test_a_plan_tells_what_the_map_costs(surrogate, tmp_path):
+    job = attacked(tmp_path / "out", surrogate, sensitivity={"subset": 20})
+    found = estimate_maps(job, read_files(job))
+    assert found["enhanced map"].samples == 20
+    assert found["enhanced map"].frequencies == 130
+    assert found["enhanced map"].seconds > 0
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match="sensitivity.subset is 400; allowed: up to the 355 images"):
+        generate(attacked(tmp_path / "out", surrogate, sensitivity={"subset": 400}))
+
+
 def test_a_checkpoint_that_changed_is_another_job(surrogate, tmp_path):
     borrowed = shutil.copytree(surrogate, tmp_path / "borrowed")
     job = attacked(tmp_path / "out", borrowed, map="none")
@@ -142,6 +236,18 @@ def test_damage_is_found_and_mended(surrogate, tmp_path, which):
     problems = list(verify(store))
     assert [problem.name for problem in problems] == [manifest.inputs[which].name]
     repaired(store, problems, SilentDisplay())
+    assert list(verify(store)) == []
+    (out / "inputs" / "stray.bin").write_bytes(b"")
+    assert [problem.name for problem in verify(store)] == ["inputs/stray.bin"]
+
+
+def test_a_map_is_mended_without_the_first_checkpoint(surrogate, tmp_path):
+    borrowed = shutil.copytree(surrogate, tmp_path / "borrowed")
+    manifest = generate(attacked(tmp_path / "out", borrowed))
+    shutil.rmtree(borrowed)
+    (tmp_path / "out" / manifest.inputs[1].name).write_bytes(b"")
+    store = LocalStore(tmp_path / "out")
+    repaired(store, list(verify(store)), SilentDisplay())
     assert list(verify(store)) == []
 
 
@@ -175,9 +281,13 @@ def test_files_that_are_none_are_refused(surrogate, tmp_path):
     with pytest.raises(InputError, match="cannot read .*nowhere.*No such file"):
         generate(attacked(tmp_path / "a", tmp_path / "nowhere"))
     text = tmp_path / "map.npz"
-    text.write_text("no map")
-    with pytest.raises(InputError, match="map .*map.npz: is not a .npz file of arrays"):
-        generate(attacked(tmp_path / "b", surrogate, map=str(text)))
+    for content in (b"no map", b"PK\x03\x04 nothing"):
+        text.write_bytes(content)
+        with pytest.raises(InputError, match="map .*map.npz: is not a .npz file of arrays"):
+            generate(attacked(tmp_path / "b", surrogate, map=str(text)))
+    np.savez(text, enhanced=np.full((16, 16), 1j))
+    with pytest.raises(InputError, match="enhanced holds complex128, not real numbers"):
+        generate(attacked(tmp_path / "g", surrogate, map=str(text)))
     np.savez(text, enhanced=np.zeros((8, 8)))
     with pytest.raises(InputError, match=r"enhanced is of \(8, 8\), images are 16 x 16"):
         generate(attacked(tmp_path / "c", surrogate, map=str(text)))
