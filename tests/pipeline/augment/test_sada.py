@@ -159,7 +159,7 @@ def test_when_a_sample_is_done(checkpoint, test_digits):
 
 def test_the_random_start_alone(checkpoint, test_digits):
     images, labels, draws = test_digits
-    made = stage(checkpoint, random_only=True)
+    made = stage(checkpoint, random_only=True, map="none")
     assert made.inputs(made.options).keys() == {"surrogate"}
     result = made.apply(images, labels, draws)
     at = made.noise_draws(draws)
@@ -230,6 +230,7 @@ def test_a_failure_of_one_thread_ends_the_others(checkpoint, test_digits, monkey
     [
         ({"map": "map.png"}, "map is 'map.png'; allowed: enhanced, original, none"),
         ({"map": "none", "weight": "map"}, "weight map needs a map"),
+        ({"map": "map.npz", "random_only": True}, "random_only takes no step, so it uses no map"),
         ({"map": "none", "map_name": "x"}, "map_name chooses an array of a file"),
         ({"surrogate": {"network": "vgg", "checkpoint": "x"}}, "network is 'vgg'; allowed: convnet"),
         (
