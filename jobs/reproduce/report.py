@@ -68,7 +68,7 @@ def _section(block: Block) -> Section:
     methods = [
         (method, [_cell(block, rows, column) for column in range(len(rows))]) for method, rows in block.methods.items()
     ]
-    charts, alt = _charts(block) if block.methods else ([], "")
+    charts, alt = charts_of(block)
     return Section(block.table.title, [h for _, h in block.table.columns], methods, charts, alt, block.table.chart)
 
 
@@ -80,9 +80,9 @@ def _cell(block: Block, rows: Sequence[Row | None], column: int) -> Cell:
     return Cell(row.unit.spell(row.mean), std, is_best(block, rows, column))
 
 
-def _charts(block: Block) -> tuple[Charts, str]:
+def charts_of(block: Block) -> tuple[Charts, str]:
     """Return the chart of a table and what it shows; nothing where the table has none."""
-    if block.table.chart is None and block.table.scatter is None:
+    if not block.methods or (block.table.chart is None and block.table.scatter is None):
         return [], ""
     from jobs.report.charts import variants  # matplotlib takes a while to import
 

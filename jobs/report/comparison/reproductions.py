@@ -1,15 +1,14 @@
 """Reproductions: their tables as they are."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
-from jobs.report.charts import variants
 from jobs.report.comparison.blocks import Cell, Chart, Column, Section, Table, Text
 from jobs.report.comparison.reading import Run
 from jobs.report.comparison.results import ReproductionResults
-from jobs.reproduce.chart import accuracy_png
+from jobs.reproduce.recipe import PERCENT, UNITS
 from jobs.reproduce.recipes import find_recipe
+from jobs.reproduce.report import charts_of
 from jobs.reproduce.rows import Block, Row, fill
 from jobs.reproduce.tables import is_best
 
@@ -25,7 +24,7 @@ def section(runs: Sequence[Run]) -> Section:
 def blocks_of(found: ReproductionResults) -> list[Block]:
     """Return the tables of a reproduction, filled in."""
     recipe = find_recipe(found.name, quick=found.quick, seeds=found.seeds)
-    rows = [Row(row.fields, row.condition, tuple(row.values)) for row in found.rows]
+    rows = [Row(row.fields, row.condition, tuple(row.values), UNITS.get(row.unit, PERCENT)) for row in found.rows]
     return [fill(table, rows) for table in recipe.tables]
 
 
@@ -37,9 +36,9 @@ def _blocks(run: Run, named: bool) -> Iterator[Any]:
         rows = [[Cell(name), Cell(why)] for name, why in found.failed.items()]
         yield Table(f"{before}what failed", [Column("job", "name"), Column("why", "words")], rows)
     for block in blocks_of(found):
-        if block.table.chart and block.methods:
-            alt = f"Accuracy against {block.table.chart}, a line for each method; the numbers are in the table below"
-            yield Chart(f"{before}{block.table.title}", alt, variants(partial(accuracy_png, block)))
+        charts, alt = charts_of(block)
+        if charts:
+            yield Chart(f"{before}{block.table.title}", alt, charts)
             yield _table("", block)
         else:
             yield _table(f"{before}{block.table.title}", block)
@@ -68,4 +67,5 @@ def _cell(block: Block, rows: Sequence[Row | None], column: int) -> Cell:
     row = rows[column]
     if row is None:
         return Cell("\u2013")
-    return Cell(f"{row.mean:.1f}", "" if row.std is None else f"\u00b1 {row.std:.1f}", is_best(block, rows, column))
+    spell = row.unit.spell
+    return Cell(spell(row.mean), "" if row.std is None else f"\u00b1 {spell(row.std)}", is_best(block, rows, column))

@@ -75,16 +75,17 @@ class AnalysisResults(_Results):
 
 
 class ReproducedRow(BaseModel):
-    """Accuracy of a method under a condition, in percent; `values` holds one a seed."""
+    """What is told of a method under a condition, in `unit`; `values` holds one a seed."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     condition: str
+    unit: str = "percent"
     values: list[float] = Field(min_length=1)
 
     @property
     def fields(self) -> dict[str, str]:
         """Return what tells the row from those of other methods and datasets."""
-        return {k: str(v) for k, v in (self.model_extra or {}).items() if k not in ("unit", "mean", "std", "seeds")}
+        return {k: str(v) for k, v in (self.model_extra or {}).items() if k not in ("mean", "std", "seeds")}
 
 
 class ReproductionResults(_Results):

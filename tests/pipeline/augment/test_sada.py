@@ -234,7 +234,7 @@ def test_a_failure_of_one_thread_ends_the_others(checkpoint, test_digits, monkey
         ({"map": "none", "map_name": "x"}, "map_name chooses an array of a file"),
         ({"surrogate": {"network": "vgg", "checkpoint": "x"}}, "network is 'vgg'; allowed: convnet"),
         (
-            {"surrogate": {"network": "lenet", "checkpoint": "x", "mean": [0.5]}},
+            {"surrogate": {"network": "lenet", "checkpoint": "x", "mean": [0.5] * 3}},
             "mean and std come with the checkpoint",
         ),
         ({"steps": 255}, "less than or equal to 254"),
