@@ -5,6 +5,13 @@ import pytest
 from jobs.executors.ray_session import local_ray
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files over the processes of a test run; what uses the one Ray stays in one of them."""
+    for item in items:
+        uses_ray = "ray_session" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("ray" if uses_ray else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """The one Ray of a test run, two workers wide; its GPUs are only numbers. No test may import ray before it."""
