@@ -1,6 +1,7 @@
 """Job files: YAML in, a checked and resolved job out."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -61,6 +62,15 @@ class ComputeSection(StrictModel):
     failure_budget: int = Field(10, ge=0, description="failed shards after which no further one is started")
     task_timeout_s: float = Field(600.0, gt=0, description="deadline of one shard on a Ray worker")
 
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """Return the section with some values replaced; None leaves a value as it is."""
+        given = self.model_dump()
+        if changes.get("executor") == "inline":  # asked for over a file that names workers: it has one
+            given |= {"workers": None, "address": None}
+        given |= {key: value for key, value in changes.items() if value is not None}
+        section: Self = validated(type(self), given, "compute")
+        return section
+
     @model_validator(mode="after")
     def _check_executor(self) -> Self:
         if self.executor == "inline" and ((self.workers or 1) > 1 or self.address is not None):
@@ -114,11 +124,7 @@ class GenerateJob(StrictModel):
 
     def with_compute(self, **changes: Any) -> "GenerateJob":
         """Return the job with some of `compute` replaced; None leaves a value as it is."""
-        given = self.compute.model_dump()
-        if changes.get("executor") == "inline":  # asked for over a file that names workers: it has one
-            given |= {"workers": None, "address": None}
-        given |= {key: value for key, value in changes.items() if value is not None}
-        return self.model_copy(update={"compute": validated(ComputeSection, given, "compute")})
+        return self.model_copy(update={"compute": self.compute.changed(changes)})
 
     def with_absolute_paths(self) -> "GenerateJob":
         """Return the job with its local paths made absolute: a worker's working folder may be another."""

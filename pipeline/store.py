@@ -17,8 +17,9 @@ from typing import IO, Any, Protocol
 from pipeline.errors import PassbandError, output_error
 
 INPUTS = "inputs"
-FOLDERS = ("shards", "records", INPUTS)
-"""The folders of a dataset."""
+BLOCKS = "blocks"
+FOLDERS = ("shards", "records", INPUTS, BLOCKS)
+"""The folders of a dataset, and that of an analysis."""
 _TEMPORARY = ".passband-"
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 """What a file system without hard links answers."""

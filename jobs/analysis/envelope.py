@@ -11,7 +11,7 @@ from jobs.analysis.frequencies import distinct_frequencies
 from jobs.analysis.results import UsedSurrogate
 from jobs.analysis.sensitivity import block_ranges
 from jobs.analysis.spec import What
-from jobs.generation.environment import processor
+from jobs.generation.environment import processor, refuse_mixing
 from pipeline.errors import PassbandError
 from pipeline.manifest import JOB
 from pipeline.options import StrictModel
@@ -88,22 +88,7 @@ def refuse_other(there: Envelope, here: Envelope, uri: str) -> None:
     if there.identity != here.identity:
         found = "; ".join(list(_differences(there, here))[:8]) or "its options"
         raise PassbandError(f"{uri}: holds an analysis of another job: {found}. Choose another output.uri")
-    refuse_other_environment(there, here.environment, uri)
-
-
-def refuse_other_environment(there: Envelope, here: dict[str, str], uri: str) -> None:
-    """Raise PassbandError, naming what differs, unless blocks of this process have the very bits of the others."""
-    keys = sorted(there.environment.keys() | here.keys())
-    differing = [
-        f"{key} {there.environment.get(key, 'absent')} (here {here.get(key, 'absent')})"
-        for key in keys
-        if there.environment.get(key) != here.get(key)
-    ]
-    if differing:
-        raise PassbandError(
-            f"{uri}: was begun with {', '.join(differing)}; blocks of two environments may differ in a last bit and "
-            "are never mixed: resume in the first one, or choose another output"
-        )
+    refuse_mixing(there.environment, here.environment, uri, "blocks")
 
 
 def _differences(there: Envelope, here: Envelope) -> Iterator[str]:

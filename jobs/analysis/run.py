@@ -1,8 +1,8 @@
 """Analyze from a job file to maps; the same call resumes it."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 
 import numpy as np
@@ -16,14 +16,14 @@ from jobs.analysis.ledger import Ledger, read_ledger
 from jobs.analysis.prepare import Draft, prepare, with_inputs
 from jobs.analysis.results import Analysis, read_results, summarise
 from jobs.analysis.spec import AnalyzeJob, What
-from jobs.analysis.worker import BLOCKS, BlockTask, close_workshop, open_workshop
+from jobs.analysis.worker import BlockTask, close_workshop, open_workshop
 from jobs.executors.base import Retries
 from jobs.executors.choice import choose, open_executor
-from jobs.generation.output import refuse_nested_output
+from jobs.generation.output import refuse_nested_output, swept
 from jobs.generation.worker import WriteFailure
 from pipeline.errors import OutputError
 from pipeline.lock import locked
-from pipeline.store import LocalStore, Store, open_store
+from pipeline.store import Store, open_store
 
 
 def analyze(
@@ -50,7 +50,7 @@ def analyze(
     display, job = display or SilentDisplay(), job.for_command(what).with_absolute_paths()
     refuse_nested_output(job.images())
     store = open_store(job.output.uri)
-    with locked(store), _swept(store):
+    with locked(store), swept(store):
         envelope, drawn = prepare(store, job, what, display.planning)
         if (found := read_results(store)) is not None and found.identity == envelope.identity:
             return found
@@ -100,20 +100,3 @@ def _evaluate(store: Store, ledger: Ledger, job: AnalyzeJob, display: Display, c
                 ledger.check_budget()
                 checkpoint()
     ledger.raise_failed()
-
-
-@contextmanager
-def _swept(store: Store) -> Iterator[None]:
-    """Remove what a crashed run left behind, and then what workers that were stopped here leave."""
-    _sweep(store)
-    try:
-        yield
-    finally:
-        _sweep(store)
-
-
-def _sweep(store: Store) -> None:
-    store.sweep()
-    if isinstance(store, LocalStore):
-        for path in store.path(BLOCKS).glob(".passband-*"):
-            path.unlink(missing_ok=True)

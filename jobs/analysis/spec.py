@@ -96,11 +96,7 @@ class AnalyzeJob(SensitivityOptions):
 
     def with_compute(self, **changes: Any) -> "AnalyzeJob":
         """Return the job with some of `compute` replaced; None leaves a value as it is."""
-        given = self.compute.model_dump()
-        if changes.get("executor") == "inline":  # asked for over a file that names workers: it has one
-            given |= {"workers": None, "address": None}
-        given |= {key: value for key, value in changes.items() if value is not None}
-        return self.model_copy(update={"compute": validated(AnalyzeCompute, given, "compute")})
+        return self.model_copy(update={"compute": self.compute.changed(changes)})
 
     def with_output(self, uri: str) -> "AnalyzeJob":
         """Return the job with another place for its output."""

@@ -7,20 +7,18 @@ from functools import lru_cache
 from pydantic import ValidationError
 
 from jobs.analysis.counting import MapName, Subject, count_wrong
-from jobs.analysis.envelope import Envelope, environment, read_envelope, refuse_other_environment
+from jobs.analysis.envelope import Envelope, environment, read_envelope
 from jobs.analysis.inputs import MODEL, Inputs, read_inputs
 from jobs.analysis.prepare import surrogate_of
 from jobs.analysis.sensitivity import noise_norms
 from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
 from jobs.executors.base import PermanentError, worker_name
-from jobs.generation.environment import current_environment
+from jobs.generation.environment import current_environment, refuse_mixing
 from jobs.generation.worker import WriteFailure
 from pipeline.errors import IntegrityError, OutputError, PassbandError
 from pipeline.manifest import readable_json
 from pipeline.options import StrictModel
-from pipeline.store import Store, open_store
-
-BLOCKS = "blocks"
+from pipeline.store import BLOCKS, Store, open_store
 
 
 class BlockRecord(StrictModel):
@@ -112,7 +110,8 @@ def _workshop(uri: str, identity: str) -> _Workshop:
     if envelope.identity != identity or envelope.inputs is None:
         raise IntegrityError(f"{store.uri}: holds analysis {envelope.identity}, the task is of {identity}")
     job = parse_analyze_job(envelope.job)
-    refuse_other_environment(envelope, environment(current_environment(job.images()), envelope.what), store.uri)
+    here = environment(current_environment(job.images()), envelope.what)
+    refuse_mixing(envelope.environment, here, store.uri, "blocks")
     inputs = read_inputs(store, envelope.inputs)
     return _Workshop(store, envelope, job, inputs, _subject(envelope, job, inputs, store.read(MODEL)))
 

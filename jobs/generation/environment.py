@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,14 +55,18 @@ def processor() -> str:
 
 def refuse_other_environment(blueprint: Blueprint, uri: str) -> None:
     """Raise PassbandError, naming what differs, unless this process would make the dataset's very bytes."""
-    here = current_environment(blueprint.job)
+    refuse_mixing(blueprint.environment, current_environment(blueprint.job), uri, "shards")
+
+
+def refuse_mixing(there: Mapping[str, str], here: Mapping[str, str], uri: str, parts: str) -> None:
+    """Raise PassbandError, naming what differs, unless two environments are one; `parts` is what is made in them."""
     differing = [
-        f"{key} {blueprint.environment.get(key, 'absent')} (here {here.get(key, 'absent')})"
-        for key in sorted(blueprint.environment.keys() | here.keys())
-        if blueprint.environment.get(key) != here.get(key)
+        f"{key} {there.get(key, 'absent')} (here {here.get(key, 'absent')})"
+        for key in sorted(there.keys() | here.keys())
+        if there.get(key) != here.get(key)
     ]
     if differing:
         raise PassbandError(
-            f"{uri}: was begun with {', '.join(differing)}; shards of two environments may differ in a last bit and "
+            f"{uri}: was begun with {', '.join(differing)}; {parts} of two environments may differ in a last bit and "
             "are never mixed: resume in the first one, or choose another output"
         )

@@ -8,7 +8,7 @@ from jobs.spec import GenerateJob
 from pipeline.errors import PassbandError
 from pipeline.lock import LOCK
 from pipeline.manifest import JOB, PLAN
-from pipeline.store import FOLDERS, INPUTS, LocalStore, Store, open_store
+from pipeline.store import BLOCKS, FOLDERS, INPUTS, LocalStore, Store, open_store
 
 
 def refuse_nested_output(job: GenerateJob) -> None:
@@ -37,8 +37,8 @@ def swept(store: Store) -> Iterator[None]:
 
 def refuse_foreign(store: Store) -> None:
     """Raise if the output holds files that are not ours: a run replaces README.md, for one."""
-    own = {LOCK, PLAN}  # a run that was killed while it planned leaves these, and what stages read
-    folders = ("", *(folder for folder in FOLDERS if folder != INPUTS))
+    own = {LOCK, PLAN}  # a run that was killed while it planned leaves these, and what its work begins from
+    folders = ("", *(folder for folder in FOLDERS if folder not in (INPUTS, BLOCKS)))
     strange = [name for folder in folders for name in store.names(folder) if name not in own]
     if strange:
         raise PassbandError(
