@@ -23,9 +23,10 @@ from jobs.training.processes import choose_device, processes
 from jobs.training.setup import Training, check_evaluations, open_training_stream, set_up
 from jobs.training.spec import EvaluationDuringTraining, TrainJob
 from pipeline.errors import PassbandError
+from pipeline.loading import Stream
 from pipeline.lock import LOCK, locked
 from pipeline.manifest import JOB
-from pipeline.networks.network import Network, network_bytes
+from pipeline.networks.network import Network, load_network, network_bytes
 from pipeline.store import LocalStore
 
 MODEL = "model.pt"
@@ -64,6 +65,7 @@ def train(
             if (done := _finished(store)) is not None:
                 if rank() == 0:
                     store.delete(LAST)  # a call that was killed between its last two writes
+                    done = _evaluated_anew(store, job, done, stream, device)
                 return done
             check_evaluations(job, stream)
             return _Run(set_up(job, stream, device), store, display, stopped).finish()
@@ -87,6 +89,41 @@ def _finished(store: LocalStore) -> dict[str, Any] | None:
     if not (store.exists(RESULTS) and store.exists(MODEL)):
         return None
     found: dict[str, Any] = json.loads(store.read(RESULTS))
+    return found
+
+
+def _evaluated_anew(
+    store: LocalStore, job: TrainJob, done: dict[str, Any], stream: Stream, device: torch.device
+) -> dict[str, Any]:
+    """Return the results of a finished training with the accuracies that `job` asks for, which may be others by now."""
+    asked = job.model_dump()["evaluate"]
+    envelope = read_yaml(store.path(JOB))
+    if envelope["job"]["evaluate"] == asked:
+        return done
+    check_evaluations(job, stream)
+    network = load_network(store.path(MODEL)).to(device)
+    results = done | {"accuracy": _accuracies(network, job.evaluate, job, device)}
+    _write_results(store, results)
+    envelope["job"]["evaluate"] = asked
+    store.put(JOB, yaml.safe_dump(envelope, sort_keys=False, allow_unicode=True).encode())
+    return results
+
+
+def _write_results(store: LocalStore, results: dict[str, Any]) -> None:
+    store.put(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
+
+
+def _accuracies(
+    network: nn.Module, entries: Mapping[str, EvaluationDuringTraining], job: TrainJob, device: torch.device
+) -> dict[str, float]:
+    """Return the accuracy on every view of `entries`."""
+    found = {}
+    for name, entry in entries.items():
+        assert entry.path is not None, "datasets are made before a training begins"
+        for view in entry.views:
+            found[f"accuracy/{name}" + (f"/{view}" if len(entry.views) > 1 else "")] = accuracy(
+                network, entry.path, view, job.batch_size, device, job.compute.workers
+            )
     return found
 
 
@@ -174,21 +211,11 @@ class _Run:
             for name, entry in self.job.evaluate.items()
             if epoch + 1 == self.job.epochs or (epoch + 1) % entry.every_epochs == 0
         }
-        found = self._accuracies(self.training.network, due)
+        found = _accuracies(self.training.network, due, self.job, self.training.device)
         if found:
             self._accuracy = found
             log.write(self.training.step, epoch, found)
             self._display.evaluated(epoch, found)
-
-    def _accuracies(self, network: nn.Module, entries: Mapping[str, EvaluationDuringTraining]) -> dict[str, float]:
-        found = {}
-        for name, entry in entries.items():
-            assert entry.path is not None, "datasets are made before a training begins"
-            for view in entry.views:
-                found[f"accuracy/{name}" + (f"/{view}" if len(entry.views) > 1 else "")] = accuracy(
-                    network, entry.path, view, self.job.batch_size, self.training.device, self.job.compute.workers
-                )
-        return found
 
     def _save(self) -> None:
         training = self.training
@@ -217,7 +244,8 @@ class _Run:
         training, watch = self.training, self._watch
         network = final_network(training)
         if training.average is not None:
-            self._accuracy = self._accuracies(network, self.job.evaluate) if rank() == 0 else {}
+            device = training.device
+            self._accuracy = _accuracies(network, self.job.evaluate, self.job, device) if rank() == 0 else {}
         assert isinstance(network, Network)
         results = {
             "kind": "train",
@@ -240,6 +268,6 @@ class _Run:
         }
         if rank() == 0:
             self._store.put(MODEL, network_bytes(network))
-            self._store.put(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
+            _write_results(self._store, results)
             self._store.delete(LAST)
         return results

@@ -68,6 +68,21 @@ def test_a_training_learns_and_says_what_it_did(train_job, digits, tmp_path):
     assert network.mean.flatten()[0].item() == pytest.approx(0.3, abs=0.1)
 
 
+def test_a_finished_training_measures_what_is_asked_for_now(train_job, digits, tmp_path):
+    first = train(train_job(evaluate={"digits": {"path": str(digits), "views": ["clean"]}}))
+    before = (tmp_path / "out" / "model.pt").read_bytes()
+    asked = {"evaluate": {"all": {"path": str(digits), "views": ["clean", "low"]}}}
+    second = train(train_job(**asked))
+    assert second["accuracy"].keys() == {"accuracy/all/clean", "accuracy/all/low"}
+    assert second["accuracy"]["accuracy/all/clean"] == first["accuracy"]["accuracy/digits"]
+    assert second | {"accuracy": None} == first | {"accuracy": None}
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == second
+    assert (tmp_path / "out" / "model.pt").read_bytes() == before
+    written = (tmp_path / "out" / "results.json").stat().st_mtime_ns
+    assert train(train_job(**asked)) == second
+    assert (tmp_path / "out" / "results.json").stat().st_mtime_ns == written
+
+
 def test_the_same_job_gives_the_same_bits(train_job, tmp_path):
     for name in ("one", "two"):
         train(train_job(tmp_path / name))
