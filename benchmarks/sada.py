@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ from pipeline.surrogate.model import Surrogate
 Images = NDArray[np.float32]
 TARGET = {"speedup": 3.0, "model": 0.85, "flips agree": 0.999, "images agree": 0.98}
 SOURCE = {"kind": "mnist5k"}
+BFLOAT16_IMAGES = 64
+"""Timed once: a processor without bfloat16 takes twenty times as long as in float32."""
 EPOCHS = {"convnet": 4}
 """Until the error on clean digits is 2 to 3 %; other networks take 12."""
 
@@ -54,6 +56,11 @@ class Bench:
     kind: str
     sensitivity: bytes
     draws: Draws
+
+    def first(self, count: int) -> "Bench":
+        """Return the same with the first images alone."""
+        rows = np.arange(min(count, len(self.images)))
+        return replace(self, images=self.images[rows], labels=self.labels[rows], draws=self.draws.select(rows))
 
     def stage(self, **surrogate: Any) -> Sada:
         """Return the stage at paper settings."""
@@ -234,7 +241,6 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
         "core": lambda: made.__setitem__("core", core(stage, bench)),
         "stage": lambda: stage.apply(bench.images, bench.labels, bench.draws),
         "core, channels_last": lambda: made.__setitem__("turned", core(turned, bench)),
-        "core, bfloat16 and channels_last": lambda: made.__setitem__("fast", core(fast, bench)),
     }
     seconds = time_in_turn(contenders, rounds, warmup=1)
     count = len(bench.images)
@@ -242,7 +248,12 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
     for name, times in seconds.items():
         quick, median, slow = quartiles(times)
         rows.append({"what": name, "images_per_s": count / median, "quartiles": [count / slow, count / quick]})
-    flips = {name: predictions(network, images) != bench.labels for name, images in made.items()}
+    few = bench.first(BFLOAT16_IMAGES)
+    begun = time.perf_counter()
+    made["fast"] = core(fast, few)
+    per_s = len(few.images) / (time.perf_counter() - begun)
+    rows.append({"what": "core, bfloat16 and channels_last", "images_per_s": per_s, "quartiles": [per_s, per_s]})
+    flips = {name: predictions(network, images) != bench.labels[: len(images)] for name, images in made.items()}
     nearest = np.abs(made["core"] - made["plain"]).max(axis=(1, 2, 3))
     rate = {row["what"]: row["images_per_s"] for row in rows}
     return {
@@ -254,7 +265,7 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
         "flips": float(flips["core"].mean()),
         "flips agree": float((flips["core"] == flips["plain"]).mean()),
         "flips of channels_last agree": float((flips["turned"] == flips["core"]).mean()),
-        "flips of bfloat16 agree": float((flips["fast"] == flips["core"]).mean()),
+        "flips of bfloat16 agree": float((flips["fast"] == flips["core"][: len(flips["fast"])]).mean()),
         "images agree": float((nearest <= 1e-4).mean()),
     }
 
