@@ -1,7 +1,10 @@
+import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
 
+from jobs import cli
 from jobs.executors.ray_session import local_ray
 
 
@@ -10,6 +13,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         uses_ray = "ray_session" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("ray" if uses_ray else str(item.path)))
+
+
+@pytest.fixture
+def passband(monkeypatch, capsys):
+    """Call the command in this process: passband(*words) -> (exit status, stdout, stderr)."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["passband", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    yield call
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 
@@ -10,27 +9,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from jobs import cli
 from jobs.generation.run import generate
 from jobs.spec import load_job
 from tests.jobs.generation.made import small_job, stored_bytes
-
-
-@pytest.fixture
-def passband(monkeypatch, capsys):
-    """Call the command in this process: passband(*words) -> (exit status, stdout, stderr)."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["passband", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    yield call
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")

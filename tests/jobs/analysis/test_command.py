@@ -1,5 +1,4 @@
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -7,25 +6,7 @@ import time
 import pytest
 import yaml
 
-from jobs import cli
 from tests.jobs.analysis.conftest import job_of
-
-
-@pytest.fixture
-def passband(monkeypatch, capsys):
-    """Call the command in this process: passband(*words) -> (exit status, stdout, stderr)."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["passband", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    yield call
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

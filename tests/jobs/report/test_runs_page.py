@@ -3,12 +3,9 @@
 import json
 import re
 import shutil
-import signal
-import sys
 
 import pytest
 
-from jobs import cli
 from jobs.report.comparison.page import page
 from jobs.report.comparison.reading import read_runs
 from jobs.report.comparison.reproductions import blocks_of
@@ -104,23 +101,6 @@ def test_a_long_name_does_not_widen_the_page(tmp_path):
     analysis = write_analysis(tmp_path / "analysis", "unbroken" * 30)
     content = page(read_runs([str(made), str(analysis)]), "unbroken" * 30)
     assert scroll_width(content, 420, tmp_path) == 420
-
-
-@pytest.fixture
-def passband(monkeypatch, capsys):
-    """Call the command in this process: passband(*words) -> (exit status, stdout, stderr)."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["passband", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    yield call
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 def test_the_command_writes_the_page(passband, runs, tmp_path, monkeypatch):
