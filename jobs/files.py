@@ -3,6 +3,7 @@
 Nothing here knows what a job says, so that the trainer can use it without importing what generation needs.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"key {key!r} stands twice in one mapping, line {key_node.start_mark.line + 1}")
             seen.add(key if isinstance(key, str) else str(key))
         return super().construct_mapping(node, deep=deep)
+
+
+def absolute_path(path: str) -> str:
+    """Return a local path made absolute; an address of an object store stays as it is."""
+    return path if "://" in path else os.path.abspath(os.path.expanduser(path))
 
 
 def read_yaml(path: str | Path) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from jobs.entries import MAX_STAGES, AnySource, StageEntry, View
-from jobs.files import check_kind, read_yaml, validated
+from jobs.files import absolute_path, check_kind, read_yaml, validated
 from pipeline.augment import AUGMENTATIONS, StageOptions
 from pipeline.options import StrictModel
 
@@ -110,6 +110,10 @@ class GenerateJob(StrictModel):
                 recipes.append((own or f"view{len(recipes)}", entry.recipe()))
         return recipes
 
+    def recipes(self) -> list[tuple[str, Recipe]]:
+        """Return ("base", its stages) and (name, recipe) of every view."""
+        return [("base", self.base_recipe()), *self.view_recipes()]
+
     def resolved(self) -> dict[str, Any]:
         """Return the job with every default filled in and copies spelled out; it reads back as the same job."""
         job = self.model_dump()
@@ -129,14 +133,14 @@ class GenerateJob(StrictModel):
     def with_absolute_paths(self) -> "GenerateJob":
         """Return the job with its local paths made absolute: a worker's working folder may be another."""
         sources = [
-            entry.model_copy(update={"path": _absolute_path(path)})
+            entry.model_copy(update={"path": absolute_path(path)})
             if (path := getattr(entry, "path", None)) is not None
             else entry
             for entry in self.source
         ]
         entries = {key: [_absolute(entry) for entry in getattr(self, key)] for key in ("base", "views")}
         job = self.model_copy(update={"source": sources, **entries})
-        return job if "://" in job.output.uri else job.with_output(_absolute_path(job.output.uri))
+        return job.with_output(absolute_path(job.output.uri))
 
     def with_output(self, uri: str) -> "GenerateJob":
         """Return the job with another place for its output."""
@@ -186,7 +190,7 @@ class GenerateJob(StrictModel):
 def _absolute(entry: Any) -> Any:
     """Return an entry of base or views with the paths in the options of its stages made absolute."""
     changed: dict[str, Any] = {
-        name: options.with_absolute_paths(_absolute_path)
+        name: options.with_absolute_paths(absolute_path)
         for name in AUGMENTATIONS
         if (options := getattr(entry, name, None)) is not None
     }
@@ -195,13 +199,9 @@ def _absolute(entry: Any) -> Any:
     return entry.model_copy(update=changed)
 
 
-def _absolute_path(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))
-
-
 def check_stages(job: GenerateJob, shape: tuple[int, int, int]) -> None:
     """Raise ValueError, naming view and stage, if a stage of `job` cannot work on images of `shape` (C, H, W)."""
-    for view, recipe in [("base", job.base_recipe()), *job.view_recipes()]:
+    for view, recipe in job.recipes():
         for name, options in recipe:
             try:
                 AUGMENTATIONS[name].check(options, shape)

@@ -72,7 +72,8 @@ def _envelope(job: AnalyzeJob, what: What, images: SourceImages, used: UsedSurro
 
 
 def _weights(job: AnalyzeJob) -> bytes:
-    from pipeline.networks.network import checkpoint_file, read_checkpoint
+    from pipeline.networks.checkpoint import checkpoint_file
+    from pipeline.networks.network import read_checkpoint
 
     assert job.surrogate is not None
     path = job.surrogate.checkpoint

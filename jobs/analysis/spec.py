@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from jobs.analysis.counting import MAPS, MapName
 from jobs.entries import MAX_STAGES, AnySource, StageEntry
-from jobs.files import JobError, check_kind, read_yaml, validated
+from jobs.files import JobError, absolute_path, check_kind, read_yaml, validated
 from jobs.spec import ComputeSection, GenerateJob, ImageSection
 from pipeline.options import StrictModel
 from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
@@ -107,8 +107,7 @@ class AnalyzeJob(SensitivityOptions):
         images = self.images().with_absolute_paths()
         changed: dict[str, Any] = {"source": images.source}
         if self.surrogate is not None:
-            path = self.surrogate.checkpoint
-            path = path if "://" in path else os.path.abspath(os.path.expanduser(path))
+            path = absolute_path(self.surrogate.checkpoint)
             changed["surrogate"] = self.surrogate.model_copy(update={"checkpoint": path})
         return self.model_copy(update=changed).with_output(images.output.uri)
 

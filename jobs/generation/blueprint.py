@@ -82,7 +82,6 @@ class Blueprint:
         ----------
         contents : reference -> content of `inputs`
         """
-        recipes = [self.job.base_recipe(), *(recipe for _, recipe in self.job.view_recipes())]
         return [
             [
                 AUGMENTATIONS[name](
@@ -94,7 +93,7 @@ class Blueprint:
                 )
                 for name, options in recipe
             ]
-            for recipe in recipes
+            for _, recipe in self.job.recipes()
         ]
 
 
@@ -194,7 +193,7 @@ def identity(
     inputs: Sequence[StoredInput] = (),
 ) -> str:
     """Return the sha256 that names a dataset: same identity and environment, same bytes."""
-    used = {name for _, recipe in [("base", job.base_recipe()), *job.view_recipes()] for name, _ in recipe}
+    used = {name for _, recipe in job.recipes() for name, _ in recipe}
     return digest(
         {
             "format": FORMAT,

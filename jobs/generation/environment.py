@@ -24,8 +24,7 @@ def current_environment(job: GenerateJob) -> dict[str, str]:
     from pipeline.shards.codec import ENCODINGS
 
     backend = "cpu" if job.compute.backend == "auto" else job.compute.backend
-    recipes = [job.base_recipe(), *(recipe for _, recipe in job.view_recipes())]
-    stages = {name: AUGMENTATIONS[name] for recipe in recipes for name, _ in recipe}
+    stages = {name: AUGMENTATIONS[name] for _, recipe in job.recipes() for name, _ in recipe}
     versions = {name: importlib.metadata.version(name) for name in _BYTE_PATH}
     found = {
         "backend": backend,

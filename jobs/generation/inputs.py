@@ -8,7 +8,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from pipeline.augment import AUGMENTATIONS
 from pipeline.augment.base import ComputedMap, InputFile
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import Problem, StoredInput, check_file, digest
+from pipeline.networks.checkpoint import checkpoint_file
 from pipeline.store import INPUTS as FOLDER
 from pipeline.store import Store
 
@@ -34,7 +35,7 @@ class InputError(PassbandError):
 
 def stages_of(job: GenerateJob) -> Iterator[tuple[str, str, Any]]:
     """Return (view or "base", stage, options) of every stage of a job."""
-    for view, recipe in [("base", job.base_recipe()), *job.view_recipes()]:
+    for view, recipe in job.recipes():
         for stage, options in recipe:
             yield view, stage, options
 
@@ -86,12 +87,6 @@ def _read_file(path: str, kept: StoredInput | None) -> StoredInput:
 
 def _unread(path: str, error: OSError) -> str:
     return f"cannot read {checkpoint_file(path)}, which a stage of the job needs: {error.strerror}"
-
-
-def checkpoint_file(path: str) -> Path:
-    """Return the file that a path names: itself, or the ``model.pt`` of a training's folder."""
-    place = Path(path)
-    return place / "model.pt" if place.is_dir() else place
 
 
 def hashes(inputs: Sequence[StoredInput]) -> dict[str, str]:

@@ -34,8 +34,7 @@ class GenerationTask:
         job = parse_job(with_identities({**self.job, **_placed(self.job, "folder")}, needs))
         form = job.resolved()
         del form["compute"], form["output"]["uri"], form["output"]["formats"]
-        recipes = [job.base_recipe(), *(recipe for _, recipe in job.view_recipes())]
-        stages = {name: AUGMENTATIONS[name].version for recipe in recipes for name, _ in recipe}
+        stages = {name: AUGMENTATIONS[name].version for _, recipe in job.recipes() for name, _ in recipe}
         return digest({"format": FORMAT, "job": form, "stages": stages})
 
     def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:

@@ -26,10 +26,10 @@ from pipeline.errors import PassbandError
 from pipeline.loading import Stream
 from pipeline.lock import LOCK, locked
 from pipeline.manifest import JOB
+from pipeline.networks.checkpoint import MODEL
 from pipeline.networks.network import Network, load_network, network_bytes
 from pipeline.store import LocalStore
 
-MODEL = "model.pt"
 RESULTS = "results.json"
 NON_FINITE = "nonfinite.json"
 

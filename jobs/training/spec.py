@@ -3,15 +3,15 @@
 import functools
 import hashlib
 import operator
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, create_model, model_validator
 
-from jobs.files import JobError, check_kind, read_yaml, validated
+from jobs.files import JobError, absolute_path, check_kind, read_yaml, validated
 from jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOptions
 from pipeline.manifest import digest
+from pipeline.networks.checkpoint import checkpoint_file
 from pipeline.options import StrictModel
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -212,16 +212,11 @@ class TrainJob(StrictModel):
 
 def file_digest(path: str) -> str:
     """Return the sha256 of a checkpoint: a file, or the ``model.pt`` of a training's folder."""
-    file = Path(path) / "model.pt" if Path(path).is_dir() else Path(path)
+    file = checkpoint_file(path)
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
         raise JobError(f"network.checkpoint: cannot read {file}: {error.strerror}") from error
-
-
-def absolute_path(path: str) -> str:
-    """Return a local path made absolute; an address of an object store stays as it is."""
-    return path if "://" in path else os.path.abspath(os.path.expanduser(path))
 
 
 def absolute(reference: Any) -> Any:

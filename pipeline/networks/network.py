@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from torch import Tensor, nn
 
 from pipeline.errors import PassbandError
+from pipeline.networks.checkpoint import checkpoint_file
 from pipeline.networks.plain import convnet, lenet
 from pipeline.networks.residual import resnet18, wide_resnet16_4
 from pipeline.options import StrictModel
@@ -124,11 +125,6 @@ def load_network(
     """
     file = checkpoint_file(path)
     return read_network(read_checkpoint(file), str(file), classes=classes, shape=shape)
-
-
-def checkpoint_file(path: str | Path) -> Path:
-    """Return the file that a checkpoint is named by: itself, or the ``model.pt`` of a training's folder."""
-    return Path(path) / "model.pt" if Path(path).is_dir() else Path(path)
 
 
 def read_checkpoint(file: Path) -> bytes:

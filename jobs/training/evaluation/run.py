@@ -29,6 +29,7 @@ from jobs.training.processes import choose_device
 from pipeline.loading.views import chosen_views
 from pipeline.lock import locked
 from pipeline.manifest import JOB, Manifest, read_manifest, readable_json
+from pipeline.networks.checkpoint import checkpoint_file
 from pipeline.networks.network import Network, NetworkSpec, load_network
 from pipeline.store import LocalStore, open_store
 
@@ -61,7 +62,7 @@ def evaluate(
     display, job = display or SilentDisplay(), job.with_absolute_paths()
     store = _output(job.output.uri)
     baseline = None if job.baseline is None else read_evaluation(job.baseline)
-    weights = _weights(job.checkpoint)
+    weights = checkpoint_file(job.checkpoint)
     network = load_network(weights)
     classifiers = _classifiers(network, job)
     parts = parts_of(job)
@@ -86,10 +87,6 @@ def _output(uri: str) -> LocalStore:
     if store.exists(RESULTS):
         read_evaluation(store.root)  # refuses to replace what is not an evaluation's
     return store
-
-
-def _weights(path: str) -> Path:
-    return Path(path) / "model.pt" if Path(path).is_dir() else Path(path)
 
 
 def _sha256(path: Path) -> str:

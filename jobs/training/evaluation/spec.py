@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from jobs.files import check_kind, read_yaml, validated
-from jobs.training.spec import DatasetReference, Name, absolute_path
+from jobs.files import absolute_path, check_kind, read_yaml, validated
+from jobs.training.spec import DatasetReference, Name
 from pipeline.options import StrictModel
 
 CORRUPTIONS = (
