@@ -41,7 +41,8 @@ def ray_session() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[None]:
-    """The one S3 server of a test run, on loopback: fsspec stays with the first endpoint that it is told."""
+    """The one S3 server of a test run, on loopback; fsspec forgets what it knew of endpoints and credentials."""
+    import s3fs
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
@@ -52,5 +53,6 @@ def s3_server() -> Iterator[None]:
         environment.setenv("AWS_ACCESS_KEY_ID", "test")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        s3fs.S3FileSystem.clear_instance_cache()
         yield
     server.stop()
