@@ -1,13 +1,13 @@
 """Array math of the augmentations: arrays and drawn parameters in, arrays out.
 
 Three packages expose the same functions with the same signatures: ``reference`` (float64 NumPy, the truth that
-tests compare with), ``cpu`` (Numba and FFT library code, float32) and, once it is there, ``cuda``.
+tests compare with), ``cpu`` (Numba and FFT library code, float32) and ``cuda`` (CUDA C++ and CuPy, float32).
 """
 
 import importlib
 from types import ModuleType
 
-BACKENDS = ("cpu",)
+BACKENDS = ("cpu", "cuda")
 
 
 def backend(name: str) -> ModuleType:

@@ -14,7 +14,7 @@ BORDERS = ("nearest", "mirror", "reflect")
 
 def check_images(images: Any) -> None:
     """Raise ValueError unless `images` is (N, C, H, W) of floats with C, H, W >= 1."""
-    if not isinstance(images, np.ndarray) or images.dtype.kind != "f":
+    if not is_array(images) or images.dtype.kind != "f":
         raise ValueError(f"images: needs a floating-point array, got {_kind(images)}")
     if images.ndim != 4 or min(images.shape[1:]) < 1:
         raise ValueError(f"images: needs shape (N, C, H, W) with C, H, W >= 1, got {images.shape}")
@@ -148,5 +148,10 @@ def writable(array: Any, dtype: Any = np.float32) -> NDArray[Any]:
     return np.require(array, dtype, ("C", "W"))
 
 
+def is_array(value: Any) -> bool:
+    """Return whether `value` is an array, of NumPy or of a device."""
+    return all(hasattr(value, name) for name in ("dtype", "ndim", "shape", "strides"))
+
+
 def _kind(value: Any) -> str:
-    return str(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
+    return str(value.dtype) if is_array(value) else type(value).__name__

@@ -6,6 +6,14 @@ import pytest
 
 from jobs import cli
 from jobs.executors.ray_session import local_ray
+from kernels.cuda.device import Device, DeviceError, current, use
+from tests.cuda_host.device import HostDevice
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests of the CUDA kernels run on a GPU instead of on the CPU."""
+    text = "what the CUDA kernels run on: this machine's CPU (default) or a GPU through CuPy"
+    parser.addoption("--device", choices=["host", "cupy"], default="host", help=text)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +38,20 @@ def passband(monkeypatch, capsys):
     yield call
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def device(request) -> Iterator[Device]:
+    """The device of the CUDA kernels, by ``--device``."""
+    if request.config.getoption("device") == "host":
+        with use(HostDevice()) as host:
+            yield host
+        return
+    try:
+        gpu = current()
+    except DeviceError as error:
+        pytest.skip(str(error))
+    yield gpu
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_images
+from kernels.checks import check_images, is_array
 
 
 def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -57,7 +57,7 @@ def to_uint8(images: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 def check_pixels(pixels: Any) -> None:
     """Raise ValueError unless `pixels` is (N, H, W, C) uint8 with H, W, C >= 1."""
-    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+    if not is_array(pixels) or pixels.dtype != np.uint8:
         raise ValueError(f"pixels: needs a uint8 array, got {getattr(pixels, 'dtype', type(pixels).__name__)}")
     if pixels.ndim != 4 or min(pixels.shape[1:]) < 1:
         raise ValueError(f"pixels: needs shape (N, H, W, C) with H, W, C >= 1, got {pixels.shape}")

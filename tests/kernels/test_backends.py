@@ -9,6 +9,7 @@ import pytest
 
 import kernels
 from kernels import reference
+from tests.kernels.conftest import on_host
 
 # Largest allowed max|backend - reference|, by the dtype that the backend returns.
 TOLERANCE = {np.dtype(np.float32): 1e-6, np.dtype(np.uint8): 0}
@@ -156,18 +157,12 @@ CASES = {
 EACH = [(name, number) for name, cases in CASES.items() for number in range(len(cases))]
 
 
-@pytest.fixture(params=kernels.BACKENDS)
-def backend(request):
-    """Return each backend's package."""
-    return kernels.backend(request.param)
-
-
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(("name", "number"), EACH)
 def test_backend_agrees_with_reference(backend, name, number, shape):
     arguments = CASES[name][number](Images(np.random.default_rng(number), shape))
     before = [np.copy(argument) for argument in arguments]
-    result, expected = getattr(backend, name)(*arguments), getattr(reference, name)(*arguments)
+    result, expected = on_host(getattr(backend, name)(*arguments)), getattr(reference, name)(*arguments)
     for argument, copy in zip(arguments, before, strict=True):
         np.testing.assert_array_equal(argument, copy)
     assert result.dtype == (np.uint8 if name == "to_uint8" else np.float32)

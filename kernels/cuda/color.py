@@ -1,0 +1,41 @@
+"""Smooth colour: a sine series of each pixel's value, summed by Clenshaw's recurrence."""
+
+from typing import Any
+
+import numpy as np
+
+from kernels.checks import check_frequencies, check_shape
+from kernels.cuda.arrays import Array, as_images, contiguous, empty
+from kernels.cuda.device import current, int32, launch
+
+
+def smooth_color(images: Any, coefficients: Any, first_frequency: Any) -> Array:
+    """Return clip(x + sum_d a_d sin(pi (k + d) x)), k the first frequency.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32, values in [0, 1]
+    coefficients : (N, C, D)
+    first_frequency : (N,) int, at least 0
+
+    Returns
+    -------
+    (N, C, H, W) float32 in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        For other shapes, images that are not float32, or frequencies that are not integers.
+
+    Notes
+    -----
+    Errors as on the CPU (`kernels.cpu.smooth_color`): up to 5e-4 for 100 terms of standard deviation 0.1.
+    PRIME (Modas et al. 2022), section 3.2, "color".
+    """
+    images, a = as_images(images), contiguous(coefficients, np.float32)
+    check_shape("coefficients", a, len(images), images.shape[1], None)
+    first = contiguous(check_frequencies(current().asnumpy(first_frequency), len(images)), np.int32)
+    out = empty(images.shape)
+    sizes = *int32(images.shape[1], images.shape[2] * images.shape[3], a.shape[2]), np.int64(images.size)
+    launch("color.cu", "smooth_color", images.size, (images, a, first, *sizes, out))
+    return out

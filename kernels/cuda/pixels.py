@@ -1,0 +1,64 @@
+"""Conversion between stored pixels and images: one pass each, the change of layout in the same store.
+
+Layouts: pixels (N, H, W, C) uint8, as codecs have them; images (N, C, H, W) float32, as kernels have them.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from kernels.cuda.arrays import Array, as_images, contiguous, empty
+from kernels.cuda.device import current, int32, launch
+from kernels.reference.pixels import check_pixels, not_finite
+
+
+def to_float(pixels: Any) -> Array:
+    """Return pixels / 255 as images, each quotient correctly rounded.
+
+    Parameters
+    ----------
+    pixels : (N, H, W, C) uint8
+
+    Returns
+    -------
+    (N, C, H, W) float32 in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If `pixels` has another type or shape.
+    """
+    check_pixels(pixels)
+    count, height, width, channels = pixels.shape
+    images = empty((count, channels, height, width))
+    sizes = *int32(channels, height * width), np.int64(images.size)
+    launch("pixels.cu", "to_float", images.size, (contiguous(pixels), *sizes, images))
+    return images
+
+
+def to_uint8(images: Any) -> Array:
+    """Round images to pixels: half to even of clip(x, 0, 1) * 255, the product taken exactly.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32; values outside [0, 1] are clipped
+
+    Returns
+    -------
+    (N, H, W, C) uint8
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite; names the row of the first sample that has one.
+    """
+    images = as_images(images)
+    count, channels, height, width = images.shape
+    pixels = empty((count, height, width, channels), np.uint8)
+    first_bad = current().xp.full(1, count, np.int32)
+    sizes = *int32(channels, height * width), np.int64(images.size)
+    launch("pixels.cu", "to_uint8", images.size, (images, *sizes, pixels, first_bad))
+    row = int(first_bad[0])
+    if row < count:
+        raise ValueError(not_finite(row, count))
+    return pixels

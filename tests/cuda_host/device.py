@@ -1,0 +1,81 @@
+"""A device that is this machine's CPU: `kernels.cuda` runs on it unchanged, by the calls that CuPy would get."""
+
+from functools import cache
+
+import numpy as np
+import scipy.fft
+
+from kernels.cuda import sources
+from tests.cuda_host.array import HostArray, as_host, refuse_plain
+from tests.cuda_host.build import build
+from tests.cuda_host.kernel import HostKernel
+
+
+class _Namespace:
+    """A module whose functions take and return arrays of the device, as ``cupy`` or ``cupyx.scipy.fft``."""
+
+    def __init__(self, module):
+        self._module = module
+
+    def __getattr__(self, name):
+        found = getattr(self._module, name)
+        if isinstance(found, type) or not callable(found):
+            return _Namespace(found) if type(found).__name__ == "module" else found
+
+        def call(*args, **kwargs):
+            refuse_plain((*args, *kwargs.values()))
+            return as_host(found(*args, **kwargs))
+
+        return call
+
+
+@cache
+def loaded(source: str, name: str, options: tuple[str, ...], sanitizer: str) -> HostKernel:
+    """Return a kernel of a file of `kernels.cuda`, compiled for the CPU."""
+    return HostKernel(build(sources.read(source), options, sanitizer), name)
+
+
+class HostDevice:
+    """The CPU in the place of a GPU.
+
+    Parameters
+    ----------
+    seed : int
+        Thread order of every launch, as `HostKernel` takes it.
+    sanitizer : str, as `build` takes it
+    shared_bytes : int
+        Shared memory that a block may have; 232,448 as sm_90 and sm_100.
+    """
+
+    name = "host"
+
+    def __init__(self, *, seed: int = 2, sanitizer: str = "", shared_bytes: int = 232448) -> None:
+        self.xp, self.fft = _Namespace(np), _Namespace(scipy.fft)
+        self.seed, self.sanitizer, self.shared_bytes = seed, sanitizer, shared_bytes
+        self.launches = []
+        """(source, kernel, options, grid, block, shared bytes) of every launch, in order."""
+
+    def kernel(self, source, name, options=(), shared_bytes=0):
+        """Return a kernel, compiled for the CPU; launches that need more shared memory than was asked for fail."""
+        if shared_bytes > self.shared_bytes:
+            raise RuntimeError(f"{name}: {shared_bytes} bytes of shared memory, the device has {self.shared_bytes}")
+        function = loaded(source, name, tuple(options), self.sanitizer)
+
+        def launch(grid, block, args, *, shared_mem=0):
+            if shared_mem > max(shared_bytes, 48 * 1024):
+                raise RuntimeError(f"{name}: {shared_mem} bytes of shared memory at launch, {shared_bytes} asked for")
+            self.launches.append((source, name, tuple(options), grid, block, shared_mem))
+            function(grid, block, args, shared_mem=shared_mem, seed=self.seed)
+
+        return launch
+
+    def asarray(self, array):
+        """Return an array of the device: itself, or a copy."""
+        return array if isinstance(array, HostArray) else np.array(array).view(HostArray)
+
+    def asnumpy(self, array):
+        """Return an array of the host: itself, or a copy."""
+        return array.get() if isinstance(array, HostArray) else np.asarray(array)
+
+    def synchronize(self):
+        """Do nothing: a launch returns when it is done."""

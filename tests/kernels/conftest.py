@@ -1,0 +1,18 @@
+import numpy as np
+import pytest
+
+import kernels
+from kernels.cuda.device import current
+
+
+@pytest.fixture(params=kernels.BACKENDS)
+def backend(request):
+    """Return each backend's package; that for CUDA runs on what ``--device`` names."""
+    if request.param == "cuda":
+        request.getfixturevalue("device")
+    return kernels.backend(request.param)
+
+
+def on_host(array):
+    """Return a result as an array of NumPy."""
+    return array if type(array) is np.ndarray else current().asnumpy(array)
