@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from kernels import cpu
-from kernels.cpu.corruption_noise import poisson_table
+from kernels.poisson import poisson_table
 from pipeline.augment.corruption import TABLES
 from tests.pipeline.augment.corruption.pictures import corrupt, crops, flat
 

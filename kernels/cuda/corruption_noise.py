@@ -1,0 +1,87 @@
+"""Noise of the common corruptions in float32: one pass over the values."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from kernels.checks import check_shape
+from kernels.cuda.arrays import Array, as_images, contiguous, empty
+from kernels.cuda.device import Device, current, launch
+from kernels.poisson import poisson_table
+
+
+def gaussian_noise(images: Any, scale: float, normals: Any) -> Array:
+    """Return x + scale z.
+
+    Parameters
+    ----------
+    images, normals : (N, C, H, W) float32
+    scale : float
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped
+    """
+    images = as_images(images)
+    check_shape("normals", normals, *images.shape)
+    out = empty(images.shape)
+    args = images, contiguous(normals, np.float32), np.float32(scale), np.int64(images.size), out
+    launch("noise.cu", "gaussian_noise", images.size, args)
+    return out
+
+
+def impulse_noise(images: Any, amount: float, words: Any) -> Array:
+    """Replace a share of the values by 1 or 0: a word below amount 2^32 strikes, below half of that it is salt.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    amount : float in [0, 1]
+    words : (N, C, H, W) uint32
+
+    Returns
+    -------
+    (N, C, H, W) float32
+    """
+    images = as_images(images)
+    check_shape("words", words, *images.shape)
+    threshold = round(amount * 2**32)
+    if threshold == 0:
+        return images.copy()
+    out = empty(images.shape)
+    last = np.uint32((threshold - 1) // 2), np.uint32(threshold - 1)
+    args = images, contiguous(words, np.uint32), *last, np.int64(images.size), out
+    launch("noise.cu", "impulse_noise", images.size, args)
+    return out
+
+
+def shot_noise(images: Any, rate: float, words: Any) -> Array:
+    """Return k / rate, k Poisson of mean rate x: the least k with CDF(k) >= (word + 1/2) / 2^32.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+        Taken to the nearest of the 256 levels of [0, 1], as the images of the published code are.
+    rate : float, above 0
+        Mean count where x = 1.
+    words : (N, C, H, W) uint32
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped
+    """
+    images = as_images(images)
+    check_shape("words", words, *images.shape)
+    out = empty(images.shape)
+    table = _table(current(), float(rate))
+    args = images, contiguous(words, np.uint32), *table, np.float32(rate), np.int64(images.size), out
+    launch("noise.cu", "shot_noise", images.size, args)
+    return out
+
+
+@lru_cache(maxsize=16)
+def _table(device: Device, rate: float) -> tuple[Array, ...]:
+    """Return the table of `poisson_table` on the device: steps, starts, least, guide."""
+    steps, *integers = poisson_table(rate)
+    return device.asarray(steps), *(device.asarray(part.astype(np.int32)) for part in integers)
