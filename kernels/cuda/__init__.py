@@ -4,25 +4,53 @@ Arrays of the host are accepted at the edge and copied; results are arrays of th
 the shim of ``tests/cuda_host``, compiled for sm_80, sm_90 and sm_100.
 """
 
+from kernels.cuda.arrays import asarray, empty, for_ranges, get_num_threads, host_words, to_host
 from kernels.cuda.color import smooth_color
 from kernels.cuda.corruption_digital import pixelate, scale_contrast, separable_blur
 from kernels.cuda.corruption_noise import gaussian_noise, impulse_noise, shot_noise
 from kernels.cuda.corruption_weather import brighten, plasma_fractal
+from kernels.cuda.device import current
+from kernels.cuda.exchange import from_torch, to_torch, torch_device, torch_stream
+from kernels.cuda.mix import mix
 from kernels.cuda.philox import normals, words
 from kernels.cuda.pixels import to_float, to_uint8
+from kernels.cuda.sine import sine_field
+from kernels.cuda.stencil import random_filter
+from kernels.cuda.warp import warp
+
+
+def environment() -> dict[str, str]:
+    """Return what the bits of results depend on: the device's kind, and versions of compiler and libraries."""
+    return current().environment()
+
 
 __all__ = [
+    "asarray",
     "brighten",
+    "empty",
+    "environment",
+    "for_ranges",
+    "from_torch",
     "gaussian_noise",
+    "get_num_threads",
+    "host_words",
     "impulse_noise",
+    "mix",
+    "normals",
     "pixelate",
     "plasma_fractal",
+    "random_filter",
     "scale_contrast",
     "separable_blur",
     "shot_noise",
-    "normals",
+    "sine_field",
     "smooth_color",
     "to_float",
+    "to_host",
+    "to_torch",
     "to_uint8",
+    "torch_device",
+    "torch_stream",
+    "warp",
     "words",
 ]

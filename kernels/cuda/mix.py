@@ -1,0 +1,35 @@
+"""Weighted sums of chains."""
+
+from typing import Any
+
+import numpy as np
+
+from kernels.checks import check_shape
+from kernels.cuda.arrays import Array, contiguous, empty
+from kernels.cuda.device import launch
+
+
+def mix(chains: Any, weights: Any) -> Array:
+    """Return sum_m weights[n, m] chains[m, n], summed in the order of m.
+
+    Parameters
+    ----------
+    chains : (M, N, C, H, W) float32
+    weights : (N, M)
+
+    Returns
+    -------
+    (N, C, H, W) float32
+
+    Raises
+    ------
+    ValueError
+        For other shapes.
+    """
+    check_shape("chains", chains, *[None] * 5)
+    check_shape("weights", weights, chains.shape[1], chains.shape[0])
+    x, w = contiguous(chains, np.float32), contiguous(weights, np.float32)
+    out = empty(x.shape[1:])
+    size = out.size // max(len(out), 1)
+    launch("mix.cu", "mix", out.size, (x, w, np.int32(len(x)), np.int64(size), np.int64(out.size), out))
+    return out

@@ -1,0 +1,50 @@
+"""Bilinear warps with clamped coordinates: a gather, one thread a pixel."""
+
+from typing import Any
+
+import numpy as np
+
+from kernels.checks import check_shape
+from kernels.cuda.arrays import Array, as_images, contiguous, empty
+from kernels.cuda.device import current, int32, launch
+
+
+def warp(images: Any, displacement: Any) -> Array:
+    """Return x at r - displacement(r), bilinear, coordinates clamped to the image.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    displacement : (N, 2, H, W), pixels: dy, dx
+
+    Returns
+    -------
+    (N, C, H, W) float32
+
+    Raises
+    ------
+    ValueError
+        For other shapes, or images that are not float32.
+    """
+    x = as_images(images)
+    check_shape("displacement", displacement, len(x), 2, *x.shape[2:])
+    out = empty(x.shape)
+    warp_rows(out, x, current().xp.arange(len(x), dtype=np.int32), contiguous(displacement, np.float32))
+    return out
+
+
+def warp_rows(target: Array, source: Array, rows: Array, displacement: Array, *, clip: bool = False) -> None:
+    """Warp some samples of `source` into the same places of `target`.
+
+    Parameters
+    ----------
+    target, source : (N, C, H, W) float32
+    rows : (G,) int32, which samples
+    displacement : (G, 2, H, W) float32
+    clip : bool
+        Bring what rounding lifted out of [0, 1] back.
+    """
+    _, channels, height, width = source.shape
+    pixels = len(rows) * height * width
+    sizes = *int32(channels, height, width), np.int64(pixels), np.int32(clip)
+    launch("warp.cu", "warp", pixels, (source, rows, displacement, *sizes, target))
