@@ -7,6 +7,17 @@ from kernels.cpu.corruption_blur import resample, shuffle_pixels, tap_filter
 from kernels.cpu.corruption_digital import pixelate, scale_contrast, separable_blur, warp_reflected
 from kernels.cpu.corruption_noise import gaussian_noise, impulse_noise, shot_noise
 from kernels.cpu.corruption_weather import brighten, plasma_fractal
+from kernels.cpu.exchange import (
+    asarray,
+    empty,
+    environment,
+    from_torch,
+    host_words,
+    to_host,
+    to_torch,
+    torch_device,
+    torch_stream,
+)
 from kernels.cpu.frequency import dct_filter, dct_flip, phase_only, radial_filter, svd_filter
 from kernels.cpu.mix import mix
 from kernels.cpu.philox import normals, words
@@ -36,17 +47,22 @@ __all__ = [
     "amplitude_gradient",
     "amplitude_phase",
     "amplitude_step",
+    "asarray",
     "ascend_spectrum",
     "brighten",
     "dct_filter",
     "dct_flip",
+    "empty",
+    "environment",
     "for_ranges",
     "fourier_basis",
     "from_amplitude_phase",
     "from_half_spectrum",
+    "from_torch",
     "gaussian_noise",
     "get_num_threads",
     "half_spectrum",
+    "host_words",
     "impulse_noise",
     "mix",
     "normals",
@@ -70,7 +86,11 @@ __all__ = [
     "symmetric_signs",
     "tap_filter",
     "to_float",
+    "to_host",
+    "to_torch",
     "to_uint8",
+    "torch_device",
+    "torch_stream",
     "warp",
     "warp_reflected",
     "words",

@@ -4,9 +4,11 @@ Launchers know it by the few things of `Device` alone, so the tests put a CPU in
 send it the very calls that CuPy would get.
 """
 
+import importlib
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any, Protocol
 
@@ -16,10 +18,35 @@ from numpy.typing import NDArray
 from kernels.cuda import sources
 
 OPTIONS = ("-std=c++17",)
+VARIABLE = "PASSBAND_CUDA_DEVICE"
+"""Environment variable, ``module:class``: another device for this process and its children, as the tests have one."""
 
 
 class DeviceError(RuntimeError):
     """There is no device to run on; the message says what is missing."""
+
+
+class Event(Protocol):
+    """A place in the work of a stream."""
+
+    def synchronize(self) -> None:
+        """Wait until the stream has come there."""
+
+
+class Stream(Protocol):
+    """Work in order; the work of two streams overlaps but where one waits for an event of the other."""
+
+    def __enter__(self) -> Any:
+        """Make it the stream that this thread's kernels and allocations go to."""
+
+    def __exit__(self, *error: object) -> Any:
+        """Go back to the stream before."""
+
+    def record(self) -> Event:
+        """Return the place that the work given so far ends at."""
+
+    def wait_event(self, event: Event) -> None:
+        """Begin what is given from now on only when `event` has come."""
 
 
 class Launch(Protocol):
@@ -41,12 +68,21 @@ class Device(Protocol):
     fft : FFT module, as ``cupyx.scipy.fft``
     shared_bytes : int
         The most shared memory that a block may ask for.
+    torch_device : str
+        Where torch keeps what shares memory with arrays of this device.
+    out_of_memory : type of exception
+        Raised where memory does not suffice; another try with less may succeed.
+    failures : types of exceptions
+        After one of these nothing in this process can use the device any more.
     """
 
     name: str
     xp: Any
     fft: Any
     shared_bytes: int
+    torch_device: str
+    out_of_memory: type[Exception]
+    failures: tuple[type[Exception], ...]
 
     def kernel(self, source: str, name: str, options: tuple[str, ...] = (), shared_bytes: int = 0) -> Launch:
         """Return kernel `name` of a file of this package; `shared_bytes` is the most that launches will ask for."""
@@ -59,6 +95,27 @@ class Device(Protocol):
 
     def synchronize(self) -> None:
         """Wait until everything that was started is done."""
+
+    def environment(self) -> dict[str, str]:
+        """Return what the bits of a result depend on: the device's kind, versions of compiler and libraries."""
+
+    def to_torch(self, array: Any) -> Any:
+        """Return a tensor that shares the memory of an array of the device."""
+
+    def from_torch(self, tensor: Any) -> Any:
+        """Return an array that shares the memory of a tensor of the device."""
+
+    def torch_stream(self) -> AbstractContextManager[Any]:
+        """Let torch's work go to the current stream."""
+
+    def stream(self) -> Stream:
+        """Return a new stream."""
+
+    def pinned(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """Return an array of the host that can be copied from and to while the host does other things."""
+
+    def copy(self, target: Any, source: Any, stream: Stream) -> None:
+        """Copy between a pinned array and an array of the device, in the order of `stream`; returns at once."""
 
 
 class CupyDevice:
@@ -85,6 +142,10 @@ class CupyDevice:
         self.xp, self.fft = cupy, cupyx.scipy.fft
         self.name = found["name"].decode()
         self.shared_bytes = int(found["sharedMemPerBlockOptin"])
+        self.capability = f"{found['major']}.{found['minor']}"
+        self.torch_device = f"cuda:{cupy.cuda.Device().id}"
+        self.out_of_memory = cupy.cuda.memory.OutOfMemoryError
+        self.failures = cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
         self._kernels: dict[tuple[Any, ...], Any] = {}
 
     def kernel(self, source: str, name: str, options: tuple[str, ...] = (), shared_bytes: int = 0) -> Launch:
@@ -111,19 +172,69 @@ class CupyDevice:
         """Wait for the current stream."""
         self.xp.cuda.get_current_stream().synchronize()
 
+    def environment(self) -> dict[str, str]:
+        """Return compute capability, and versions of CuPy, the CUDA runtime and NVRTC."""
+        cuda = self.xp.cuda
+        return {
+            "capability": self.capability,
+            "cupy": self.xp.__version__,
+            "cuda": str(cuda.runtime.runtimeGetVersion()),
+            "nvrtc": ".".join(map(str, cuda.nvrtc.getVersion())),
+        }
+
+    def to_torch(self, array: Any) -> Any:
+        """Return a CUDA tensor, by DLPack."""
+        import torch
+
+        return torch.from_dlpack(array)
+
+    def from_torch(self, tensor: Any) -> Any:
+        """Return a CuPy array, by DLPack."""
+        return self.xp.from_dlpack(tensor.detach())
+
+    def torch_stream(self) -> AbstractContextManager[Any]:
+        """Wrap CuPy's current stream as torch's."""
+        import torch
+
+        return torch.cuda.stream(torch.cuda.ExternalStream(self.xp.cuda.get_current_stream().ptr))
+
+    def stream(self) -> Stream:
+        """Return a stream that does not wait for the default one."""
+        stream: Stream = self.xp.cuda.Stream(non_blocking=True)
+        return stream
+
+    def pinned(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """Return a page-locked NumPy array."""
+        import cupyx
+
+        array: NDArray[Any] = cupyx.empty_pinned(shape, dtype)
+        return array
+
+    def copy(self, target: Any, source: Any, stream: Any) -> None:
+        """Copy in one of the two directions."""
+        if isinstance(target, np.ndarray):
+            source.get(stream=stream, out=target, blocking=False)
+        else:
+            target.set(source, stream=stream)
+
 
 _lock = threading.Lock()
 _used: Device | None = None
 
 
 @cache
-def _gpu() -> CupyDevice:
-    return CupyDevice()
+def _chosen() -> Device:
+    """Return the one device of this process."""
+    if VARIABLE not in os.environ:
+        return CupyDevice()
+    module, _, name = os.environ[VARIABLE].partition(":")
+    device: Device = getattr(importlib.import_module(module), name)()
+    return device
 
 
 def current() -> Device:
-    """Return the device in use: the GPU, unless `use` put another in its place."""
-    return _gpu() if _used is None else _used
+    """Return the device in use: the GPU, unless `use` or `VARIABLE` put another in its place."""
+    return _chosen() if _used is None else _used
 
 
 @contextmanager

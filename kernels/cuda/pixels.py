@@ -52,13 +52,35 @@ def to_uint8(images: Any) -> Array:
     ValueError
         If a value is not finite; names the row of the first sample that has one.
     """
+    pixels, first_bad = round_pixels(images)
+    check_finite(int(first_bad[0]), len(pixels))
+    return pixels
+
+
+def round_pixels(images: Any) -> tuple[Array, Array]:
+    """Return pixels as `to_uint8`, and, in place of its error, the row of the first sample that is not finite.
+
+    Nothing here waits for the device.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+
+    Returns
+    -------
+    pixels : (N, H, W, C) uint8
+    first_bad : (1,) int32; N where all are finite
+    """
     images = as_images(images)
     count, channels, height, width = images.shape
     pixels = empty((count, height, width, channels), np.uint8)
     first_bad = current().xp.full(1, count, np.int32)
     sizes = *int32(channels, height * width), np.int64(images.size)
     launch("pixels.cu", "to_uint8", images.size, (images, *sizes, pixels, first_bad))
-    row = int(first_bad[0])
-    if row < count:
-        raise ValueError(not_finite(row, count))
-    return pixels
+    return pixels, first_bad
+
+
+def check_finite(first_bad: int, count: int) -> None:
+    """Raise ValueError if a sample was not finite; parameters as `round_pixels` returns them."""
+    if first_bad < count:
+        raise ValueError(not_finite(first_bad, count))

@@ -1,5 +1,6 @@
 """A device that is this machine's CPU: `kernels.cuda` runs on it unchanged, by the calls that CuPy would get."""
 
+from contextlib import nullcontext
 from functools import cache
 
 import numpy as np
@@ -9,6 +10,7 @@ from kernels.cuda import sources
 from tests.cuda_host.array import HostArray, as_host, refuse_plain
 from tests.cuda_host.build import build
 from tests.cuda_host.kernel import HostKernel
+from tests.cuda_host.stream import HostStream
 
 
 class _Namespace:
@@ -18,7 +20,7 @@ class _Namespace:
         self._module = module
 
     def __getattr__(self, name):
-        found = getattr(self._module, name)
+        found = _rubbish if name == "empty" else getattr(self._module, name)
         if isinstance(found, type) or not callable(found):
             return _Namespace(found) if type(found).__name__ == "module" else found
 
@@ -35,6 +37,20 @@ def loaded(source: str, name: str, options: tuple[str, ...], sanitizer: str) -> 
     return HostKernel(build(sources.read(source), options, sanitizer), name)
 
 
+def _rubbish(shape, dtype=np.float32):
+    array = np.empty(shape, dtype)
+    array.reshape(-1).view(np.uint8)[:] = 0xFF  # NaN, of floats
+    return array
+
+
+class HostOutOfMemory(MemoryError):
+    """What the device raises where ``cupy`` raises its OutOfMemoryError."""
+
+
+class HostFailure(RuntimeError):
+    """What the device raises where ``cupy`` raises CUDARuntimeError."""
+
+
 class HostDevice:
     """The CPU in the place of a GPU.
 
@@ -48,6 +64,9 @@ class HostDevice:
     """
 
     name = "host"
+    torch_device = "cpu"
+    out_of_memory = HostOutOfMemory
+    failures = (HostFailure,)
 
     def __init__(self, *, seed: int = 2, sanitizer: str = "", shared_bytes: int = 232448) -> None:
         self.xp, self.fft = _Namespace(np), _Namespace(scipy.fft)
@@ -79,3 +98,35 @@ class HostDevice:
 
     def synchronize(self):
         """Do nothing: a launch returns when it is done."""
+
+    def environment(self):
+        """Return what no dataset of a GPU has."""
+        return {"capability": "host"}
+
+    def to_torch(self, array):
+        """Return a tensor that shares the memory."""
+        import torch
+
+        return torch.from_numpy(array.view(np.ndarray))
+
+    def from_torch(self, tensor):
+        """Return an array that shares the memory."""
+        return tensor.detach().numpy().view(HostArray)
+
+    def torch_stream(self):
+        """Do nothing: torch's work is done at once, as the kernels' is."""
+        return nullcontext()
+
+    def stream(self):
+        """Return a stream whose copies are as late as its events allow."""
+        return HostStream()
+
+    def pinned(self, shape, dtype):
+        """Return an array of the host, filled with what nobody expects."""
+        return _rubbish(shape, dtype)
+
+    def copy(self, target, source, stream):
+        """Put off a copy until an event after it is waited for."""
+        if isinstance(target, HostArray) == isinstance(source, HostArray):
+            raise TypeError("a copy goes from the host to the device or back")
+        stream.add(lambda: np.copyto(target.view(np.ndarray), source.view(np.ndarray)))
