@@ -11,6 +11,7 @@ from kernels.cuda.corruption_noise import gaussian_noise, impulse_noise, shot_no
 from kernels.cuda.corruption_weather import brighten, plasma_fractal
 from kernels.cuda.device import current
 from kernels.cuda.exchange import from_torch, to_torch, torch_device, torch_stream
+from kernels.cuda.frequency import radial_filter
 from kernels.cuda.mix import mix
 from kernels.cuda.philox import normals, words
 from kernels.cuda.pixels import to_float, to_uint8
@@ -37,6 +38,7 @@ __all__ = [
     "impulse_noise",
     "mix",
     "normals",
+    "radial_filter",
     "pixelate",
     "plasma_fractal",
     "random_filter",
