@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from jobs.commands import analysis, evaluation, generation, reporting, reproduction, training
+from jobs.commands import analysis, bench, evaluation, generation, reporting, reproduction, training
 from jobs.commands.shared import stop
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(analysis.analyze, name="analyze")
+app.add_typer(bench.bench, name="bench")
 
 
 def main() -> None:
@@ -51,7 +52,7 @@ def main() -> None:
     except SystemExit:
         if not stop.number:
             raise
-        sys.stderr.write("passband: stopped; what is finished is kept, and the same command resumes\n")
+        sys.stderr.write(f"passband: {stop.told}\n")
         sys.exit(128 + stop.number)  # the status that was raised may have been changed on its way
     except OSError as error:
         sys.stderr.write(f"passband: {error.filename or ''}: {error.strerror or error}\n")

@@ -20,6 +20,8 @@ class Stop:
     """
 
     number = 0
+    told = "stopped; what is finished is kept, and the same command resumes"
+    """What the user is told at the end."""
     _deferred = False
 
     def __call__(self, number: int, frame: Any) -> None:
@@ -29,9 +31,14 @@ class Stop:
             raise SystemExit(128 + number)
 
     @contextmanager
-    def deferred(self) -> Iterator[None]:
-        """Let the first signal only be remembered: what runs inside asks, saves its state, and ends by itself."""
-        self._deferred = True
+    def deferred(self, told: str | None = None) -> Iterator[None]:
+        """Let the first signal only be remembered: what runs inside asks, saves its state, and ends by itself.
+
+        Parameters
+        ----------
+        told : what the user is told at the end, where the same command does not resume
+        """
+        self._deferred, self.told = True, told or self.told
         try:
             yield
         finally:
