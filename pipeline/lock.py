@@ -30,3 +30,18 @@ def locked(store: Store, timeout_s: float = _LOCK_TIMEOUT_S) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(store: Store) -> bool:
+    """Whether a process is at work on the output; False where that cannot be told: in an object store, for one."""
+    if not isinstance(store, LocalStore) or not store.exists(LOCK):
+        return False
+    lock = FileLock(store.root / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False  # we may not look
+    lock.release()
+    return False

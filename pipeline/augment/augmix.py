@@ -127,7 +127,8 @@ class AugMix(Stage):
 
         Notes
         -----
-        Images are rounded to 8 bits first, as the operations are defined there.
+        Images are rounded to 8 bits first, as the operations are defined there; those are torchvision's on the CPU,
+        whatever the backend.
         """
         from pipeline.augment.augmix_operations import magnitude_table, mix_chains  # torch
         from pipeline.openmp import single_openmp_thread
@@ -138,7 +139,7 @@ class AugMix(Stage):
         magnitudes = np.where(drawn.negative, -magnitudes, magnitudes)
         share = drawn.share.astype(np.float32)[:, None]
         weights = np.concatenate([1 - share, drawn.weights.astype(np.float32) * share], axis=1)
-        pixels = self.kernels.to_uint8(images)
+        pixels = self.kernels.to_host(self.kernels.to_uint8(images))
         with single_openmp_thread():
             for n in range(len(pixels)):
                 mixed = mix_chains(pixels[n].transpose(2, 0, 1), drawn.operations[n], magnitudes[n], weights[n])

@@ -31,7 +31,7 @@ class Prime(Stage):
 
     def apply(self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws) -> StageResult:
         """Return one PRIME view of every sample, in [0, 1] for images in [0, 1]; labels are not used."""
-        steps, share = sample_steps(self.options, draws, min(self.shape[1:]), self.kernels.words)
+        steps, share = sample_steps(self.options, draws, min(self.shape[1:]), self.kernels.host_words)
         strengths = np.where(steps.kinds == IDENTITY, np.float32(np.nan), steps.strengths)
         recorded: dict[str, NDArray[Any]] = {
             "share": share.astype(np.float32),

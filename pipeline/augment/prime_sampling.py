@@ -96,7 +96,7 @@ def sample_steps(
     size : int
         min(H, W), for the temperatures.
     words : callable
-        ``kernels.<backend>.words``: the same on every backend, some faster than others.
+        ``kernels.<backend>.host_words``: the same on every backend, some faster than others.
 
     Returns
     -------

@@ -1,9 +1,11 @@
 """The surrogate: a frozen classifier that sees padded chunks of one fixed shape, so that its bits are one image's own.
 
-Layouts: images (N, C, H, W) float32 in [0, 1], as NumPy arrays whose memory torch shares.
+Layouts: images (N, C, H, W) float32 in [0, 1], as arrays of the kernels whose memory torch shares.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from kernels import backend
 from pipeline.networks.network import NetworkError, load_safely, read_network
 from pipeline.openmp import single_openmp_thread
 from pipeline.surrogate.options import TORCHVISION, SurrogateOptions
@@ -37,16 +40,23 @@ class Verdict(NamedTuple):
 
 
 class Surrogate:
-    """A frozen classifier in evaluation mode, on the CPU; its methods may be called from several threads at once.
+    """A frozen classifier in evaluation mode; its methods may be called from several threads at once.
+
+    It works where the kernels do, on their arrays and in the order of their stream; images of the host are taken too.
 
     Parameters
     ----------
     network : module
         (N, C, H, W) in [0, 1] -> (N, classes) logits; it normalises inside.
+    kernels : module
+        A backend.
     """
 
-    def __init__(self, network: nn.Module, options: SurrogateOptions, shape: Sequence[int]) -> None:
-        self._network = network.eval().requires_grad_(False)
+    def __init__(
+        self, network: nn.Module, options: SurrogateOptions, shape: Sequence[int], kernels: ModuleType
+    ) -> None:
+        self._kernels, self._device = kernels, torch.device(kernels.torch_device())
+        self._network = network.eval().requires_grad_(False).to(self._device)
         self._layout = torch.channels_last if options.channels_last else torch.contiguous_format
         self._network.to(memory_format=self._layout)
         self._bfloat16 = options.precision == "bfloat16"
@@ -55,15 +65,16 @@ class Surrogate:
 
     def predict(self, images: Images) -> Integers:
         """Return the predictions of at most `batch` images: (N,) int64."""
-        with single_openmp_thread(), torch.inference_mode():
-            return self._logits(self._padded(images))[: len(images)].argmax(1).numpy()
+        with self._calling(), torch.inference_mode():
+            return self._logits(self._padded(images))[: len(images)].argmax(1).cpu().numpy()
 
     def judge(self, images: Images, labels: Integers) -> Verdict:
         """Return predictions and losses of at most `batch` images."""
-        with single_openmp_thread(), torch.inference_mode():
+        with self._calling(), torch.inference_mode():
             logits = self._logits(self._padded(images))[: len(images)]
-            losses = functional.cross_entropy(logits, torch.from_numpy(labels), reduction="none")
-            return Verdict(logits.argmax(1).numpy(), losses.numpy())
+            target = torch.from_numpy(labels).to(self._device)
+            losses = functional.cross_entropy(logits, target, reduction="none")
+            return Verdict(logits.argmax(1).cpu().numpy(), losses.cpu().numpy())
 
     def attack(self, images: Images, labels: Integers) -> tuple[Integers, Images]:
         """Return predictions on clamp(images, 0, 1), and the gradient of each image's own loss through the clamp.
@@ -73,33 +84,50 @@ class Surrogate:
         images : at most `batch`, not clipped; the clamp passes gradient where 0 <= x <= 1
         """
         count = len(images)
-        padded = self._padded(images).requires_grad_()
-        target = torch.zeros(self.batch, dtype=torch.int64)
-        target[:count] = torch.from_numpy(labels)
-        with single_openmp_thread(), torch.enable_grad():
+        with self._calling(), torch.enable_grad():
+            padded = self._padded(images).requires_grad_()
+            target = torch.zeros(self.batch, dtype=torch.int64)
+            target[:count] = torch.from_numpy(labels)
             logits = self._logits(padded.clamp(0, 1))
-            loss = functional.cross_entropy(logits, target, reduction="sum")
+            loss = functional.cross_entropy(logits, target.to(self._device), reduction="sum")
             (gradient,) = torch.autograd.grad(loss, padded)
-        return logits.detach()[:count].argmax(1).numpy(), gradient[:count].contiguous().numpy()
+            predictions = logits.detach()[:count].argmax(1).cpu().numpy()
+            return predictions, self._kernels.from_torch(gradient[:count].contiguous())
+
+    @contextmanager
+    def _calling(self) -> Iterator[None]:
+        """Hold torch to what gives the same bits each time, and to the kernels' stream."""
+        with ExitStack() as held:
+            held.enter_context(single_openmp_thread())
+            held.enter_context(self._kernels.torch_stream())
+            if self._device.type == "cuda":
+                held.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False))
+            yield
 
     def _padded(self, images: Images) -> torch.Tensor:
         """Return `images` as a tensor of `batch`; no copy where they fill it."""
-        if len(images) == self.batch and images.flags.writeable:
-            return torch.from_numpy(images)
-        padded = torch.zeros(self.batch, *images.shape[1:])
-        padded[: len(images)] = torch.from_numpy(np.require(images, requirements="W"))
+        given: torch.Tensor = self._kernels.to_torch(images)
+        if len(images) == self.batch:
+            return given
+        padded = torch.zeros(self.batch, *images.shape[1:], device=self._device)
+        padded[: len(images)] = given
         return padded
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
         images = images.contiguous(memory_format=self._layout)
         if not self._bfloat16:
             return self._network(images)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self._device.type, torch.bfloat16):
             return self._network(images).float()
 
 
 def load_surrogate(
-    content: bytes, options: SurrogateOptions, *, classes: Sequence[str], shape: Sequence[int]
+    content: bytes,
+    options: SurrogateOptions,
+    *,
+    classes: Sequence[str],
+    shape: Sequence[int],
+    kernels: ModuleType | None = None,
 ) -> Surrogate:
     """Return the surrogate of a checkpoint's content.
 
@@ -107,18 +135,21 @@ def load_surrogate(
     ----------
     classes : class names of the data
     shape : (C, H, W) of its images
+    kernels : module
+        The backend that it works beside; by default that of the CPU.
 
     Raises
     ------
     NetworkError
         If it is another network, tells other classes apart, or takes images of another size; each by name.
     """
+    kernels = kernels or backend("cpu")
     if options.is_torchvision:
-        return Surrogate(_torchvision(content, options, len(classes), shape), options, shape)
+        return Surrogate(_torchvision(content, options, len(classes), shape), options, shape, kernels)
     network = read_network(content, options.checkpoint, classes=classes, shape=shape)
     if network.spec.kind != options.network:
         raise NetworkError(f"{options.checkpoint}: holds a {network.spec.kind}, surrogate.network is {options.network}")
-    return Surrogate(network, options, shape)
+    return Surrogate(network, options, shape, kernels)
 
 
 def _torchvision(content: bytes, options: SurrogateOptions, num_classes: int, shape: Sequence[int]) -> nn.Module:

@@ -49,8 +49,8 @@ def elastic_transform(images: Images, constants: Constants, draws: Draws, kernel
     rows = max(1, BLOCK // (images.shape[2] * images.shape[3]))
     out = np.empty_like(images)
     for start in range(0, len(images), rows):
-        block = np.arange(start, min(start + rows, len(images)))
-        out[block] = _bend(images[block], constants, draws.select(block), kernels)
+        block = slice(start, start + rows)
+        out[block] = _bend(images[block], constants, draws.select(np.arange(len(images))[block]), kernels)
     return out
 
 
@@ -123,7 +123,7 @@ def jpeg_compression(images: Images, constants: Constants, draws: Draws, kernels
     (quality,) = constants
     if images.shape[1] not in (1, 3):
         raise ValueError(f"jpeg_compression: needs images of 1 or 3 channels, got {images.shape[1]}")
-    pixels = kernels.to_uint8(images)
+    pixels = kernels.to_host(kernels.to_uint8(images))
     for n in range(len(pixels)):
         pixels[n] = _through_jpeg(pixels[n], int(quality))
     return kernels.to_float(pixels)

@@ -38,7 +38,8 @@ class Corrupt(Stage):
         for number, severity in sorted(set(zip(types.tolist(), severities.tolist(), strict=True))):
             if severity:
                 rows = np.flatnonzero((types == number) & (severities == severity))
-                result[rows] = self._corrupt(images[rows], number, severity, draws.select(rows))
+                places = self.kernels.asarray(rows)
+                result[places] = self._corrupt(images[places], number, severity, draws.select(rows))
         recorded = {"type": types.astype(np.uint8), "severity": severities.astype(np.uint8)}
         return StageResult(result, recorded, severities)
 

@@ -49,7 +49,7 @@ def snow(images: Images, constants: Constants, draws: Draws, kernels: ModuleType
     flakes = np.where(flakes < np.float32(threshold), np.float32(0), np.minimum(flakes, 1))
     half_turns = -0.75 + 0.5 * draws.at(purpose=ANGLE).uniforms(1)[:, 0]  # -135 to -45 degrees
     flakes = smear(flakes, half_turns, radius, sigma, kernels)
-    white = np.maximum(images, np.float32(1.5) * grey(images) + np.float32(0.5))
+    white = np.maximum(images, np.float32(1.5) * grey(images, kernels) + np.float32(0.5))
     out = np.float32(share) * images + np.float32(1 - share) * white
     out += flakes
     out += flakes[:, :, ::-1, ::-1]
@@ -66,7 +66,7 @@ def frost(images: Images, constants: Constants, draws: Draws, kernels: ModuleTyp
     share, strength = constants
     _, channels, height, width = images.shape
     crystals = frost_texture(draws, height, width, kernels)
-    tint = ICE if channels == 3 else (LUMA * ICE).sum()
+    tint = kernels.asarray(ICE) if channels == 3 else (LUMA * ICE).sum()
     return np.float32(share) * images + np.float32(strength) * tint * crystals
 
 
@@ -99,11 +99,11 @@ def brightness(images: Images, constants: Constants, draws: Draws, kernels: Modu
     return kernels.brighten(images, amount)
 
 
-def grey(images: Images) -> Layers:
+def grey(images: Images, kernels: ModuleType) -> Layers:
     """Return the luma of colour images, or the mean of other channels: (N, 1, H, W)."""
     if images.shape[1] != 3:
         return images.mean(axis=1, keepdims=True)
-    weighted = LUMA * images
+    weighted = kernels.asarray(LUMA) * images
     return weighted[:, :1] + weighted[:, 1:2] + weighted[:, 2:]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Condition
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,26 +106,35 @@ class _Climb:
 
     def __init__(self, attack: Attack, spectra: Spectra, labels: Integers, avoided: Integers) -> None:
         self._attack, self._spectra, self._labels, self._avoided = attack, spectra, labels, avoided
-        self.images = np.empty((len(spectra), *attack.surrogate.shape), np.float32)
+        self.images = attack.kernels.empty((len(spectra), *attack.surrogate.shape))
         self.taken = np.zeros(len(spectra), np.uint16)
 
     def look(self, rows: Rows) -> Rows:
         """Look at samples once; keep the images of those that are done, and return the others, one step further."""
-        attack, spectra = self._attack, self._spectra[rows]
+        attack, spectra = self._attack, self._pick(self._spectra, rows)
         images = attack.kernels.from_half_spectrum(spectra, attack.surrogate.shape[2])
         # After the last step nothing follows, whatever the surrogate would say.
         going = np.flatnonzero(self.taken[rows] < attack.steps)
         gradients = None
         if len(going):
-            turned, gradients = self._judge(images if len(going) == len(rows) else images[going], rows[going])
+            turned, gradients = self._judge(
+                images if len(going) == len(rows) else self._pick(images, going), rows[going]
+            )
             going = going[~turned]
         done = np.ones(len(rows), np.bool_)
         done[going] = False
-        self.images[rows[done]] = np.clip(images[done], 0, 1)
+        place = attack.kernels.asarray
+        self.images[place(rows[done])] = np.clip(self._pick(images, done), 0, 1)
         if len(going):
-            self._spectra[rows[going]] = self._stepped(spectra[going], rows[going], gradients)
+            stepped = self._stepped(self._pick(spectra, going), rows[going], gradients)
+            self._spectra[place(rows[going])] = stepped
             self.taken[rows[going]] += 1
         return rows[going]
+
+    def _pick(self, array: NDArray[Any], rows: NDArray[Any]) -> NDArray[Any]:
+        """Return rows of an array that lies where the kernels work."""
+        picked: NDArray[Any] = array[self._attack.kernels.asarray(rows)]
+        return picked
 
     def _judge(self, images: Images, rows: Rows) -> tuple[NDArray[np.bool_], Images | None]:
         """Return which samples the surrogate takes for something else, and the gradients of those it does not."""
@@ -132,7 +142,7 @@ class _Climb:
         if attack.signs is None:
             predictions, gradients = attack.surrogate.attack(images, self._labels[rows])
             turned = predictions != self._avoided[rows]
-            return turned, gradients[~turned]
+            return turned, self._pick(gradients, ~turned)
         return attack.surrogate.predict(np.clip(images, 0, 1)) != self._avoided[rows], None
 
     def _stepped(self, spectra: Spectra, rows: Rows, gradients: Images | None) -> Spectra:
@@ -141,9 +151,9 @@ class _Climb:
             ascended: Spectra = attack.kernels.ascend_spectrum(spectra, gradients, attack.weight, attack.step_size)
             return ascended
         assert attack.signs is not None
-        steps, signs = self.taken[rows], np.empty(spectra.shape, np.float32)
+        steps, signs = self.taken[rows], attack.kernels.empty(spectra.shape)
         for step in sorted(set(steps.tolist())):
-            signs[steps == step] = attack.signs(rows[steps == step], step)
+            signs[attack.kernels.asarray(steps == step)] = attack.signs(rows[steps == step], step)
         factors = np.float32(1) + np.float32(attack.step_size) * attack.weight * signs
         scaled: Spectra = attack.kernels.scale_spectrum(spectra, factors)
         return scaled

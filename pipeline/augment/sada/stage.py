@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels import backend
 from pipeline.augment.base import ComputedMap, InputFile, Shape, Stage, StageResult
 from pipeline.augment.draws import Draws
 from pipeline.augment.sada.options import SadaOptions
@@ -58,7 +59,7 @@ class Sada(Stage):
     @classmethod
     def check_inputs(cls, options: Any, shape: Shape, classes: Sequence[str], contents: Mapping[str, bytes]) -> None:
         """Raise PassbandError or ValueError if surrogate or map do not fit the data."""
-        _load(contents["surrogate"], options.surrogate, classes, shape)
+        _load(contents["surrogate"], options.surrogate, classes, shape, backend("cpu"))
         if options.map_file is not None:
             read_map(contents["map"], options.map, options.map_name, shape)
 
@@ -77,8 +78,8 @@ class Sada(Stage):
         classes: Sequence[str],
     ) -> None:
         super().__init__(options, shape=shape, kernels=kernels, inputs=inputs, classes=classes)
-        self._victim = _load(inputs["surrogate"], options.surrogate, classes, shape)
-        self.weight = self._read_weight(inputs["map"] if "map" in self.inputs(options) else None)
+        self._victim = _load(inputs["surrogate"], options.surrogate, classes, shape, kernels)
+        self.weight = kernels.asarray(self._read_weight(inputs["map"] if "map" in self.inputs(options) else None))
 
     def _read_weight(self, content: bytes | None) -> Images:
         """Return M, the weight of every bin of the half spectrum."""
@@ -103,7 +104,7 @@ class Sada(Stage):
             "changed": after.predictions != before.predictions,
             "loss_before": before.losses,
             "loss_after": after.losses,
-            "distance": _distances(stored, images),
+            "distance": self.kernels.to_host(_distances(stored, images)),
         }
         return StageResult(attacked, recorded)
 
@@ -224,13 +225,15 @@ class _Victim:
         return self._verdict
 
 
-def _load(content: bytes, options: SurrogateOptions, classes: Sequence[str], shape: Shape) -> _Victim:
-    return _load_once(content, options.model_dump_json(), tuple(classes), shape)
+def _load(
+    content: bytes, options: SurrogateOptions, classes: Sequence[str], shape: Shape, kernels: ModuleType
+) -> _Victim:
+    return _load_once(content, options.model_dump_json(), tuple(classes), shape, kernels)
 
 
 @lru_cache(maxsize=2)
-def _load_once(content: bytes, options: str, classes: tuple[str, ...], shape: Shape) -> _Victim:
+def _load_once(content: bytes, options: str, classes: tuple[str, ...], shape: Shape, kernels: ModuleType) -> _Victim:
     from pipeline.surrogate.model import load_surrogate  # torch
 
     spelled = SurrogateOptions.model_validate_json(options)
-    return _Victim(load_surrogate(content, spelled, classes=classes, shape=shape))
+    return _Victim(load_surrogate(content, spelled, classes=classes, shape=shape, kernels=kernels))

@@ -5,7 +5,7 @@ import torch
 from jobs.analysis.counting import MAPS, Subject, count_wrong
 from jobs.analysis.frequencies import distinct_frequencies
 from jobs.analysis.sensitivity import compute_sensitivity
-from kernels import philox
+from kernels import cpu, philox
 from pipeline.networks.network import NetworkError, network_bytes
 from pipeline.surrogate.model import Surrogate
 from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
@@ -40,7 +40,7 @@ def probe(height, width, count, batch):
     with torch.no_grad():
         linear.weight.copy_(torch.from_numpy(weights))
     options = SurrogateOptions(network="lenet", checkpoint="none", batch=batch)
-    network = Surrogate(torch.nn.Sequential(torch.nn.Flatten(), linear), options, (2, height, width))
+    network = Surrogate(torch.nn.Sequential(torch.nn.Flatten(), linear), options, (2, height, width), cpu)
     images = rng.random((count, 2, height, width), np.float32)
     labels = (images.reshape(count, -1) @ weights.T).argmax(1)
     labels[::5] = (labels[::5] + 1) % 3  # some are wrong from the start
