@@ -11,10 +11,11 @@ from kernels.cuda.corruption_noise import gaussian_noise, impulse_noise, shot_no
 from kernels.cuda.corruption_weather import brighten, plasma_fractal
 from kernels.cuda.device import current
 from kernels.cuda.exchange import from_torch, to_torch, torch_device, torch_stream
-from kernels.cuda.frequency import radial_filter
+from kernels.cuda.frequency import dct_filter, dct_flip, phase_only, radial_filter, svd_filter
 from kernels.cuda.mix import mix
 from kernels.cuda.philox import normals, words
 from kernels.cuda.pixels import to_float, to_uint8
+from kernels.cuda.prime import prime_views
 from kernels.cuda.sine import sine_field
 from kernels.cuda.stencil import random_filter
 from kernels.cuda.warp import warp
@@ -28,6 +29,8 @@ def environment() -> dict[str, str]:
 __all__ = [
     "asarray",
     "brighten",
+    "dct_filter",
+    "dct_flip",
     "empty",
     "environment",
     "for_ranges",
@@ -38,15 +41,18 @@ __all__ = [
     "impulse_noise",
     "mix",
     "normals",
-    "radial_filter",
+    "phase_only",
     "pixelate",
     "plasma_fractal",
+    "prime_views",
+    "radial_filter",
     "random_filter",
     "scale_contrast",
     "separable_blur",
     "shot_noise",
     "sine_field",
     "smooth_color",
+    "svd_filter",
     "to_float",
     "to_host",
     "to_torch",

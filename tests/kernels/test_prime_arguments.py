@@ -5,13 +5,16 @@ import pytest
 
 import kernels
 from kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL, PrimeSteps
+from tests.kernels.conftest import on_host
 
 IMAGES = np.random.default_rng(3).random((2, 3, 8, 9), dtype=np.float32)
 
 
 @pytest.fixture(params=["reference", *kernels.BACKENDS])
 def backend(request):
-    """Return each backend's package."""
+    """Return each backend's package and the reference."""
+    if request.param == "cuda":
+        request.getfixturevalue("device")
     return kernels.backend(request.param)
 
 
@@ -84,13 +87,13 @@ def test_what_a_kind_does_not_use_is_not_checked(backend):
 def test_no_chains_leave_the_weight_of_the_clean_image(backend, depth):
     weights = np.array([[0.5], [1.0]], np.float32)
     views = backend.prime_views(IMAGES, steps_of(0, depth)._replace(weights=weights))
-    np.testing.assert_array_equal(views, weights[:, :, None, None] * IMAGES)
+    np.testing.assert_array_equal(on_host(views), weights[:, :, None, None] * IMAGES)
 
 
 def test_chains_without_steps_are_the_identity(backend):
     weights = np.array([[0.5, 0.125, 0.125], [0.25, 0.25, 0.5]], np.float32)
     views = backend.prime_views(IMAGES, steps_of(2, 0)._replace(weights=weights))
-    np.testing.assert_allclose(views, weights.sum(axis=1)[:, None, None, None] * IMAGES, rtol=0, atol=2e-7)
+    np.testing.assert_allclose(on_host(views), weights.sum(axis=1)[:, None, None, None] * IMAGES, rtol=0, atol=2e-7)
 
 
 @pytest.mark.parametrize(("chains", "depth"), [(2, 2), (0, 2), (2, 0), (0, 0)])
@@ -109,7 +112,7 @@ def test_a_negative_frequency_is_refused(backend):
         backend.smooth_color(IMAGES, np.zeros((2, 3, 4), np.float32), np.array([1, -3]))
 
 
-def test_a_refusal_reads_the_same_everywhere():
+def test_a_refusal_reads_the_same_everywhere(device):
     for steps, changes, _ in BAD.values():
         messages = set()
         for name in ("reference", *kernels.BACKENDS):
