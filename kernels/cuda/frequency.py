@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from kernels.cuda.arrays import Array, as_images, empty
-from kernels.cuda.device import int32, launch
-from kernels.cuda.fourier import filter_spectra
+from kernels.cuda.dct import multiply_sides
+from kernels.cuda.device import current, int32, launch
+from kernels.cuda.fourier import chunks, filter_spectra
 from kernels.cuda.plane import fused, launch_planes
+from kernels.reference.frequency import PHASE_FLOOR, check_choice, check_count
 
 
 def radial_filter(images: Any, low: float, high: float) -> Array:
@@ -44,6 +46,118 @@ def radial_filter(images: Any, low: float, high: float) -> Array:
         launch("spectrum.cu", "keep_radius", spectra.size, (spectra, *sizes, *bounds, np.int64(spectra.size)))
 
     return filter_spectra(images, keep)
+
+
+def phase_only(images: Any) -> Array:
+    """Keep the phase of each channel's spectrum and replace its amplitude by the mean amplitude.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped
+
+    Notes
+    -----
+    The mean is over all H * W bins of one channel of one image. A bin below `PHASE_FLOOR` counts as real and
+    positive: its phase would be rounding noise, and full amplitude would make that visible. After the released code
+    of Zhang et al. 2023, "When neural networks fail to generalize?".
+    """
+    images = as_images(images)
+    height, width = images.shape[2:]
+    if fused(height, width):
+        out = empty(images.shape)
+        launch_planes("plane_filter.cu", "phase_only", images, np.float32(PHASE_FLOOR), out)
+        return out
+
+    def flatten(spectra: Array) -> None:
+        args = spectra, *int32(height, width), np.float32(PHASE_FLOOR)
+        launch("spectrum.cu", "flatten_amplitude", 256 * len(spectra), args)
+
+    return filter_spectra(images, flatten)
+
+
+def dct_filter(images: Any, size: int, keep: str) -> Array:
+    """Keep one corner of the orthonormal DCT-II: the `size` x `size` lowest or highest coefficients.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    size : int, 1..min(H, W)
+    keep : "low" (top left) or "high" (bottom right)
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped
+
+    Raises
+    ------
+    ValueError
+        If `keep` or `size` is none of these.
+
+    Notes
+    -----
+    A projection of the columns and one of the rows: a matrix product each. Modas 2022, EPFL thesis, sections 4.3.2
+    and 4.3.3.
+    """
+    images = as_images(images)
+    check_choice("keep", keep, ("low", "high"))
+    check_count("size", size, min(images.shape[2:]))
+    return multiply_sides(images, keep, size)
+
+
+def dct_flip(images: Any) -> Array:
+    """Flip the DCT-II of each channel in both directions: low frequencies become high ones. An involution.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped
+
+    Notes
+    -----
+    Modas 2022, EPFL thesis, section 4.3.1.
+    """
+    return multiply_sides(as_images(images), "flip")
+
+
+def svd_filter(images: Any, rank: int, keep: str) -> Array:
+    """Keep the `rank` leading singular components of each channel, or the remaining ones.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    rank : int, 1..min(H, W)
+    keep : "leading" or "trailing"
+
+    Returns
+    -------
+    (N, C, H, W) float32, not clipped
+
+    Raises
+    ------
+    ValueError
+        If `keep` or `rank` is none of these.
+
+    Notes
+    -----
+    cuSOLVER's bits depend on the library and the GPU. Where singular values number `rank` and `rank` + 1 are equal the
+    split is not unique. Wang et al. 2020, section 8.
+    """
+    images = as_images(images)
+    check_choice("keep", keep, ("leading", "trailing"))
+    check_count("rank", rank, min(images.shape[2:]))
+    part = slice(None, rank) if keep == "leading" else slice(rank, None)
+    out, xp = empty(images.shape), current().xp
+    for planes, results in zip(chunks(images), chunks(out), strict=True):
+        u, s, vt = xp.linalg.svd(planes, full_matrices=False)
+        results[...] = xp.matmul(u[:, :, part] * s[:, None, part], vt[:, part])
+    return out
 
 
 def _least_squared(radius: float) -> int:

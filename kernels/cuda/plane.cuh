@@ -137,10 +137,11 @@ __device__ __forceinline__ void columns_first(float2* z, const float2* roots) {
 // One thread's part of the spectrum: column v at the rows u = k + FIRST m, m < SECOND.
 struct Bins {
   int v, k;
+  bool first_warp;
   float2 *here, *there;
 
   // The FIRST threads that share column 0 come first and stand in one warp; then columns side by side, as in memory.
-  __device__ __forceinline__ Bins(float2* z, int task) {
+  __device__ __forceinline__ Bins(float2* z, int task) : first_warp(task < 32) {
     int rest = task - FIRST;
     v = rest < 0 ? 0 : rest % (ROWS - 1) + 1;
     k = rest < 0 ? task : rest / (ROWS - 1);
@@ -161,24 +162,31 @@ struct Bins {
   // Replace every bin by what `op(u, v, bin)` makes of it; a real factor must be equal at (u, v) and its mirror image.
   template <class Operator>
   __device__ __forceinline__ void apply(float2* bins, Operator op) const {
-    if (v) {
+    if (first_warp) {
+      float2 mirrored[SECOND];
+      mirror(bins, mirrored);
+      if (v == 0) {
 #pragma unroll
-      for (int m = 0; m < SECOND; ++m) bins[m] = op(k + FIRST * m, v, bins[m]);
-      return;
+        for (int m = 0; m < SECOND; ++m) {
+          float2 zero = 0.5f * (bins[m] + conjugate(mirrored[m]));
+          float2 middle = -0.5f * times_i<1>(bins[m] - conjugate(mirrored[m]));
+          bins[m] = op(k + FIRST * m, 0, zero) + times_i<1>(op(k + FIRST * m, SIDE / 2, middle));
+        }
+        return;
+      }
     }
-    float2 mirrored[SECOND];
+#pragma unroll
+    for (int m = 0; m < SECOND; ++m) bins[m] = op(k + FIRST * m, v, bins[m]);
+  }
+
+  // Column 0 at the rows -u, from the thread that has them; all lanes of the first warp call this, FIRST need it.
+  __device__ __forceinline__ void mirror(const float2* bins, float2* mirrored) const {
+    int lane = v == 0 && k ? FIRST - k : 0;
 #pragma unroll
     for (int m = 0; m < SECOND; ++m) {
       float2 give = k ? bins[SECOND - 1 - m] : bins[(SECOND - m) % SECOND];
-      int lane = k ? FIRST - k : 0;
-      mirrored[m].x = __shfl_sync((1u << FIRST) - 1, give.x, lane);
-      mirrored[m].y = __shfl_sync((1u << FIRST) - 1, give.y, lane);
-    }
-#pragma unroll
-    for (int m = 0; m < SECOND; ++m) {
-      float2 zero = 0.5f * (bins[m] + conjugate(mirrored[m]));
-      float2 nyquist = -0.5f * times_i<1>(bins[m] - conjugate(mirrored[m]));
-      bins[m] = op(k + FIRST * m, 0, zero) + times_i<1>(op(k + FIRST * m, SIDE / 2, nyquist));
+      mirrored[m].x = __shfl_sync(0xffffffffu, give.x, lane);
+      mirrored[m].y = __shfl_sync(0xffffffffu, give.y, lane);
     }
   }
 

@@ -1,7 +1,7 @@
 // Operators on half spectra in global memory, between the FFTs of sides that have no fused kernel.
-#include "common.cuh"
+#include "amplitude.cuh"
 
-// Legend: spectra (planes, H, K), K = W / 2 + 1; `bins` of all planes; one thread a bin.
+// Legend: spectra (planes, H, K), K = W / 2 + 1; `bins` of all planes; one thread a bin unless said.
 struct Bin {
   int u, v;
 };
@@ -17,4 +17,16 @@ extern "C" __global__ void keep_radius(float2* spectra, int height, int columns,
   Bin bin = bin_of(i, height, columns);
   int up = min(bin.u, height - bin.u), squared = up * up + bin.v * bin.v;
   if (squared < least || squared >= most) spectra[i] = make_float2(0.0f, 0.0f);
+}
+
+// Give every bin its plane's mean amplitude, in place; bins below `share` of the largest have no phase. One block a plane.
+extern "C" __global__ void flatten_amplitude(float2* spectra, int height, int width, float share) {
+  int columns = width / 2 + 1, bins = height * columns;
+  float2* spectrum = spectra + static_cast<index_t>(blockIdx.x) * bins;
+  Total own = {0.0f, 0.0f};
+  for (int i = threadIdx.x; i < bins; i += blockDim.x)
+    own.add(amplitude_of(spectrum[i]), times_in_full(i % columns, width));
+  Total all = over_block(own);
+  float level = all.sum / (static_cast<float>(height) * width), floor = share * all.largest;
+  for (int i = threadIdx.x; i < bins; i += blockDim.x) spectrum[i] = flattened(spectrum[i], level, floor);
 }
