@@ -5,6 +5,7 @@ the shim of ``tests/cuda_host``, compiled for sm_80, sm_90 and sm_100.
 """
 
 from kernels.cuda.arrays import asarray, empty, for_ranges, get_num_threads, host_words, to_host
+from kernels.cuda.basis import add_basis, fourier_basis
 from kernels.cuda.color import smooth_color
 from kernels.cuda.corruption_digital import pixelate, scale_contrast, separable_blur
 from kernels.cuda.corruption_noise import gaussian_noise, impulse_noise, shot_noise
@@ -17,6 +18,18 @@ from kernels.cuda.philox import normals, words
 from kernels.cuda.pixels import to_float, to_uint8
 from kernels.cuda.prime import prime_views
 from kernels.cuda.sine import sine_field
+from kernels.cuda.spectral import (
+    amplitude_gradient,
+    amplitude_phase,
+    amplitude_step,
+    ascend_spectrum,
+    from_amplitude_phase,
+    from_half_spectrum,
+    half_spectrum,
+    scale_spectrum,
+    symmetric_noise,
+    symmetric_signs,
+)
 from kernels.cuda.stencil import random_filter
 from kernels.cuda.warp import warp
 
@@ -27,16 +40,25 @@ def environment() -> dict[str, str]:
 
 
 __all__ = [
+    "add_basis",
+    "amplitude_gradient",
+    "amplitude_phase",
+    "amplitude_step",
     "asarray",
+    "ascend_spectrum",
     "brighten",
     "dct_filter",
     "dct_flip",
     "empty",
     "environment",
     "for_ranges",
+    "fourier_basis",
+    "from_amplitude_phase",
+    "from_half_spectrum",
     "from_torch",
     "gaussian_noise",
     "get_num_threads",
+    "half_spectrum",
     "host_words",
     "impulse_noise",
     "mix",
@@ -48,11 +70,14 @@ __all__ = [
     "radial_filter",
     "random_filter",
     "scale_contrast",
+    "scale_spectrum",
     "separable_blur",
     "shot_noise",
     "sine_field",
     "smooth_color",
     "svd_filter",
+    "symmetric_noise",
+    "symmetric_signs",
     "to_float",
     "to_host",
     "to_torch",

@@ -24,7 +24,7 @@ def multiply_sides(images: Array, operator: str, size: int = 0) -> Array:
     """
     xp, out = current().xp, empty(images.shape)
     upright, level = (matrix(current(), side, operator, size) for side in images.shape[2:])
-    for planes, results in zip(chunks(images), chunks(out), strict=True):
+    for planes, results in chunks(images, out):
         rows = xp.matmul(planes.reshape(-1, planes.shape[2]), level)
         results[...] = xp.matmul(upright, rows.reshape(planes.shape))
     return out

@@ -1,5 +1,6 @@
 """FFTs of planes of any size by the device's library, in chunks that stay in its cache between the passes."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,19 +20,20 @@ def filter_spectra(images: Array, operate: Callable[[Array], None]) -> Array:
     operate : function of (planes, H, W//2 + 1) complex64
     """
     out = empty(images.shape)
-    for planes, results in zip(chunks(images), chunks(out), strict=True):
+    for planes, results in chunks(images, out):
         spectra = forward(planes)
         operate(spectra)
         results[...] = inverse(spectra, images.shape[3])
     return out
 
 
-def chunks(images: Array) -> Iterator[Array]:
-    """Yield the planes of a batch, a cacheful at a time: views (planes, H, W)."""
-    planes = images.reshape(-1, *images.shape[2:])
-    step = max(1, CHUNK_BYTES // max(1, 4 * images.shape[2] * images.shape[3]))
-    for start in range(0, len(planes), step):
-        yield planes[start : start + step]
+def chunks(*batches: Array) -> Iterator[tuple[Array, ...]]:
+    """Yield the planes of batches (N, C, H, any) side by side, a cacheful of the first at a time: (planes, H, any)."""
+    planes = [batch.reshape(-1, *batch.shape[2:]) for batch in batches]
+    first = batches[0]
+    step = max(1, CHUNK_BYTES // max(1, math.prod(first.shape[2:]) * first.dtype.itemsize))
+    for start in range(0, len(planes[0]), step):
+        yield tuple(part[start : start + step] for part in planes)
 
 
 def forward(planes: Array) -> Array:

@@ -154,7 +154,7 @@ def svd_filter(images: Any, rank: int, keep: str) -> Array:
     check_count("rank", rank, min(images.shape[2:]))
     part = slice(None, rank) if keep == "leading" else slice(rank, None)
     out, xp = empty(images.shape), current().xp
-    for planes, results in zip(chunks(images), chunks(out), strict=True):
+    for planes, results in chunks(images, out):
         u, s, vt = xp.linalg.svd(planes, full_matrices=False)
         results[...] = xp.matmul(u[:, :, part] * s[:, None, part], vt[:, part])
     return out

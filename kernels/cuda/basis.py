@@ -1,0 +1,78 @@
+"""Images of single frequencies, and noise of them added to images, written once.
+
+Layouts: images (N, C, H, W); basis images (F, H, W).
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from kernels.checks import check_shape
+from kernels.cuda.arrays import Array, as_images, contiguous, empty, to_host
+from kernels.cuda.device import int32, launch
+from kernels.reference.basis import check_choices
+from kernels.reference.spectral import check_frequency
+
+
+def fourier_basis(height: int, width: int, i: int, j: int) -> Array:
+    """Return the real image of unit l2 norm that has only frequency (i, j) and its mirror image.
+
+    Parameters
+    ----------
+    height, width : int, at least 1
+    i, j : int
+        Row and column of the frequency in FFT layout, 0 <= i < height, 0 <= j < width.
+
+    Returns
+    -------
+    (H, W) float32, the cosine of that frequency; a caller chooses the sign
+
+    Raises
+    ------
+    ValueError
+        If (i, j) is no frequency of such an image.
+
+    Notes
+    -----
+    U_ij of Zhang et al. 2023, eq. 2, after Yin et al. 2019, "A Fourier perspective on model robustness".
+    """
+    check_frequency(height, width, i, j)
+    own_mirror = 2 * i % height == 0 and 2 * j % width == 0  # its values are +1 and -1
+    norm = math.sqrt(height * width / (1 if own_mirror else 2))
+    image = empty((height, width))
+    launch("basis.cu", "fourier_basis", image.size, (*int32(height, width, i, j), np.float32(1 / norm), image))
+    return image
+
+
+def add_basis(images: Any, rows: Any, basis: Any, frequencies: Any, amplitudes: Any) -> Array:
+    """Return images[rows[m]] + amplitudes[m] basis[frequencies[m]] for every m.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    rows : (M,) int, which image
+    basis : (F, H, W) float32, a real image for each frequency
+    frequencies : (M,) int, which basis image
+    amplitudes : (M, C) float32, with their sign
+
+    Returns
+    -------
+    (M, C, H, W) float32, not clipped
+
+    Raises
+    ------
+    ValueError
+        For other shapes, or positions that do not exist.
+    """
+    images = as_images(images)
+    check_shape("basis", basis, None, *images.shape[2:])
+    chosen = check_choices("rows", to_host(rows), len(images))
+    waves = check_choices("frequencies", to_host(frequencies), len(basis))
+    check_shape("frequencies", waves, len(chosen))
+    check_shape("amplitudes", amplitudes, len(chosen), images.shape[1])
+    out = empty((len(chosen), *images.shape[1:]))
+    sources = images, contiguous(chosen), contiguous(basis, np.float32), contiguous(waves)
+    sizes = *int32(images.shape[1], math.prod(images.shape[2:])), np.int64(out.size)
+    launch("basis.cu", "add_basis", out.size, (*sources, contiguous(amplitudes, np.float32), *sizes, out))
+    return out
