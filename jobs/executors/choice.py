@@ -9,6 +9,7 @@ from typing import Literal
 from jobs.executors.base import Executor, Retries
 from jobs.executors.inline import InlineExecutor
 from jobs.executors.ray import RayExecutor
+from jobs.executors.ray_places import cluster_places
 from jobs.executors.ray_session import connect, is_connected, local_ray
 
 
@@ -20,12 +21,15 @@ class Choice:
     ----------
     threads : int
         Of each worker. Inline uses every CPU; a Ray worker has the one CPU that it holds.
+    whole_cluster : bool
+        Whether `workers` is only what this machine would have: at an address, it is one for every CPU there.
     """
 
     executor: Literal["inline", "ray"]
     workers: int
     threads: int
     address: str | None = None
+    whole_cluster: bool = False
 
 
 def choose(executor: str, workers: int | None, address: str | None) -> Choice:
@@ -35,7 +39,8 @@ def choose(executor: str, workers: int | None, address: str | None) -> Choice:
         if (workers or 1) > 1 or address is not None:
             raise ValueError("executor inline has one worker and no address; use ray")
         return Choice("inline", 1, usable_cpus())
-    return Choice("ray", workers or usable_cpus(), 1, address)
+    whole_cluster = address is not None and workers is None
+    return Choice("ray", workers or usable_cpus(), 1, address, whole_cluster)
 
 
 def usable_cpus() -> int:
@@ -54,9 +59,17 @@ def open_executor(
     if choice.executor == "inline":
         yield InlineExecutor(retries=retries)
         return
-    workers = max(1, min(choice.workers, num_tasks))
-    with _ray(choice.address, workers):
-        yield RayExecutor(workers, num_cpus=choice.threads, retries=retries, deadline_s=deadline_s, setup=setup)
+    with _ray(choice.address, max(1, min(choice.workers, num_tasks))):
+        wanted = cluster_places(choice.threads) if choice.whole_cluster else choice.workers
+        yield RayExecutor(
+            max(1, min(wanted, num_tasks)),
+            num_cpus=choice.threads,
+            retries=retries,
+            deadline_s=deadline_s,
+            setup=setup,
+            grow_to=num_tasks if choice.whole_cluster else None,
+            check_versions=choice.address is not None,
+        )
 
 
 def _ray(address: str | None, workers: int) -> AbstractContextManager[None]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from jobs.executors.backlog import Attempt, Backlog
 from jobs.executors.base import Outcome, Reply, Retries, Task, outcome
 from jobs.executors.ray_pool import Handle, Pool
+from jobs.executors.versions import current_versions
 
 _DIED = "the worker process died while it ran this (killed, crashed, or out of memory)"
 
@@ -28,7 +29,11 @@ class RayExecutor:
     setup : callable or None
         Run once in every worker, before any task; it must be importable there.
     start_timeout_s : float
-        How long to go on while no worker is up.
+        How long to go on while no worker is up. The time for which other jobs hold the whole cluster is not counted.
+    grow_to : int or None
+        Start a worker more for every place that a node offers when it joins, up to so many in all.
+    check_versions : bool
+        Refuse workers whose Python, Passband or libraries are of other versions than the driver's.
     """
 
     def __init__(
@@ -41,6 +46,8 @@ class RayExecutor:
         deadline_s: float | None = None,
         setup: Callable[[], None] | None = None,
         start_timeout_s: float = 120.0,
+        grow_to: int | None = None,
+        check_versions: bool = False,
     ) -> None:
         if num_workers < 1:
             raise ValueError(f"num_workers is {num_workers}: at least 1 is needed")
@@ -51,6 +58,8 @@ class RayExecutor:
         self.deadline_s = deadline_s
         self.setup = setup
         self.start_timeout_s = start_timeout_s
+        self.grow_to = grow_to
+        self.check_versions = check_versions
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Yield the outcomes of `tasks` as they come. Closing the iterator kills the workers.
@@ -58,12 +67,20 @@ class RayExecutor:
         Raises
         ------
         ExecutorError
-            If no worker comes up, or the cluster is lost.
+            If no worker comes up, one runs other versions, or the cluster is lost.
         """
         backlog = Backlog(tasks)
         if backlog.is_empty():
             return
-        pool = Pool(self.num_workers, self.num_cpus, self.num_gpus, self.setup, self.start_timeout_s)
+        pool = Pool(
+            self.num_workers,
+            num_cpus=self.num_cpus,
+            num_gpus=self.num_gpus,
+            setup=self.setup,
+            start_timeout_s=self.start_timeout_s,
+            grow_to=self.grow_to,
+            driver=current_versions() if self.check_versions else None,
+        )
         try:
             yield from self._drive(pool, backlog)
         finally:
@@ -127,7 +144,7 @@ def _hand_out(pool: Pool, backlog: Backlog) -> None:
         if not handle.calls:
             _submit(handle, backlog.take(handle.number, alone=pool.is_alone(handle)))
     for handle in pool.up:
-        if len(handle.calls) == 1 and len(pool.up) == len(pool.handles) and backlog.holds(len(pool.handles)):
+        if len(handle.calls) == 1 and not pool.expects_more and backlog.holds(len(pool.handles)):
             _submit(handle, backlog.take_fresh())
 
 

@@ -8,12 +8,13 @@ milliseconds, and leaves open on which side of the restart a queued call runs.
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.executors.backlog import Attempt
 from jobs.executors.base import ExecutorError, Reply
+from jobs.executors.ray_places import as_ray_says, fits, has_room, nodes_up, places
 from jobs.executors.ray_session import answers
 from jobs.executors.ray_worker import Worker
 
@@ -43,6 +44,7 @@ class Handle:
 
     number: int
     actor: Any
+    placed: Any
     started: Any
     calls: deque[tuple[Any, Attempt]] = field(default_factory=deque)
     since: float = field(default_factory=time.monotonic)
@@ -83,16 +85,23 @@ class Pool:
     setup : callable or None
         Run once in every worker.
     start_timeout_s : float
-        How long to wait while no worker at all is up.
+        How long to wait while no worker at all is up, though there is a place for one.
+    grow_to : int or None
+        Workers in all, of which one more is started for every place on a node that joins.
+    driver : library -> version, or None
+        What the workers must run.
     """
 
     def __init__(
         self,
         num_workers: int,
+        *,
         num_cpus: float,
         num_gpus: float,
         setup: Callable[[], None] | None,
         start_timeout_s: float,
+        grow_to: int | None,
+        driver: Mapping[str, str] | None,
     ) -> None:
         import ray
 
@@ -103,11 +112,15 @@ class Pool:
         self._actor_class = ray.remote(Worker).options(max_restarts=0, max_task_retries=0, **self._resources)
         self._setup = setup
         self._start_timeout_s = start_timeout_s
+        self._grow_to = grow_to
+        self._driver = driver
+        self._told_waiting = False
         self._count = 0
         self._start_failures = 0
         self._checked = self._answered = self._last_up = time.monotonic()
         self.handles: list[Handle] = []
         self._refuse_impossible()
+        self._places = places(self._ray, self._resources)
         for _ in range(num_workers):
             self._spawn()
 
@@ -115,6 +128,11 @@ class Pool:
     def up(self) -> list[Handle]:
         """Workers that take attempts."""
         return [handle for handle in self.handles if handle.is_up]
+
+    @property
+    def expects_more(self) -> bool:
+        """Whether another worker can be expected to be up shortly; one that waits for a node to join cannot."""
+        return any(not handle.is_up and time.monotonic() - handle.since < _START_S for handle in self.handles)
 
     def is_alone(self, handle: Handle) -> bool:
         """Whether no other worker is up, nor can be expected shortly."""
@@ -126,15 +144,16 @@ class Pool:
         return bool(self._ray.wait([handle.reference], timeout=0)[0])
 
     def _refuse_impossible(self) -> None:
-        largest = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        asked = {"CPU": self._resources["num_cpus"], "GPU": self._resources["num_gpus"]}
-        if not any(all(node.get(name, 0) >= number for name, number in asked.items()) for node in largest):
-            has = [{name: node.get(name, 0) for name in asked} for node in largest]
+        nodes = nodes_up(self._ray)
+        if not any(fits(node, self._resources) for node in nodes):
+            asked = as_ray_says(self._resources)
+            has = [{name: node.get(name, 0) for name in asked} for node in nodes]
             raise ExecutorError(f"no node of the Ray cluster can hold a worker: it needs {asked}, the nodes have {has}")
 
     def _spawn(self) -> None:
         actor = self._actor_class.remote(max(1, int(self._resources["num_cpus"])))
-        self.handles.append(Handle(self._count, actor, actor.start.remote(self._setup)))
+        placed, started = actor.ping.remote(), actor.start.remote(self._setup, self._driver)
+        self.handles.append(Handle(self._count, actor, placed, started))
         self._count += 1
 
     def replace(self, handle: Handle) -> list[Attempt]:
@@ -180,6 +199,8 @@ class Pool:
             handle.since = time.monotonic()
             self._start_failures = 0
             return
+        if reply.permanent:
+            raise ExecutorError(reply.cause)
         self._start_failures += 1
         logger.info("a worker did not start: %s", reply.cause)
         if self._start_failures < _MAX_START_FAILURES:
@@ -204,12 +225,33 @@ class Pool:
         else:
             self.handles.clear()  # there is nothing to kill them with
             raise ExecutorError(f"the Ray cluster at {address} is gone")
+        self._grow()
         if self.up:
             self._last_up = now
         elif not any(node["Alive"] for node in self._ray.nodes()):
             raise ExecutorError(f"the Ray cluster at {address} has no live node")
+        elif self._waits_its_turn():
+            self._last_up = now
         elif now - self._last_up > self._start_timeout_s:
             raise ExecutorError(f"no worker came up within {self._start_timeout_s:g} s: is the cluster busy?")
+
+    def _grow(self) -> None:
+        """Start workers for the places of nodes that joined."""
+        if self._grow_to is None:
+            return
+        known, self._places = self._places, max(self._places, places(self._ray, self._resources))
+        for _ in range(min(self._places - known, self._grow_to - len(self.handles))):
+            self._spawn()
+
+    def _waits_its_turn(self) -> bool:
+        """Whether no worker has a place yet since others hold them all; told once."""
+        placed = [handle.placed for handle in self.handles]
+        if not placed or self._ray.wait(placed, timeout=0)[0] or has_room(self._ray, self._resources):
+            return False
+        if not self._told_waiting:
+            logger.warning("waiting for a free place: other jobs hold all of the cluster's")
+        self._told_waiting = True
+        return True
 
     def close(self) -> None:
         """Kill all workers."""

@@ -10,18 +10,17 @@ import secrets
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from jobs.executors.base import ExecutorError, one_line
 from jobs.executors.janitor import TOKEN_FILE, TOKEN_VARIABLE, Janitor
+from jobs.executors.private import private_folder, write_private
+from jobs.executors.ray_versions import refuse_other_nodes
 
 logger = logging.getLogger(__name__)
 
 _OBJECT_STORE_BYTES = 75 * 2**20  # Ray's minimum: records are small
-_LONGEST_FOLDER = 36  # Ray's sockets lie 68 characters deeper, and the path of a Unix socket ends at 107
 _private_token: str | None = None  # Ray keeps the first token it reads, so all sessions of a process share one
 
 
@@ -54,11 +53,11 @@ def local_ray(num_workers: int, *, num_gpus: int = 0) -> Iterator[None]:
     if "ray" in sys.modules and _private_token is None:
         raise ExecutorError("Ray was imported before local_ray() could make it private: import it inside")
     _private_token = _private_token or secrets.token_hex(32)
-    folder = _private_folder()
+    folder = private_folder()
     token = folder / TOKEN_FILE
     janitor = Janitor(folder)
     try:
-        _write_private(token, _private_token)
+        write_private(token, _private_token)
         settings = {
             "RAY_AUTH_MODE": "token",
             TOKEN_VARIABLE: str(token),
@@ -80,11 +79,13 @@ def connect(address: str) -> Iterator[None]:
     Raises
     ------
     ExecutorError
-        If the cluster cannot be reached. A token that it asks for is found as Ray documents (RAY_AUTH_TOKEN_PATH).
+        If the cluster cannot be reached, or a node of it runs other versions than this process. A token that it asks
+        for is found as Ray documents (RAY_AUTH_TOKEN_PATH).
     """
     if address != "auto" and not answers(address):  # Ray itself would try for a minute, then abort the process
         raise ExecutorError(f"no Ray answers at {address!r}: give the address of the cluster's GCS, 'host:port'")
     with _session(address, {}):
+        refuse_other_nodes(sys.modules["ray"])
         yield
 
 
@@ -162,16 +163,3 @@ def _restore(handler: Any) -> None:
 
 def _exit(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
-
-
-def _private_folder() -> Path:
-    parent = tempfile.gettempdir()
-    if len(parent) > _LONGEST_FOLDER - len("/passband-12345678"):
-        parent = "/tmp"
-    return Path(tempfile.mkdtemp(prefix="passband-", dir=parent)).resolve()
-
-
-def _write_private(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)

@@ -4,9 +4,10 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from jobs.executors.base import Reply, Task, attempt, one_line, worker_name
+from jobs.executors.ray_versions import refusal
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -28,8 +29,18 @@ class Worker:
         if sys.platform == "linux":  # end with the node's Ray, at once, even amid native code or stopped
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
-    def start(self, setup: Callable[[], None] | None) -> Reply:
-        """Set up; the record is the worker's name. `setup` comes here, not above, as unpickling it may import."""
+    def ping(self) -> None:
+        """Answer, and so tell that the cluster has given this worker its place."""
+
+    def start(self, setup: Callable[[], None] | None, driver: Mapping[str, str] | None) -> Reply:
+        """Set up; the record is the worker's name. `setup` comes here, not above, as unpickling it may import.
+
+        Parameters
+        ----------
+        driver : the driver's versions, which must be those here; None where both run from the same files
+        """
+        if driver is not None and (cause := refusal(driver)) is not None:
+            return Reply(cause=cause, permanent=True)
         try:
             if setup is not None:
                 setup()

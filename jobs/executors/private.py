@@ -1,0 +1,22 @@
+"""Files and folders that only this user can read."""
+
+import os
+import tempfile
+from pathlib import Path
+
+_LONGEST_FOLDER = 36  # Ray's sockets lie 68 characters deeper, and the path of a Unix socket ends at 107
+
+
+def private_folder() -> Path:
+    """Make and return a temporary folder whose path is short enough for the sockets of a Ray below it."""
+    parent = tempfile.gettempdir()
+    if len(parent) > _LONGEST_FOLDER - len("/passband-12345678"):
+        parent = "/tmp"
+    return Path(tempfile.mkdtemp(prefix="passband-", dir=parent)).resolve()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that only this user can read; raise FileExistsError where there is one."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
