@@ -15,7 +15,7 @@ venv: $(VENV)/.installed  ## install everything into .venv
 $(VENV)/.installed: pyproject.toml
 	@$(MAKE) --no-print-directory apt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -e '.[samples,ffcv,s3,dev]'
+	$(BIN)/pip install --quiet -e '.[samples,ffcv,s3,cluster,dev]'
 	@echo "compiling the kernels, once"
 	@$(BIN)/passband plan jobs/recipes/mnist5k-prime.yaml > /dev/null
 	@touch $@

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from jobs.commands import analysis, bench, evaluation, generation, reporting, reproduction, training
+from jobs.commands import analysis, bench, cluster, evaluation, generation, reporting, reproduction, training
 from jobs.commands.shared import stop
 
 app = typer.Typer(
@@ -29,9 +29,14 @@ for command in (
     evaluation.evaluate,
     reproduction.reproduce,
     reporting.report,
+    cluster.submit,
+    cluster.jobs,
+    cluster.logs,
+    cluster.cancel,
 ):
     app.command()(command)
 app.add_typer(analysis.analyze, name="analyze")
+app.add_typer(cluster.cluster, name="cluster")
 app.add_typer(bench.bench, name="bench")
 
 

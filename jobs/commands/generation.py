@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jobs.commands.cluster import TokenFile, Url, tell_job
 from jobs.commands.shared import AsJson, JobFile, print_json, stop
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline.manifest import Manifest
 
 Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
+PathOrId = Annotated[str, typer.Argument(help="output of a dataset, or id of a submitted job", metavar="PATH|ID")]
 ExecutorName = Annotated[str | None, typer.Option("--executor", help="inline or ray", metavar="NAME")]
 Workers = Annotated[int | None, typer.Option("--workers", help="number of workers", metavar="N")]
 Address = Annotated[str | None, typer.Option("--address", help="of an existing Ray cluster", metavar="A")]
@@ -130,10 +132,19 @@ def plan(
         typer.echo(f"  {step:<12} {seconds * 1e3:8.3f}")
 
 
-def status(path: Output, as_json: AsJson = False) -> None:
-    """How far a dataset is: shards done, left and failed."""
+def status(
+    path: PathOrId,
+    address: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """How far a dataset is: shards done, left and failed. Or how far a submitted job is."""
+    from jobs.cluster.records import find_record
     from jobs.generation.status import read_status, spell_status
 
+    if address is not None or (not Path(path).exists() and find_record(path) is not None):
+        tell_job(path, address, token_file, as_json)
+        return
     found = read_status(path)
     if as_json:
         print_json(found)

@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from jobs.display import duration
 from jobs.generation.blueprint import read_blueprint
 from jobs.generation.ledger import find_done
@@ -12,9 +10,9 @@ from jobs.generation.run import FAILURES
 from jobs.report.throughput import Throughput, add_up
 from jobs.report.wording import size
 from pipeline.errors import PassbandError
-from pipeline.lock import LOCK
+from pipeline.lock import is_locked
 from pipeline.manifest import JOB, MANIFEST
-from pipeline.store import LocalStore, Store, open_store
+from pipeline.store import Store, open_store
 
 
 def read_status(uri: str) -> dict[str, Any]:
@@ -26,13 +24,13 @@ def read_status(uri: str) -> dict[str, Any]:
         If there is no dataset.
     """
     store = open_store(uri)
-    if not store.exists(JOB) and _is_locked(store):
+    if not store.exists(JOB) and is_locked(store):
         raise PassbandError(f"{store.uri}: a run is planning it (images are listed, maps computed); no shard has begun")
     blueprint = read_blueprint(store)
     done, warnings = find_done(store, blueprint)
     samples = sum(record.samples for record in done.values())
     finished = store.exists(MANIFEST) and len(done) == blueprint.shards
-    running = _is_locked(store)
+    running = is_locked(store)
     return {
         "output": store.uri,
         "name": blueprint.job.name,
@@ -58,20 +56,6 @@ def _failures(store: Store) -> dict[str, str]:
         return {str(shard): str(error) for shard, error in json.loads(store.read(FAILURES)).items()}
     except (FileNotFoundError, ValueError):
         return {}
-
-
-def _is_locked(store: Store) -> bool:
-    if not isinstance(store, LocalStore) or not store.exists(LOCK):
-        return False
-    lock = FileLock(store.root / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return False  # we may not look
-    lock.release()
-    return False
 
 
 def _speed(found: Throughput, samples: int) -> dict[str, Any]:

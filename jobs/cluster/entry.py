@@ -1,0 +1,74 @@
+"""What the cluster runs for a submitted job: the command that a person would type, on the cluster's head.
+
+``python -P -m jobs.cluster.entry``, with the submission in the environment. The versions are compared before anything
+is written: those of who submitted it with these, and these with every node's.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jobs.cluster.state import ClusterError
+from jobs.cluster.submission import VARIABLE
+from jobs.executors.versions import current_versions, differences
+
+SUBMITTED = ("passband", "ray")
+"""What must be the same where a job is submitted. The libraries that make its bytes are the cluster's own affair."""
+_RAY_OWN = ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR")
+
+
+def main() -> None:
+    """Run the submission in the environment and end with its status."""
+    from pipeline.errors import PassbandError
+
+    given = json.loads(os.environ.pop(VARIABLE))
+    try:
+        refuse_other_versions(given["versions"])
+        with _cluster(given) as address, tempfile.TemporaryDirectory(prefix="passband-") as folder:
+            _run(given, address, Path(folder) / "job.yaml")
+    except PassbandError as error:
+        sys.stderr.write(f"passband: {error}\n")
+        sys.exit(1)
+
+
+def refuse_other_versions(submitted: Mapping[str, str]) -> None:
+    """Raise ClusterError, naming both versions, if the job comes from another Passband or Ray than is here."""
+    if differing := differences(submitted, current_versions(), "the cluster", SUBMITTED):
+        raise ClusterError(f"submitted by {', '.join(differing)}: install one version on both; nothing was written")
+
+
+@contextlib.contextmanager
+def _cluster(given: Mapping[str, Any]) -> Iterator[str | None]:
+    """Connect a job that is spread over workers; for another, let nothing of it find this cluster by accident."""
+    if given["spreads"]:
+        from jobs.executors.ray_session import connect
+
+        address = os.environ["RAY_ADDRESS"]
+        with connect(address):
+            yield address
+        return
+    for name in _RAY_OWN:
+        os.environ.pop(name, None)
+    yield None
+
+
+def _run(given: Mapping[str, Any], address: str | None, file: Path) -> None:
+    from jobs.cli import main as passband
+
+    file.write_text(yaml.safe_dump(given["job"], sort_keys=False, allow_unicode=True), "utf-8")
+    options = [] if address is None else ["--executor", "ray", "--address", address]
+    if given["workers"] is not None and address is not None:
+        options += ["--workers", str(given["workers"])]
+    sys.argv = ["passband", *given["words"], str(file), *options]
+    passband()
+
+
+if __name__ == "__main__":
+    main()
