@@ -52,7 +52,7 @@ class OutputSection(StrictModel):
 class ComputeSection(StrictModel):
     """How the work is run; nothing here changes a byte of the result."""
 
-    backend: Literal["auto", "cpu"] = "auto"
+    backend: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where CuPy finds a GPU, else cpu")
     batch_size: int = Field(256, ge=1, le=65536)
     executor: Literal["auto", "inline", "ray"] = "auto"
     workers: int | None = Field(None, ge=1, le=65536, description="default: one, with a thread for each CPU")

@@ -60,7 +60,11 @@ class ShardRecord(StrictModel):
     environment : str
         sha256 of the environment, which must be that of the dataset.
     processor : str
-        Model name of the CPU (or GPU) that built it.
+        Model name of the CPU that built it.
+    device : str or None
+        Model name of the GPU whose kernels did.
+    notes : list of str
+        What happened on the way that changed no byte, such as a batch that the device had no memory for.
     """
 
     format: int = FORMAT
@@ -79,6 +83,8 @@ class ShardRecord(StrictModel):
     attempts: int
     worker: str
     processor: str
+    device: str | None = None
+    notes: list[str] = []
 
 
 class ViewEntry(StrictModel):

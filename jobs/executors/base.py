@@ -28,6 +28,10 @@ class PermanentError(Exception):
     """Raised by a task whose failure no retry can mend (bad input, say): it fails at its first attempt."""
 
 
+class DeviceFailure(Exception):
+    """Raised by a task whose process cannot use its device any more: a fresh process must try again."""
+
+
 class ExecutorError(PassbandError):
     """The executor itself cannot go on: no worker comes up, the cluster is gone."""
 
@@ -108,6 +112,8 @@ class Reply:
     cause: str | None = None
     details: str | None = None
     permanent: bool = False
+    ends_worker: bool = False
+    """Whether the process that replied is of no use any more."""
 
 
 def attempt(task: Task, number: int) -> Reply:
@@ -115,7 +121,12 @@ def attempt(task: Task, number: int) -> Reply:
     try:
         return Reply(record=task.run(number))
     except Exception as error:
-        return Reply(cause=one_line(error), details=traceback.format_exc(), permanent=isinstance(error, PermanentError))
+        return Reply(
+            cause=one_line(error),
+            details=traceback.format_exc(),
+            permanent=isinstance(error, PermanentError),
+            ends_worker=isinstance(error, DeviceFailure),
+        )
 
 
 def outcome(task: Task, number: int, worker: str, reply: Reply, retries: Retries) -> Outcome:
@@ -130,7 +141,7 @@ def outcome(task: Task, number: int, worker: str, reply: Reply, retries: Retries
 def one_line(error: BaseException) -> str:
     """Type and message of `error` on one line; the message alone where the type says nothing more."""
     message = " ".join(str(error).split())
-    if isinstance(error, PermanentError) and message:
+    if isinstance(error, PermanentError | DeviceFailure) and message:
         return message
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 

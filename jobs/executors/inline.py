@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator, Iterable, Iterator
 
-from jobs.executors.base import Outcome, Retries, Task, attempt, outcome, worker_name
+from jobs.executors.base import ExecutorError, Outcome, Retries, Task, attempt, outcome, worker_name
 
 
 class InlineExecutor:
@@ -24,7 +24,10 @@ class InlineExecutor:
 
     def _run_one(self, task: Task) -> Iterator[Outcome]:
         for number in range(1, self.retries.max_attempts + 1):
-            result = outcome(task, number, worker_name(), attempt(task, number), self.retries)
+            reply = attempt(task, number)
+            if reply.ends_worker:
+                raise ExecutorError(f"{task.name}: {reply.cause}; run it again (--executor ray starts a fresh worker)")
+            result = outcome(task, number, worker_name(), reply, self.retries)
             yield result
             if result.kind != "retried":
                 return

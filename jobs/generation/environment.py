@@ -23,12 +23,12 @@ def current_environment(job: GenerateJob) -> dict[str, str]:
     import kernels
     from pipeline.shards.codec import ENCODINGS
 
-    backend = "cpu" if job.compute.backend == "auto" else job.compute.backend
+    backend = chosen_backend(job.compute.backend)
     stages = {name: AUGMENTATIONS[name] for _, recipe in job.recipes() for name, _ in recipe}
     versions = {name: importlib.metadata.version(name) for name in _BYTE_PATH}
     found = {
         "backend": backend,
-        "baseline": kernels.backend(backend).BASELINE,
+        **kernels.backend(backend).environment(),
         "machine": platform.machine(),
         **versions,
         **{library: str(features.version(name)) for library, name in _DECODERS.items()},
@@ -39,6 +39,27 @@ def current_environment(job: GenerateJob) -> dict[str, str]:
     if any(stage.environment_bound for stage in stages.values()):
         found["processor"] = processor()  # LAPACK and torch choose their code by the processor
     return dict(sorted(found.items()))
+
+
+def chosen_backend(asked: str) -> str:
+    """Return "cpu" or "cuda" for what a job asks.
+
+    Raises
+    ------
+    PassbandError
+        If it asks for cuda, and there is no device; the message says what is missing.
+    """
+    from kernels.cuda.device import DeviceError, current
+
+    if asked == "cpu":
+        return "cpu"
+    try:
+        current()
+    except DeviceError as error:
+        if asked == "auto":
+            return "cpu"
+        raise PassbandError(str(error)) from error
+    return "cuda"
 
 
 @lru_cache(maxsize=1)

@@ -1,13 +1,14 @@
 """Run a generation job from its file to a finished dataset; the same call resumes it."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from jobs.executors.base import Retries
+from jobs.executors.base import Outcome, Retries
 from jobs.executors.choice import choose, open_executor
 from jobs.generation.finish import finish
 from jobs.generation.ledger import Ledger, read_ledger
@@ -15,9 +16,10 @@ from jobs.generation.output import refuse_nested_output, swept
 from jobs.generation.prepare import prepare
 from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
 from jobs.spec import GenerateJob
+from kernels.cuda.device import VARIABLE
 from pipeline.errors import OutputError
 from pipeline.lock import locked
-from pipeline.manifest import Manifest, record_name
+from pipeline.manifest import Manifest, ShardRecord, record_name
 from pipeline.store import Store, open_store
 
 FAILURES = "failures.json"
@@ -127,7 +129,7 @@ def _run_tasks(
         for shard in pending
     )
     retries = Retries(max_attempts=compute.max_attempts)
-    setup = partial(open_workshop, store.uri, identity)
+    setup = partial(open_workshop, store.uri, identity, os.environ.get(VARIABLE))
     with open_executor(choice, retries, compute.task_timeout_s, len(pending), setup) as executor:
         with closing(executor.run(tasks)) as outcomes:
             for outcome in outcomes:
@@ -135,9 +137,15 @@ def _run_tasks(
                     raise OutputError(outcome.record.message)
                 assert isinstance(outcome.task, ShardTask)
                 ledger.add(outcome, outcome.task.shard)
-                display.event(ledger, outcome.error)
+                display.event(ledger, outcome.error or _noted(outcome))
                 ledger.check_budgets()
                 checkpoint()
+
+
+def _noted(outcome: Outcome) -> str | None:
+    """Return what the record of a finished shard tells a person, if anything."""
+    notes = outcome.record.notes if isinstance(outcome.record, ShardRecord) else []
+    return f"{outcome.task.name}: {'; '.join(notes)}" if notes else None
 
 
 def _note_failures(store: Store, ledger: Ledger) -> None:

@@ -1,6 +1,8 @@
 """Second step of a shard: clean pixels in, all views out."""
 
 import math
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +14,7 @@ from jobs.generation.clock import Clock
 from jobs.generation.inputs import Contents
 from jobs.generation.plan import PlanRow, random_key
 from jobs.generation.reading import Batch
+from jobs.generation.transfer import Later, open_transfer
 from kernels import backend
 from pipeline.augment import Draws, Stage
 from pipeline.augment.draws import BASE_VIEW
@@ -51,16 +54,46 @@ class _Chain:
     severity: NDArray[np.int64] | None = None
 
 
+class Started:
+    """Views that a device may still be working on; `result` waits for them."""
+
+    def __init__(self, later: Callable[[], Views]) -> None:
+        self._later: Callable[[], Views] | None = later
+        self._views: Views | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the views are there."""
+        return self._later is None
+
+    def result(self) -> Views:
+        """Return the views; what they waited for is let go."""
+        if self._later is not None:
+            self._views, self._later = self._later(), None
+        assert self._views is not None
+        return self._views
+
+
 class Augmenter:
     """Applies the base and every view's recipe.
 
     Parameters
     ----------
     contents : reference -> content of the blueprint's inputs
+
+    Attributes
+    ----------
+    notes : list of str
+        What a person should know of the batches so far, such as that memory did not suffice.
     """
 
     def __init__(self, blueprint: Blueprint, contents: Contents) -> None:
-        self._kernels = backend(blueprint.environment["backend"])
+        name = blueprint.environment["backend"]
+        self._kernels = backend(name)
+        self._transfer = open_transfer(name, self._kernels)
+        self._most: int | None = None
+        self._under_way: deque[Started] = deque()
+        self.notes: list[str] = []
         self._base, *self._views = blueprint.stages(self._kernels, contents)
         self._shape = blueprint.shape
         self._key = random_key(open_sources(blueprint.job), blueprint.job.seed)
@@ -77,23 +110,84 @@ class Augmenter:
         row = PlanRow(index=0, key="", label=0, domain=0, source=0, offset=0, sha256=b"")
         self.apply(Batch([row], np.zeros((1, *self._shape[1:], self._shape[0]), np.uint8), []), Clock())
 
+    @property
+    def device(self) -> str | None:
+        """Name of the device that the kernels run on; None for the CPU."""
+        return self._transfer.device
+
+    def take_notes(self) -> list[str]:
+        """Return the notes since the last call."""
+        taken, self.notes = self.notes, []
+        return taken
+
+    @property
+    def in_flight(self) -> int:
+        """Batches to start before the first of them is asked for."""
+        return self._transfer.in_flight
+
     def apply(self, batch: Batch, clock: Clock) -> Views:
         """Make all views of `batch`; each is a function of the clean image as it is stored."""
+        return self.start(batch, clock).result()
+
+    def start(self, batch: Batch, clock: Clock) -> Started:
+        """Begin to make all views of `batch`, in halves where the device's memory does not suffice for the whole."""
+        if self._most is not None and len(batch.rows) > self._most:
+            return self._start_halves(batch, clock)
+        try:
+            started = self._begin(batch, clock)
+        except self._transfer.out_of_memory as error:
+            if len(batch.rows) < 2:
+                raise StageError(f"memory of the device does not suffice for one sample: {error}") from error
+            self._most = (len(batch.rows) + 1) // 2
+            self.notes.append(f"out of memory with {len(batch.rows)} samples at once; from now on {self._most}")
+            self._settle()
+            return self._start_halves(batch, clock)
+        if self.in_flight > 1:
+            self._under_way = deque(earlier for earlier in (*self._under_way, started) if not earlier.is_done)
+        return started
+
+    def _settle(self) -> None:
+        """Finish what was started, so that its memory is free."""
+        while self._under_way:
+            self._under_way.popleft().result()
+        self._transfer.free()
+
+    def _start_halves(self, batch: Batch, clock: Clock) -> Started:
+        middle = (len(batch.rows) + 1) // 2
+        halves = (
+            Batch(batch.rows[:middle], batch.pixels[:middle], []),
+            Batch(batch.rows[middle:], batch.pixels[middle:], []),
+        )
+        parts = [self.start(half, clock).result() for half in halves]
+        return Started(lambda: _joined(parts))
+
+    def _begin(self, batch: Batch, clock: Clock) -> Started:
         severity = np.full(len(batch.rows), NO_SEVERITY, np.int64)
-        clean, recorded = batch.pixels, {}
-        if self._base:
-            chain = self._run(self._base, self._float(clean), batch, BASE_VIEW, "base", clock)
-            clean, recorded = self._round(chain.images), chain.recorded
-            severity = severity if chain.severity is None else chain.severity
-        stored: list[NDArray[Any]] = [clean]
-        images = self._float(clean) if len(self._views) > 1 else None
-        for number, stages in enumerate(self._views[1:], start=1):
-            assert images is not None
-            chain = self._run(stages, images, batch, number, f"view{number}", clock)
-            with clock.step("round"):
-                stored.append(self._store(stages[-1], chain.images))
-            recorded |= chain.recorded
-        return Views(stored, recorded, severity)
+        with self._transfer.working():
+            with clock.step("upload"):
+                clean, recorded = self._transfer.upload(batch.pixels), {}
+            stored: list[Later] = [lambda: batch.pixels]
+            if self._base:
+                chain = self._run(self._base, self._float(clean), batch, BASE_VIEW, "base", clock)
+                clean, stored[0] = self._transfer.round(chain.images)
+                recorded = chain.recorded
+                severity = severity if chain.severity is None else chain.severity
+            images = self._float(clean) if len(self._views) > 1 else None
+            for number, stages in enumerate(self._views[1:], start=1):
+                assert images is not None
+                chain = self._run(stages, images, batch, number, f"view{number}", clock)
+                with clock.step("round"):
+                    stored.append(self._store(stages[-1], chain.images))
+                recorded |= chain.recorded
+        return Started(lambda: self._finish(stored, recorded, severity, clock))
+
+    def _finish(
+        self, stored: list[Later], recorded: dict[str, NDArray[Any]], severity: NDArray[np.int64], clock: Clock
+    ) -> Views:
+        with clock.step("download"):
+            views = Views([later() for later in stored], recorded, severity)
+        self._transfer.finished()
+        return views
 
     def _run(
         self, stages: list[Stage], images: NDArray[np.float32], batch: Batch, view: int, name: str, clock: Clock
@@ -117,14 +211,25 @@ class Augmenter:
         images: NDArray[np.float32] = self._kernels.to_float(pixels)
         return images
 
-    def _round(self, images: NDArray[np.float32]) -> NDArray[np.uint8]:
-        pixels: NDArray[np.uint8] = self._kernels.to_uint8(images)
-        return pixels
+    def _store(self, last: Stage, images: NDArray[np.float32]) -> Later:
+        if not last.stores_float:
+            return self._transfer.round(images)[1]
+        later = self._transfer.download(np.ascontiguousarray(images.transpose(0, 2, 3, 1).astype(np.float16)))
 
-    def _store(self, last: Stage, images: NDArray[np.float32]) -> NDArray[Any]:
-        if last.stores_float:
-            halves = np.ascontiguousarray(images.transpose(0, 2, 3, 1).astype(np.float16))
-            if not np.isfinite(halves).all():
+        def halves() -> NDArray[Any]:
+            found = later()
+            if not np.isfinite(found).all():
                 raise StageError(f"{last.name}: a value does not fit half precision; use range minmax, shift or clip")
-            return halves
-        return self._round(images)
+            return found
+
+        return halves
+
+
+def _joined(parts: list[Views]) -> Views:
+    """Return the views of two halves of a batch as one."""
+    first, second = parts
+    return Views(
+        [np.concatenate(pair) for pair in zip(first.stored, second.stored, strict=True)],
+        {name: np.concatenate([values, second.recorded[name]]) for name, values in first.recorded.items()},
+        np.concatenate([first.severity, second.severity]),
+    )

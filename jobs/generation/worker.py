@@ -20,7 +20,7 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.executors.base import PermanentError, worker_name
+from jobs.executors.base import DeviceFailure, PermanentError, worker_name
 from jobs.generation.blueprint import Blueprint, read_blueprint
 from jobs.generation.clock import Clock
 from jobs.generation.environment import processor, refuse_other_environment
@@ -28,7 +28,8 @@ from jobs.generation.inputs import load_inputs
 from jobs.generation.packing import EncodedBatch, Packer, Tally, as_counts
 from jobs.generation.plan import PlanRow, read_rows
 from jobs.generation.reading import Batch, Reader
-from jobs.generation.views import Augmenter
+from jobs.generation.views import Augmenter, Started
+from kernels.cuda.device import VARIABLE, failures
 from pipeline.errors import IntegrityError, OutputError, PassbandError
 from pipeline.manifest import (
     PLAN,
@@ -85,6 +86,8 @@ class ShardTask:
             raise  # a source may answer again
         except PassbandError as error:
             raise PermanentError(str(error)) from error
+        except failures() as error:
+            raise DeviceFailure(f"the device failed: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -130,8 +133,15 @@ def _workshop(uri: str, identity: str) -> _Workshop:
     return _Workshop(store, blueprint, footer, Reader(blueprint), augmenter, Packer(blueprint))
 
 
-def open_workshop(uri: str, identity: str) -> None:
-    """Get a worker process ready for the shards of a dataset: imports, compiled kernels, source and plan."""
+def open_workshop(uri: str, identity: str, device: str | None = None) -> None:
+    """Get a worker process ready for the shards of a dataset: imports, compiled kernels, source and plan.
+
+    Parameters
+    ----------
+    device : what ``PASSBAND_CUDA_DEVICE`` is where the job was started: it holds for its workers too
+    """
+    if device is not None:
+        os.environ[VARIABLE] = device
     _workshop(uri, identity)
 
 
@@ -181,6 +191,8 @@ def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
         attempts=attempt,
         worker=worker_name(),
         processor=processor(),
+        device=shop.augmenter.device,
+        notes=shop.augmenter.take_notes(),
     )
     if not store.put_new(name, readable_json(record)):
         return read_record(store, task.shard)
@@ -228,16 +240,21 @@ def _encoded_batches(shop: _Workshop, rows: list[PlanRow], task: ShardTask, cloc
     size = shop.augmenter.batch_size(task.batch_size)
     waiting = deque(rows[start : start + size] for start in range(0, len(rows), size))
     encoders = task.threads or 1
+    started: deque[tuple[Batch, Started]] = deque()
     with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(encoders, "encode") as encoding:
         ahead: deque[Future[Batch]] = deque()
         encoded: deque[Future[EncodedBatch]] = deque()
-        while waiting or ahead:
+        while waiting or ahead or started:
             while waiting and len(ahead) <= _AHEAD:
                 ahead.append(reading.submit(shop.reader.read, waiting.popleft(), clock))
-            batch = ahead.popleft().result()
-            views = shop.augmenter.apply(batch, clock)
-            encoded.append(encoding.submit(shop.packer.encode, batch, views, clock))
-            del batch, views
+            if ahead:
+                batch = ahead.popleft().result()
+                started.append((batch, shop.augmenter.start(batch, clock)))
+                if len(started) < shop.augmenter.in_flight:
+                    continue
+            batch, under_way = started.popleft()
+            encoded.append(encoding.submit(shop.packer.encode, batch, under_way.result(), clock))
+            del batch, under_way
             if len(encoded) > encoders:
                 yield encoded.popleft().result()
         while encoded:

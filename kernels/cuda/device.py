@@ -70,7 +70,7 @@ class Device(Protocol):
         The most shared memory that a block may ask for.
     torch_device : str
         Where torch keeps what shares memory with arrays of this device.
-    out_of_memory : type of exception
+    out_of_memory : types of exceptions
         Raised where memory does not suffice; another try with less may succeed.
     failures : types of exceptions
         After one of these nothing in this process can use the device any more.
@@ -81,7 +81,7 @@ class Device(Protocol):
     fft: Any
     shared_bytes: int
     torch_device: str
-    out_of_memory: type[Exception]
+    out_of_memory: tuple[type[Exception], ...]
     failures: tuple[type[Exception], ...]
 
     def kernel(self, source: str, name: str, options: tuple[str, ...] = (), shared_bytes: int = 0) -> Launch:
@@ -114,6 +114,9 @@ class Device(Protocol):
     def pinned(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """Return an array of the host that can be copied from and to while the host does other things."""
 
+    def free_memory(self) -> None:
+        """Give back what nothing holds, to others who use the device."""
+
     def copy(self, target: Any, source: Any, stream: Stream) -> None:
         """Copy between a pinned array and an array of the device, in the order of `stream`; returns at once."""
 
@@ -144,8 +147,11 @@ class CupyDevice:
         self.shared_bytes = int(found["sharedMemPerBlockOptin"])
         self.capability = f"{found['major']}.{found['minor']}"
         self.torch_device = f"cuda:{cupy.cuda.Device().id}"
-        self.out_of_memory = cupy.cuda.memory.OutOfMemoryError
-        self.failures = cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
+        self.out_of_memory: tuple[type[Exception], ...] = (cupy.cuda.memory.OutOfMemoryError,)
+        self.failures: tuple[type[Exception], ...] = (
+            cupy.cuda.runtime.CUDARuntimeError,
+            cupy.cuda.driver.CUDADriverError,
+        )
         self._kernels: dict[tuple[Any, ...], Any] = {}
 
     def kernel(self, source: str, name: str, options: tuple[str, ...] = (), shared_bytes: int = 0) -> Launch:
@@ -210,6 +216,11 @@ class CupyDevice:
         array: NDArray[Any] = cupyx.empty_pinned(shape, dtype)
         return array
 
+    def free_memory(self) -> None:
+        """Empty CuPy's pools."""
+        self.xp.get_default_memory_pool().free_all_blocks()
+        self.xp.get_default_pinned_memory_pool().free_all_blocks()
+
     def copy(self, target: Any, source: Any, stream: Any) -> None:
         """Copy in one of the two directions."""
         if isinstance(target, np.ndarray):
@@ -235,6 +246,12 @@ def _chosen() -> Device:
 def current() -> Device:
     """Return the device in use: the GPU, unless `use` or `VARIABLE` put another in its place."""
     return _chosen() if _used is None else _used
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return the exceptions after which the device in use is lost to this process; none where none was opened."""
+    opened = _used is not None or _chosen.cache_info().currsize
+    return current().failures if opened else ()
 
 
 @contextmanager

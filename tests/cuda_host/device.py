@@ -65,7 +65,7 @@ class HostDevice:
 
     name = "host"
     torch_device = "cpu"
-    out_of_memory = HostOutOfMemory
+    out_of_memory = (HostOutOfMemory,)
     failures = (HostFailure,)
 
     def __init__(self, *, seed: int = 2, sanitizer: str = "", shared_bytes: int = 232448) -> None:
@@ -124,6 +124,9 @@ class HostDevice:
     def pinned(self, shape, dtype):
         """Return an array of the host, filled with what nobody expects."""
         return _rubbish(shape, dtype)
+
+    def free_memory(self):
+        """Do nothing: there is no pool."""
 
     def copy(self, target, source, stream):
         """Put off a copy until an event after it is waited for."""
