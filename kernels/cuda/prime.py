@@ -9,6 +9,7 @@ import numpy as np
 
 from kernels.checks import check_images, check_steps
 from kernels.cuda.arrays import Array, as_images, contiguous
+from kernels.cuda.prime_fused import fused_views, plan
 from kernels.cuda.prime_general import general_views
 from kernels.cuda.prime_records import address_of, pack
 from kernels.prime_steps import PrimeSteps
@@ -42,4 +43,6 @@ def prime_views(images: Any, steps: PrimeSteps) -> Array:
         return x.copy()
     if not steps.kinds.shape[1]:  # no chains
         return x * weights[:, :, None, None]
-    return general_views(x, pack(steps, *x.shape[2:]), address_of(steps), weights, steps.size)
+    drawn = pack(steps, *x.shape[2:]), address_of(steps), weights, steps.size
+    fused = plan(*x.shape[1:], steps.size)
+    return general_views(x, *drawn) if fused is None else fused_views(fused, x, *drawn)

@@ -2,7 +2,7 @@
 #pragma once
 #include "philox.cuh"
 
-struct Step {  // 32 bytes, as kernels/cuda/prime_records.py packs them
+struct __align__(16) Step {  // 32 bytes, as kernels/cuda/prime_records.py packs them
   int kind, row;  // row: which image of the batch
   unsigned index, stage;
   float strength;
@@ -44,7 +44,9 @@ __device__ __forceinline__ void draw_terms(float* a, const Step& step, const Add
 __device__ __forceinline__ float mode_deviation(int p, int q, int limit, int reach, int height, int width) {
   float total = 0.0f;
   int turn_i = 2 * (height - 1), turn_j = 2 * (width - 1);
+#pragma unroll 1
   for (int i = p, up = 0; i <= reach; i += up ? 2 * p : turn_i - 2 * p, up ^= 1)
+#pragma unroll 1
     for (int j = q, right = 0; j <= reach; j += right ? 2 * q : turn_j - 2 * q, right ^= 1) {
       unsigned square = static_cast<unsigned>(i) * i + static_cast<unsigned>(j) * j;
       if (square > static_cast<unsigned>(limit)) break;

@@ -1,0 +1,90 @@
+// PRIME's displacement in one block: modes drawn into shared memory, two sums of sines, and the warp.
+// Legend: modes (H - 2, W - 2) and lines (H - 2, W), both of pairs (dy, dx) in shares of the image's size.
+#pragma once
+#include "elementary.cuh"
+#include "prime_pixels.cuh"
+#include "prime_step.cuh"
+#include "warp.cuh"
+
+__device__ __forceinline__ void fill_basis(float* basis, int size) {
+  int half = (size + 1) / 2;
+#pragma unroll 1
+  for (int i = threadIdx.x; i < (size - 2) * half; i += THREADS) {
+    int turns = (i / half + 1) * (i % half) % (2 * (size - 1)), rest = turns % (size - 1);
+    float sine = sin_pi_near(__fdiv_rn(static_cast<float>(min(rest, size - 1 - rest)), static_cast<float>(size - 1)));
+    basis[i] = turns < size - 1 ? sine : -sine;
+  }
+}
+
+// Sum the modes of x, for the left half and so for the right one.
+__device__ __forceinline__ void sum_columns(float2* lines, const float2* modes, const float* basis_x, int rows,
+                                            int count) {
+#pragma unroll 1
+  for (int i = threadIdx.x; i < rows * HALF_X; i += THREADS) {
+    int p = i / HALF_X, x = i % HALF_X;
+    float2 even = make_float2(0.0f, 0.0f), odd = even;
+    for (int q = 0; q < count; ++q) {
+      float2 mode = modes[p * MODES_X + q];
+      float2& sum = q % 2 ? odd : even;
+      float wave = basis_x[q * HALF_X + x];
+      sum = make_float2(fmaf(mode.x, wave, sum.x), fmaf(mode.y, wave, sum.y));
+    }
+    lines[p * WIDTH + x] = make_float2(even.x + odd.x, even.y + odd.y);
+    lines[p * WIDTH + WIDTH - 1 - x] = make_float2(even.x - odd.x, even.y - odd.y);
+  }
+}
+
+struct Field {  // sums over the modes of y that are even and odd about the middle, of a thread's pairs
+  float2 even[OWN], odd[OWN];
+};
+
+__device__ __forceinline__ Field sum_rows(const float2* lines, const float* basis_y, int rows) {
+  Field sums = {};
+#pragma unroll 2
+  for (int p = 0; p < rows; ++p)
+#pragma unroll
+    for (int k = 0; k < OWN; ++k) {
+      Pixel at = own_pixel(2 * k);
+      if (!at.here) continue;
+      float2 line = lines[p * WIDTH + at.x];
+      float wave = basis_y[p * HALF_Y + at.y];
+      float2& sum = p % 2 ? sums.odd[k] : sums.even[k];
+      sum = make_float2(fmaf(line.x, wave, sum.x), fmaf(line.y, wave, sum.y));
+    }
+  return sums;
+}
+
+__device__ __forceinline__ void spatial(const Memory& memory, const Step& step, const Address& address) {
+  float2* modes = reinterpret_cast<float2*>(memory.work);
+  float2* lines = modes + MODES_Y * MODES_X;
+  int rows = min(MODES_Y, step.reach), count = min(MODES_X, step.reach);
+#pragma unroll 1
+  for (int i = threadIdx.x; i < (rows + 1) / 2 * count; i += THREADS) {
+    int pair = i / count, q = i % count;
+    Normals drawn = draw_normals(step, address, pair * MODES_X + q);
+    for (int r = 0; r < 2 && 2 * pair + r < rows; ++r) {
+      int p = 2 * pair + r;
+      float deviation = step.strength * mode_deviation(p + 1, q + 1, step.last, step.reach, HEIGHT, WIDTH);
+      modes[p * MODES_X + q] = make_float2(deviation * drawn.lane[2 * r], deviation * drawn.lane[2 * r + 1]);
+    }
+  }
+  __syncthreads();
+  sum_columns(lines, modes, memory.basis_x, rows, count);
+  __syncthreads();
+  Field field = sum_rows(lines, memory.basis_y, rows);
+  Pixels moved = {};
+#pragma unroll
+  for (int slot = 0; slot < SLOTS; ++slot) {
+    Pixel at = own_pixel(slot);
+    if (!at.here) continue;
+    float2 even = field.even[slot / 2], odd = field.odd[slot / 2];
+    float sign = slot % 2 ? -1.0f : 1.0f;
+    float y = static_cast<float>(at.y) - HEIGHT * (even.x + sign * odd.x);
+    float x = static_cast<float>(at.x) - WIDTH * (even.y + sign * odd.y);
+    Corner corner = locate(y, x, HEIGHT, WIDTH);
+#pragma unroll
+    for (int c = 0; c < CHANNELS; ++c)
+      moved.value[slot][c] = bilinear(memory.image + c * AREA, corner, HEIGHT, WIDTH);
+  }
+  write_pixels(memory.image, moved);
+}
