@@ -99,7 +99,7 @@ def plan(
     from jobs.display import duration
     from jobs.executors.choice import choose
     from jobs.generation.blueprint import draft
-    from jobs.generation.environment import current_environment
+    from jobs.generation.environment import count_gpus, current_environment
     from jobs.generation.inputs import check_inputs
     from jobs.generation.output import refuse_nested_output
     from jobs.generation.plan import make_plan
@@ -110,9 +110,11 @@ def plan(
     spec = _load(job, executor, workers, None, output)
     refuse_nested_output(spec)
     planned = make_plan(spec)
-    choice = choose(spec.compute.executor, spec.compute.workers, spec.compute.address)
+    environment = current_environment(spec)
+    num_gpus = count_gpus(environment["backend"])
+    choice = choose(spec.compute.executor, spec.compute.workers, spec.compute.address, num_gpus)
     set_num_threads(spec.compute.threads or choice.threads)
-    drafted = draft(spec, planned, current_environment(spec))
+    drafted = draft(spec, planned, environment)
     check_inputs(spec, drafted.inputs, drafted.shape, drafted.classes, drafted.samples)
     found, maps = estimate(drafted, planned, choice.workers), estimate_maps(spec, drafted.inputs)
     if as_json:

@@ -11,6 +11,7 @@ from jobs.executors.inline import InlineExecutor
 from jobs.executors.ray import RayExecutor
 from jobs.executors.ray_places import cluster_places
 from jobs.executors.ray_session import connect, is_connected, local_ray
+from pipeline.errors import PassbandError
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,11 @@ class Choice:
     Attributes
     ----------
     threads : int
-        Of each worker. Inline uses every CPU; a Ray worker has the one CPU that it holds.
+        Of each worker. Inline uses every CPU; a Ray worker has the CPUs that it holds: one, or beside a GPU its share.
     whole_cluster : bool
-        Whether `workers` is only what this machine would have: at an address, it is one for every CPU there.
+        Whether `workers` is only what this machine would have: at an address, it is one for every CPU or GPU there.
+    gpus : int
+        That each worker holds.
     """
 
     executor: Literal["inline", "ray"]
@@ -30,17 +33,30 @@ class Choice:
     threads: int
     address: str | None = None
     whole_cluster: bool = False
+    gpus: int = 0
 
 
-def choose(executor: str, workers: int | None, address: str | None) -> Choice:
-    """Choose for ``executor: auto | inline | ray``: Ray when more than one worker or an address is asked for."""
-    wants_ray = executor == "ray" or (executor == "auto" and ((workers or 1) > 1 or address is not None))
-    if not wants_ray:
+def choose(executor: str, workers: int | None, address: str | None, num_gpus: int = 0) -> Choice:
+    """Choose for ``executor: auto | inline | ray``: Ray when more than one worker or an address is asked for.
+
+    Parameters
+    ----------
+    num_gpus : int
+        GPUs of this machine, where the kernels run on them; then a worker has one of its own. 0: they run on CPUs.
+    """
+    many = max(workers or 1, num_gpus if workers is None else 1) > 1 or address is not None
+    if executor == "inline" or (executor == "auto" and not many):
         if (workers or 1) > 1 or address is not None:
             raise ValueError("executor inline has one worker and no address; use ray")
         return Choice("inline", 1, usable_cpus())
     whole_cluster = address is not None and workers is None
-    return Choice("ray", workers or usable_cpus(), 1, address, whole_cluster)
+    if not num_gpus:
+        return Choice("ray", workers or usable_cpus(), 1, address, whole_cluster)
+    if address is None and (workers or 1) > num_gpus:
+        raise PassbandError(f"workers is {workers}: this machine has {num_gpus} GPUs, and a worker needs one")
+    count = workers or num_gpus
+    threads = max(1, usable_cpus() // min(count, num_gpus))
+    return Choice("ray", count, threads, address, whole_cluster, gpus=1)
 
 
 def usable_cpus() -> int:
@@ -59,11 +75,12 @@ def open_executor(
     if choice.executor == "inline":
         yield InlineExecutor(retries=retries)
         return
-    with _ray(choice.address, max(1, min(choice.workers, num_tasks))):
-        wanted = cluster_places(choice.threads) if choice.whole_cluster else choice.workers
+    with _ray(choice, max(1, min(choice.workers, num_tasks))):
+        wanted = cluster_places(choice.threads, choice.gpus) if choice.whole_cluster else choice.workers
         yield RayExecutor(
             max(1, min(wanted, num_tasks)),
             num_cpus=choice.threads,
+            num_gpus=choice.gpus,
             retries=retries,
             deadline_s=deadline_s,
             setup=setup,
@@ -72,7 +89,9 @@ def open_executor(
         )
 
 
-def _ray(address: str | None, workers: int) -> AbstractContextManager[None]:
+def _ray(choice: Choice, workers: int) -> AbstractContextManager[None]:
     if is_connected():
         return nullcontext()  # opened by the caller, who also ends it
-    return local_ray(workers) if address is None else connect(address)
+    if choice.address is not None:
+        return connect(choice.address)
+    return local_ray(workers * choice.threads, num_gpus=workers * choice.gpus)

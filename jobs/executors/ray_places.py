@@ -32,8 +32,8 @@ def places(ray: Any, resources: Mapping[str, float]) -> int:
     return sum(int(min(node.get(name, 0) / number for name, number in asked.items())) for node in nodes_up(ray))
 
 
-def cluster_places(num_cpus: float) -> int:
-    """Return how many workers of `num_cpus` CPUs the cluster can hold that this process is connected to."""
+def cluster_places(num_cpus: float, num_gpus: float = 0) -> int:
+    """Return how many workers of so many CPUs and GPUs the cluster can hold that this process is connected to."""
     import ray
 
-    return places(ray, {"num_cpus": num_cpus, "num_gpus": 0})
+    return places(ray, {"num_cpus": num_cpus, "num_gpus": num_gpus})

@@ -25,15 +25,15 @@ _private_token: str | None = None  # Ray keeps the first token it reads, so all 
 
 
 @contextlib.contextmanager
-def local_ray(num_workers: int, *, num_gpus: int = 0) -> Iterator[None]:
-    """Run a private single-node Ray for `num_workers` workers of one CPU each; nothing of it outlives this process.
+def local_ray(num_cpus: int, *, num_gpus: int = 0) -> Iterator[None]:
+    """Run a private single-node Ray for workers of `num_cpus` CPUs in all; nothing of it outlives this process.
 
     It listens on the loopback interface only and asks for a token, which lies in a file that only this user can
     read, in a folder that is removed at the end.
 
     Parameters
     ----------
-    num_workers : int
+    num_cpus : int
     num_gpus : int
         GPUs that workers may ask for; Ray does not check that they exist.
 
@@ -64,7 +64,7 @@ def local_ray(num_workers: int, *, num_gpus: int = 0) -> Iterator[None]:
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # undocumented: every server then binds to loopback
             "RAY_USAGE_STATS_ENABLED": "0",
         }
-        resources = {"num_cpus": num_workers + 1, "num_gpus": num_gpus, "object_store_memory": _OBJECT_STORE_BYTES}
+        resources = {"num_cpus": num_cpus + 1, "num_gpus": num_gpus, "object_store_memory": _OBJECT_STORE_BYTES}
         below = str(folder / "ray")  # Ray opens its folder to everyone; the one above stays ours
         with _session("local", settings, include_dashboard=False, _temp_dir=below, **resources):
             yield

@@ -62,6 +62,13 @@ def chosen_backend(asked: str) -> str:
     return "cuda"
 
 
+def count_gpus(backend: str) -> int:
+    """Return how many GPUs this machine has, where `backend` runs on them; else 0."""
+    from kernels.cuda.device import current
+
+    return current().count if backend == "cuda" else 0
+
+
 @lru_cache(maxsize=1)
 def processor() -> str:
     """Return the model name of this machine's processor."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from jobs.executors.base import Outcome, Retries
 from jobs.executors.choice import choose, open_executor
+from jobs.generation.environment import count_gpus
 from jobs.generation.finish import finish
 from jobs.generation.ledger import Ledger, read_ledger
 from jobs.generation.output import refuse_nested_output, swept
@@ -122,7 +123,8 @@ def _run_tasks(
     store: Store, ledger: Ledger, pending: list[int], display: Display, checkpoint: Callable[[], None], faults: Faults
 ) -> None:
     compute, identity = ledger.blueprint.job.compute, ledger.blueprint.identity
-    choice = choose(compute.executor, compute.workers, compute.address)
+    num_gpus = count_gpus(ledger.blueprint.environment["backend"])
+    choice = choose(compute.executor, compute.workers, compute.address, num_gpus)
     threads = compute.threads or choice.threads
     tasks = (
         ShardTask(store.uri, identity, shard, compute.batch_size, threads, tuple(faults.get(shard, ())))

@@ -19,7 +19,7 @@ from kernels.cuda import sources
 
 OPTIONS = ("-std=c++17",)
 VARIABLE = "PASSBAND_CUDA_DEVICE"
-"""Environment variable, ``module:class``: another device for this process and its children, as the tests have one."""
+"""Environment variable, ``module:class`` or ``module:class:argument``: another device for this process and its children, as the tests have one."""
 
 
 class DeviceError(RuntimeError):
@@ -64,6 +64,8 @@ class Device(Protocol):
     Attributes
     ----------
     name : str
+    count : int
+        Devices of its kind that this machine has.
     xp : array module, as ``cupy``
     fft : FFT module, as ``cupyx.scipy.fft``
     shared_bytes : int
@@ -77,6 +79,7 @@ class Device(Protocol):
     """
 
     name: str
+    count: int
     xp: Any
     fft: Any
     shared_bytes: int
@@ -137,7 +140,8 @@ class CupyDevice:
         except ImportError as error:
             raise DeviceError(f"backend cuda needs CuPy (install passband[cuda13] or [cuda12]): {error}") from error
         try:
-            if cupy.cuda.runtime.getDeviceCount() < 1:
+            self.count = int(cupy.cuda.runtime.getDeviceCount())
+            if self.count < 1:
                 raise DeviceError("backend cuda: this machine has no GPU")
             found = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
         except cupy.cuda.runtime.CUDARuntimeError as error:
@@ -238,8 +242,8 @@ def _chosen() -> Device:
     """Return the one device of this process."""
     if VARIABLE not in os.environ:
         return CupyDevice()
-    module, _, name = os.environ[VARIABLE].partition(":")
-    device: Device = getattr(importlib.import_module(module), name)()
+    module, name, *arguments = os.environ[VARIABLE].split(":", 2)
+    device: Device = getattr(importlib.import_module(module), name)(*arguments)
     return device
 
 

@@ -64,6 +64,7 @@ class HostDevice:
     """
 
     name = "host"
+    count = 1
     torch_device = "cpu"
     out_of_memory = (HostOutOfMemory,)
     failures = (HostFailure,)
