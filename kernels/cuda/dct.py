@@ -41,4 +41,6 @@ def matrix(device: Device, side: int, operator: str, size: int) -> Array:
     transform = scipy.fft.dct(np.eye(side), axis=0, norm="ortho")
     kept = {"low": transform[:size], "high": transform[side - size :], "flip": transform}[operator]
     after = kept[::-1] if operator == "flip" else kept
-    return contiguous((kept.T @ after).astype(np.float32))
+    product = contiguous((kept.T @ after).astype(np.float32))
+    device.synchronize()  # later calls may come on another stream
+    return product

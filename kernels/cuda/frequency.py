@@ -73,8 +73,9 @@ def phase_only(images: Any) -> Array:
         return out
 
     def flatten(spectra: Array) -> None:
+        kernel = current().kernel("spectrum.cu", "flatten_amplitude")
         args = spectra, *int32(height, width), np.float32(PHASE_FLOOR)
-        launch("spectrum.cu", "flatten_amplitude", 256 * len(spectra), args)
+        kernel((len(spectra),), (256,), args, shared_mem=64)  # 8 bytes a warp
 
     return filter_spectra(images, flatten)
 

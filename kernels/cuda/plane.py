@@ -58,8 +58,8 @@ def fused(height: int, width: int) -> bool:
 
 
 def shared_bytes(side: int) -> int:
-    """Return the shared memory that a plane takes."""
-    return 8 * (side // 2) * LAYOUTS[side].row_stride
+    """Return the shared memory that a plane takes, and a sum of each warp's."""
+    return 8 * (side // 2 * LAYOUTS[side].row_stride + LAYOUTS[side].threads // 32)
 
 
 def options(side: int) -> tuple[str, ...]:
@@ -80,4 +80,6 @@ def launch_planes(source: str, name: str, planes: Array, *args: Any) -> None:
 @cache
 def _roots(device: Device, side: int) -> Array:
     """Return exp(-2 pi i j / side) for every j, each rounded once: (side,) complex64."""
-    return contiguous(np.exp(-2j * np.pi * np.arange(side) / side).astype(np.complex64))
+    roots = contiguous(np.exp(-2j * np.pi * np.arange(side) / side).astype(np.complex64))
+    device.synchronize()  # later calls may come on another stream
+    return roots

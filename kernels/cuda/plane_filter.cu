@@ -47,7 +47,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) phase_only(const float* im
       return bin;
     });
   }
-  Total all = over_block(own);
+  Total all = over_block(own, reinterpret_cast<Total*>(z + ROWS * ROW_STRIDE));
   float level = all.sum / (SIDE * SIDE), floor = share * all.largest;
   for TASKS(ROWS * FIRST) {
     Bins part(z, task);

@@ -16,9 +16,9 @@ struct Total {
   }
 };
 
-// What all threads of a block have together, in an order that is always the same; full warps, once in a kernel.
-__device__ __forceinline__ Total over_block(Total own) {
-  __shared__ Total of_warp[32];
+// What all threads of a block have together, in an order that is always the same; full warps, `of_warp` in shared
+// memory and unused before.
+__device__ __forceinline__ Total over_block(Total own, Total* of_warp) {
 #pragma unroll
   for (int apart = 16; apart; apart /= 2)
     own.add({__shfl_xor_sync(0xffffffffu, own.sum, apart), __shfl_xor_sync(0xffffffffu, own.largest, apart)});

@@ -22,12 +22,13 @@ extern "C" __global__ void keep_radius(float2* spectra, int height, int columns,
 
 // Give every bin its plane's mean amplitude, in place; bins below `share` of the largest have no phase. One block a plane.
 extern "C" __global__ void flatten_amplitude(float2* spectra, int height, int width, float share) {
+  DYNAMIC_SHARED(Total, of_warp);
   int columns = width / 2 + 1, bins = height * columns;
   float2* spectrum = spectra + static_cast<index_t>(blockIdx.x) * bins;
   Total own = {0.0f, 0.0f};
   for (int i = threadIdx.x; i < bins; i += blockDim.x)
     own.add(amplitude_of(spectrum[i]), times_in_full(i % columns, width));
-  Total all = over_block(own);
+  Total all = over_block(own, of_warp);
   float level = all.sum / (static_cast<float>(height) * width), floor = share * all.largest;
   for (int i = threadIdx.x; i < bins; i += blockDim.x) spectrum[i] = flattened(spectrum[i], level, floor);
 }
