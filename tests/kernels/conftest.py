@@ -13,6 +13,14 @@ def backend(request):
     return kernels.backend(request.param)
 
 
+@pytest.fixture(params=["reference", *kernels.BACKENDS])
+def any_backend(request):
+    """Return each backend's package, and the reference."""
+    if request.param == "cuda":
+        request.getfixturevalue("device")
+    return kernels.backend(request.param)
+
+
 def on_host(array):
     """Return a result as an array of NumPy."""
     return array if type(array) is np.ndarray else current().asnumpy(array)

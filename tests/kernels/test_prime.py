@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-import kernels
 from kernels import cpu, reference
 from kernels.checks import check_images
 from kernels.cpu.color import BLOCK, LEVELS, color_levels, find_levels, padded_terms
 from kernels.cpu.folding import row_variances, tabulate
 from kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL, PrimeSteps
 from kernels.reference.prime import fold_modes, mode_variances
+from tests.kernels.conftest import on_host
 
 RNG = np.random.default_rng(0)
 
@@ -142,10 +142,10 @@ def only_chain(strength):
 @pytest.mark.parametrize(
     "shape", [(2, 3, 32, 32), (2, 1, 7, 12), (1, 5, 33, 9), (2, 3, 1, 1), (2, 2, 2, 40), (1, 3, 65, 3)]
 )
-def test_each_primitive_agrees_with_the_reference(kind, shape):
+def test_each_primitive_agrees_with_the_reference(backend, kind, shape):
     images = RNG.random(shape, dtype=np.float32)
     steps = make_steps(np.full((shape[0], 1, 1), kind), weights=np.array([[0, 1]] * shape[0], np.float32))
-    given, expected = cpu.prime_views(images, steps), reference.prime_views(images, steps)
+    given, expected = on_host(backend.prime_views(images, steps)), reference.prime_views(images, steps)
     assert given.dtype == np.float32
     np.testing.assert_allclose(given, expected, rtol=0, atol=2e-4)
     if kind != IDENTITY and shape[-1] > 2 and shape[-2] > 2:
@@ -153,24 +153,28 @@ def test_each_primitive_agrees_with_the_reference(kind, shape):
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 5])
-def test_other_sizes_of_filter(size):
+def test_other_sizes_of_filter(backend, size):
     images = RNG.random((2, 3, 9, 11), dtype=np.float32)
     steps = make_steps(np.full((2, 2, 2), SPECTRAL), size=size)
-    np.testing.assert_allclose(cpu.prime_views(images, steps), reference.prime_views(images, steps), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        on_host(backend.prime_views(images, steps)), reference.prime_views(images, steps), rtol=0, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("last", [10100, 250500])
-def test_modes_beyond_the_grid(last):
+def test_modes_beyond_the_grid(backend, last):
     images = RNG.random((2, 3, 20, 30), dtype=np.float32)
     steps = make_steps(np.full((2, 1, 1), SPATIAL), last=np.full((2, 1, 1), last))
-    np.testing.assert_allclose(cpu.prime_views(images, steps), reference.prime_views(images, steps), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        on_host(backend.prime_views(images, steps)), reference.prime_views(images, steps), rtol=0, atol=1e-4
+    )
 
 
-def test_a_long_chain_of_everything():
+def test_a_long_chain_of_everything(backend):
     images = RNG.random((3, 3, 32, 40), dtype=np.float32)
     kinds = RNG.integers(0, 5, (3, 4, 6))
     steps = make_steps(kinds, weights=RNG.dirichlet(np.ones(5), 3).astype(np.float32))
-    given, expected = cpu.prime_views(images, steps), reference.prime_views(images, steps)
+    given, expected = on_host(backend.prime_views(images, steps)), reference.prime_views(images, steps)
     assert np.abs(given - expected).mean() < 1e-4
 
 
@@ -178,8 +182,7 @@ def sine_basis(size):
     return np.sin(np.pi * np.outer(np.arange(1, size - 1), np.linspace(0, 1, size)))
 
 
-@pytest.mark.parametrize("name", ["reference", *kernels.BACKENDS])
-def test_a_mode_keeps_its_coefficient_when_the_cut_grows(name):
+def test_a_mode_keeps_its_coefficient_when_the_cut_grows(any_backend):
     """50 = 1 + 49 = 25 + 25 and 52 = 16 + 36 are neighbours among the sums of two squares.
 
     Warped ramps show the displacement itself; nothing is clamped at this strength.
@@ -192,7 +195,7 @@ def test_a_mode_keeps_its_coefficient_when_the_cut_grows(name):
     found = {}
     for last in (50, 52):
         steps = make_steps([[[SPATIAL]]], last=np.array([[[last]]]), **only_chain(0.002))
-        views = kernels.backend(name).prime_views(images, steps).astype(np.float64)
+        views = on_host(any_backend.prime_views(images, steps)).astype(np.float64)
         field = (images[0] - views[0]) * (size - 1) / size
         found[last] = (2 / (size - 1)) ** 2 * basis @ field @ basis.T
     assert (np.abs(found[50][:, squares <= 50]) > 1e-5).mean() > 0.9
@@ -202,15 +205,14 @@ def test_a_mode_keeps_its_coefficient_when_the_cut_grows(name):
     np.testing.assert_allclose(found[52][:, squares <= 50], found[50][:, squares <= 50], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["reference", *kernels.BACKENDS])
 @pytest.mark.parametrize(("band", "wider"), [((1, 10), (1, 11)), ((5, 9), (3, 9)), ((4, 6), (2, 14))])
-def test_a_frequency_keeps_its_coefficient_when_the_band_grows(name, band, wider):
+def test_a_frequency_keeps_its_coefficient_when_the_band_grows(any_backend, band, wider):
     size = 48
     images = np.broadcast_to(np.linspace(0, 1, size, dtype=np.float32), (1, 3, 1, size))
     found = []
     for first, last in (band, wider):
         steps = make_steps([[[COLOR]]], first=np.array([[[first]]]), last=np.array([[[last]]]), **only_chain(0.003))
-        views = kernels.backend(name).prime_views(images, steps)
+        views = on_host(any_backend.prime_views(images, steps))
         coefficients = 2 / (size - 1) * (views - images.astype(np.float64))[0, :, 0] @ sine_basis(size).T
         inside = (np.arange(1, size - 1) >= first) & (np.arange(1, size - 1) <= last)
         assert (np.abs(coefficients[:, inside]) > 1e-5).mean() > 0.9
@@ -219,28 +221,27 @@ def test_a_frequency_keeps_its_coefficient_when_the_band_grows(name, band, wider
     np.testing.assert_allclose(found[1], found[0], atol=1e-6)
 
 
-def test_blank_images_and_empty_batches():
+def test_blank_images_and_empty_batches(backend):
     kinds = np.full((2, 3, 3), COLOR)
     for shape in ((0, 3, 8, 8), (2, 3, 8, 8)):
         steps = make_steps(kinds[: shape[0]])
         for level in (0, 1):
-            views = cpu.prime_views(np.full(shape, level, np.float32), steps)
+            views = on_host(backend.prime_views(np.full(shape, level, np.float32), steps))
             assert views.shape == shape
             np.testing.assert_allclose(views, level, atol=1e-6)  # sin(pi k) = 0
 
 
-def test_read_only_and_strided_input():
+def test_read_only_and_strided_input(backend):
     images = RNG.random((2, 3, 8, 18), dtype=np.float32)
     steps = make_steps(np.full((2, 1, 2), SPECTRAL))
-    expected = cpu.prime_views(np.ascontiguousarray(images[..., ::2]), steps)
+    expected = on_host(backend.prime_views(np.ascontiguousarray(images[..., ::2]), steps))
     fixed = images[..., ::2]
     fixed.flags.writeable = False
-    np.testing.assert_array_equal(cpu.prime_views(fixed, steps), expected)
+    np.testing.assert_array_equal(on_host(backend.prime_views(fixed, steps)), expected)
 
 
-@pytest.mark.parametrize("name", ["reference", *kernels.BACKENDS])
-def test_wrong_arguments_are_named(name):
-    backend = kernels.backend(name)
+def test_wrong_arguments_are_named(any_backend):
+    backend = any_backend
     images = np.zeros((2, 3, 8, 9), np.float32)
     for call, match in (
         (lambda: backend.smooth_color(images, np.zeros((2, 4, 5)), [1, 1]), r"coefficients: needs shape \(2, 3, any\)"),

@@ -10,12 +10,10 @@ from tests.kernels.conftest import on_host
 IMAGES = np.random.default_rng(3).random((2, 3, 8, 9), dtype=np.float32)
 
 
-@pytest.fixture(params=["reference", *kernels.BACKENDS])
-def backend(request):
-    """Return each backend's package and the reference."""
-    if request.param == "cuda":
-        request.getfixturevalue("device")
-    return kernels.backend(request.param)
+@pytest.fixture
+def backend(any_backend):
+    """Return each backend's package, and the reference."""
+    return any_backend
 
 
 def steps_of(chains=2, depth=2, kind=SPECTRAL, count=2):
