@@ -1,4 +1,4 @@
-"""Known answers of the frequency filters, on the float64 reference and on the CPU backend."""
+"""Known answers of the frequency filters, on the float64 reference and on both backends."""
 
 import math
 import tracemalloc
@@ -9,10 +9,12 @@ import scipy.fft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kernels import cuda
 from kernels.cpu import frequency as cpu
 from kernels.cpu.chunks import CHUNK_BYTES
 from kernels.cpu.threads import get_num_threads, set_num_threads
 from kernels.reference import frequency as reference
+from tests.kernels.conftest import OnHost
 
 SHAPES = [(2, 3, 32, 32), (1, 1, 1, 1), (2, 1, 1, 7), (2, 3, 9, 1), (3, 2, 31, 29), (1, 3, 33, 20), (0, 3, 8, 8)]
 FILTERS = {
@@ -29,9 +31,11 @@ FILTERS = {
 sizes = st.tuples(st.integers(0, 3), st.integers(1, 3), st.integers(1, 41), st.integers(1, 41))
 
 
-@pytest.fixture(params=[(reference, 1e-12), (cpu, 2e-6)], ids=["reference", "cpu"])
+@pytest.fixture(params=[(reference, 1e-12), (cpu, 2e-6), (OnHost(cuda), 2e-6)], ids=["reference", "cpu", "cuda"])
 def kernels(request):
     """Return a module of filters and the absolute error that its dtype allows."""
+    if isinstance(request.param[0], OnHost):
+        request.getfixturevalue("device")
     return request.param
 
 
@@ -176,7 +180,7 @@ def test_phase_only_has_flat_amplitude_and_the_old_phase(kernels, shape):
     images = noise(shape)
     before, after = np.fft.fft2(images.astype(np.float64)), np.fft.fft2(module.phase_only(images).astype(np.float64))
     mean = np.abs(before).mean((2, 3), keepdims=True)
-    np.testing.assert_allclose(after, mean * before / np.abs(before), atol=1e-3 if module is cpu else 1e-9)
+    np.testing.assert_allclose(after, mean * before / np.abs(before), atol=1e-9 if module is reference else 1e-3)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (31, 29), (97, 101), (224, 224), (223, 211)])

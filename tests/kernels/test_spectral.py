@@ -5,25 +5,11 @@ import pytest
 
 import kernels
 from kernels import reference
-from tests.kernels.conftest import on_host
+from tests.kernels.conftest import OnHost
 
 SHAPES = [(2, 3, 32, 32), (3, 1, 7, 12), (1, 3, 9, 5), (2, 2, 12, 7), (1, 1, 1, 1), (0, 3, 8, 8)]
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
-
-
-class OnHost:
-    """A backend whose results are arrays of NumPy."""
-
-    def __init__(self, module):
-        self.module = module
-
-    def __getattr__(self, name):
-        def call(*arguments):
-            result = getattr(self.module, name)(*arguments)
-            return tuple(map(on_host, result)) if isinstance(result, tuple) else on_host(result)
-
-        return call
 
 
 @pytest.fixture(params=(*kernels.BACKENDS, "reference"))
