@@ -80,9 +80,14 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def refuse_other_environment(blueprint: Blueprint, uri: str) -> None:
-    """Raise PassbandError, naming what differs, unless this process would make the dataset's very bytes."""
-    refuse_mixing(blueprint.environment, current_environment(blueprint.job), uri, "shards")
+def refuse_other_environment(blueprint: Blueprint, uri: str, job: GenerateJob | None = None) -> None:
+    """Raise PassbandError, naming what differs, unless this process would make the dataset's very bytes.
+
+    Parameters
+    ----------
+    job : as it is asked for now; by default as it was begun
+    """
+    refuse_mixing(blueprint.environment, current_environment(job or blueprint.job), uri, "shards")
 
 
 def refuse_mixing(there: Mapping[str, str], here: Mapping[str, str], uri: str, parts: str) -> None:

@@ -54,7 +54,7 @@ def prepare(
     blueprint = read_blueprint(store)
     files = read_files(job, blueprint.inputs)
     _refuse_other_job(blueprint, job, files, store.uri)
-    refuse_other_environment(blueprint, store.uri)
+    refuse_other_environment(blueprint, store.uri, job)
     if plan_again or _sources_moved(blueprint.job, job):
         _plan_again(store, blueprint, job, progress)
         Keeper(store, job, blueprint.identity, step, checkpoint).keep(files, blueprint.inputs)
