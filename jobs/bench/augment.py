@@ -6,14 +6,12 @@ from datetime import UTC, datetime
 
 from jobs.bench.contender import SURROGATE, Workbench
 from jobs.bench.device import COPY_BYTES, BenchDevice
-from jobs.bench.document import CopyFacts, DeviceFacts, Document, EnergyFacts, Row, Settings
+from jobs.bench.document import CopyFacts, Document, EnergyFacts, Row, Settings
 from jobs.bench.energy import Meter, find_meter, joules_per_run
-from jobs.bench.machine import versions
+from jobs.bench.machine import device_facts, versions
 from jobs.bench.rows import make_row, spread
 from jobs.bench.timing import Clock, Run, quartiles, time_in_turn
 from jobs.bench.trial import WARMUP, Plan, Progress, warm_up
-from jobs.executors.choice import usable_cpus
-from jobs.generation.environment import processor
 
 COPY = "copy"
 
@@ -34,7 +32,7 @@ def measure(
     copied = [2 * copy_bytes / spent for spent in seconds[COPY]]
     bandwidth = quartiles(copied)[1] if copied else None
     rows = [make_row(plan, trial, seconds.get(trial.case.key, []), bandwidth) for trial in trials]
-    meter = find_meter(device.backend)
+    meter = find_meter(device.backend, device.pci_bus_id)
     progress.step("memory, energy", len(runs))
     for number, row in enumerate(rows):
         run = runs.get(trials[number].case.key)
@@ -75,13 +73,7 @@ def _document(
     return Document(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         complete=complete,
-        device=DeviceFacts(
-            backend="cuda" if device.backend == "cuda" else "cpu",
-            name=device.name,
-            processor=processor(),
-            cpus=usable_cpus(),
-            threads=device.threads,
-        ),
+        device=device_facts(device),
         versions=versions(device.backend == "cuda"),
         settings=Settings(
             rounds=plan.rounds,

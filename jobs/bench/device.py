@@ -28,12 +28,15 @@ class BenchDevice(Protocol):
     kernels : the backend's module
     threads : int or None
         That work on the host.
+    pci_bus_id : str or None
+        Of a GPU.
     """
 
     backend: str
     name: str
     kernels: ModuleType
     threads: int | None
+    pci_bus_id: str | None
 
     def put(self, array: NDArray[Any]) -> Any:
         """Return `array` where the kernels want it."""
@@ -52,6 +55,7 @@ class CpuDevice:
     """The processor and memory of this machine."""
 
     backend: str = "cpu"
+    pci_bus_id: str | None = None
 
     def __init__(self, threads: int | None = None) -> None:
         from jobs.generation.environment import processor
@@ -98,6 +102,8 @@ class CudaDevice:
     def __init__(self) -> None:
         self.kernels, self._device = _cuda()
         self.name: str = self._device.name
+        cuda = getattr(self._device.xp, "cuda", None)
+        self.pci_bus_id: str | None = None if cuda is None else cuda.Device().pci_bus_id
 
     def put(self, array: NDArray[Any]) -> Any:
         """Return a copy on the GPU."""

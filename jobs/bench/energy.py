@@ -65,19 +65,26 @@ class RaplMeter:
         return self._total / 1e6
 
 
-def find_meter(backend: str, root: Path = RAPL) -> Meter | str:
-    """Return the meter of a backend's device, or the reason why there is none."""
-    return _nvml() if backend == "cuda" else _rapl(root)
+def find_meter(backend: str, pci_bus_id: str | None = None, root: Path = RAPL) -> Meter | str:
+    """Return the meter of a backend's device, or the reason why there is none.
+
+    Parameters
+    ----------
+    pci_bus_id : of the GPU; NVML's numbers are not those that CUDA counts by
+    """
+    if backend == "cpu":
+        return _rapl(root)
+    return "the device has no PCI address" if pci_bus_id is None else _nvml(pci_bus_id)
 
 
-def _nvml() -> Meter | str:
+def _nvml(pci_bus_id: str) -> Meter | str:
     try:
         import pynvml
     except ImportError:
         return "nvidia-ml-py is not installed"
     try:
         pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+        handle = pynvml.nvmlDeviceGetHandleByPciBusId(pci_bus_id)
         pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
     except pynvml.NVMLError as error:
         return f"NVML: {error}"

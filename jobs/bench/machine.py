@@ -3,6 +3,8 @@
 import importlib.metadata
 import platform
 
+from jobs.bench.device import BenchDevice
+from jobs.bench.document import DeviceFacts
 from jobs.executors.choice import usable_cpus
 from jobs.generation.environment import processor
 
@@ -24,3 +26,14 @@ def versions(cuda: bool = False) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def device_facts(device: BenchDevice) -> DeviceFacts:
+    """Return where something was measured."""
+    return DeviceFacts(
+        backend="cuda" if device.backend == "cuda" else "cpu",
+        name=device.name,
+        processor=processor(),
+        cpus=usable_cpus(),
+        threads=device.threads,
+    )

@@ -67,7 +67,7 @@ def try_out(plan: Plan, bench: Workbench, case: Case, clock: Clock = time.perf_c
     begun = clock()
     run()
     each = (clock() - begun) / few.batch
-    return Trial(_shrunk(case, each) if plan.shrink else case, each)
+    return Trial(shrunk(case, each) if plan.shrink else case, each)
 
 
 def _guarded(case: Case, bench: Workbench) -> tuple[Run | None, str | None]:
@@ -80,7 +80,8 @@ def _guarded(case: Case, bench: Workbench) -> tuple[Run | None, str | None]:
     return run, None
 
 
-def _shrunk(case: Case, seconds_per_image: float) -> Case:
+def shrunk(case: Case, seconds_per_image: float) -> Case:
+    """Return the case with a batch, halved until a run is short enough."""
     batch = case.batch
     while batch > TRIED_IMAGES and batch * seconds_per_image > LONGEST_RUN_S:
         batch = max(TRIED_IMAGES, batch // 2)

@@ -1,8 +1,10 @@
 """The commands that measure: the stages on a device, and training with and without precomputed views."""
 
+import math
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +43,21 @@ Quick = Annotated[bool, typer.Option("--quick", help="a look: 32 pixels, few rou
 DryRun = Annotated[bool, typer.Option("--dry-run", help="list the cases and about how long they take")]
 Output = Annotated[Path | None, typer.Option("--output", help="write the JSON there too", metavar="FILE")]
 
+NetworkName = Annotated[str, typer.Option("--network", help="that is trained, as in job files", metavar="NAME")]
+NumViews = Annotated[int, typer.Option("--views", help="PRIME views beside the clean one", metavar="N", min=1, max=16)]
+BatchSize = Annotated[int, typer.Option("--batch-size", help="samples in a step", metavar="N", min=1, max=2048)]
+Encoding = Annotated[str, typer.Option("--encoding", help="of the shards: png, webp, npy or jpeg", metavar="NAME")]
+Ways = Annotated[
+    list[str] | None,
+    typer.Option("--way", help="stored, kernels or torch; again for more; default: all", metavar="NAME"),
+]
+TrainingRounds = Annotated[int | None, typer.Option("--rounds", help="default: 5, with --quick 2", metavar="N", min=1)]
+Steps = Annotated[
+    int | None, typer.Option("--steps", help="of each way in a round; default: 16, with --quick 4", metavar="N", min=1)
+]
+
+STOPPED = "stopped; the figures are of what was done until then"
+
 bench = typer.Typer(
     help="Measure augmentation on a device, and training with and without stored views.",
     no_args_is_help=True,
@@ -74,6 +91,7 @@ def augment(
     from jobs.bench.trial import Plan
 
     _check("--backend", backend, BACKENDS)
+    _check_price(price_per_hour)
     _check("--pixels", pixels, ("float32", "uint8"))
     check_output(output)
     plan = Plan(
@@ -94,11 +112,69 @@ def augment(
     if dry_run:
         _tell_dry_run(plan, device, as_json)
         return
-    with choose_progress() as progress, stop.deferred("stopped; the figures are of the rounds that were done"):
+    with choose_progress() as progress, stop.deferred(STOPPED):
         document = measure(plan, device, progress, stopped=lambda: stop.number != 0)
     if output is not None:
         write_document(document, output)
     _tell(document, as_json)
+
+
+@bench.command()
+def training(
+    backend: Backend = "cpu",
+    network: NetworkName = "convnet",
+    views: NumViews = 3,
+    batch_size: BatchSize = 128,
+    encoding: Encoding = "png",
+    way: Ways = None,
+    rounds: TrainingRounds = None,
+    steps: Steps = None,
+    price_per_hour: Price = None,
+    threads: Threads = None,
+    quick: Quick = False,
+    dry_run: DryRun = False,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """Steps of a JSD training on mnist5k: PRIME views made in the loop, against streamed from shards."""
+    from jobs.bench.device import BACKENDS, open_device
+    from jobs.bench.output import check_output, write_document
+    from jobs.bench.progress import choose_progress
+    from jobs.bench.training import ENCODINGS, TrainingPlan, measure_training
+    from jobs.bench.training_estimate import estimate_training
+    from jobs.bench.training_table import format_training, format_training_estimate
+    from jobs.bench.ways import WAYS
+    from pipeline.surrogate.options import OURS
+
+    _check("--backend", backend, BACKENDS)
+    _check_price(price_per_hour)
+    _check("--network", network, OURS)
+    _check("--encoding", encoding, ENCODINGS)
+    for name in way or ():
+        _check("--way", name, list(WAYS))
+    check_output(output)
+    plan = TrainingPlan(
+        network=network,
+        batch_size=batch_size,
+        num_views=views,
+        encoding=encoding,
+        rounds=rounds or (2 if quick else 5),
+        steps=steps or (4 if quick else 16),
+        most_s=5.0 if quick else 20.0,
+        ways=tuple(dict.fromkeys(way or WAYS)),
+        price_per_hour=price_per_hour,
+    )
+    device = open_device(backend, threads)
+    with choose_progress() as progress, stop.deferred(STOPPED):
+        if dry_run:
+            found = estimate_training(plan, device, progress)
+            print_json(asdict(found)) if as_json else typer.echo(format_training_estimate(plan, found, _width()))
+            return
+        document = measure_training(plan, device, progress, lambda: stop.number != 0, stop.check)
+    if output is not None:
+        write_document(document, output)
+    print_json(document.model_dump(mode="json")) if as_json else typer.echo(format_training(document, _width()))
+    stop.check()
 
 
 def _check(option: str, given: str, allowed: Sequence[str]) -> None:
@@ -108,9 +184,14 @@ def _check(option: str, given: str, allowed: Sequence[str]) -> None:
         raise PassbandError(f"{option} {given}: allowed are {', '.join(allowed)}")
 
 
-def _tell_dry_run(plan: "Plan", device: "BenchDevice", as_json: bool) -> None:
-    from dataclasses import asdict
+def _check_price(price: float | None) -> None:
+    from pipeline.errors import PassbandError
 
+    if price is not None and not math.isfinite(price):
+        raise PassbandError(f"--price-per-hour {price}: is not a price")
+
+
+def _tell_dry_run(plan: "Plan", device: "BenchDevice", as_json: bool) -> None:
     from jobs.bench.contender import Workbench
     from jobs.bench.progress import choose_progress
     from jobs.bench.table import format_trials

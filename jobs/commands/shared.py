@@ -43,6 +43,8 @@ class Stop:
             yield
         finally:
             self._deferred = False
+            if not self.number:
+                self.told = type(self).told
 
     def check(self) -> None:
         """Raise if a signal came whose exception was lost."""
