@@ -87,6 +87,9 @@ class Device(Protocol):
     out_of_memory: tuple[type[Exception], ...]
     failures: tuple[type[Exception], ...]
 
+    def __hash__(self) -> int:
+        """Return a hash: caches keep what lies on a device by the device itself."""
+
     def kernel(self, source: str, name: str, options: tuple[str, ...] = (), shared_bytes: int = 0) -> Launch:
         """Return kernel `name` of a file of this package; `shared_bytes` is the most that launches will ask for."""
 
