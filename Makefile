@@ -50,7 +50,9 @@ format: venv  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: venv  ## measure the throughput of every stage, the codecs, and a whole run
+bench: venv  ## measure every stage, training with stored views, the codecs, and a whole run
+	$(BIN)/passband bench augment
+	$(BIN)/passband bench training
 	$(BIN)/python -m benchmarks.augment
 	$(BIN)/python -m benchmarks.frequency
 	$(BIN)/python -m benchmarks.codec

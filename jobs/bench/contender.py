@@ -94,22 +94,28 @@ class Workbench:
         return self._images[count, size]
 
 
-def make_run(case: Case, bench: Workbench) -> Run:
-    """Return a function that makes one view of every image, of the next samples at each call, and waits for them."""
-    device, kernels, numbers = bench.device, bench.device.kernels, itertools.count()
-    stage, given = make_stage(case, device, bench.checkpoint), bench.images(case.batch, case.size)
-    labels = np.zeros(case.batch, np.int64)
+def repeated(stage: Stage, given: Any, pixels: Pixels = "float32") -> Run:
+    """Return a function that makes one view of each of the images `given`, of the next samples at each call."""
+    labels, numbers, kernels = np.zeros(len(given), np.int64), itertools.count(), stage.kernels
 
-    def made() -> Any:
-        indices = (np.arange(case.batch) + next(numbers) * case.batch).astype(np.uint32)
+    def run() -> Any:
+        indices = (np.arange(len(given)) + next(numbers) * len(given)).astype(np.uint32)
         draws = Draws(0, indices, 1).at(position=1)
-        if bench.pixels == "float32":
+        if pixels == "float32":
             return stage.apply(given, labels, draws).images
         return kernels.to_uint8(stage.apply(kernels.to_float(given), labels, draws).images)
 
-    def run() -> Any:
-        images = made()
-        device.synchronize()
+    return run
+
+
+def make_run(case: Case, bench: Workbench) -> Run:
+    """Return a function that makes a view of every image of a case, and waits for them."""
+    stage = make_stage(case, bench.device, bench.checkpoint)
+    run = repeated(stage, bench.images(case.batch, case.size), bench.pixels)
+
+    def waited() -> Any:
+        images = run()
+        bench.device.synchronize()
         return images
 
-    return run
+    return waited

@@ -1,33 +1,22 @@
-"""The benchmark of PRIME runs, draws other views in each round, and prints a row for each contender."""
-
-import json
+"""The targets of PRIME are looked up in what `passband bench augment` measures."""
 
 import numpy as np
 
 from benchmarks import augment
-from benchmarks.timing import describe_machine
-from pipeline.augment.corruption import NAMES
+from jobs.bench.contender import make_images
 
 
-def test_every_contender_has_a_row():
-    rows = [row for preset in augment.WORKLOADS for row in augment.measure(preset, rounds=2, count=2)]
-    names = ["prime", "only spectral", "only spatial", "only color", "copy"]
-    assert [row["what"] for row in rows] == names * 2
-    assert all(row["images_per_s"] > 0 for row in rows)
-    assert [row["target"] for row in rows if "target" in row] == [20_000, 400]
-    json.dumps(rows)
-    assert augment.format_table(describe_machine(), rows).count("\n") == 3 + len(rows)
-
-
-def test_every_corruption_has_a_row():
-    rows = [row for table in augment.WORKLOADS for row in augment.measure_corruptions(table, rounds=1, count=2)]
-    assert [row["what"] for row in rows] == [*NAMES, "copy"] * 2
-    assert all(row["images_per_s"] > 0 for row in rows)
-    assert augment.format_table(describe_machine(), rows).count("\n") == 3 + len(rows)
+def test_both_cases_are_measured_and_held_to_their_targets(monkeypatch):
+    document = augment.measure_targets(rounds=1, batch=2)
+    assert [(row.name, row.size) for row in document.rows] == list(augment.TARGETS)
+    monkeypatch.setattr(augment, "TARGETS", {("prime/cifar", 32): 0, ("prime/imagenet", 224): 10**9})
+    (line,) = augment.missed(document)
+    assert line.startswith("prime/imagenet at 224 px: ")
+    assert line.endswith("target 1,000,000,000")
 
 
 def test_runs_are_of_other_samples():
-    images = augment.make_images(2, 32)
-    np.testing.assert_array_equal(images * 255, np.rint(images * 255))
-    run = augment.make_run({"preset": "cifar"}, images)
-    assert (run().images != run().images).any()
+    run = augment.make_run({"preset": "cifar"}, make_images(2, 32))
+    first, second = run(), run()
+    assert first.dtype == np.float32
+    assert (first != second).any()
