@@ -12,6 +12,8 @@ from kernels.cuda.arrays import Array, as_images, empty
 from kernels.cuda.dct import multiply_sides
 from kernels.cuda.device import current, int32, launch
 from kernels.cuda.fourier import chunks, filter_spectra
+from kernels.cuda.matrix import multiply
+from kernels.cuda.pixels import check_finite, to_uint8, unfilled_pixels
 from kernels.cuda.plane import fused, launch_planes
 from kernels.reference.frequency import PHASE_FLOOR, check_choice, check_count
 
@@ -35,7 +37,7 @@ def radial_filter(images: Any, low: float, high: float) -> Array:
     """
     images = as_images(images)
     height, width = images.shape[2:]
-    bounds = int32(_least_squared(low), _least_squared(high))
+    bounds = _squared_bounds(low, high)
     if fused(height, width):
         out = empty(images.shape)
         launch_planes("plane_filter.cu", "radial", images, *bounds, out)
@@ -46,6 +48,33 @@ def radial_filter(images: Any, low: float, high: float) -> Array:
         launch("spectrum.cu", "keep_radius", spectra.size, (spectra, *sizes, *bounds, np.int64(spectra.size)))
 
     return filter_spectra(images, keep)
+
+
+def radial_pixels(images: Any, low: float, high: float) -> Array:
+    """Return `to_uint8` of `radial_filter`, bit for bit, without the image between where a side has a fused kernel.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    low, high : float, frequency bins
+
+    Returns
+    -------
+    (N, H, W, C) uint8
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite; names the row of the first sample that has one.
+    """
+    images = as_images(images)
+    if not fused(*images.shape[2:]):
+        return to_uint8(radial_filter(images, low, high))
+    pixels, first_bad = unfilled_pixels(images.shape)
+    args = *_squared_bounds(low, high), np.int32(images.shape[1]), pixels, first_bad
+    launch_planes("plane_filter.cu", "radial_pixels", images, *args)
+    check_finite(int(first_bad[0]), len(images))
+    return pixels
 
 
 def phase_only(images: Any) -> Array:
@@ -154,11 +183,15 @@ def svd_filter(images: Any, rank: int, keep: str) -> Array:
     check_choice("keep", keep, ("leading", "trailing"))
     check_count("rank", rank, min(images.shape[2:]))
     part = slice(None, rank) if keep == "leading" else slice(rank, None)
-    out, xp = empty(images.shape), current().xp
+    out = empty(images.shape)
     for planes, results in chunks(images, out):
-        u, s, vt = xp.linalg.svd(planes, full_matrices=False)
-        results[...] = xp.matmul(u[:, :, part] * s[:, None, part], vt[:, part])
+        u, s, vt = current().xp.linalg.svd(planes, full_matrices=False)
+        results[...] = multiply(u[:, :, part] * s[:, None, part], vt[:, part])
     return out
+
+
+def _squared_bounds(low: float, high: float) -> tuple[np.int32, ...]:
+    return int32(_least_squared(low), _least_squared(high))
 
 
 def _least_squared(radius: float) -> int:

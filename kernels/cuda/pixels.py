@@ -72,12 +72,17 @@ def round_pixels(images: Any) -> tuple[Array, Array]:
     first_bad : (1,) int32; N where all are finite
     """
     images = as_images(images)
-    count, channels, height, width = images.shape
-    pixels = empty((count, height, width, channels), np.uint8)
-    first_bad = current().xp.full(1, count, np.int32)
+    channels, height, width = images.shape[1:]
+    pixels, first_bad = unfilled_pixels(images.shape)
     sizes = *int32(channels, height * width), np.int64(images.size)
     launch("pixels.cu", "to_uint8", images.size, (images, *sizes, pixels, first_bad))
     return pixels, first_bad
+
+
+def unfilled_pixels(shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return what a kernel fills with the pixels of images of this shape, as `round_pixels` returns them."""
+    count, channels, height, width = shape
+    return empty((count, height, width, channels), np.uint8), current().xp.full(1, count, np.int32)
 
 
 def check_finite(first_bad: int, count: int) -> None:

@@ -53,7 +53,9 @@ __device__ __forceinline__ void rows_forward(float2* z, const float* image, cons
   __syncthreads();
 }
 
-__device__ __forceinline__ void rows_inverse(float2* z, float* image, const float2* roots, float scale) {
+// The last step: `put(y, x, value)` takes every pixel.
+template <class Put>
+__device__ __forceinline__ void rows_inverse(float2* z, const float2* roots, Put put) {
   for TASKS(ROWS * FIRST) {
     int k = task / ROWS;
     float2* group = z + task % ROWS * ROW_STRIDE + k * GROUP_STRIDE;
@@ -73,12 +75,17 @@ __device__ __forceinline__ void rows_inverse(float2* z, float* image, const floa
     Dft<1, FIRST>::run(own);
 #pragma unroll
     for (int a = 0; a < FIRST; ++a) {
-      float* upper = image + 2 * r * SIDE + SECOND * a + b;
-      upper[0] = scale * own[a].x;
-      upper[SIDE] = scale * own[a].y;
+      const float scale = 1.0f / (SIDE * SIDE);
+      put(2 * r, SECOND * a + b, scale * own[a].x);
+      put(2 * r + 1, SECOND * a + b, scale * own[a].y);
     }
   }
 }
+
+struct ToImage {  // (SIDE, SIDE)
+  float* image;
+  __device__ __forceinline__ void operator()(int y, int x, float value) const { image[y * SIDE + x] = value; }
+};
 
 // Take the two real rows of a complex row apart, at one column, and put them together again.
 __device__ __forceinline__ void split_rows(int v, float2& here, float2& there) {

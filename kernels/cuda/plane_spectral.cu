@@ -67,5 +67,5 @@ extern "C" __global__ void __launch_bounds__(THREADS) from_half_spectrum(const f
   }
   __syncthreads();
   columns_first<1>(z, roots);
-  rows_inverse(z, images + plane * (SIDE * SIDE), roots, 1.0f / (SIDE * SIDE));
+  rows_inverse(z, roots, ToImage{images + plane * (SIDE * SIDE)});
 }

@@ -9,6 +9,7 @@ import pytest
 from kernels import cuda, reference
 from kernels.cuda import plane
 from kernels.cuda.device import use
+from kernels.cuda.frequency import radial_pixels
 from tests.cuda_host.device import HostDevice
 
 SIDES = [side for side in plane.LAYOUTS if side <= plane.DEFAULT_LIMIT]
@@ -174,6 +175,24 @@ def test_each_pure_wave_passes_exactly_where_its_radius_is_kept(side):
         result = device.asnumpy(cuda.radial_filter(images, edge, math.inf))
     expected = np.where((radii >= edge)[:, None, None, None], images, 0)
     np.testing.assert_allclose(result, expected, rtol=0, atol=2 * IMAGE)
+
+
+@pytest.mark.parametrize("side", [16, 32, 30])
+def test_pixels_are_those_of_the_filtered_images(side):
+    images = images_of(side, 3, 3)
+    with use(HostDevice()) as device:
+        expected = device.asnumpy(cuda.to_uint8(cuda.radial_filter(images, 0, 4)))
+        before = len(device.launches)
+        pixels = device.asnumpy(radial_pixels(images, 0, 4))
+    np.testing.assert_array_equal(pixels, expected)
+    assert (len(device.launches) - before == 1) == (side in SIDES)
+
+
+def test_pixels_that_are_not_finite_are_refused():
+    images = images_of(16, 3, 3)
+    images[1, 2, 3, 4] = np.inf
+    with use(HostDevice()), pytest.raises(ValueError, match="row 1 of a batch of 3"):
+        radial_pixels(images, 0, 4)
 
 
 def test_nan_stays_in_its_channel():
