@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from kernels.cuda.arrays import Array, as_images, empty
 from kernels.cuda.device import current, int32, launch
+from kernels.cuda.matrix import multiply
 from kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
 from kernels.reference.frequency import check_count
 
@@ -92,9 +93,8 @@ def separable_blur(images: Any, weights: Any) -> Array:
     """
     images, device = as_images(images), current()
     given = check_symmetric(device.asnumpy(weights))
-    rows, columns = (device.asarray(_blur_matrix(size, given)) for size in images.shape[2:])
-    blurred = device.xp.matmul(device.xp.matmul(rows, images.astype(np.float64)), columns.T)
-    return device.xp.ascontiguousarray(blurred.astype(np.float32))
+    rows, columns = (_blur_matrix(size, given) for size in images.shape[2:])
+    return multiply(multiply(rows, images.astype(np.float64)), columns.T).astype(np.float32)
 
 
 def _blur_matrix(size: int, weights: NDArray[np.float64]) -> NDArray[np.float64]:

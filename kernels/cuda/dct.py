@@ -1,4 +1,4 @@
-"""Operators on the DCT-II as products with small matrices, which cuBLAS does.
+"""Operators on the DCT-II as products with small matrices.
 
 A corner of coefficients, and their flip, act on rows and columns alike, each by itself: with D the orthonormal DCT-II
 that is M = D' E D, E diagonal or reversing. These matrices are symmetric, so an image X becomes M_H X M_W.
@@ -12,6 +12,7 @@ import scipy.fft
 from kernels.cuda.arrays import Array, contiguous, empty
 from kernels.cuda.device import Device, current
 from kernels.cuda.fourier import chunks
+from kernels.cuda.matrix import multiply
 
 
 def multiply_sides(images: Array, operator: str, size: int = 0) -> Array:
@@ -19,14 +20,12 @@ def multiply_sides(images: Array, operator: str, size: int = 0) -> Array:
 
     Notes
     -----
-    An error of up to (H + W) 2^-24 times the largest row sums of |M_H| and |M_W|; CuPy multiplies in full float32
-    unless ``CUPY_TF32`` is set.
+    An error of up to (H + W) 2^-24 times the largest row sums of |M_H| and |M_W|.
     """
-    xp, out = current().xp, empty(images.shape)
+    out = empty(images.shape)
     upright, level = (matrix(current(), side, operator, size) for side in images.shape[2:])
     for planes, results in chunks(images, out):
-        rows = xp.matmul(planes.reshape(-1, planes.shape[2]), level)
-        results[...] = xp.matmul(upright, rows.reshape(planes.shape))
+        results[...] = multiply(multiply(upright, planes), level)
     return out
 
 
@@ -41,6 +40,9 @@ def matrix(device: Device, side: int, operator: str, size: int) -> Array:
     transform = scipy.fft.dct(np.eye(side), axis=0, norm="ortho")
     kept = {"low": transform[:size], "high": transform[side - size :], "flip": transform}[operator]
     after = kept[::-1] if operator == "flip" else kept
-    product = contiguous((kept.T @ after).astype(np.float32))
+    total = np.zeros((side, side))
+    for row, column in zip(after, kept, strict=True):  # in this order, where a library's depends on the processor
+        total += np.multiply.outer(column, row)
+    product = contiguous(total.astype(np.float32))
     device.synchronize()  # later calls may come on another stream
     return product

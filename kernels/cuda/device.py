@@ -19,7 +19,7 @@ from kernels.cuda import sources
 
 OPTIONS = ("-std=c++17",)
 VARIABLE = "PASSBAND_CUDA_DEVICE"
-"""Environment variable, ``module:class`` or ``module:class:argument``: another device for this process and its children, as the tests have one."""
+"""Environment variable, ``module:class[:argument]``: another device, in this process and its children."""
 
 
 class DeviceError(RuntimeError):

@@ -19,7 +19,7 @@ class HostArray(np.ndarray):
 
     def __array_function__(self, function, types, args, kwargs):
         refuse_plain((*args, *kwargs.values()))
-        return super().__array_function__(function, types, args, kwargs)
+        return as_host(super().__array_function__(function, types, args, kwargs))
 
     def get(self):
         """Return a copy on the host, as ``cupy.ndarray.get``."""
