@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kernels.borders import border_index
 from kernels.checks import check_float32, check_near, check_positions, check_taps, writable
 from kernels.cpu.arrays import borrowed
 from kernels.cpu.compile import fma, kernel
@@ -41,16 +42,6 @@ def tap_filter(images: Images, offsets: NDArray[np.integer], weights: ArrayLike,
 
     for_ranges(work, len(images), 4)
     return out
-
-
-def border_index(size: int, before: int, after: int, border: str) -> NDArray[np.int64]:
-    """Return which of `size` pixels stands at -before .. size + after - 1."""
-    i = np.arange(-before, size + after)
-    if border == "nearest":
-        return np.clip(i, 0, size - 1)
-    period = 2 * size if border == "reflect" else max(1, 2 * size - 2)
-    i %= period
-    return np.where(i < size, i, period - i - (border == "reflect"))
 
 
 @kernel

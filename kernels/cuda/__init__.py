@@ -7,12 +7,14 @@ the shim of ``tests/cuda_host``, compiled for sm_80, sm_90 and sm_100.
 from kernels.cuda.arrays import asarray, empty, for_ranges, get_num_threads, host_words, to_host
 from kernels.cuda.basis import add_basis, fourier_basis
 from kernels.cuda.color import smooth_color
+from kernels.cuda.corruption_blur import resample, shuffle_pixels, tap_filter
 from kernels.cuda.corruption_digital import pixelate, scale_contrast, separable_blur
 from kernels.cuda.corruption_noise import gaussian_noise, impulse_noise, shot_noise
 from kernels.cuda.corruption_weather import brighten, plasma_fractal
+from kernels.cuda.dct import dct_filter, dct_flip
 from kernels.cuda.device import current
 from kernels.cuda.exchange import from_torch, to_torch, torch_device, torch_stream
-from kernels.cuda.frequency import dct_filter, dct_flip, phase_only, radial_filter, svd_filter
+from kernels.cuda.frequency import phase_only, radial_filter
 from kernels.cuda.mix import mix
 from kernels.cuda.philox import normals, words
 from kernels.cuda.pixels import to_float, to_uint8
@@ -31,7 +33,8 @@ from kernels.cuda.spectral import (
     symmetric_signs,
 )
 from kernels.cuda.stencil import random_filter
-from kernels.cuda.warp import warp
+from kernels.cuda.svd import svd_filter
+from kernels.cuda.warp import warp, warp_reflected
 
 
 def environment() -> dict[str, str]:
@@ -69,15 +72,18 @@ __all__ = [
     "prime_views",
     "radial_filter",
     "random_filter",
+    "resample",
     "scale_contrast",
     "scale_spectrum",
     "separable_blur",
     "shot_noise",
+    "shuffle_pixels",
     "sine_field",
     "smooth_color",
     "svd_filter",
     "symmetric_noise",
     "symmetric_signs",
+    "tap_filter",
     "to_float",
     "to_host",
     "to_torch",
@@ -85,5 +91,6 @@ __all__ = [
     "torch_device",
     "torch_stream",
     "warp",
+    "warp_reflected",
     "words",
 ]

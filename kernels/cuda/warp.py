@@ -1,4 +1,4 @@
-"""Bilinear warps with clamped coordinates: a gather, one thread a pixel."""
+"""Bilinear warps: gathers, one thread a pixel."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import numpy as np
 from kernels.checks import check_shape
 from kernels.cuda.arrays import Array, as_images, contiguous, empty
 from kernels.cuda.device import current, int32, launch
+from kernels.reference.frequency import check_choice
 
 
 def warp(images: Any, displacement: Any) -> Array:
@@ -48,3 +49,31 @@ def warp_rows(target: Array, source: Array, rows: Array, displacement: Array, *,
     pixels = len(rows) * height * width
     sizes = *int32(channels, height, width), np.int64(pixels), np.int32(clip)
     launch("warp.cu", "warp", pixels, (source, rows, displacement, *sizes, target))
+
+
+def warp_reflected(images: Any, displacement: Any, border: str) -> Array:
+    """Return x at r - displacement(r), bilinear; the image is continued by its reflections.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    displacement : (N, 2, H, W), pixels: dy, dx
+    border : "reflect" (ba|abc|cb) or "mirror" (cb|abc|ba)
+
+    Returns
+    -------
+    (N, C, H, W) float32
+
+    Raises
+    ------
+    ValueError
+        For other shapes or another border.
+    """
+    x = as_images(images)
+    check_choice("border", border, ("reflect", "mirror"))
+    check_shape("displacement", displacement, len(x), 2, *x.shape[2:])
+    out = empty(x.shape)
+    pixels = len(x) * x.shape[2] * x.shape[3]
+    sizes = *int32(*x.shape[1:]), np.int64(pixels), np.int32(border == "reflect")
+    launch("warp.cu", "warp_reflected", pixels, (x, contiguous(displacement, np.float32), *sizes, out))
+    return out
