@@ -1,4 +1,4 @@
-"""Frequency filters in float32: whole planes in shared memory where a side has a fused kernel, FFTs elsewhere.
+"""Filters of spectra in float32: whole planes in shared memory where a side has a fused kernel, FFTs elsewhere.
 
 Layouts: images (N, C, H, W); half spectra (N, C, H, K), K = W//2 + 1, zero frequency at (0, 0).
 """
@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 
 from kernels.cuda.arrays import Array, as_images, empty
-from kernels.cuda.dct import multiply_sides
 from kernels.cuda.device import current, int32, launch
-from kernels.cuda.fourier import chunks, filter_spectra
-from kernels.cuda.matrix import multiply
+from kernels.cuda.fourier import filter_spectra
 from kernels.cuda.pixels import check_finite, to_uint8, unfilled_pixels
 from kernels.cuda.plane import fused, launch_planes
-from kernels.reference.frequency import PHASE_FLOOR, check_choice, check_count
+from kernels.reference.frequency import PHASE_FLOOR
 
 
 def radial_filter(images: Any, low: float, high: float) -> Array:
@@ -107,87 +105,6 @@ def phase_only(images: Any) -> Array:
         kernel((len(spectra),), (256,), args, shared_mem=64)  # 8 bytes a warp
 
     return filter_spectra(images, flatten)
-
-
-def dct_filter(images: Any, size: int, keep: str) -> Array:
-    """Keep one corner of the orthonormal DCT-II: the `size` x `size` lowest or highest coefficients.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    size : int, 1..min(H, W)
-    keep : "low" (top left) or "high" (bottom right)
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-
-    Raises
-    ------
-    ValueError
-        If `keep` or `size` is none of these.
-
-    Notes
-    -----
-    A projection of the columns and one of the rows: a matrix product each. Modas 2022, EPFL thesis, sections 4.3.2
-    and 4.3.3.
-    """
-    images = as_images(images)
-    check_choice("keep", keep, ("low", "high"))
-    check_count("size", size, min(images.shape[2:]))
-    return multiply_sides(images, keep, size)
-
-
-def dct_flip(images: Any) -> Array:
-    """Flip the DCT-II of each channel in both directions: low frequencies become high ones. An involution.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-
-    Notes
-    -----
-    Modas 2022, EPFL thesis, section 4.3.1.
-    """
-    return multiply_sides(as_images(images), "flip")
-
-
-def svd_filter(images: Any, rank: int, keep: str) -> Array:
-    """Keep the `rank` leading singular components of each channel, or the remaining ones.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    rank : int, 1..min(H, W)
-    keep : "leading" or "trailing"
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-
-    Raises
-    ------
-    ValueError
-        If `keep` or `rank` is none of these.
-
-    Notes
-    -----
-    cuSOLVER's bits depend on the library and the GPU. Where singular values number `rank` and `rank` + 1 are equal the
-    split is not unique. Wang et al. 2020, section 8.
-    """
-    images = as_images(images)
-    check_choice("keep", keep, ("leading", "trailing"))
-    check_count("rank", rank, min(images.shape[2:]))
-    part = slice(None, rank) if keep == "leading" else slice(rank, None)
-    out = empty(images.shape)
-    for planes, results in chunks(images, out):
-        u, s, vt = current().xp.linalg.svd(planes, full_matrices=False)
-        results[...] = multiply(u[:, :, part] * s[:, None, part], vt[:, part])
-    return out
 
 
 def _squared_bounds(low: float, high: float) -> tuple[np.int32, ...]:
