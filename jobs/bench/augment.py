@@ -8,7 +8,7 @@ from jobs.bench.contender import SURROGATE, Workbench
 from jobs.bench.device import COPY_BYTES, BenchDevice
 from jobs.bench.document import CopyFacts, Document, EnergyFacts, Row, Settings
 from jobs.bench.energy import Meter, find_meter, joules_per_run
-from jobs.bench.machine import device_facts, versions
+from jobs.bench.machine import device_facts, load_average, versions
 from jobs.bench.rows import make_row, spread
 from jobs.bench.timing import Clock, Run, quartiles, time_in_turn
 from jobs.bench.trial import WARMUP, Plan, Progress, warm_up
@@ -24,6 +24,7 @@ def measure(
     clock: Clock = time.perf_counter,
 ) -> Document:
     """Measure every case of a plan; where it is stopped, the document holds the rounds that were done."""
+    load = load_average()
     trials, runs = warm_up(plan, Workbench(device, plan.pixels, plan.checkpoint), progress, stopped)
     copy_bytes = plan.copy_bytes or COPY_BYTES[device.backend]
     contenders = {COPY: _copying(device, copy_bytes), **runs}
@@ -39,7 +40,7 @@ def measure(
         if run is not None and row.rounds and not stopped():
             rows[number] = _with_memory_and_energy(row, run, device, meter)
             progress.advance(trials[number].case.key)
-    return _document(plan, device, meter, rows, copy_bytes, copied, complete=not stopped())
+    return _document(plan, device, load, meter, rows, copy_bytes, copied, complete=not stopped())
 
 
 def _copying(device: BenchDevice, num_bytes: int) -> Run:
@@ -63,6 +64,7 @@ def _with_memory_and_energy(row: Row, run: Run, device: BenchDevice, meter: Mete
 def _document(
     plan: Plan,
     device: BenchDevice,
+    load: float | None,
     meter: Meter | str,
     rows: list[Row],
     copy_bytes: int,
@@ -73,7 +75,7 @@ def _document(
     return Document(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         complete=complete,
-        device=device_facts(device),
+        device=device_facts(device, load),
         versions=versions(device.backend == "cuda"),
         settings=Settings(
             rounds=plan.rounds,

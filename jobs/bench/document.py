@@ -23,6 +23,7 @@ class DeviceFacts(StrictModel):
     name : of the GPU, or of the processor
     processor, cpus : of the host, and how many of its CPUs may be used
     threads : that the kernels use; null on a GPU
+    load : of the host in the minute before, by whatever else it did
     """
 
     backend: Literal["cpu", "cuda"]
@@ -30,6 +31,7 @@ class DeviceFacts(StrictModel):
     processor: str
     cpus: int
     threads: int | None
+    load: float | None
 
 
 class CopyFacts(StrictModel):

@@ -1,6 +1,7 @@
 """What a timing depends on: the processor, how much of it may be used, and versions."""
 
 import importlib.metadata
+import os
 import platform
 
 from jobs.bench.device import BenchDevice
@@ -9,6 +10,8 @@ from jobs.executors.choice import usable_cpus
 from jobs.generation.environment import processor
 
 LIBRARIES = ("passband", "numpy", "scipy", "numba", "torch", "torchvision", "pillow")
+BUSY = 0.5
+"""Load of a CPU from which a benchmark says that the machine was busy."""
 CUDA_LIBRARIES = ("cupy-cuda13x", "cupy-cuda12x", "nvidia-cuda-runtime", "nvidia-cufft")
 
 
@@ -28,12 +31,23 @@ def versions(cuda: bool = False) -> dict[str, str]:
     return found
 
 
-def device_facts(device: BenchDevice) -> DeviceFacts:
-    """Return where something was measured."""
+def device_facts(device: BenchDevice, load: float | None) -> DeviceFacts:
+    """Return where something was measured; `load` is `load_average` of before."""
     return DeviceFacts(
         backend="cuda" if device.backend == "cuda" else "cpu",
         name=device.name,
         processor=processor(),
         cpus=usable_cpus(),
         threads=device.threads,
+        load=load,
     )
+
+
+def load_average() -> float | None:
+    """Return how many processes wanted a CPU in the last minute; None where the system does not say."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def is_busy(facts: DeviceFacts) -> bool:
+    """Say whether others used so much of the host that figures are worth little."""
+    return facts.load is not None and facts.load > BUSY * facts.cpus

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from jobs.bench.columns import Column, format_rows, number, relative_spread
 from jobs.bench.document import DeviceFacts, Document, Row
+from jobs.bench.machine import is_busy
 from jobs.bench.trial import Trial
 from jobs.report.wording import count, duration, significant, size
 
@@ -44,8 +45,10 @@ def _headline(document: Document) -> list[str]:
 
 
 def spell_device(device: DeviceFacts) -> str:
-    """Return backend, device and threads in words."""
-    return f"{device.backend}: {device.name}" + (f", {count(device.threads, 'thread')}" if device.threads else "")
+    """Return backend, device and threads in words, and whether others used the machine."""
+    threads = f", {count(device.threads, 'thread')}" if device.threads else ""
+    busy = f"; the machine was busy: load {device.load:g} on {count(device.cpus, 'CPU')}" if is_busy(device) else ""
+    return f"{device.backend}: {device.name}{threads}{busy}"
 
 
 def _notes(document: Document) -> list[str]:

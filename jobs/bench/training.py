@@ -12,7 +12,7 @@ from typing import Any
 from jobs.bench.cost import break_even_epochs, cost_per_million
 from jobs.bench.device import BenchDevice
 from jobs.bench.loops import Batches, Loop, per_step, run_in_turn
-from jobs.bench.machine import device_facts, versions
+from jobs.bench.machine import device_facts, load_average, versions
 from jobs.bench.rows import spread
 from jobs.bench.timing import Clock, quartiles
 from jobs.bench.training_document import TrainingDocument, TrainingRow, TrainingSettings
@@ -78,6 +78,7 @@ def measure_training(
     ----------
     checkpoint : called while the shards are made; what it raises ends that
     """
+    load = load_average()
     with tempfile.TemporaryDirectory(prefix="passband-") as name, ExitStack() as stack:
         progress.step("making shards", 1)
         begun = clock()
@@ -91,7 +92,7 @@ def measure_training(
         return TrainingDocument(
             date=datetime.now(UTC).isoformat(timespec="seconds"),
             complete=not stopped(),
-            device=device_facts(device),
+            device=device_facts(device, load),
             versions=versions(device.backend == "cuda"),
             settings=_settings(plan, first),
             generation_s=generation_s,

@@ -10,7 +10,8 @@ from jobs.bench.cases import SIZES, make_cases
 from jobs.bench.contender import Workbench, make_images, make_run
 from jobs.bench.device import CpuDevice
 from jobs.bench.document import Document
-from jobs.bench.table import format_document, format_trials
+from jobs.bench.machine import is_busy
+from jobs.bench.table import format_document, format_trials, spell_device
 from jobs.bench.trial import estimate
 from pipeline.networks.network import NetworkSpec, build_network, network_bytes
 from tests.jobs.bench.made import BATCH, SIZE, Silent, small_plan
@@ -53,6 +54,13 @@ def test_the_table_fits(document, width):
         assert row.name in shown
     assert ("peak" in shown) == (width == 120)
     assert "of copy" in shown
+
+
+def test_a_busy_machine_is_told(document):
+    for load, busy in ((1.1, True), (0.9, False), (None, False)):
+        facts = document.device.model_copy(update={"cpus": 2, "load": load})
+        assert is_busy(facts) == busy
+        assert ("busy: load 1.1 on 2 CPUs" in spell_device(facts)) == busy
 
 
 def test_a_case_that_fails_leaves_the_others(monkeypatch):
