@@ -46,7 +46,14 @@ def test_ray_is_imported_by_its_executor_and_where_jobs_are_submitted_alone():
     allowed = ("jobs/executors/ray*.py", "jobs/cluster/client.py")
     others = [path for path in MODULES if not any(path.match(pattern) for pattern in allowed)]
     assert len(others) < len(MODULES)
-    assert offenders(others, {"ray", "cupy"}) == []
+    assert offenders(others, {"ray"}) == []
+
+
+def test_gpus_are_met_in_the_cuda_kernels_alone_and_their_energy_in_its_meter():
+    others = [path for path in MODULES if not path.is_relative_to(ROOT / "kernels" / "cuda")]
+    assert len(others) < len(MODULES)
+    assert offenders(others, {"cupy", "cupyx"}) == []
+    assert offenders([path for path in MODULES if path != ROOT / "jobs/bench/energy.py"], {"pynvml"}) == []
 
 
 def training_modules():
@@ -77,7 +84,7 @@ def test_the_trainer_imports_nothing_of_the_kind_later():
         f"{path.name} imports {name}"
         for path in paths
         for name in imported(path)
-        if name.startswith(("jobs.generation", "jobs.executors", "pipeline.augment", "pipeline.sources"))
+        if name.startswith(("jobs.generation", "jobs.executors", "jobs.bench", "pipeline.augment", "pipeline.sources"))
     ]
     assert generation == []
 
