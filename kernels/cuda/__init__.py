@@ -18,20 +18,17 @@ from kernels.cuda.frequency import phase_only, radial_filter
 from kernels.cuda.mix import mix
 from kernels.cuda.philox import normals, words
 from kernels.cuda.pixels import to_float, to_uint8
-from kernels.cuda.prime import prime_views
-from kernels.cuda.sine import sine_field
-from kernels.cuda.spectral import (
+from kernels.cuda.polar import (
     amplitude_gradient,
     amplitude_phase,
     amplitude_step,
-    ascend_spectrum,
     from_amplitude_phase,
-    from_half_spectrum,
-    half_spectrum,
-    scale_spectrum,
     symmetric_noise,
     symmetric_signs,
 )
+from kernels.cuda.prime import prime_views
+from kernels.cuda.sine import sine_field
+from kernels.cuda.spectral import ascend_spectrum, from_half_spectrum, half_spectrum, scale_spectrum
 from kernels.cuda.stencil import random_filter
 from kernels.cuda.svd import svd_filter
 from kernels.cuda.warp import warp, warp_reflected
