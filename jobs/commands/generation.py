@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
 PathOrId = Annotated[str, typer.Argument(help="output of a dataset, or id of a submitted job", metavar="PATH|ID")]
 ExecutorName = Annotated[str | None, typer.Option("--executor", help="inline or ray", metavar="NAME")]
+Backend = Annotated[str | None, typer.Option("--backend", help="auto, cpu or cuda", metavar="NAME")]
 Workers = Annotated[int | None, typer.Option("--workers", help="number of workers", metavar="N")]
 Address = Annotated[str | None, typer.Option("--address", help="of an existing Ray cluster", metavar="A")]
 JobFiles = Annotated[list[Path], typer.Argument(help="job files (YAML), or the job.yaml of datasets", metavar="JOB...")]
@@ -32,6 +33,7 @@ def run(
     executor: ExecutorName = None,
     workers: Workers = None,
     address: Address = None,
+    backend: Backend = None,
     output: OtherOutput = None,
     cache: Cache = None,
     as_json: AsJson = False,
@@ -41,7 +43,7 @@ def run(
 
     if output is not None and (cache is not None or len(jobs) > 1):
         raise JobError(f"--output {output} is the place of one dataset: give it with one JOB and without --cache")
-    for job in [_load(path, executor, workers, address, output) for path in jobs]:
+    for job in [_load(path, executor, workers, address, backend, output) for path in jobs]:
         _run_one(job, cache, as_json)
 
 
@@ -78,11 +80,12 @@ def _load(
     executor: str | None = None,
     workers: int | None = None,
     address: str | None = None,
+    backend: str | None = None,
     output: str | None = None,
 ) -> "GenerateJob":
     from jobs.spec import load_job
 
-    spec = load_job(path).with_compute(executor=executor, workers=workers, address=address)
+    spec = load_job(path).with_compute(executor=executor, workers=workers, address=address, backend=backend)
     return spec if output is None else spec.with_output(output)
 
 
@@ -90,6 +93,7 @@ def plan(
     job: JobFile,
     workers: Workers = None,
     executor: ExecutorName = None,
+    backend: Backend = None,
     output: OtherOutput = None,
     as_json: AsJson = False,
 ) -> None:
@@ -107,7 +111,7 @@ def plan(
     from jobs.report.wording import size
     from kernels.cpu.threads import set_num_threads
 
-    spec = _load(job, executor, workers, None, output)
+    spec = _load(job, executor, workers, None, backend, output)
     refuse_nested_output(spec)
     planned = make_plan(spec)
     environment = current_environment(spec)

@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,7 +165,7 @@ class Augmenter:
     def _begin(self, batch: Batch, clock: Clock) -> Started:
         severity = np.full(len(batch.rows), NO_SEVERITY, np.int64)
         with self._transfer.working():
-            with clock.step("upload"):
+            with self._moving(clock, "upload"):
                 clean, recorded = self._transfer.upload(batch.pixels), {}
             stored: list[Later] = [lambda: batch.pixels]
             if self._base:
@@ -184,10 +185,14 @@ class Augmenter:
     def _finish(
         self, stored: list[Later], recorded: dict[str, NDArray[Any]], severity: NDArray[np.int64], clock: Clock
     ) -> Views:
-        with clock.step("download"):
+        with self._moving(clock, "download"):
             views = Views([later() for later in stored], recorded, severity)
         self._transfer.finished()
         return views
+
+    def _moving(self, clock: Clock, step: str) -> AbstractContextManager[None]:
+        """Count the time of a way to or from a device; on the CPU there is none."""
+        return nullcontext() if self.device is None else clock.step(step)
 
     def _run(
         self, stages: list[Stage], images: NDArray[np.float32], batch: Batch, view: int, name: str, clock: Clock
