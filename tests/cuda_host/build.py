@@ -8,20 +8,34 @@ import hashlib
 import os
 import subprocess
 import tempfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from kernels.cuda.sources import kernel_names
 
-HERE = Path(__file__).parent
+SHIM = Path(__file__).parent / "shim"
 CACHE = Path(
     os.environ.get("PASSBAND_CUDA_HOST_CACHE", Path(tempfile.gettempdir(), f"passband-cuda-host-{os.getuid()}"))
 )
-FLAGS = ("-O2", "-g", "-march=x86-64-v3", "-ffp-contract=fast")
+COMPILER = ("g++", "-std=c++17", "-fPIC", "-g", "-march=x86-64-v3", "-ffp-contract=fast", "-I", str(SHIM))
+RUNTIME = ("fiber.cpp", "scheduler.cpp")
+
+
+class Way(NamedTuple):
+    """How kernels are compiled and linked. The scheduler never is instrumented: it only knows of a sanitizer."""
+
+    kernels: tuple[str, ...]
+    scheduler: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+
+
 SANITIZERS = {
-    "": (),
-    "thread": ("-fsanitize=thread", "-DSIMT_TSAN"),
-    "address": ("-fsanitize=address,undefined", "-DSIMT_ASAN"),
-    "trace": ("-fsanitize=thread",),  # compiled for it, linked to trace.cpp in its place
+    "": Way(("-O2",)),
+    "thread": Way(("-O1", "-fsanitize=thread"), ("-DSIMT_TSAN",), ("-fsanitize=thread",)),
+    "address": Way(("-O1", "-fsanitize=address,undefined"), ("-DSIMT_ASAN",), ("-fsanitize=address,undefined",)),
+    "trace": Way(("-O1", "-fsanitize=thread"), (), (str(SHIM / "trace.cpp"),)),  # in the place of the runtime
 }
 
 
@@ -33,34 +47,50 @@ def build(text: str, options: tuple[str, ...] = (), sanitizer: str = "") -> Path
     options : such as ``-DSIDE=32``, as NVRTC takes them
     sanitizer : "", "thread", "address" or "trace"
     """
-    shim = [HERE / name for name in ("cuda_host.h", "cuda_host.cpp", "trace.cpp")]
-    decisive = repr((text, options, sanitizer, FLAGS, [path.read_text() for path in shim]))
+    decisive = repr((text, options, sanitizer, _version()))
+
+    def compile_kernels(work: Path) -> None:
+        way = SANITIZERS[sanitizer]
+        (work / "kernels.cu").write_text(text)
+        exports = "".join(f"SIMT_EXPORT({name})\n" for name in kernel_names(text))
+        (work / "exports.cpp").write_text(f'#include "kernels.cu"\n{exports}')
+        front = ["-Wno-unknown-pragmas", "-include", "cuda_host.h"]
+        _call([*COMPILER, *way.kernels, *options, *front, "-c", "exports.cpp", "-o", "kernels.o"], work)
+        objects = [str(_scheduler(way.scheduler) / f"{name}.o") for name in RUNTIME]
+        _call([*COMPILER, "-shared", "kernels.o", *objects, *way.link, "-o", "kernels.so"], work)
+
+    return _once(decisive, compile_kernels) / "kernels.so"
+
+
+def _scheduler(defines: tuple[str, ...]) -> Path:
+    """Return the folder of the scheduler's objects, the same for all kernels."""
+
+    def compile_scheduler(work: Path) -> None:
+        for name in RUNTIME:
+            _call([*COMPILER, "-O2", *defines, "-c", str(SHIM / name), "-o", f"{name}.o"], work)
+
+    return _once(repr((defines, _version())), compile_scheduler)
+
+
+@cache
+def _version() -> str:
+    """Return what every library depends on."""
+    return repr((COMPILER, SANITIZERS, [path.read_text() for path in sorted(SHIM.iterdir())]))
+
+
+def _once(decisive: str, make: Callable[[Path], None]) -> Path:
+    """Return the folder that `make` has filled, or some process has before."""
     folder = CACHE / hashlib.sha256(decisive.encode()).hexdigest()[:20]
-    library = folder / "kernels.so"
-    if not library.exists():
+    if not folder.exists():
         CACHE.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
-            _compile(Path(work), text, options, sanitizer)
+            make(Path(work))
             try:
                 Path(work).rename(folder)
             except OSError:
-                assert library.exists()  # another process was first
+                assert folder.exists()  # another process was first
             Path(work).mkdir(exist_ok=True)
-    return library
-
-
-def _compile(work: Path, text: str, options: tuple[str, ...], sanitizer: str) -> None:
-    (work / "kernels.cu").write_text(text)
-    exports = "".join(f"SIMT_EXPORT({name})\n" for name in kernel_names(text))
-    (work / "exports.cpp").write_text(f'#include "kernels.cu"\n{exports}')
-    flags = SANITIZERS[sanitizer]
-    defines = [flag for flag in flags if flag.startswith("-D")]
-    common = ["g++", "-std=c++17", "-fPIC", "-I", str(HERE), *FLAGS]
-    kernels = [*options, *flags, "-Wno-unknown-pragmas", "-include", str(HERE / "cuda_host.h")]
-    _call([*common, *defines, "-c", str(HERE / "cuda_host.cpp"), "-o", "runtime.o"], work)  # never instrumented
-    _call([*common, *kernels, "-c", "exports.cpp", "-o", "kernels.o"], work)
-    last = [str(HERE / "trace.cpp")] if sanitizer == "trace" else list(flags)
-    _call([*common, "-shared", "kernels.o", "runtime.o", *last, "-o", "kernels.so"], work)
+    return folder
 
 
 def _call(command: list[str], work: Path) -> None:
