@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import kernels
 from kernels import cpu, philox
 from kernels.cpu.philox import fill_normals
 
@@ -23,9 +22,9 @@ def parse(text):
     return [int(word, 16) for word in text.split()]
 
 
-@pytest.fixture(params=["reference", *kernels.BACKENDS])
-def backend(request):
-    return kernels.backend(request.param)
+@pytest.fixture
+def backend(any_backend):
+    return any_backend
 
 
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
