@@ -2,11 +2,10 @@
 #include "common.cuh"
 #include "color.cuh"
 
-// Legend: images (N, C, area), coefficients (N, C, terms), first (N,); one thread a value.
+// Legend: images (N, C, area), coefficients (N, C, terms), first (N,); `runs` blocks share a plane.
 extern "C" __global__ void smooth_color(const float* images, const float* coefficients, const int* first, int channels,
-                                        int area, int terms, index_t values, float* out) {
-  index_t i = global_index();
-  if (i >= values) return;
-  index_t plane = i / area;
-  out[i] = color_value(images[i], coefficients + plane * terms, terms, first[plane / channels]);
+                                        int area, int terms, int runs, float* out) {
+  index_t plane = blockIdx.x / runs;
+  color_plane(out + plane * area, images + plane * area, area, blockIdx.x % runs, coefficients + plane * terms,
+              first[plane / channels], terms);
 }

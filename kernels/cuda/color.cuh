@@ -1,22 +1,51 @@
-// One value's smooth colour.
+// Smooth colour of several values at once: each coefficient is loaded once for all of them.
 #pragma once
 #include "elementary.cuh"
 
 #define COLOR_SEGMENT 100  // terms of one recurrence: rounding grows with the square of its length
 
-// clip(x + sum_d a_d sin(pi (first + d) x)). sum_d a_d phi_d = b_0 phi_0 - b_1 phi_{-1}, phi_d = sin(pi (first + d) x).
-__device__ __forceinline__ float color_value(float x, const float* a, int terms, int first) {
-  float twice = 2.0f * cos_pi(x), total = x;
-  for (int segment = 0; segment < terms; segment += COLOR_SEGMENT) {
-    float next = 0.0f, after = 0.0f;
-    for (int d = min(COLOR_SEGMENT, terms - segment) - 1; d >= 0; --d) {
-      float sum = fmaf(twice, next, a[segment + d] - after);
-      after = next;
-      next = sum;
+// Add sum_d a_d sin(pi (from + d) x) for each x, by Clenshaw's recurrence. With phi_d = sin(pi (from + d) x), the sum
+// is b_0 phi_0 - b_1 phi_{-1}.
+template <int COUNT>
+__device__ __forceinline__ void add_sines(float (&total)[COUNT], const float (&x)[COUNT], const float* a, int from,
+                                          int terms) {
+  float twice[COUNT], next[COUNT] = {}, after[COUNT] = {};
+#pragma unroll
+  for (int i = 0; i < COUNT; ++i) twice[i] = 2.0f * cos_pi(x[i]);
+  for (int d = terms - 1; d >= 0; --d) {
+    float coefficient = a[d];
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) {
+      float sum = fmaf(twice[i], next[i], coefficient - after[i]);
+      after[i] = next[i];
+      next[i] = sum;
     }
-    float k = static_cast<float>(first + segment);
-    total = fmaf(next, sin_pi_product(k, x), total);
-    if (k != 1.0f) total = fmaf(-after, sin_pi_product(k - 1.0f, x), total);  // else sin(0)
   }
-  return clip_unit(total);
+  float k = static_cast<float>(from);
+#pragma unroll
+  for (int i = 0; i < COUNT; ++i) {
+    total[i] = fmaf(next[i], sin_pi_product(k, x[i]), total[i]);
+    if (from != 1) total[i] = fmaf(-after[i], sin_pi_product(k - 1.0f, x[i]), total[i]);  // else sin(0)
+  }
+}
+
+#define COLOR_VALUES 4  // of a thread, one from each of so many runs of a block's threads
+
+// Color what is at `source` of a plane into `target`; the block is number `run` of those that share the plane.
+__device__ __forceinline__ void color_plane(float* target, const float* source, int area, int run, const float* a,
+                                            int from, int terms) {
+  int first = run * COLOR_VALUES * blockDim.x + threadIdx.x;
+  float x[COLOR_VALUES], total[COLOR_VALUES];
+#pragma unroll
+  for (int i = 0; i < COLOR_VALUES; ++i) {
+    int p = first + i * blockDim.x;
+    total[i] = x[i] = p < area ? source[p] : 0.0f;
+  }
+  for (int segment = 0; segment < terms; segment += COLOR_SEGMENT)
+    add_sines(total, x, a + segment, from + segment, min(COLOR_SEGMENT, terms - segment));
+#pragma unroll
+  for (int i = 0; i < COLOR_VALUES; ++i) {
+    int p = first + i * blockDim.x;
+    if (p < area) target[p] = clip_unit(total[i]);
+  }
 }

@@ -8,6 +8,14 @@ from kernels.checks import check_frequencies, check_shape
 from kernels.cuda.arrays import Array, as_images, contiguous, empty
 from kernels.cuda.device import current, int32, launch
 
+THREADS, VALUES = 256, 4
+"""Threads of a block, and values of each (``COLOR_VALUES`` of ``color.cuh``)."""
+
+
+def runs_of(area: int) -> int:
+    """Return how many blocks share a plane."""
+    return -(-area // (THREADS * VALUES))
+
 
 def smooth_color(images: Any, coefficients: Any, first_frequency: Any) -> Array:
     """Return clip(x + sum_d a_d sin(pi (k + d) x)), k the first frequency.
@@ -36,6 +44,9 @@ def smooth_color(images: Any, coefficients: Any, first_frequency: Any) -> Array:
     check_shape("coefficients", a, len(images), images.shape[1], None)
     first = contiguous(check_frequencies(current().asnumpy(first_frequency), len(images)), np.int32)
     out = empty(images.shape)
-    sizes = *int32(images.shape[1], images.shape[2] * images.shape[3], a.shape[2]), np.int64(images.size)
-    launch("color.cu", "smooth_color", images.size, (images, a, first, *sizes, out))
+    area = images.shape[2] * images.shape[3]
+    runs = runs_of(area)
+    sizes = int32(images.shape[1], area, a.shape[2], runs)
+    threads = images.shape[0] * images.shape[1] * runs * THREADS
+    launch("color.cu", "smooth_color", threads, (images, a, first, *sizes, out), block=THREADS)
     return out

@@ -84,7 +84,7 @@ __device__ __forceinline__ void spatial(const Memory& memory, const Step& step, 
     Corner corner = locate(y, x, HEIGHT, WIDTH);
 #pragma unroll
     for (int c = 0; c < CHANNELS; ++c)
-      moved.value[slot][c] = bilinear(memory.image + c * AREA, corner, HEIGHT, WIDTH);
+      moved.value[c][slot] = bilinear(memory.image + c * AREA, corner, HEIGHT, WIDTH);
   }
   write_pixels(memory.image, moved);
 }

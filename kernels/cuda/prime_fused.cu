@@ -34,48 +34,20 @@ __device__ __forceinline__ void spectral(const Memory& memory, const Step& step,
         if (!at.here || y < 0 || y >= HEIGHT || x < 0 || x >= WIDTH) continue;
 #pragma unroll
         for (int c = 0; c < CHANNELS; ++c)
-          sums.value[slot][c] = fmaf(tap, memory.image[c * AREA + y * WIDTH + x], sums.value[slot][c]);
+          sums.value[c][slot] = fmaf(tap, memory.image[c * AREA + y * WIDTH + x], sums.value[c][slot]);
       }
     }
   write_pixels(memory.image, sums);
 }
 
-// Add the sines of frequencies from .. from + count - 1 of all pixels of one channel, by Clenshaw's recurrence
-// (color_value of color.cuh, for several pixels at once: each coefficient is loaded once).
-__device__ __forceinline__ void add_sines(Pixels* sums, int c, const float* image, const float* a, int from,
-                                          int count) {
-  float value[SLOTS], twice[SLOTS], next[SLOTS] = {}, after[SLOTS] = {};
-#pragma unroll
-  for (int slot = 0; slot < SLOTS; ++slot) {
-    Pixel at = own_pixel(slot);
-    value[slot] = at.here ? image[at.y * WIDTH + at.x] : 0.0f;
-    twice[slot] = 2.0f * cos_pi(value[slot]);
-  }
-  for (int d = count - 1; d >= 0; --d) {
-    float coefficient = a[d];
-#pragma unroll
-    for (int slot = 0; slot < SLOTS; ++slot) {
-      float sum = fmaf(twice[slot], next[slot], coefficient - after[slot]);
-      after[slot] = next[slot];
-      next[slot] = sum;
-    }
-  }
-  float k = static_cast<float>(from);
-#pragma unroll
-  for (int slot = 0; slot < SLOTS; ++slot) {
-    float total = fmaf(next[slot], sin_pi_product(k, value[slot]), sums->value[slot][c]);
-    sums->value[slot][c] = from == 1 ? total : fmaf(-after[slot], sin_pi_product(k - 1.0f, value[slot]), total);
-  }
-}
-
 __device__ __forceinline__ void color(const Memory& memory, const Step& step, const Address& address) {
-  Pixels sums;
+  Pixels before, sums;
 #pragma unroll
   for (int slot = 0; slot < SLOTS; ++slot) {
     Pixel at = own_pixel(slot);
 #pragma unroll
     for (int c = 0; c < CHANNELS; ++c)
-      sums.value[slot][c] = at.here ? memory.image[c * AREA + at.y * WIDTH + at.x] : 0.0f;
+      before.value[c][slot] = sums.value[c][slot] = at.here ? memory.image[c * AREA + at.y * WIDTH + at.x] : 0.0f;
   }
 #pragma unroll 1
   for (int from = step.first; from <= step.last; from += COLOR_SEGMENT) {
@@ -89,7 +61,7 @@ __device__ __forceinline__ void color(const Memory& memory, const Step& step, co
     __syncthreads();
 #pragma unroll
     for (int c = 0; c < CHANNELS; ++c)
-      add_sines(&sums, c, memory.image + c * AREA, memory.work + c * COLOR_SEGMENT, from, count);
+      add_sines(sums.value[c], before.value[c], memory.work + c * COLOR_SEGMENT, from, count);
   }
   write_pixels(memory.image, sums);
 }

@@ -49,14 +49,14 @@ extern "C" __global__ void draw_colors(const Step* steps, unsigned view, unsigne
              step.last - step.first + 1);
 }
 
+// `runs` blocks share a plane.
 extern "C" __global__ void color_steps(const float* source, const Step* steps, const float* coefficients, int channels,
-                                       int area, int terms, index_t values, float* target) {
-  index_t i = global_index();
-  if (i >= values) return;
-  index_t plane = i / area, g = plane / channels;
-  const Step step = steps[g];
-  index_t at = (static_cast<index_t>(step.row) * channels + plane % channels) * area + i % area;
-  target[at] = color_value(source[at], coefficients + plane * terms, step.last - step.first + 1, step.first);
+                                       int area, int terms, int runs, float* target) {
+  index_t plane = blockIdx.x / runs;
+  const Step step = steps[plane / channels];
+  index_t at = (static_cast<index_t>(step.row) * channels + plane % channels) * area;
+  color_plane(target + at, source + at, area, blockIdx.x % runs, coefficients + plane * terms, step.first,
+              step.last - step.first + 1);
 }
 
 // One thread a block of four values.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernels.cuda.arrays import Array, contiguous, empty
+from kernels.cuda.color import THREADS, runs_of
 from kernels.cuda.device import int32, launch
 from kernels.cuda.prime_records import RECORD, Group, Records, in_order
 from kernels.cuda.sine import field_of
@@ -105,6 +106,6 @@ def _color(target: Array, source: Array, steps: _Steps, address: tuple[Any, ...]
     threads = len(steps) * channels * ((terms + 6) // 4)
     sizes = *int32(channels, terms), np.int64(threads)
     launch("prime_general.cu", "draw_colors", threads, (steps.packed, *address, *sizes, coefficients))
-    values = len(steps) * channels * height * width
-    sizes = *int32(channels, height * width, terms), np.int64(values)
-    launch("prime_general.cu", "color_steps", values, (source, steps.packed, coefficients, *sizes, target))
+    runs = runs_of(height * width)
+    arguments = source, steps.packed, coefficients, *int32(channels, height * width, terms, runs), target
+    launch("prime_general.cu", "color_steps", len(steps) * channels * runs * THREADS, arguments, block=THREADS)

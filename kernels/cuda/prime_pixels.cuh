@@ -17,7 +17,7 @@ struct Memory {
 };
 
 struct Pixels {  // of one thread
-  float value[SLOTS][CHANNELS];
+  float value[CHANNELS][SLOTS];
 };
 
 struct Pixel {
@@ -54,7 +54,7 @@ __device__ __forceinline__ void write_pixels(float* image, const Pixels& pixels)
     if (!at.here) continue;
 #pragma unroll
     for (int c = 0; c < CHANNELS; ++c)
-      image[c * AREA + at.y * WIDTH + at.x] = clip_unit(pixels.value[slot][c]);
+      image[c * AREA + at.y * WIDTH + at.x] = clip_unit(pixels.value[c][slot]);
   }
   __syncthreads();
 }
