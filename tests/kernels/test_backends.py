@@ -110,7 +110,7 @@ CASES = {
         lambda i: color(i, 100, 1),
         lambda i: color(i, 0, 1),
     ],
-    "random_filter": [lambda i, k=k: (i.uniform(), i.normal(i.shape[0], k, k, scale=0.3)) for k in (1, 3, 4, 5)],
+    "random_filter": [lambda i, k=k: (i.uniform(), i.normal(i.shape[0], k, k, scale=0.3)) for k in (1, 3, 4, 9)],
     "sine_field": [
         lambda i: field(i, 1, 2),
         lambda i: field(i, i.shape[2] - 2, i.shape[3] - 2),
