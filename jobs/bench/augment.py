@@ -76,7 +76,7 @@ def _document(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         complete=complete,
         device=device_facts(device, load),
-        versions=versions(device.backend == "cuda"),
+        versions=versions() | device.environment(),
         settings=Settings(
             rounds=plan.rounds,
             warmup=WARMUP,

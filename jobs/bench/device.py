@@ -38,6 +38,9 @@ class BenchDevice(Protocol):
     threads: int | None
     pci_bus_id: str | None
 
+    def environment(self) -> dict[str, str]:
+        """Return what the kernels were compiled for and with."""
+
     def put(self, array: NDArray[Any]) -> Any:
         """Return `array` where the kernels want it."""
 
@@ -66,6 +69,10 @@ class CpuDevice:
         self.name = processor()
         self.kernels: ModuleType = cpu
         self.threads: int | None = cpu.get_num_threads()
+
+    def environment(self) -> dict[str, str]:
+        """Return the baseline of processors."""
+        return {"baseline": self.kernels.BASELINE}
 
     def put(self, array: NDArray[Any]) -> Any:
         """Return `array` itself."""
@@ -104,6 +111,11 @@ class CudaDevice:
         self.name: str = self._device.name
         cuda = getattr(self._device.xp, "cuda", None)
         self.pci_bus_id: str | None = None if cuda is None else cuda.Device().pci_bus_id
+
+    def environment(self) -> dict[str, str]:
+        """Return compute capability, and versions of CuPy, CUDA and its compiler."""
+        found: dict[str, str] = self._device.environment()
+        return found
 
     def put(self, array: NDArray[Any]) -> Any:
         """Return a copy on the GPU."""

@@ -12,7 +12,6 @@ from jobs.generation.environment import processor
 LIBRARIES = ("passband", "numpy", "scipy", "numba", "torch", "torchvision", "pillow")
 BUSY = 0.5
 """Load of a CPU from which a benchmark says that the machine was busy."""
-CUDA_LIBRARIES = ("cupy-cuda13x", "cupy-cuda12x", "nvidia-cuda-runtime", "nvidia-cufft")
 
 
 def describe_machine() -> dict[str, str | int]:
@@ -20,10 +19,10 @@ def describe_machine() -> dict[str, str | int]:
     return {"processor": processor(), "cpus": usable_cpus(), **versions()}
 
 
-def versions(cuda: bool = False) -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Return library -> version, those that are not installed left out."""
     found = {"python": platform.python_version()}
-    for name in LIBRARIES + (CUDA_LIBRARIES if cuda else ()):
+    for name in LIBRARIES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

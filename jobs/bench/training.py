@@ -93,7 +93,7 @@ def measure_training(
             date=datetime.now(UTC).isoformat(timespec="seconds"),
             complete=not stopped(),
             device=device_facts(device, load),
-            versions=versions(device.backend == "cuda"),
+            versions=versions() | device.environment(),
             settings=_settings(plan, first),
             generation_s=generation_s,
             rows=[make_training_row(plan, way, loops, generation_s, len(first)) for way in loops],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jobs.bench.device import COPY_ROWS, CpuDevice, CudaDevice, open_device
+from kernels import cpu
 from kernels.cuda import device as cuda
 from pipeline.errors import PassbandError
 
@@ -19,6 +20,9 @@ class Counted:
     def synchronize(self):
         self.waited += 1
 
+    def environment(self):
+        return {"capability": "none"}
+
 
 def test_the_cpu_copies_all_of_it_on_its_threads():
     device = CpuDevice()
@@ -28,6 +32,10 @@ def test_the_cpu_copies_all_of_it_on_its_threads():
     ((part, count, rows),) = asked
     assert (count, rows) == (3 * COPY_ROWS + 5, COPY_ROWS)
     part(0, count)
+
+
+def test_the_cpu_says_what_its_kernels_are_compiled_for():
+    assert CpuDevice().environment() == {"baseline": cpu.BASELINE}
 
 
 def test_peak_memory_is_that_of_the_run():
@@ -41,6 +49,7 @@ def test_a_gpu_is_asked_through_the_kernels_device():
     with cuda.use(counted):
         device = open_device("cuda")
     assert (device.backend, device.name, device.threads, device.pci_bus_id) == ("cuda", "counted", None, None)
+    assert device.environment() == {"capability": "none"}
     images = np.arange(3.0)
     assert device.put(images) is not images
     device.copy(64)()
