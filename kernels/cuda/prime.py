@@ -43,6 +43,7 @@ def prime_views(images: Any, steps: PrimeSteps) -> Array:
         return x.copy()
     if not steps.kinds.shape[1]:  # no chains
         return x * weights[:, :, None, None]
-    drawn = pack(steps, *x.shape[2:]), address_of(steps), weights, steps.size
-    fused = plan(*x.shape[1:], steps.size)
+    _, channels, height, width = x.shape
+    drawn = pack(steps, height, width), address_of(steps), weights, steps.size
+    fused = plan(channels, height, width, steps.size)
     return general_views(x, *drawn) if fused is None else fused_views(fused, x, *drawn)

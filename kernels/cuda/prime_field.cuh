@@ -16,6 +16,10 @@ __device__ __forceinline__ void fill_basis(float* basis, int size) {
   }
 }
 
+__device__ __forceinline__ void add_wave(float2& sum, float2 factor, float wave) {
+  sum = make_float2(fmaf(factor.x, wave, sum.x), fmaf(factor.y, wave, sum.y));
+}
+
 // Sum the modes of x, for the left half and so for the right one.
 __device__ __forceinline__ void sum_columns(float2* lines, const float2* modes, const float* basis_x, int rows,
                                             int count) {
@@ -23,11 +27,9 @@ __device__ __forceinline__ void sum_columns(float2* lines, const float2* modes, 
   for (int i = threadIdx.x; i < rows * HALF_X; i += THREADS) {
     int p = i / HALF_X, x = i % HALF_X;
     float2 even = make_float2(0.0f, 0.0f), odd = even;
-    for (int q = 0; q < count; ++q) {
-      float2 mode = modes[p * MODES_X + q];
-      float2& sum = q % 2 ? odd : even;
-      float wave = basis_x[q * HALF_X + x];
-      sum = make_float2(fmaf(mode.x, wave, sum.x), fmaf(mode.y, wave, sum.y));
+    for (int q = 0; q < count; q += 2) {
+      add_wave(even, modes[p * MODES_X + q], basis_x[q * HALF_X + x]);
+      if (q + 1 < count) add_wave(odd, modes[p * MODES_X + q + 1], basis_x[(q + 1) * HALF_X + x]);
     }
     lines[p * WIDTH + x] = make_float2(even.x + odd.x, even.y + odd.y);
     lines[p * WIDTH + WIDTH - 1 - x] = make_float2(even.x - odd.x, even.y - odd.y);
@@ -40,16 +42,13 @@ struct Field {  // sums over the modes of y that are even and odd about the midd
 
 __device__ __forceinline__ Field sum_rows(const float2* lines, const float* basis_y, int rows) {
   Field sums = {};
-#pragma unroll 2
-  for (int p = 0; p < rows; ++p)
+  for (int p = 0; p < rows; p += 2)
 #pragma unroll
     for (int k = 0; k < OWN; ++k) {
       Pixel at = own_pixel(2 * k);
       if (!at.here) continue;
-      float2 line = lines[p * WIDTH + at.x];
-      float wave = basis_y[p * HALF_Y + at.y];
-      float2& sum = p % 2 ? sums.odd[k] : sums.even[k];
-      sum = make_float2(fmaf(line.x, wave, sum.x), fmaf(line.y, wave, sum.y));
+      add_wave(sums.even[k], lines[p * WIDTH + at.x], basis_y[p * HALF_Y + at.y]);
+      if (p + 1 < rows) add_wave(sums.odd[k], lines[(p + 1) * WIDTH + at.x], basis_y[(p + 1) * HALF_Y + at.y]);
     }
   return sums;
 }
@@ -62,8 +61,10 @@ __device__ __forceinline__ void spatial(const Memory& memory, const Step& step, 
   for (int i = threadIdx.x; i < (rows + 1) / 2 * count; i += THREADS) {
     int pair = i / count, q = i % count;
     Normals drawn = draw_normals(step, address, pair * MODES_X + q);
-    for (int r = 0; r < 2 && 2 * pair + r < rows; ++r) {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
       int p = 2 * pair + r;
+      if (p >= rows) break;
       float deviation = step.strength * mode_deviation(p + 1, q + 1, step.last, step.reach, HEIGHT, WIDTH);
       modes[p * MODES_X + q] = make_float2(deviation * drawn.lane[2 * r], deviation * drawn.lane[2 * r + 1]);
     }

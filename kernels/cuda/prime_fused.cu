@@ -70,9 +70,10 @@ __device__ __forceinline__ void noise(const Memory& memory, const Step& step, co
 #pragma unroll 1
   for (int block = threadIdx.x; block < (CHANNELS * AREA + 3) / 4; block += THREADS) {
     Normals drawn = draw_normals(step, address, block);
-    for (int lane = 0; lane < 4 && 4 * block + lane < CHANNELS * AREA; ++lane) {
+#pragma unroll
+    for (int lane = 0; lane < 4; ++lane) {
       float* x = memory.image + 4 * block + lane;
-      *x = clip_unit(fmaf(step.strength, drawn.lane[lane], *x));
+      if (4 * block + lane < CHANNELS * AREA) *x = clip_unit(fmaf(step.strength, drawn.lane[lane], *x));
     }
   }
   __syncthreads();

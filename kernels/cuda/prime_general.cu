@@ -26,10 +26,12 @@ extern "C" __global__ void draw_modes(const Step* steps, unsigned view, unsigned
   const Step step = steps[g];
   if (q >= step.reach || 2 * pair >= step.reach) return;
   Normals drawn = draw_normals(step, {view, key0, key1}, pair * across + q);
+#pragma unroll
   for (int r = 0; r < 2; ++r) {
     int p = 2 * pair + r;
     if (p >= min(height - 2, step.reach)) break;
     float deviation = step.strength * mode_deviation(p + 1, q + 1, step.last, step.reach, height, width);
+#pragma unroll
     for (int axis = 0; axis < 2; ++axis)
       b[((2 * g + axis) * (height - 2) + p) * across + q] = deviation * drawn.lane[2 * r + axis];
   }
@@ -68,8 +70,10 @@ extern "C" __global__ void noise_steps(const float* source, const Step* steps, u
   const Step step = steps[i / blocks];
   Normals drawn = draw_normals(step, {view, key0, key1}, block);
   index_t first = static_cast<index_t>(step.row) * size + 4 * block;
-  for (int lane = 0; lane < min(4, size - 4 * block); ++lane)
-    target[first + lane] = clip_unit(fmaf(step.strength, drawn.lane[lane], source[first + lane]));
+#pragma unroll
+  for (int lane = 0; lane < 4; ++lane)
+    if (4 * block + lane < size)
+      target[first + lane] = clip_unit(fmaf(step.strength, drawn.lane[lane], source[first + lane]));
 }
 
 // Add chain m to the views. What a chain of d steps made lies in images (0), odd (1, 3, ..) or even (2, 4, ..).

@@ -74,7 +74,7 @@ def in_order(records: Records) -> tuple[Records, list[Group], NDArray[np.int32]]
     different, starts = np.unique(keys[order], return_index=True)
     stops = np.append(starts, len(keys))[1:]
     groups = [
-        Group(*divmod(int(key) // 256, depth), int(key) % 256, int(start), int(stop))
+        Group(int(key) // 256 // depth, int(key) // 256 % depth, int(key) % 256, int(start), int(stop))
         for key, start, stop in zip(different, starts, stops, strict=True)
     ]
     taken: Any = np.ascontiguousarray(moving.sum(axis=2, dtype=np.int32).T)

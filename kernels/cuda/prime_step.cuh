@@ -22,6 +22,7 @@ __device__ __forceinline__ Normals draw_normals(const Step& step, const Address&
 __device__ __forceinline__ void draw_taps(float* weights, const Step& step, const Address& address, int block,
                                           int size) {
   Normals drawn = draw_normals(step, address, block);
+#pragma unroll
   for (int lane = 0; lane < 4; ++lane) {
     int tap = 4 * block + lane;
     if (tap < size * size)
@@ -33,6 +34,7 @@ __device__ __forceinline__ void draw_taps(float* weights, const Step& step, cons
 __device__ __forceinline__ void draw_terms(float* a, const Step& step, const Address& address, int block, int c,
                                            int channels, int from, int count) {
   Normals drawn = draw_normals(step, address, block * channels + c);
+#pragma unroll
   for (int lane = 0; lane < 4; ++lane) {
     int d = 4 * block + lane + 1 - from;
     if (d >= 0 && d < count) a[d] = step.strength * drawn.lane[lane];
