@@ -21,10 +21,14 @@ __device__ __forceinline__ int place(int v) { return v % FIRST * GROUP_STRIDE + 
 // What has the mirror image of column v, or the other of the two real columns.
 __device__ __forceinline__ int partner(int v) { return v ? SIDE - v : SIDE / 2; }
 
-template <int SIGN>
-__device__ __forceinline__ float2 turned(float2 z, const float2* roots, int j) {
-  float2 root = __ldg(roots + j);
-  return times(z, SIGN < 0 ? root : conjugate(root));
+// Turn the n-th of some values by exp(SIGN 2 pi i n step / SIDE).
+template <int SIGN, int COUNT>
+__device__ __forceinline__ void turn_all(float2* values, const float2* roots, int step) {
+#pragma unroll
+  for (int n = 1; n < COUNT; ++n) {
+    float2 root = __ldg(roots + n * step);
+    values[n] = times(values[n], SIGN < 0 ? root : conjugate(root));
+  }
 }
 
 __device__ __forceinline__ void rows_forward(float2* z, const float* image, const float2* roots) {
@@ -37,8 +41,9 @@ __device__ __forceinline__ void rows_forward(float2* z, const float* image, cons
       own[a] = make_float2(upper[0], upper[SIDE]);
     }
     Dft<-1, FIRST>::run(own);
+    turn_all<-1, FIRST>(own, roots, b);
 #pragma unroll
-    for (int k = 0; k < FIRST; ++k) z[r * ROW_STRIDE + k * GROUP_STRIDE + b] = turned<-1>(own[k], roots, b * k);
+    for (int k = 0; k < FIRST; ++k) z[r * ROW_STRIDE + k * GROUP_STRIDE + b] = own[k];
   }
   __syncthreads();
   for TASKS(ROWS * FIRST) {
@@ -63,8 +68,9 @@ __device__ __forceinline__ void rows_inverse(float2* z, const float2* roots, Put
 #pragma unroll
     for (int b = 0; b < SECOND; ++b) own[b] = group[b];
     Dft<1, SECOND>::run(own);
+    turn_all<1, SECOND>(own, roots, k);
 #pragma unroll
-    for (int b = 0; b < SECOND; ++b) group[b] = turned<1>(own[b], roots, b * k);
+    for (int b = 0; b < SECOND; ++b) group[b] = own[b];
   }
   __syncthreads();
   for TASKS(ROWS * SECOND) {
@@ -126,14 +132,13 @@ __device__ __forceinline__ void columns_first(float2* z, const float2* roots) {
     }
     Dft<SIGN, FIRST>::run(even);
     Dft<SIGN, FIRST>::run(odd);
+    if (SIGN < 0) {
+      turn_all<SIGN, FIRST>(even, roots, 2 * b);
+      turn_all<SIGN, FIRST>(odd, roots, 2 * b + 1);
+    }
 #pragma unroll
     for (int a = 0; a < FIRST; ++a) {
-      if (SIGN < 0) {
-        even[a] = turned<SIGN>(even[a], roots, 2 * b * a);
-        odd[a] = turned<SIGN>(odd[a], roots, (2 * b + 1) * a);
-      } else {
-        join_rows(v, even[a], odd[a]);
-      }
+      if (SIGN > 0) join_rows(v, even[a], odd[a]);
       here[stride * a] = even[a];
       there[stride * a] = odd[a];
     }
@@ -199,7 +204,6 @@ struct Bins {
 
   __device__ __forceinline__ void inverse(float2* bins, const float2* roots) const {
     Dft<1, SECOND>::run(bins);
-#pragma unroll
-    for (int b = 0; b < SECOND; ++b) bins[b] = turned<1>(bins[b], roots, b * k);
+    turn_all<1, SECOND>(bins, roots, k);
   }
 };
