@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kernels.checks import check_sine_modes
 from kernels.cuda.arrays import Array, contiguous, empty
-from kernels.cuda.device import current, int32
+from kernels.cuda.device import Device, current, int32
 from kernels.elementary import sin_pi
 
 TILE, DEPTH, THREADS = 64, 16, 256
@@ -19,12 +19,19 @@ TILE, DEPTH, THREADS = 64, 16, 256
 _SHARED_BYTES = 4 * 2 * DEPTH * (TILE + 4)
 
 
-@lru_cache(maxsize=16)
 def half_basis(modes: int, size: int) -> NDArray[np.float32]:
     """Return sin(pi k j / (size - 1)), k = 1..modes, for the first half of the grid, j = 0..(size - 1) // 2."""
     period = 2 * max(size - 1, 1)
     turns = np.outer(np.arange(1, modes + 1), np.arange((size + 1) // 2)) % period
     return sin_pi(turns * 2 / period).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _basis_on(device: Device, modes: int, size: int) -> Array:
+    """Return `half_basis` on the device: the same for every batch."""
+    basis = device.asarray(half_basis(modes, size))
+    device.synchronize()  # later calls may come on another stream
+    return basis
 
 
 def sine_field(coefficients: Any, height: int, width: int) -> Array:
@@ -72,7 +79,7 @@ def field_of(b: Array, reach: Array, height: int, width: int) -> Array:
     if not field.size:
         return field
     lines = empty((count, 2, modes[0], width))
-    basis_y, basis_x = (contiguous(half_basis(m, size)) for m, size in zip(modes, (height, width), strict=True))
+    basis_y, basis_x = (_basis_on(current(), m, size) for m, size in zip(modes, (height, width), strict=True))
     half_y, half_x = (height + 1) // 2, (width + 1) // 2
     sizes = int32(*modes, width)
     _launch("sum_columns", count, modes[0], half_x, (b, reach, *sizes, basis_x, lines))
