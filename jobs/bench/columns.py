@@ -1,6 +1,7 @@
 """Columns of a table; those that a terminal has no room for are left out, the least missed first."""
 
 import io
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -43,13 +44,16 @@ def chosen_columns(columns: Sequence[Column[Row]], rows: Sequence[Row], width: i
     return found
 
 
-def format_rows(columns: Sequence[Column[Row]], rows: Sequence[Row], width: int) -> str:
-    """Return a table of `width` at most, the first column to the left."""
+def format_rows(
+    columns: Sequence[Column[Row]], rows: Sequence[Row], width: int, part: Callable[[Row], object] = lambda row: None
+) -> str:
+    """Return a table of `width` at most, the first column to the left, with a gap where `part` changes."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for position, column in enumerate(chosen := chosen_columns(columns, rows, width)):
         table.add_column(column.title, justify="right" if position else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(column.text(row) for column in chosen))
+    for row, following in itertools.zip_longest(rows, rows[1:]):
+        ends = following is not None and part(following) != part(row)
+        table.add_row(*(column.text(row) for column in chosen), end_section=ends)
     buffer = io.StringIO()
     Console(file=buffer, width=width, color_system=None, highlight=False).print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())

@@ -25,10 +25,10 @@ COLUMNS = (
 
 def format_document(document: Document, width: int) -> str:
     """Return what was measured for a terminal of `width` columns."""
-    measured = [row for row in document.rows if row.error is None]
+    measured = [row for row in document.rows if row.rounds]
     failed = [f"{row.name} at {row.size} px failed: {row.error}" for row in document.rows if row.error is not None]
     parts = [wrapped(_headline(document), width)]
-    parts += [format_rows(COLUMNS, measured, width)] if measured else []
+    parts += [format_rows(COLUMNS, measured, width, part=lambda row: row.size)] if measured else []
     return "\n\n".join([*parts, wrapped([*failed, *_notes(document)], width)])
 
 
@@ -56,7 +56,10 @@ def _notes(document: Document) -> list[str]:
     notes = [f"of copy: each image's {kind} read once and written once, over the time, over a copy's bandwidth"]
     notes += [f"sada: attacks a network: {document.settings.surrogate}"] if _attacks(document) else []
     notes += [] if document.energy.meter else [f"no energy: {document.energy.reason}"]
-    return notes + ([] if document.complete else ["stopped early: the figures are of the rounds that were done"])
+    if document.complete:
+        return notes
+    begun = any(row.rounds for row in document.rows)
+    return [*notes, "stopped early: the figures are of the rounds that were done" if begun else "stopped too early"]
 
 
 def _attacks(document: Document) -> bool:

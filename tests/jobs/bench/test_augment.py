@@ -87,6 +87,19 @@ def test_what_was_measured_until_a_stop_is_kept():
     assert "stopped early" in format_document(document, 60)
 
 
+def test_a_stop_before_the_first_round_leaves_no_table():
+    document = measure(small_plan(["radial"]), CpuDevice(), Silent(), stopped=lambda: True)
+    assert (document.rows, document.copy_bandwidth, document.complete) == ([], None, False)
+    assert "stopped too early" in format_document(document, 60)
+
+
+def test_sizes_are_told_apart(document):
+    rows = [row.model_copy(update={"size": size}) for size in (32, 64) for row in document.rows[:2]]
+    lines = format_document(document.model_copy(update={"rows": rows}), 60).splitlines()
+    (rule,) = [number for number, line in enumerate(lines) if line.startswith("───")]
+    assert [bool(line) for line in lines[rule + 1 : rule + 6]] == [True, True, False, True, True]
+
+
 def test_a_dry_run_tries_everything_and_adds_up():
     plan = small_plan(["radial"], rounds=9)
     trials, seconds = estimate(plan, Workbench(CpuDevice()), Silent())
