@@ -86,6 +86,7 @@ __device__ __forceinline__ void apply(const Memory& memory, const Step step, con
   if (step.kind == NOISE) noise(memory, step, address);
 }
 
+// Four blocks a multiprocessor, so at most 64 registers where a block has 256 threads.
 extern "C" __global__ void __launch_bounds__(THREADS, 4)
     prime_views(const float* images, const Step* steps, unsigned view, unsigned key0, unsigned key1,
                 const float* weights, int chains, int depth, int size, float* views) {

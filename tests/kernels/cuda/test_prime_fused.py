@@ -129,13 +129,15 @@ def test_a_view_does_not_depend_on_the_order_of_threads(route):
     np.testing.assert_array_equal(results[2], results[0])
 
 
-def test_fields_are_made_in_parts_where_memory_is_short(device, monkeypatch):
+def test_fields_are_made_in_parts_where_memory_is_short(monkeypatch):
     images, steps = make_images(5, (2, 9, 12)), everything(5)
-    whole = views(images, steps)
-    monkeypatch.setattr("kernels.cuda.prime_general.FIELD_BYTES", 2 * 24 * 9 * 12)
-    device.launches.clear()
-    np.testing.assert_array_equal(views(images, steps), whole)
-    assert {launch[3] for launch in device.launches if launch[1] == "sum_rows"} == {(2,), (4,)}  # blocks of each part
+    with use(HostDevice()) as device:
+        whole = views(images, steps)
+        monkeypatch.setattr("kernels.cuda.prime_general.FIELD_BYTES", 2 * 24 * 9 * 12)
+        device.launches.clear()
+        np.testing.assert_array_equal(views(images, steps), whole)
+        grids = {launch[3] for launch in device.launches if launch[1] == "sum_rows"}
+    assert grids == {(2,), (4,)}  # one tile for each axis of one or two images
 
 
 def test_images_of_the_device_are_taken_and_kept(route, device):
