@@ -37,7 +37,7 @@ class TrainingPlan:
     most_s : longest that a way trains in one round
     """
 
-    network: str = "convnet"
+    network: str = "lenet"
     size: int = 32
     batch_size: int = 128
     num_views: int = 3
@@ -163,7 +163,11 @@ def make_training_row(
         found["cost_per_million_samples"] = cost_per_million(rate, plan.price_per_hour)
     if stored and way != STORED:
         pairs = zip(blocks, stored, strict=False)  # one that was stopped has a block less
-        found["over_stored"] = spread([per_step(block) / per_step(other) for block, other in pairs])
+        ratio = spread([per_step(block) / per_step(other) for block, other in pairs])
         reference = quartiles([step.seconds for block in stored for step in block])[1]
-        found["break_even_epochs"] = break_even_epochs(generation_s, steps_per_epoch, median, reference)
+        found["over_stored"] = ratio
+        # From the paired ratio, so that a machine that was slower for a while does not change the sign.
+        found["break_even_epochs"] = break_even_epochs(
+            generation_s, steps_per_epoch, reference * ratio.median, reference
+        )
     return row.model_copy(update=found)

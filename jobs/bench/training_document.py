@@ -39,7 +39,7 @@ class TrainingRow(StrictModel):
     samples_per_s : of the median step
     waiting_share, augmenting_share : of the time, until a batch was there, and from there until its views were
     over_stored : time of a step over that of a stored one, paired by round
-    break_even_epochs : epochs after which making the shards is paid back; null where it never is
+    break_even_epochs : epochs after which making the shards is paid back, by `over_stored`; null where it never is
     """
 
     way: str

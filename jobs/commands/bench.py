@@ -122,7 +122,7 @@ def augment(
 @bench.command()
 def training(
     backend: Backend = "cpu",
-    network: NetworkName = "convnet",
+    network: NetworkName = "lenet",
     views: NumViews = 3,
     batch_size: BatchSize = 128,
     encoding: Encoding = "png",

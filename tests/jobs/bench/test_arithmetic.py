@@ -114,7 +114,7 @@ def test_ways_are_paired_by_round():
     assert row.steps == 2
     assert row.step_s.median == pytest.approx(0.35)
     assert row.over_stored.median == pytest.approx(2.5)  # of 3 and 2
-    assert row.break_even_epochs == pytest.approx(12 / (30 * (0.35 - 0.15)))
+    assert row.break_even_epochs == pytest.approx(12 / (30 * 0.15 * (2.5 - 1)))
     assert row.samples_per_s == pytest.approx(100 / 0.35)
     assert row.cost_per_million_samples == pytest.approx(35)
     assert row.waiting_share == pytest.approx(0.02 / 0.7)
