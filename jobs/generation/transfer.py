@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from kernels.reference.pixels import check_finite
+
 Later = Callable[[], NDArray[Any]]
 """Gives an array of the host, once it is there."""
 
@@ -47,6 +49,14 @@ class Transfer(Protocol):
         What comes later raises ValueError for a sample that is not finite.
         """
 
+    def bring(self, pixels: Any, first_bad: Any) -> Later:
+        """Begin to bring back pixels that were rounded where the kernels work, as `round` does.
+
+        Parameters
+        ----------
+        first_bad : (1,) int32, row of the first sample that is not finite
+        """
+
     def finished(self) -> None:
         """Let go what the oldest batch held."""
 
@@ -81,6 +91,11 @@ class HostTransfer:
         pixels = self._kernels.to_uint8(images)
         return pixels, lambda: pixels
 
+    def bring(self, pixels: NDArray[Any], first_bad: NDArray[Any]) -> Later:
+        """Look at them at once."""
+        check_finite(int(first_bad[0]), len(pixels))
+        return lambda: pixels
+
     def finished(self) -> None:
         """Hold nothing."""
 
@@ -114,10 +129,14 @@ class DeviceTransfer:
         return self._staging.download(array).result
 
     def round(self, images: Any) -> tuple[Any, Later]:
-        """Round on the device; whether all was finite is looked at when the pixels are asked for."""
-        from kernels.cuda.pixels import check_finite, round_pixels
+        """Round on the device."""
+        from kernels.cuda.pixels import round_pixels
 
         pixels, first_bad = round_pixels(images)
+        return pixels, self.bring(pixels, first_bad)
+
+    def bring(self, pixels: Any, first_bad: Any) -> Later:
+        """Begin to copy; whether all was finite is looked at when the pixels are asked for."""
         copies = self._staging.download(first_bad), self._staging.download(pixels)
 
         def later() -> NDArray[Any]:
@@ -125,7 +144,7 @@ class DeviceTransfer:
             check_finite(int(row[0]), len(host))
             return host
 
-        return pixels, later
+        return later
 
     def finished(self) -> None:
         """Let go the oldest upload."""

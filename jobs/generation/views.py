@@ -18,6 +18,7 @@ from jobs.generation.reading import Batch
 from jobs.generation.transfer import Later, open_transfer
 from kernels import backend
 from pipeline.augment import Draws, Stage
+from pipeline.augment.base import RoundedResult, StageResult
 from pipeline.augment.draws import BASE_VIEW
 from pipeline.errors import PassbandError
 
@@ -53,6 +54,7 @@ class _Chain:
     images: NDArray[np.float32]
     recorded: dict[str, NDArray[Any]] = field(default_factory=dict)
     severity: NDArray[np.int64] | None = None
+    rounded: RoundedResult | None = None
 
 
 class Started:
@@ -178,7 +180,7 @@ class Augmenter:
                 assert images is not None
                 chain = self._run(stages, images, batch, number, f"view{number}", clock)
                 with clock.step("round"):
-                    stored.append(self._store(stages[-1], chain.images))
+                    stored.append(self._store(stages[-1], chain))
                 recorded |= chain.recorded
         return Started(lambda: self._finish(stored, recorded, severity, clock))
 
@@ -200,9 +202,14 @@ class Augmenter:
         chain = _Chain(images)
         draws = Draws(self._key, batch.indices, view)
         for position, stage in enumerate(stages):
+            given = chain.images, batch.labels, draws.at(position=position)
+            is_stored = view != BASE_VIEW and position == len(stages) - 1
             try:
                 with clock.step(stage.name):
-                    result = stage.apply(chain.images, batch.labels, draws.at(position=position))
+                    if is_stored and (rounded := stage.apply_rounded(*given)) is not None:
+                        chain.rounded, result = rounded, StageResult(chain.images, rounded.recorded)
+                    else:
+                        result = stage.apply(*given)
             except (ValueError, ArithmeticError) as error:
                 first, last = batch.rows[0].key, batch.rows[-1].key
                 raise StageError(f"{name}: {stage.name} on samples {first!r} to {last!r}: {error}") from error
@@ -216,10 +223,12 @@ class Augmenter:
         images: NDArray[np.float32] = self._kernels.to_float(pixels)
         return images
 
-    def _store(self, last: Stage, images: NDArray[np.float32]) -> Later:
+    def _store(self, last: Stage, chain: _Chain) -> Later:
+        if chain.rounded is not None:
+            return self._transfer.bring(chain.rounded.pixels, chain.rounded.first_bad)
         if not last.stores_float:
-            return self._transfer.round(images)[1]
-        later = self._transfer.download(np.ascontiguousarray(images.transpose(0, 2, 3, 1).astype(np.float16)))
+            return self._transfer.round(chain.images)[1]
+        later = self._transfer.download(np.ascontiguousarray(chain.images.transpose(0, 2, 3, 1).astype(np.float16)))
 
         def halves() -> NDArray[Any]:
             found = later()

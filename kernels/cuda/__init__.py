@@ -14,7 +14,7 @@ from kernels.cuda.corruption_weather import brighten, plasma_fractal
 from kernels.cuda.dct import dct_filter, dct_flip
 from kernels.cuda.device import current
 from kernels.cuda.exchange import from_torch, to_torch, torch_device, torch_stream
-from kernels.cuda.frequency import phase_only, radial_filter
+from kernels.cuda.frequency import phase_only, radial_filter, radial_rounded
 from kernels.cuda.mix import mix
 from kernels.cuda.philox import normals, words
 from kernels.cuda.pixels import to_float, to_uint8
@@ -26,7 +26,7 @@ from kernels.cuda.polar import (
     symmetric_noise,
     symmetric_signs,
 )
-from kernels.cuda.prime import prime_views
+from kernels.cuda.prime import prime_rounded, prime_views
 from kernels.cuda.sine import sine_field
 from kernels.cuda.spectral import ascend_spectrum, from_half_spectrum, half_spectrum, scale_spectrum
 from kernels.cuda.stencil import random_filter
@@ -66,8 +66,10 @@ __all__ = [
     "phase_only",
     "pixelate",
     "plasma_fractal",
+    "prime_rounded",
     "prime_views",
     "radial_filter",
+    "radial_rounded",
     "random_filter",
     "resample",
     "scale_contrast",

@@ -11,7 +11,7 @@ import numpy as np
 from kernels.cuda.arrays import Array, as_images, empty
 from kernels.cuda.device import current, int32, launch
 from kernels.cuda.fourier import filter_spectra
-from kernels.cuda.pixels import check_finite, to_uint8, unfilled_pixels
+from kernels.cuda.pixels import round_pixels, unfilled_pixels
 from kernels.cuda.plane import fused, launch_planes
 from kernels.reference.frequency import PHASE_FLOOR
 
@@ -48,8 +48,8 @@ def radial_filter(images: Any, low: float, high: float) -> Array:
     return filter_spectra(images, keep)
 
 
-def radial_pixels(images: Any, low: float, high: float) -> Array:
-    """Return `to_uint8` of `radial_filter`, bit for bit, without the image between where a side has a fused kernel.
+def radial_rounded(images: Any, low: float, high: float) -> tuple[Array, Array]:
+    """Return `radial_filter` rounded to pixels, without the image between where a side has a fused kernel.
 
     Parameters
     ----------
@@ -58,21 +58,15 @@ def radial_pixels(images: Any, low: float, high: float) -> Array:
 
     Returns
     -------
-    (N, H, W, C) uint8
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite; names the row of the first sample that has one.
+    pixels, first_bad : as `kernels.cuda.pixels.round_pixels`
     """
     images = as_images(images)
     if not fused(*images.shape[2:]):
-        return to_uint8(radial_filter(images, low, high))
+        return round_pixels(radial_filter(images, low, high))
     pixels, first_bad = unfilled_pixels(images.shape)
     args = *_squared_bounds(low, high), np.int32(images.shape[1]), pixels, first_bad
-    launch_planes("plane_filter.cu", "radial_pixels", images, *args)
-    check_finite(int(first_bad[0]), len(images))
-    return pixels
+    launch_planes("plane_filter.cu", "radial_rounded", images, *args)
+    return pixels, first_bad
 
 
 def phase_only(images: Any) -> Array:

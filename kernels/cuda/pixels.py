@@ -9,7 +9,7 @@ import numpy as np
 
 from kernels.cuda.arrays import Array, as_images, contiguous, empty
 from kernels.cuda.device import current, int32, launch
-from kernels.reference.pixels import check_pixels, not_finite
+from kernels.reference.pixels import check_finite, check_pixels
 
 
 def to_float(pixels: Any) -> Array:
@@ -83,9 +83,3 @@ def unfilled_pixels(shape: tuple[int, ...]) -> tuple[Array, Array]:
     """Return what a kernel fills with the pixels of images of this shape, as `round_pixels` returns them."""
     count, channels, height, width = shape
     return empty((count, height, width, channels), np.uint8), current().xp.full(1, count, np.int32)
-
-
-def check_finite(first_bad: int, count: int) -> None:
-    """Raise ValueError if a sample was not finite; parameters as `round_pixels` returns them."""
-    if first_bad < count:
-        raise ValueError(not_finite(first_bad, count))

@@ -36,7 +36,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) radial(const float* images
 }
 
 // The same into stored pixels (N, SIDE, SIDE, C).
-extern "C" __global__ void __launch_bounds__(THREADS) radial_pixels(const float* images, const float2* roots, int least,
+extern "C" __global__ void __launch_bounds__(THREADS) radial_rounded(const float* images, const float2* roots, int least,
                                                                     int most, int channels, unsigned char* pixels,
                                                                     int* first_bad) {
   DYNAMIC_SHARED(float2, z);

@@ -9,7 +9,8 @@ import numpy as np
 
 from kernels.checks import check_images, check_steps
 from kernels.cuda.arrays import Array, as_images, contiguous
-from kernels.cuda.prime_fused import fused_views, plan
+from kernels.cuda.pixels import round_pixels
+from kernels.cuda.prime_fused import fused_rounded, fused_views, plan
 from kernels.cuda.prime_general import general_views
 from kernels.cuda.prime_records import address_of, pack
 from kernels.prime_steps import PrimeSteps
@@ -36,14 +37,40 @@ def prime_views(images: Any, steps: PrimeSteps) -> Array:
     -----
     PRIME (Modas et al. 2022), algorithm 1. A view's bits depend on its image and steps alone, not on the batch.
     """
+    x = _checked(images, steps)
+    if not _is_work(x, steps):
+        return x * _weights(steps)[:, :1, None, None]
+    fused = plan(*x.shape[1:], steps.size)
+    drawn = _drawn(x, steps)
+    return general_views(x, *drawn) if fused is None else fused_views(fused, x, *drawn)
+
+
+def prime_rounded(images: Any, steps: PrimeSteps) -> tuple[Array, Array]:
+    """Return `prime_views` rounded to pixels, without the images between where they are made in one kernel.
+
+    Returns
+    -------
+    pixels, first_bad : as `kernels.cuda.pixels.round_pixels`
+    """
+    x = _checked(images, steps)
+    fused = plan(*x.shape[1:], steps.size) if _is_work(x, steps) else None
+    return round_pixels(prime_views(x, steps)) if fused is None else fused_rounded(fused, x, *_drawn(x, steps))
+
+
+def _checked(images: Any, steps: PrimeSteps) -> Array:
     check_images(images)
     check_steps(steps, len(images))
-    x, weights = as_images(images), contiguous(np.asarray(steps.weights, np.float32))
-    if not x.size:
-        return x.copy()
-    if not steps.kinds.shape[1]:  # no chains
-        return x * weights[:, :, None, None]
-    _, channels, height, width = x.shape
-    drawn = pack(steps, height, width), address_of(steps), weights, steps.size
-    fused = plan(channels, height, width, steps.size)
-    return general_views(x, *drawn) if fused is None else fused_views(fused, x, *drawn)
+    return as_images(images)
+
+
+def _is_work(x: Array, steps: PrimeSteps) -> bool:
+    """Return whether there are images, and chains."""
+    return bool(x.size and steps.kinds.shape[1])
+
+
+def _weights(steps: PrimeSteps) -> Array:
+    return contiguous(np.asarray(steps.weights, np.float32))
+
+
+def _drawn(x: Array, steps: PrimeSteps) -> tuple[Any, ...]:
+    return pack(steps, *x.shape[2:]), address_of(steps), _weights(steps), steps.size

@@ -10,6 +10,7 @@
 //                 a segment of frequencies (C, COLOR_SEGMENT)
 #include "common.cuh"
 #include "color.cuh"
+#include "pixel.cuh"
 #include "prime_field.cuh"
 #include "prime_pixels.cuh"
 #include "prime_step.cuh"
@@ -86,15 +87,13 @@ __device__ __forceinline__ void apply(const Memory& memory, const Step step, con
   if (step.kind == NOISE) noise(memory, step, address);
 }
 
-// Four blocks a multiprocessor, so at most 64 registers where a block has 256 threads.
-extern "C" __global__ void __launch_bounds__(THREADS, 4)
-    prime_views(const float* images, const Step* steps, unsigned view, unsigned key0, unsigned key1,
-                const float* weights, int chains, int depth, int size, float* views) {
-  DYNAMIC_SHARED(float, image);
+// Makes one view; put(place in an image, value) takes it.
+template <class Put>
+__device__ __forceinline__ void make_view(float* image, const float* images, const Step* steps, const Address& address,
+                                          const float* weights, int chains, int depth, int size, const Put& put) {
   float *mixed = image + padded(CHANNELS * AREA), *basis_y = mixed + padded(CHANNELS * AREA);
   float* basis_x = basis_y + padded(MODES_Y * HALF_Y);
   const Memory memory = {image, basis_y, basis_x, basis_x + padded(MODES_X * HALF_X)};
-  const Address address = {view, key0, key1};
   const index_t own = static_cast<index_t>(blockIdx.x) * CHANNELS * AREA;
   const float* weight = weights + static_cast<index_t>(blockIdx.x) * (chains + 1);
   const Step* own_steps = steps + static_cast<index_t>(blockIdx.x) * chains * depth;
@@ -111,5 +110,27 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4)
     for (int s = 0; s < depth; ++s) apply(memory, own_steps[m * depth + s], address, size);
     each_own([&](int i) { mixed[i] = fmaf(weight[m + 1], image[i], mixed[i]); });
   }
-  each_own([&](int i) { views[own + i] = mixed[i]; });
+  each_own([&](int i) { put(i, mixed[i]); });
+}
+
+// Four blocks a multiprocessor, so at most 64 registers where a block has 256 threads.
+extern "C" __global__ void __launch_bounds__(THREADS, 4)
+    prime_views(const float* images, const Step* steps, unsigned view, unsigned key0, unsigned key1,
+                const float* weights, int chains, int depth, int size, float* views) {
+  DYNAMIC_SHARED(float, image);
+  float* own = views + static_cast<index_t>(blockIdx.x) * CHANNELS * AREA;
+  make_view(image, images, steps, {view, key0, key1}, weights, chains, depth, size,
+            [=](int i, float value) { own[i] = value; });
+}
+
+// The same into stored pixels (N, H, W, C).
+extern "C" __global__ void __launch_bounds__(THREADS, 4)
+    prime_rounded(const float* images, const Step* steps, unsigned view, unsigned key0, unsigned key1,
+                  const float* weights, int chains, int depth, int size, unsigned char* pixels, int* first_bad) {
+  DYNAMIC_SHARED(float, image);
+  unsigned char* own = pixels + static_cast<index_t>(blockIdx.x) * CHANNELS * AREA;
+  make_view(image, images, steps, {view, key0, key1}, weights, chains, depth, size, [=](int i, float value) {
+    note_bad(value, blockIdx.x, first_bad);
+    own[i % AREA * CHANNELS + i / AREA] = pixel_of(value);
+  });
 }

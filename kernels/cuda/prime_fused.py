@@ -6,6 +6,7 @@ import numpy as np
 
 from kernels.cuda.arrays import Array, contiguous, empty
 from kernels.cuda.device import current, defines, int32
+from kernels.cuda.pixels import unfilled_pixels
 from kernels.cuda.prime_records import RECORD, Records
 
 LEAST_SIDE = 16
@@ -57,11 +58,33 @@ def fused_views(
 ) -> Array:
     """Return the views of images that lie on the device; parameters as `general_views`."""
     views = empty(images.shape)
-    words = contiguous(records.view(np.int32).reshape(*records.shape, RECORD.itemsize // 4))
-    kernel = current().kernel("prime_fused.cu", "prime_views", fused.options, fused.shared_bytes)
-    arguments = images, words, *address, weights, *int32(*records.shape[1:], size), views
-    kernel((len(images),), (fused.threads,), arguments, shared_mem=fused.shared_bytes)
+    _start(fused, "prime_views", images, records, address, weights, size, views)
     return views
+
+
+def fused_rounded(
+    fused: Fused, images: Array, records: Records, address: tuple[Any, ...], weights: Array, size: int
+) -> tuple[Array, Array]:
+    """Return the views rounded to pixels, as `kernels.cuda.pixels.round_pixels` does; parameters as `fused_views`."""
+    pixels, first_bad = unfilled_pixels(images.shape)
+    _start(fused, "prime_rounded", images, records, address, weights, size, pixels, first_bad)
+    return pixels, first_bad
+
+
+def _start(
+    fused: Fused,
+    name: str,
+    images: Array,
+    records: Records,
+    address: tuple[Any, ...],
+    weights: Array,
+    size: int,
+    *results: Array,
+) -> None:
+    words = contiguous(records.view(np.int32).reshape(*records.shape, RECORD.itemsize // 4))
+    kernel = current().kernel("prime_fused.cu", name, fused.options, fused.shared_bytes)
+    arguments = images, words, *address, weights, *int32(*records.shape[1:], size), *results
+    kernel((len(images),), (fused.threads,), arguments, shared_mem=fused.shared_bytes)
 
 
 def _round_up(count: int, multiple: int) -> int:

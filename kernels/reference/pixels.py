@@ -63,6 +63,12 @@ def check_pixels(pixels: Any) -> None:
         raise ValueError(f"pixels: needs shape (N, H, W, C) with H, W, C >= 1, got {pixels.shape}")
 
 
+def check_finite(first_bad: int, count: int) -> None:
+    """Raise ValueError if `first_bad`, the first sample that is not finite, is a row of a batch of `count`."""
+    if first_bad < count:
+        raise ValueError(not_finite(first_bad, count))
+
+
 def not_finite(row: int, count: int) -> str:
     """Say which sample of a batch cannot be rounded."""
     return f"sample at row {row} of a batch of {count} is not finite: NaN or infinity cannot become a pixel"

@@ -70,6 +70,23 @@ class StageResult:
     severity: NDArray[np.int64] | None = None
 
 
+@dataclass(frozen=True)
+class RoundedResult:
+    """What one stage made of a batch, rounded to pixels where the kernels work.
+
+    Attributes
+    ----------
+    pixels : (N, H, W, C) uint8
+    first_bad : (1,) int32
+        Row of the first sample that is not finite; N where all are.
+    recorded : as in `StageResult`
+    """
+
+    pixels: Any
+    first_bad: Any
+    recorded: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
 class Stage(ABC):
     """One named step of a recipe.
 
@@ -142,6 +159,12 @@ class Stage(ABC):
     def stores_float(self) -> bool:
         """Whether the result is to be stored as float16 instead of uint8 (``range: float``)."""
         return False
+
+    def apply_rounded(
+        self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws
+    ) -> RoundedResult | None:
+        """Do as `apply` and round, in one kernel; None where the backend has none for it, as for most stages."""
+        return None
 
     @abstractmethod
     def apply(self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws) -> StageResult:

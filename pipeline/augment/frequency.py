@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from pipeline.augment.base import Shape, Stage, StageResult
+from pipeline.augment.base import RoundedResult, Shape, Stage, StageResult
 from pipeline.augment.draws import Draws
 from pipeline.augment.ranges import RangeOptions, to_range
 
@@ -88,6 +88,12 @@ class Radial(FilterStage):
                 f"low {options.low} and high {options.high} keep no frequency of a {height} x {width} image, whose "
                 f"distances from zero frequency run from 0 to {d.max():.2f}; allowed: a band that holds one of them"
             )
+
+    def apply_rounded(self, images: Images, labels: NDArray[np.int64], draws: Draws) -> RoundedResult | None:
+        """Return clipped pixels, where the backend rounds in the kernel that filters."""
+        if self.options.range != "clip" or not hasattr(self.kernels, "radial_rounded"):
+            return None
+        return RoundedResult(*self.kernels.radial_rounded(images, self.options.low, self.options.high))
 
     def filter(self, images: Images) -> Images:
         """Apply `radial_filter`."""

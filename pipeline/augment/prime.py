@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.prime_steps import IDENTITY
-from pipeline.augment.base import Stage, StageResult
+from kernels.prime_steps import IDENTITY, PrimeSteps
+from pipeline.augment.base import RoundedResult, Stage, StageResult
 from pipeline.augment.draws import Draws
 from pipeline.augment.prime_options import PrimeOptions
 from pipeline.augment.prime_sampling import sample_steps
@@ -31,6 +31,19 @@ class Prime(Stage):
 
     def apply(self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws) -> StageResult:
         """Return one PRIME view of every sample, in [0, 1] for images in [0, 1]; labels are not used."""
+        steps, recorded = self._draw(draws)
+        return StageResult(self.kernels.prime_views(images, steps), recorded)
+
+    def apply_rounded(
+        self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws
+    ) -> RoundedResult | None:
+        """Return the views as pixels, where the backend rounds in the kernel that makes them."""
+        if not hasattr(self.kernels, "prime_rounded"):
+            return None
+        steps, recorded = self._draw(draws)
+        return RoundedResult(*self.kernels.prime_rounded(images, steps), recorded)
+
+    def _draw(self, draws: Draws) -> tuple[PrimeSteps, dict[str, NDArray[Any]]]:
         steps, share = sample_steps(self.options, draws, min(self.shape[1:]), self.kernels.host_words)
         strengths = np.where(steps.kinds == IDENTITY, np.float32(np.nan), steps.strengths)
         recorded: dict[str, NDArray[Any]] = {
@@ -39,4 +52,4 @@ class Prime(Stage):
             "primitives": steps.kinds,
             "strengths": strengths,
         }
-        return StageResult(self.kernels.prime_views(images, steps), recorded)
+        return steps, recorded

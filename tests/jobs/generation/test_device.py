@@ -20,7 +20,7 @@ VIEWS = [
     "clean",
     {"prime": {"preset": "cifar"}},
     {"radial": {"high": 4}, "name": "low"},
-    {"corrupt": {"types": ["gaussian_noise", "shot_noise"], "severity": {"uniform": [0, 5]}}},
+    {"corrupt": {"types": ["gaussian_noise", "shot_noise", "snow"], "severity": {"uniform": [0, 5]}}},
 ]
 BASE = [{"corrupt": {"types": "gaussian_noise", "severity": 1}}]
 CUDA = {"backend": "cuda", "executor": "inline"}

@@ -9,7 +9,7 @@ import pytest
 from kernels import cuda, reference
 from kernels.cuda import plane
 from kernels.cuda.device import use
-from kernels.cuda.frequency import radial_pixels
+from kernels.cuda.frequency import radial_rounded
 from tests.cuda_host.device import HostDevice
 
 SIDES = [side for side in plane.LAYOUTS if side <= plane.DEFAULT_LIMIT]
@@ -183,16 +183,17 @@ def test_pixels_are_those_of_the_filtered_images(side):
     with use(HostDevice()) as device:
         expected = device.asnumpy(cuda.to_uint8(cuda.radial_filter(images, 0, 4)))
         before = len(device.launches)
-        pixels = device.asnumpy(radial_pixels(images, 0, 4))
+        pixels, first_bad = map(device.asnumpy, radial_rounded(images, 0, 4))
     np.testing.assert_array_equal(pixels, expected)
+    assert first_bad == [3]
     assert (len(device.launches) - before == 1) == (side in SIDES)
 
 
-def test_pixels_that_are_not_finite_are_refused():
+def test_pixels_that_are_not_finite_are_told():
     images = images_of(16, 3, 3)
     images[1, 2, 3, 4] = np.inf
-    with use(HostDevice()), pytest.raises(ValueError, match="row 1 of a batch of 3"):
-        radial_pixels(images, 0, 4)
+    with use(HostDevice()) as device:
+        assert device.asnumpy(radial_rounded(images, 0, 4)[1]) == [1]
 
 
 def test_nan_stays_in_its_channel():

@@ -251,3 +251,22 @@ def test_a_device_makes_the_same_views(name, options, shape, device):
     for rows in (np.arange(3), np.arange(3, 8)[::-1], np.array([], np.intp)):
         part = stage.apply(device.asarray(images[rows]), labels[rows], draws.select(rows))
         assert_same(from_device(device, part), rows_of(found, rows))
+
+
+@every_stage
+@pytest.mark.parametrize("shape", SHAPES[:2], ids=str)
+def test_a_stage_that_rounds_rounds_its_own_result(name, options, shape, device):
+    stage = make_stage(name, options, shape, "cuda")
+    images, labels, draws = make_batch(4, shape)
+    images[2, 0, 1, 1] = np.inf
+    rounded = stage.apply_rounded(device.asarray(images), labels, draws)
+    if rounded is None:
+        assert name not in ("prime", "radial") or stage.options.model_dump().get("range", "clip") != "clip"
+        return
+    images[2, 0, 1, 1] = 0
+    result = stage.apply(device.asarray(images), labels, draws)
+    keep = np.array([0, 1, 3])
+    expected = device.asnumpy(stage.kernels.to_uint8(result.images))
+    np.testing.assert_array_equal(device.asnumpy(rounded.pixels)[keep], expected[keep])
+    np.testing.assert_array_equal(rounded.recorded.get("weights"), result.recorded.get("weights"))
+    assert device.asnumpy(rounded.first_bad)[0] in ((2, 4) if name == "prime" else (2,))  # a clip may hide it
