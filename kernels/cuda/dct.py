@@ -16,6 +16,8 @@ from kernels.cuda.fourier import chunks
 from kernels.cuda.matrix import multiply
 from kernels.reference.frequency import check_choice, check_count
 
+MOST_FLOAT = 64
+
 
 def dct_filter(images: Any, size: int, keep: str) -> Array:
     """Keep one corner of the orthonormal DCT-II: the `size` x `size` lowest or highest coefficients.
@@ -69,18 +71,20 @@ def multiply_sides(images: Array, operator: str, size: int = 0) -> Array:
 
     Notes
     -----
-    An error of up to (H + W) 2^-24 times the largest row sums of |M_H| and |M_W|.
+    An error of up to (H + W) 2^-24 times the largest row sums of |M_H| and |M_W|: beyond `MOST_FLOAT` pixels a side
+    that may pass 1e-6, and the sums are taken in float64.
     """
     out = empty(images.shape)
-    upright, level = (matrix(current(), side, operator, size) for side in images.shape[2:])
+    dtype = np.dtype(np.float32 if max(images.shape[2:]) <= MOST_FLOAT else np.float64)
+    upright, level = (matrix(current(), side, operator, size, dtype) for side in images.shape[2:])
     for planes, results in chunks(images, out):
-        results[...] = multiply(multiply(upright, planes), level)
+        results[...] = multiply(multiply(upright, planes.astype(dtype, copy=False)), level)
     return out
 
 
 @cache
-def matrix(device: Device, side: int, operator: str, size: int) -> Array:
-    """Return the matrix of one direction: (side, side) float32, each entry rounded once.
+def matrix(device: Device, side: int, operator: str, size: int, dtype: np.dtype[Any]) -> Array:
+    """Return the matrix of one direction: (side, side), each entry rounded once.
 
     Parameters
     ----------
@@ -92,6 +96,6 @@ def matrix(device: Device, side: int, operator: str, size: int) -> Array:
     total = np.zeros((side, side))
     for row, column in zip(after, kept, strict=True):  # in this order, where a library's depends on the processor
         total += np.multiply.outer(column, row)
-    product = contiguous(total.astype(np.float32))
+    product = contiguous(total.astype(dtype))
     device.synchronize()  # later calls may come on another stream
     return product
