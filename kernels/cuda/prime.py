@@ -10,7 +10,7 @@ import numpy as np
 from kernels.checks import check_images, check_steps
 from kernels.cuda.arrays import Array, as_images, contiguous
 from kernels.cuda.pixels import round_pixels
-from kernels.cuda.prime_fused import fused_rounded, fused_views, plan
+from kernels.cuda.prime_fused import Fused, fused_rounded, fused_views, plan
 from kernels.cuda.prime_general import general_views
 from kernels.cuda.prime_records import address_of, pack
 from kernels.prime_steps import PrimeSteps
@@ -40,7 +40,7 @@ def prime_views(images: Any, steps: PrimeSteps) -> Array:
     x = _checked(images, steps)
     if not _is_work(x, steps):
         return x * _weights(steps)[:, :1, None, None]
-    fused = plan(*x.shape[1:], steps.size)
+    fused = _plan(x, steps)
     drawn = _drawn(x, steps)
     return general_views(x, *drawn) if fused is None else fused_views(fused, x, *drawn)
 
@@ -53,7 +53,7 @@ def prime_rounded(images: Any, steps: PrimeSteps) -> tuple[Array, Array]:
     pixels, first_bad : as `kernels.cuda.pixels.round_pixels`
     """
     x = _checked(images, steps)
-    fused = plan(*x.shape[1:], steps.size) if _is_work(x, steps) else None
+    fused = _plan(x, steps) if _is_work(x, steps) else None
     return round_pixels(prime_views(x, steps)) if fused is None else fused_rounded(fused, x, *_drawn(x, steps))
 
 
@@ -66,6 +66,11 @@ def _checked(images: Any, steps: PrimeSteps) -> Array:
 def _is_work(x: Array, steps: PrimeSteps) -> bool:
     """Return whether there are images, and chains."""
     return bool(x.size and steps.kinds.shape[1])
+
+
+def _plan(x: Array, steps: PrimeSteps) -> Fused | None:
+    _, channels, height, width = x.shape
+    return plan(channels, height, width, steps.size)
 
 
 def _weights(steps: PrimeSteps) -> Array:

@@ -41,7 +41,8 @@ class Prime(Stage):
         if not hasattr(self.kernels, "prime_rounded"):
             return None
         steps, recorded = self._draw(draws)
-        return RoundedResult(*self.kernels.prime_rounded(images, steps), recorded)
+        pixels, first_bad = self.kernels.prime_rounded(images, steps)
+        return RoundedResult(pixels, first_bad, recorded)
 
     def _draw(self, draws: Draws) -> tuple[PrimeSteps, dict[str, NDArray[Any]]]:
         steps, share = sample_steps(self.options, draws, min(self.shape[1:]), self.kernels.host_words)
