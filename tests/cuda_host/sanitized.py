@@ -16,7 +16,7 @@ from tests.cuda_host.device import HostDevice
 ROOT = Path(__file__).parents[2]
 RUNTIMES = {"thread": ["libtsan.so"], "address": ["libasan.so", "libubsan.so"]}
 OPTIONS = {
-    "TSAN_OPTIONS": "halt_on_error=1:exitcode=66:report_signal_unsafe=0",
+    "TSAN_OPTIONS": "halt_on_error=1:exitcode=66:report_signal_unsafe=0:report_thread_leaks=0",
     "ASAN_OPTIONS": "halt_on_error=1:detect_leaks=0:exitcode=66:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=66",
 }

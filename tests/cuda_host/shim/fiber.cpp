@@ -3,6 +3,8 @@
 
 #include <sys/mman.h>
 
+#include <cstdlib>
+
 #include "sanitizers.h"
 
 extern "C" void simt_switch(void** save, void* load);
@@ -33,25 +35,24 @@ void create(Fiber& fiber, unsigned index, void (*body)()) {
   *top = nullptr;
   *--top = reinterpret_cast<void*>(body);
   fiber.stack_pointer = top - 6;
-}
-
-void destroy(Fiber& fiber) { munmap(fiber.stack - guard_bytes, stack_bytes + guard_bytes); }
-
-void begin_thread(Fiber& fiber, const std::string& name) {
 #ifdef SIMT_TSAN
   scheduler.tsan = __tsan_get_current_fiber();
   fiber.tsan = __tsan_create_fiber(0);
-  __tsan_set_fiber_name(fiber.tsan, name.c_str());
-#else
-  (void)fiber, (void)name;
 #endif
 }
 
-void end_thread(Fiber& fiber) {
+void destroy(Fiber& fiber) {
 #ifdef SIMT_TSAN
   __tsan_destroy_fiber(fiber.tsan);
+#endif
+  munmap(fiber.stack - guard_bytes, stack_bytes + guard_bytes);
+}
+
+void name_thread(Fiber& fiber, const std::string& name) {
+#ifdef SIMT_TSAN
+  __tsan_set_fiber_name(fiber.tsan, name.c_str());
 #else
-  (void)fiber;
+  (void)fiber, (void)name;
 #endif
 }
 

@@ -28,9 +28,8 @@ extern Fiber scheduler;  // what runs when none of a block's fibers does: the th
 void create(Fiber& fiber, unsigned index, void (*body)());
 void destroy(Fiber& fiber);
 
-// Tell the sanitizer that another thread of CUDA begins on this fiber, or has ended.
-void begin_thread(Fiber& fiber, const std::string& name);
-void end_thread(Fiber& fiber);
+// Name the thread that begins on this fiber, for ThreadSanitizer's reports.
+void name_thread(Fiber& fiber, const std::string& name);
 
 // Go on with `to`; returns when somebody goes on with `from`.
 void switch_to(Fiber& from, Fiber& to);
