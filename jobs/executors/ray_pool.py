@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 _MAX_START_FAILURES = 3
 _START_S = 10.0  # what a worker may well need to come up
 _CHECK_EVERY_S = 1.0
+_TELL_WAITING_S = 20.0
 _LOST_AFTER_S = 15.0  # long enough for a fault-tolerant head to come back; Ray ends the driver itself after 60
 
 
@@ -115,6 +116,7 @@ class Pool:
         self._grow_to = grow_to
         self._driver = driver
         self._told_waiting = False
+        self._began = time.monotonic()
         self._count = 0
         self._start_failures = 0
         self._checked = self._answered = self._last_up = time.monotonic()
@@ -244,13 +246,13 @@ class Pool:
             self._spawn()
 
     def _waits_its_turn(self) -> bool:
-        """Whether no worker has a place yet since others hold them all; told once."""
+        """Whether no worker has a place, and none is free; told once, if it takes longer than a start does."""
         placed = [handle.placed for handle in self.handles]
         if not placed or self._ray.wait(placed, timeout=0)[0] or has_room(self._ray, self._resources):
             return False
-        if not self._told_waiting:
-            logger.warning("waiting for a free place: other jobs hold all of the cluster's")
-        self._told_waiting = True
+        if not self._told_waiting and time.monotonic() - self._began > _TELL_WAITING_S:
+            logger.warning("no worker has a place yet: other jobs hold all of the cluster's; waiting for one")
+            self._told_waiting = True
         return True
 
     def close(self) -> None:
