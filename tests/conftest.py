@@ -17,10 +17,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the files over the processes of a test run; what uses the one Ray stays in one of them."""
+    """Spread the files over the processes of a test run; what uses the one Ray, or a cluster, stays in one of them."""
     for item in items:
         uses_ray = "ray_session" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("ray" if uses_ray else str(item.path)))
+        folder_or_file = item.path.parent if item.path.parent.name == "cluster" else item.path
+        item.add_marker(pytest.mark.xdist_group("ray" if uses_ray else str(folder_or_file)))
 
 
 @pytest.fixture

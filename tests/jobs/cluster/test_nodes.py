@@ -1,0 +1,69 @@
+"""Nodes that join a cluster later: they take work, unless they run other versions."""
+
+import json
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.jobs.cluster.heads import Head, job_file, late_node, other_version, ray_settings, shards, wait_for
+
+
+def test_a_node_that_joins_late_takes_work(head: Head, tmp_path):
+    command = [sys.executable, "-m", "tests.jobs.cluster.driver", head.told["gcs_address"], str(tmp_path)]
+    driver = subprocess.Popen(command, env=os.environ | ray_settings(head), stdout=subprocess.PIPE, text=True)
+    try:
+        early = workers(driver, known=set())
+        with late_node(head) as node:
+            late = workers(driver, known=early)
+            assert late <= {process.pid for process in node.children(recursive=True)}
+            later = {int(driver.stdout.readline()) for _ in range(40)}
+            assert later == early | late
+    finally:
+        driver.terminate()
+        driver.communicate(timeout=30)
+
+
+def workers(driver: subprocess.Popen[str], known: set[int]) -> set[int]:
+    """Wait until two workers that are not `known` have done a task, and return their pids."""
+    found: set[int] = set()
+    for _ in range(400):  # tasks of 0.25 s each, two and more at once
+        found |= {int(driver.stdout.readline())} - known
+        if len(found) == 2:
+            return found
+    raise AssertionError(f"only {found} came up")
+
+
+def test_a_node_of_other_versions_is_refused_by_name_before_anything_is_written(head: Head, tmp_path):
+    with late_node(head, PYTHONPATH=other_version(tmp_path / "site", "numpy")) as node:
+        wait_for(lambda: any("DashboardAgent" in process.name() for process in node.children(recursive=True)))
+        job = head.submit(job_file(tmp_path, "refused"))
+        status, out, _ = head.passband("logs", job, "-f")
+    assert status == 1
+    last = out.splitlines()[-1]
+    assert last.startswith("passband: node ")
+    assert " runs numpy 0.0.1 (the driver " in last
+    assert last.endswith("): install one version on all")
+    assert not (tmp_path / "refused").exists()
+
+
+@pytest.mark.slow
+def test_workers_that_wait_for_a_node_start_when_it_joins(head: Head, tmp_path):
+    """More workers than CPUs: the records tell whose process made each shard."""
+    views = ["clean", {"prime": {"preset": "cifar"}, "copies": 12}]
+    job = head.submit(job_file(tmp_path, "wide", split="train", views=views, image={"size": 64}), "--workers", 4)
+    wait_for(lambda: shards(tmp_path / "wide") >= 4)
+    with late_node(head) as node:
+        made_there = wait_for(lambda: makers(tmp_path / "wide") & {p.pid for p in node.children(recursive=True)})
+        assert made_there
+        status, _, _ = head.passband("logs", job, "-f")
+        assert status == 0
+    assert len(makers(tmp_path / "wide")) == 4
+    assert not any(psutil.pid_exists(pid) for pid in made_there)
+
+
+def makers(output) -> set[int]:
+    records = [json.loads(path.read_text()) for path in output.glob("records/*.json")]
+    return {int(record["worker"].rpartition(":")[2]) for record in records}
