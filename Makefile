@@ -36,7 +36,7 @@ demo: venv  ## make, verify and show a small real dataset with PRIME and frequen
 	@echo "look at $(DEMO)/report.html and $(DEMO)/sheet.png"
 
 test: venv  ## run the tests
-	$(BIN)/pytest -q -m 'not slow' -n 2 --dist loadgroup --durations=15
+	$(BIN)/pytest -q -m 'not slow and not cuda_full' -n 2 --dist loadgroup --durations=15
 
 test-slow: venv  ## run the tests that take minutes
 	$(BIN)/pytest -q -m slow
