@@ -56,18 +56,19 @@ def build(text: str, options: tuple[str, ...] = (), sanitizer: str = "") -> Path
         (work / "exports.cpp").write_text(f'#include "kernels.cu"\n{exports}')
         front = ["-Wno-unknown-pragmas", "-include", "cuda_host.h"]
         _call([*COMPILER, *way.kernels, *options, *front, "-c", "exports.cpp", "-o", "kernels.o"], work)
-        objects = [str(_scheduler(way.scheduler) / f"{name}.o") for name in RUNTIME]
-        _call([*COMPILER, "-shared", "kernels.o", *objects, *way.link, "-o", "kernels.so"], work)
+        folder = _scheduler(way.scheduler)
+        shared = ["-L", str(folder), f"-Wl,-rpath,{folder}", "-l:scheduler.so"]
+        _call([*COMPILER, "-shared", "kernels.o", *way.link, *shared, "-o", "kernels.so"], work)
 
     return _once(decisive, compile_kernels) / "kernels.so"
 
 
 def _scheduler(defines: tuple[str, ...]) -> Path:
-    """Return the folder of the scheduler's objects, the same for all kernels."""
+    """Return the folder of the scheduler, one library for all kernels: so they share its fibers."""
 
     def compile_scheduler(work: Path) -> None:
-        for name in RUNTIME:
-            _call([*COMPILER, "-O2", *defines, "-c", str(SHIM / name), "-o", f"{name}.o"], work)
+        texts = [str(SHIM / name) for name in RUNTIME]
+        _call([*COMPILER, "-O2", *defines, "-shared", *texts, "-o", "scheduler.so"], work)
 
     return _once(repr((defines, _version())), compile_scheduler)
 
@@ -75,7 +76,7 @@ def _scheduler(defines: tuple[str, ...]) -> Path:
 @cache
 def _version() -> str:
     """Return what every library depends on."""
-    return repr((COMPILER, SANITIZERS, [path.read_text() for path in sorted(SHIM.iterdir())]))
+    return repr((COMPILER, [path.read_text() for path in (Path(__file__), *sorted(SHIM.iterdir()))]))
 
 
 def _once(decisive: str, make: Callable[[Path], None]) -> Path:

@@ -57,6 +57,12 @@ def _in_turn(images):
     return _steps(images, [[COLOR, SPATIAL, SPECTRAL, NOISE], [SPECTRAL, IDENTITY, COLOR, COLOR]])
 
 
+PRIME = [
+    _in_turn,
+    lambda i: _steps(i, [[COLOR]], last=np.full((i.shape[0], 1, 1), 250)),
+    lambda i: _steps(i, [[SPATIAL]], last=np.full((i.shape[0], 1, 1), 10100)),
+    lambda i: _steps(i, [[SPECTRAL]], size=6),
+]
 OTHERS: dict[str, list[Callable[[Images], tuple[Any, ...]]]] = {
     "words": [lambda i: _address(i, 5)],
     "normals": [lambda i: _address(i, 6)],
@@ -71,12 +77,9 @@ OTHERS: dict[str, list[Callable[[Images], tuple[Any, ...]]]] = {
     "ascend_spectrum": [lambda i: (_spectrum(i), i.uniform(), _half(i, 1), 0.3)],
     "symmetric_noise": [lambda i: (_words(i, i.shape[3]), 0.5)],
     "symmetric_signs": [lambda i: (_words(i, i.shape[3] // 2 + 1), i.shape[3])],
-    "prime_views": [
-        _in_turn,
-        lambda i: _steps(i, [[COLOR]], last=np.full((i.shape[0], 1, 1), 250)),
-        lambda i: _steps(i, [[SPATIAL]], last=np.full((i.shape[0], 1, 1), 10100)),
-        lambda i: _steps(i, [[SPECTRAL]], size=6),
-    ],
+    "radial_rounded": [lambda i: (i.uniform(), 0, 4.5), lambda i: (i.uniform(), 2, np.inf)],
+    "prime_views": PRIME,
+    "prime_rounded": PRIME,
 }
 
 

@@ -32,9 +32,9 @@ class _Namespace:
 
 
 @cache
-def loaded(source: str, name: str, options: tuple[str, ...], sanitizer: str) -> HostKernel:
-    """Return a kernel of a file of `kernels.cuda`, compiled for the CPU."""
-    return HostKernel(build(sources.read(source), options, sanitizer), name)
+def loaded(text: str, name: str, options: tuple[str, ...], sanitizer: str) -> HostKernel:
+    """Return a kernel of a source, compiled for the CPU."""
+    return HostKernel(build(text, options, sanitizer), name)
 
 
 def _rubbish(shape, dtype=np.float32):
@@ -61,6 +61,7 @@ class HostDevice:
     sanitizer : str, as `build` takes it
     shared_bytes : int
         Shared memory that a block may have; 232,448 as sm_90 and sm_100.
+    read : function, name of a source -> text
     """
 
     name = "host"
@@ -69,17 +70,17 @@ class HostDevice:
     out_of_memory = (HostOutOfMemory,)
     failures = (HostFailure,)
 
-    def __init__(self, *, seed: int = 2, sanitizer: str = "", shared_bytes: int = 232448) -> None:
+    def __init__(self, *, seed: int = 2, sanitizer: str = "", shared_bytes: int = 232448, read=sources.read) -> None:
         self.xp, self.fft = _Namespace(np), _Namespace(scipy.fft)
         self.seed, self.sanitizer, self.shared_bytes = seed, sanitizer, shared_bytes
-        self.launches = []
+        self.read, self.launches = read, []
         """(source, kernel, options, grid, block, shared bytes) of every launch, in order."""
 
     def kernel(self, source, name, options=(), shared_bytes=0):
         """Return a kernel, compiled for the CPU; launches that need more shared memory than was asked for fail."""
         if shared_bytes > self.shared_bytes:
             raise RuntimeError(f"{name}: {shared_bytes} bytes of shared memory, the device has {self.shared_bytes}")
-        function = loaded(source, name, tuple(options), self.sanitizer)
+        function = loaded(self.read(source), name, tuple(options), self.sanitizer)
 
         def launch(grid, block, args, *, shared_mem=0):
             if shared_mem > max(shared_bytes, 48 * 1024):
