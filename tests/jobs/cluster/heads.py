@@ -55,8 +55,15 @@ class Head:
 
     def folder(self) -> Path:
         """The head's private folder."""
-        (token,) = {process.environ().get("RAY_AUTH_TOKEN_PATH") for process in self.processes()} - {None}
-        return Path(token).parent
+        (gcs,) = [process for process in self.processes() if "gcs_server" in process.name()]
+        return Path(gcs.environ()["RAY_AUTH_TOKEN_PATH"]).parent
+
+
+def commands(processes: list[psutil.Process]) -> Iterator[list[str]]:
+    """Command lines of those processes that still run."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield process.cmdline()
 
 
 def passband(state: Path, *words: Any, **environment: str) -> tuple[int, str, str]:

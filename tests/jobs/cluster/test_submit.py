@@ -9,12 +9,12 @@ import pytest
 
 from jobs.generation.run import generate
 from jobs.spec import load_job
-from tests.jobs.cluster.heads import Head, job_file, other_version, running, shards, wait_for, wait_gone
+from tests.jobs.cluster.heads import Head, commands, job_file, other_version, running, shards, wait_for, wait_gone
 from tests.jobs.generation.made import stored_bytes
 
 
-def long_job(folder: Path) -> Path:
-    views = ["clean", {"prime": {"preset": "cifar"}, "copies": 6}]
+def long_job(folder: Path, copies: int = 1) -> Path:
+    views = ["clean", {"prime": {"preset": "cifar"}, "copies": copies}]
     return job_file(folder, "long", split="train", views=views, image={"size": 32})
 
 
@@ -31,7 +31,7 @@ def test_a_job_whose_head_is_killed_goes_on_on_another(head: Head, tmp_path, exp
         lost = killed.submit(long_job(tmp_path))
         wait_for(lambda: shards(tmp_path / "long") >= 2)
         left, folder = killed.processes(), killed.folder()
-        assert any("jobs.cluster.entry" in process.cmdline() for process in left)
+        assert any("jobs.cluster.entry" in command for command in commands(left))
         killed.process.kill()
         killed.process.wait(timeout=10)
         wait_gone(left, folder)
@@ -50,7 +50,7 @@ def test_a_job_whose_head_is_killed_goes_on_on_another(head: Head, tmp_path, exp
 
 
 def test_two_at_once_of_which_one_is_cancelled(head: Head, tmp_path):
-    long, short = long_job(tmp_path), job_file(tmp_path, "short")
+    long, short = long_job(tmp_path, copies=4), job_file(tmp_path, "short")
     one = head.submit(long, "--workers", 1)
     two = head.submit(short, "--workers", 1)
     assert re.fullmatch(r"long-\d{8}-\d{6}-[0-9a-f]{4}", one)
