@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 APT := build-essential pkg-config libopencv-dev libturbojpeg0-dev python3-dev libgl1 libglib2.0-0
 DEMO := runs/mnist5k-prime
 
-.PHONY: help venv apt demo test test-slow lint format bench clean
+.PHONY: help venv apt demo test test-slow test-cuda cuda-table lint format bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,13 @@ test: venv  ## run the tests
 
 test-slow: venv  ## run the tests that take minutes
 	$(BIN)/pytest -q -m slow
+
+test-cuda: venv  ## run every check of the CUDA kernels: on the CPU, then on a GPU if there is one
+	$(BIN)/pytest -q -n 2 --dist loadgroup --durations=10 --device host tests/cuda_host tests/kernels
+	$(BIN)/pytest -q --device cupy tests/kernels
+
+cuda-table: venv  ## write the tables of kernels/cuda/README.md
+	$(BIN)/python -m tests.cuda_host.table
 
 lint: venv  ## check style and types
 	$(BIN)/ruff check .
