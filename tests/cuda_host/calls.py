@@ -54,7 +54,7 @@ def _steps(images, kinds, **changes):
 
 
 def _in_turn(images):
-    return _steps(images, [[COLOR, SPATIAL, SPECTRAL, NOISE], [SPECTRAL, IDENTITY, COLOR, COLOR]])
+    return _steps(images, [[COLOR, SPATIAL, SPECTRAL, NOISE], [NOISE, IDENTITY, COLOR, SPECTRAL]])
 
 
 PRIME = [
