@@ -1,5 +1,6 @@
 """Every node of a cluster must run what the driver runs: told before any work is done there."""
 
+import logging
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -7,27 +8,39 @@ from typing import Any
 from jobs.executors.base import ExecutorError, one_line
 from jobs.executors.versions import current_versions, differences
 
+logger = logging.getLogger(__name__)
+
 _PATIENCE_S = 60.0
 
 
 def refuse_other_nodes(ray: Any) -> None:
-    """Raise ExecutorError, naming node, library and both versions, unless all nodes that are up run what we run."""
+    """Raise ExecutorError, naming node, library and both versions, unless all nodes that are up run what we run.
+
+    A node that does not answer, as it just died or is too busy to start a process, is no reason to refuse: should a
+    worker come up there later, it is asked again.
+    """
     asked = {_ask(ray, node["NodeID"]): node for node in ray.nodes() if node["Alive"]}
-    answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_PATIENCE_S)
-    problems = []
-    for reference, node in asked.items():
-        name = f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}, {node['NodeID'][:8]})"
-        if reference not in answered:
-            problems.append(f"node {name} starts no worker within {_PATIENCE_S:g} s")
-            continue
-        try:
-            problem = ray.get(reference)
-        except ray.exceptions.RayError as error:
-            problem = f"cannot tell its versions: {one_line(error)[:300]}"
-        if problem:
-            problems.append(f"node {name} {problem}")
+    answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=_PATIENCE_S)
+    for reference in silent:
+        ray.cancel(reference, force=True)
+        logger.warning("%s does not answer within %g s; going on without", _name(asked[reference]), _PATIENCE_S)
+    problems = [f"{_name(asked[one])} {problem}" for one in answered if (problem := _answer(ray, one))]
     if problems:
         raise ExecutorError("; ".join(problems))
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    return f"node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}, {node['NodeID'][:8]})"
+
+
+def _answer(ray: Any, reference: Any) -> str | None:
+    """Return what is wrong with a node's versions; None if nothing is, or the node is gone."""
+    try:
+        problem: str | None = ray.get(reference)
+    except ray.exceptions.RayError as error:
+        logger.info("a node did not tell its versions: %s", one_line(error))
+        return None
+    return problem
 
 
 def _ask(ray: Any, node_id: str) -> Any:

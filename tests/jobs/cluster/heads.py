@@ -115,8 +115,10 @@ def late_node(head: Head, **environment: str) -> Iterator[psutil.Process]:
     try:
         yield psutil.Process(process.pid)
     finally:
-        process.terminate()
-        process.wait(timeout=60)
+        for left in [*psutil.Process(process.pid).children(recursive=True), process]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
+        process.wait(timeout=10)
 
 
 def ray_settings(head: Head) -> dict[str, str]:
@@ -162,4 +164,4 @@ def wait_for(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
 
 def shards(output: Path) -> int:
     """How many shards of an output are done."""
-    return len(list(output.glob("records/*.json")))
+    return len(list(output.glob("records/[0-9]*.json")))

@@ -1,9 +1,8 @@
-"""A second node on loopback: ``python -m tests.jobs.cluster.node GCS_ADDRESS``, until SIGTERM.
+"""A second node on loopback: ``python -m tests.jobs.cluster.node GCS_ADDRESS``, until it is killed.
 
 What ``ray start --address`` starts. The command itself refuses to while all of Ray is held to loopback.
 """
 
-import contextlib
 import signal
 import sys
 
@@ -22,12 +21,9 @@ def main(gcs_address: str) -> None:
         min_worker_port=0,
         max_worker_port=0,
     )
-    node = Node(settings, head=False, shutdown_at_exit=True, spawn_reaper=False)
-    with contextlib.suppress(SystemExit):
-        signal.pause()
-    node.kill_all_processes(check_alive=False, allow_graceful=False)
+    Node(settings, head=False, shutdown_at_exit=True, spawn_reaper=False)
+    signal.pause()
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     main(sys.argv[1])

@@ -65,5 +65,5 @@ def test_workers_that_wait_for_a_node_start_when_it_joins(head: Head, tmp_path):
 
 
 def makers(output) -> set[int]:
-    records = [json.loads(path.read_text()) for path in output.glob("records/*.json")]
+    records = [json.loads(path.read_text()) for path in output.glob("records/[0-9]*.json")]
     return {int(record["worker"].rpartition(":")[2]) for record in records}

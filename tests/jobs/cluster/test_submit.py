@@ -13,9 +13,9 @@ from tests.jobs.cluster.heads import Head, commands, job_file, other_version, ru
 from tests.jobs.generation.made import stored_bytes
 
 
-def long_job(folder: Path, copies: int = 1) -> Path:
-    views = ["clean", {"prime": {"preset": "cifar"}, "copies": copies}]
-    return job_file(folder, "long", split="train", views=views, image={"size": 32})
+def long_job(folder: Path) -> Path:
+    """A job of 89 shards."""
+    return job_file(folder, "long", output={"uri": str(folder / "long"), "samples_per_shard": 4})
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +36,23 @@ def test_a_job_whose_head_is_killed_goes_on_on_another(head: Head, tmp_path, exp
         killed.process.wait(timeout=10)
         wait_gone(left, folder)
         kept = shards(tmp_path / "long")
-        assert 2 <= kept < 73
+        assert 2 <= kept < 89
         found = killed.status(lost)
-        assert (found["state"], found["progress"]["done"], found["progress"]["total"]) == ("lost", kept, 73)
+        assert (found["state"], found["progress"]["done"], found["progress"]["total"]) == ("lost", kept, 89)
         assert found["message"] == f"the cluster at {killed.address} does not answer"
         status, _, err = killed.passband("logs", lost)
         assert (status, err) == (1, f"passband: no cluster answers at {killed.address}\n")
     again = head.submit(tmp_path / "long" / "job.yaml")  # no number of workers: the whole cluster
     status, out, _ = head.passband("logs", again, "--follow")
     assert status == 0
-    assert f"in 73 shards, {kept} done before" in out
+    assert f"in 89 shards, {kept} done before" in out
     assert stored_bytes(tmp_path / "long") == expected
 
 
 def test_two_at_once_of_which_one_is_cancelled(head: Head, tmp_path):
-    long, short = long_job(tmp_path, copies=4), job_file(tmp_path, "short")
+    views = ["clean", {"prime": {"preset": "cifar"}, "copies": 8}]
+    long = job_file(tmp_path, "long", split="train", views=views, image={"size": 32})
+    short = job_file(tmp_path, "short")
     one = head.submit(long, "--workers", 1)
     two = head.submit(short, "--workers", 1)
     assert re.fullmatch(r"long-\d{8}-\d{6}-[0-9a-f]{4}", one)
