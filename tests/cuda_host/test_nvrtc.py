@@ -15,7 +15,7 @@ KIBI = 1024
 MOST_STACK = {"prime_views": 16, "prime_rounded": 16}
 """Bytes that a thread may have on its stack: the slots of an image with two channels, indexed by a loop's variable."""
 MOST_SPILL = {("prime_views", "-DHEIGHT=33", 100): 8, ("prime_rounded", "-DHEIGHT=33", 100): 8}
-"""Bytes that may be spilled, of this shape of the tests alone: four blocks leave 80 registers, and sm_100 needs more."""
+"""Bytes that may be spilled, of one odd shape of the tests: four blocks leave 80 registers, and sm_100 needs more."""
 
 
 def test_the_report_of_ptxas_is_read():
