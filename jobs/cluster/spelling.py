@@ -1,5 +1,6 @@
 """Submitted jobs for a terminal of 60 columns."""
 
+import textwrap
 import time
 
 from jobs.cluster.tracking import Tracked
@@ -28,7 +29,8 @@ def spell_job(job: Tracked) -> str:
         f"cluster   {record.address}",
     ]
     if job.silence is not None:
-        lines.append(f"          {job.silence}; this is from the output")
+        silence = job.silence.replace(f"the cluster at {record.address} ", "")
+        lines += [f"          {line}" for line in textwrap.wrap(f"{silence}; the output says how far it is", 50)]
     elif job.cluster is not None and job.state == "failed":
         lines.append(f"failed    see passband logs {record.id}")
     if job.state in ("failed", "stopped", "lost"):

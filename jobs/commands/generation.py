@@ -145,12 +145,15 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """How far a dataset is: shards done, left and failed. Or how far a submitted job is."""
-    from jobs.cluster.records import find_record
+    from jobs.cluster.records import find_record, is_id
+    from jobs.cluster.state import ClusterError
     from jobs.generation.status import read_status, spell_status
 
     if address is not None or (not Path(path).exists() and find_record(path) is not None):
         tell_job(path, address, token_file, as_json)
         return
+    if is_id(path) and not Path(path).exists():
+        raise ClusterError(f"{path}: is no output here, and no job that was submitted from here; see `passband jobs`")
     found = read_status(path)
     if as_json:
         print_json(found)

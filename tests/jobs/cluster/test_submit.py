@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
 from jobs.generation.run import generate
 from jobs.spec import load_job
@@ -40,6 +41,9 @@ def test_a_job_whose_head_is_killed_goes_on_on_another(head: Head, tmp_path, exp
         found = killed.status(lost)
         assert (found["state"], found["progress"]["done"], found["progress"]["total"]) == ("lost", kept, 89)
         assert found["message"] == f"the cluster at {killed.address} does not answer"
+        status, out, _ = killed.passband("status", lost)
+        assert (status, f"progress  {kept} of 89 shards" in out.splitlines()) == (0, True)
+        assert max(map(len, out.replace(str(tmp_path), "").splitlines())) <= 60
         status, _, err = killed.passband("logs", lost)
         assert (status, err) == (1, f"passband: no cluster answers at {killed.address}\n")
     again = head.submit(tmp_path / "long" / "job.yaml")  # no number of workers: the whole cluster
@@ -135,3 +139,24 @@ def test_a_client_of_another_ray_is_refused_at_once(head: Head, tmp_path):
 def test_a_bad_job_is_refused_as_run_refuses_it(head: Head, tmp_path, passband):
     job = job_file(tmp_path, "bad", image={"size": 16, "colour": "grey"})
     assert passband("run", job)[::2] == head.passband("submit", job)[::2]
+
+
+@pytest.mark.slow
+def test_jobs_of_the_other_kinds_run_too(head: Head, tmp_path):
+    images = {"source": {"kind": "digits", "split": "test"}, "image": {"size": 16}}
+    network, jobs = str(tmp_path / "train"), {}
+    jobs["train"] = {"data": {"job": str(job_file(tmp_path, "small"))}, "objective": {"kind": "erm"}, "epochs": 2}
+    jobs["train"] |= {"network": {"kind": "lenet"}}
+    jobs["evaluate"] = {"checkpoint": network, "test": images}
+    jobs["analyze"] = {"surrogate": {"network": "lenet", "checkpoint": network}, "maps": ["original"], "subset": 10}
+    jobs["analyze"] |= images
+    units = {"train": "2 of 2 epochs", "evaluate": "1 views", "analyze": "1 of 1 blocks"}
+    for kind, job in jobs.items():
+        places = {"output": {"uri": str(tmp_path / kind)}}
+        places |= {} if kind == "analyze" else {"datasets": str(tmp_path / "datasets")}
+        path = tmp_path / f"{kind}.yaml"
+        path.write_text(yaml.safe_dump({"kind": kind, "name": kind} | job | places))
+        status, out, _ = head.passband("submit", path, "--follow")
+        assert status == 0, out
+        status, out, _ = head.passband("status", out.splitlines()[0])
+        assert (status, f"progress  {units[kind]}" in out.splitlines()) == (0, True), out
