@@ -15,8 +15,9 @@ _DIED = "the worker process died while it ran this (killed, crashed, or out of m
 class RayExecutor:
     """Run tasks on `num_workers` Ray actors, in the Ray session that `local_ray` or `connect` opened.
 
-    A failed attempt is repeated on another worker where there is one. When a worker dies, or hangs past its deadline
-    and is killed, the task at its head is charged an attempt, the one queued behind is not; a new worker takes over.
+    A failed attempt is repeated on another worker where there is one. When a worker dies, or is killed because its
+    device failed or it hangs past its deadline, the task at its head is charged an attempt, the one queued behind is
+    not; a new worker takes over.
 
     Parameters
     ----------
@@ -99,15 +100,16 @@ class RayExecutor:
         """Wait for replies, deaths and deadlines."""
         for handle in pool.wait(self._pause_s(pool, backlog)):
             reply = pool.reply(handle)
-            yield self._settle(pool, backlog, handle, reply or Reply(cause=_DIED), died=reply is None)
+            ended = reply is None or reply.ends_worker
+            yield self._settle(pool, backlog, handle, reply or Reply(cause=_DIED), ended=ended)
         for handle in self._overdue(pool):
             reply = Reply(cause=f"killed, as it was not done after {self.deadline_s:g} s")
-            yield self._settle(pool, backlog, handle, reply, died=True)
+            yield self._settle(pool, backlog, handle, reply, ended=True)
 
-    def _settle(self, pool: Pool, backlog: Backlog, handle: Handle, reply: Reply, *, died: bool) -> Outcome:
+    def _settle(self, pool: Pool, backlog: Backlog, handle: Handle, reply: Reply, *, ended: bool) -> Outcome:
         """Turn the reply to the head of `handle` into an outcome; put back what is to be made again."""
         attempt = handle.pop()
-        if died:
+        if ended:
             for uncharged in pool.replace(handle):
                 backlog.put(uncharged)
         result = outcome(attempt.task, attempt.number, handle.name or "", reply, self.retries)
