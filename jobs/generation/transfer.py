@@ -26,13 +26,14 @@ class Transfer(Protocol):
         Name of the device; None for the host.
     in_flight : int
         Batches that are begun before the first of them is asked for.
-    out_of_memory : types of exceptions
-        Memory did not suffice; less may do.
     """
 
     device: str | None
     in_flight: int
-    out_of_memory: tuple[type[Exception], ...]
+
+    @property
+    def out_of_memory(self) -> tuple[type[Exception], ...]:
+        """Exceptions raised where memory does not suffice; less may do."""
 
     def working(self) -> AbstractContextManager[Any]:
         """Surround whatever calls kernels."""
@@ -59,6 +60,9 @@ class Transfer(Protocol):
 
     def finished(self) -> None:
         """Let go what the oldest batch held."""
+
+    def abandon(self) -> None:
+        """Let go what was begun and is not asked for any more, once nothing works on it."""
 
     def free(self) -> None:
         """Give back memory that nothing holds."""
@@ -99,6 +103,9 @@ class HostTransfer:
     def finished(self) -> None:
         """Hold nothing."""
 
+    def abandon(self) -> None:
+        """Hold nothing."""
+
     def free(self) -> None:
         """Hold nothing."""
 
@@ -114,7 +121,11 @@ class DeviceTransfer:
 
         self._device, self._staging = current(), Staging()
         self.device: str | None = self._device.name
-        self.out_of_memory = self._device.out_of_memory
+
+    @property
+    def out_of_memory(self) -> tuple[type[Exception], ...]:
+        """Return those of the device, which grow with what is imported."""
+        return self._device.out_of_memory
 
     def working(self) -> AbstractContextManager[Any]:
         """Send kernels to the stream that computes."""
@@ -149,6 +160,10 @@ class DeviceTransfer:
     def finished(self) -> None:
         """Let go the oldest upload."""
         self._staging.forget(1)
+
+    def abandon(self) -> None:
+        """Wait for copies and kernels, and let go what they work on."""
+        self._staging.abandon()
 
     def free(self) -> None:
         """Give the pools' free blocks back to the device."""

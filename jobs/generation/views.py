@@ -97,7 +97,8 @@ class Augmenter:
         self._most: int | None = None
         self._under_way: deque[Started] = deque()
         self.notes: list[str] = []
-        self._base, *self._views = blueprint.stages(self._kernels, contents)
+        with self._transfer.working():
+            self._base, *self._views = blueprint.stages(self._kernels, contents)
         self._shape = blueprint.shape
         self._key = random_key(open_sources(blueprint.job), blueprint.job.seed)
 
@@ -136,23 +137,35 @@ class Augmenter:
         """Begin to make all views of `batch`, in halves where the device's memory does not suffice for the whole."""
         if self._most is not None and len(batch.rows) > self._most:
             return self._start_halves(batch, clock)
-        try:
-            started = self._begin(batch, clock)
-        except self._transfer.out_of_memory as error:
-            if len(batch.rows) < 2:
-                raise StageError(f"memory of the device does not suffice for one sample: {error}") from error
-            self._most = (len(batch.rows) + 1) // 2
-            self.notes.append(f"out of memory with {len(batch.rows)} samples at once; from now on {self._most}")
+        started = self._try(batch, clock)
+        if started is None:
             self._settle()
             return self._start_halves(batch, clock)
         if self.in_flight > 1:
             self._under_way = deque(earlier for earlier in (*self._under_way, started) if not earlier.is_done)
         return started
 
+    def abandon(self) -> None:
+        """Let go the batches that were started and will not be asked for."""
+        self._under_way.clear()
+        self._transfer.abandon()
+
+    def _try(self, batch: Batch, clock: Clock) -> Started | None:
+        """Begin, or return None where memory does not suffice: only then is the error gone, which holds every array."""
+        try:
+            return self._begin(batch, clock)
+        except self._transfer.out_of_memory as error:
+            if len(batch.rows) < 2:
+                raise StageError(f"memory of the device does not suffice for one sample: {error}") from error
+            self._most = (len(batch.rows) + 1) // 2
+            self.notes.append(f"out of memory with {len(batch.rows)} samples at once; from now on {self._most}")
+            return None
+
     def _settle(self) -> None:
-        """Finish what was started, so that its memory is free."""
+        """Finish what was started, so that its memory is free, and that of what could not be started."""
         while self._under_way:
             self._under_way.popleft().result()
+        self._transfer.abandon()
         self._transfer.free()
 
     def _start_halves(self, batch: Batch, clock: Clock) -> Started:
@@ -228,7 +241,7 @@ class Augmenter:
             return self._transfer.bring(chain.rounded.pixels, chain.rounded.first_bad)
         if not last.stores_float:
             return self._transfer.round(chain.images)[1]
-        later = self._transfer.download(np.ascontiguousarray(chain.images.transpose(0, 2, 3, 1).astype(np.float16)))
+        later = self._transfer.download(chain.images.transpose(0, 2, 3, 1).astype(np.float16, order="C"))
 
         def halves() -> NDArray[Any]:
             found = later()

@@ -226,11 +226,14 @@ def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _B
     hashing = _HashingFile(file)
     tar = TarWriter(hashing)
     built = _Built([], Tally(), [], "")
-    for encoded in _encoded_batches(shop, rows, task, clock):
-        with clock.step("write"):
-            built.provenance.append(encoded.write(tar))
-        built.tally.add(encoded)
-        built.bad.extend(encoded.batch.bad)
+    try:
+        for encoded in _encoded_batches(shop, rows, task, clock):
+            with clock.step("write"):
+                built.provenance.append(encoded.write(tar))
+            built.tally.add(encoded)
+            built.bad.extend(encoded.batch.bad)
+    finally:
+        shop.augmenter.abandon()  # where this failed, other batches are under way
     tar.close()
     built.sha256 = hashing.sha256.hexdigest()
     return built

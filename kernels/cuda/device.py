@@ -6,6 +6,7 @@ send it the very calls that CuPy would get.
 
 import importlib
 import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -48,6 +49,9 @@ class Stream(Protocol):
     def wait_event(self, event: Event) -> None:
         """Begin what is given from now on only when `event` has come."""
 
+    def synchronize(self) -> None:
+        """Wait until all that was given is done."""
+
 
 class Launch(Protocol):
     """A kernel, launched as CuPy launches one."""
@@ -72,10 +76,6 @@ class Device(Protocol):
         The most shared memory that a block may ask for.
     torch_device : str
         Where torch keeps what shares memory with arrays of this device.
-    out_of_memory : types of exceptions
-        Raised where memory does not suffice; another try with less may succeed.
-    failures : types of exceptions
-        After one of these nothing in this process can use the device any more.
     """
 
     name: str
@@ -84,8 +84,14 @@ class Device(Protocol):
     fft: Any
     shared_bytes: int
     torch_device: str
-    out_of_memory: tuple[type[Exception], ...]
-    failures: tuple[type[Exception], ...]
+
+    @property
+    def out_of_memory(self) -> tuple[type[Exception], ...]:
+        """Exceptions raised where memory does not suffice; another try with less may succeed."""
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """Exceptions after which nothing in this process can use the device any more."""
 
     def __hash__(self) -> int:
         """Return a hash: caches keep what lies on a device by the device itself."""
@@ -154,12 +160,21 @@ class CupyDevice:
         self.shared_bytes = int(found["sharedMemPerBlockOptin"])
         self.capability = f"{found['major']}.{found['minor']}"
         self.torch_device = f"cuda:{cupy.cuda.Device().id}"
-        self.out_of_memory: tuple[type[Exception], ...] = (cupy.cuda.memory.OutOfMemoryError,)
-        self.failures: tuple[type[Exception], ...] = (
-            cupy.cuda.runtime.CUDARuntimeError,
-            cupy.cuda.driver.CUDADriverError,
-        )
         self._kernels: dict[tuple[Any, ...], Any] = {}
+
+    @property
+    def out_of_memory(self) -> tuple[type[Exception], ...]:
+        """CuPy's exception, and torch's where a stage has brought torch."""
+        torch = sys.modules.get("torch")
+        own: tuple[type[Exception], ...] = (self.xp.cuda.memory.OutOfMemoryError,)
+        return own if torch is None else (*own, torch.OutOfMemoryError)
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """CuPy's exceptions, and torch's where a stage has brought torch."""
+        cuda, torch = self.xp.cuda, sys.modules.get("torch")
+        own: tuple[type[Exception], ...] = (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError)
+        return own if torch is None else (*own, torch.AcceleratorError)
 
     def kernel(self, source: str, name: str, options: tuple[str, ...] = (), shared_bytes: int = 0) -> Launch:
         """Compile (once in a process; CuPy keeps the binary on disk) and return a kernel."""
@@ -186,13 +201,16 @@ class CupyDevice:
         self.xp.cuda.get_current_stream().synchronize()
 
     def environment(self) -> dict[str, str]:
-        """Return compute capability, and versions of CuPy, the CUDA runtime and NVRTC."""
+        """Return compute capability, and versions of CuPy, the CUDA runtime, NVRTC and cuFFT."""
+        from cupy.cuda import cufft
+
         cuda = self.xp.cuda
         return {
             "capability": self.capability,
             "cupy": self.xp.__version__,
             "cuda": str(cuda.runtime.runtimeGetVersion()),
             "nvrtc": ".".join(map(str, cuda.nvrtc.getVersion())),
+            "cufft": str(cufft.getVersion()),
         }
 
     def to_torch(self, array: Any) -> Any:
@@ -209,7 +227,10 @@ class CupyDevice:
         """Wrap CuPy's current stream as torch's."""
         import torch
 
-        return torch.cuda.stream(torch.cuda.ExternalStream(self.xp.cuda.get_current_stream().ptr))
+        pointer = self.xp.cuda.get_current_stream().ptr
+        if not pointer:  # torch takes 0 for none given, and makes a new stream that waits for no other
+            return torch.cuda.stream(torch.cuda.default_stream())
+        return torch.cuda.stream(torch.cuda.ExternalStream(pointer))
 
     def stream(self) -> Stream:
         """Return a stream that does not wait for the default one."""
@@ -224,9 +245,11 @@ class CupyDevice:
         return array
 
     def free_memory(self) -> None:
-        """Empty CuPy's pools."""
+        """Empty CuPy's pools, and torch's where a stage has brought torch."""
         self.xp.get_default_memory_pool().free_all_blocks()
         self.xp.get_default_pinned_memory_pool().free_all_blocks()
+        if (torch := sys.modules.get("torch")) is not None:
+            torch.cuda.empty_cache()
 
     def copy(self, target: Any, source: Any, stream: Any) -> None:
         """Copy in one of the two directions."""

@@ -68,3 +68,9 @@ class Staging:
     def forget(self, count: int) -> None:
         """Let go what the `count` oldest uploads hold; all that was computed from them must have been downloaded."""
         del self._held[:count]
+
+    def abandon(self) -> None:
+        """Wait for all that was begun, so that nobody reads or fills what nothing holds any more; let go all of it."""
+        for stream in (self._up, self._compute, self._down):
+            stream.synchronize()
+        self._held.clear()

@@ -46,6 +46,10 @@ class HostStream:
         else:
             self.add(event.synchronize)
 
+    def synchronize(self):
+        """Do all that was put off."""
+        self.record().synchronize()
+
     def run(self, place):
         """Do what was put off, up to a place."""
         while self._done < place:

@@ -1,5 +1,6 @@
 """Devices that a dataset is generated on in the tests: the CPU in a GPU's place, with the faults a GPU has."""
 
+import gc
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -8,8 +9,28 @@ from tests.cuda_host.array import HostArray
 from tests.cuda_host.device import HostDevice, HostFailure, HostOutOfMemory
 
 
+def alive():
+    """Return how many images the device holds, in arrays of (N, any, any, any)."""
+    arrays = [found for found in gc.get_objects() if issubclass(type(found), HostArray)]
+    return sum(len(array) for array in arrays if array.ndim == 4)
+
+
 class Small(HostDevice):
-    """Has no memory for more than 20 images of 16 x 16 x 3 floats at once."""
+    """Has no memory for more than 20 images of 16 x 16 x 3 floats at once.
+
+    Attributes
+    ----------
+    kept : list of int
+        Images that it held beside those of before, at each time when memory was given back.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.kept, self._before = [], alive()
+
+    def free_memory(self):
+        """Look at what cannot be given back."""
+        self.kept.append(alive() - self._before)
 
     def kernel(self, source, name, options=(), shared_bytes=0):
         """Refuse to work on what does not fit."""

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from jobs.executors.base import ExecutorError
+from jobs.generation.packing import Packer
 from jobs.generation.run import generate
 from kernels.cuda.device import VARIABLE, use
 from tests.cuda_host.device import HostDevice
@@ -34,16 +35,25 @@ def records(out):
     return [json.loads(path.read_text()) for path in sorted(out.glob("records/*.json"))]
 
 
-def pixels(out):
-    """Return name of a stored view -> its pixels."""
+def members(out, ending):
+    """Return name of a stored view -> its bytes."""
     found = {}
     for path in sorted(Path(out).glob("shards/*.tar")):
         with tarfile.open(path) as tar:
-            for member in tar.getmembers():
-                if member.name.endswith(".png"):
-                    content = tar.extractfile(member).read()
-                    found[member.name] = np.asarray(Image.open(io.BytesIO(content)), np.int16)
+            named = [member for member in tar.getmembers() if member.name.endswith(ending)]
+            found |= {member.name: tar.extractfile(member).read() for member in named}
     return found
+
+
+def pixels(out):
+    """Return name of a stored view -> its pixels."""
+    images = members(out, ".png").items()
+    return {name: np.asarray(Image.open(io.BytesIO(content)), np.int16) for name, content in images}
+
+
+def halves(out):
+    """Return name of a stored view -> its values."""
+    return {name: np.load(io.BytesIO(content)) for name, content in members(out, ".npy").items()}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +75,18 @@ def test_the_views_are_those_of_the_cpu_to_a_last_step(made, tmp_path):
     assert (differences > 0).mean() < 1e-3
 
 
+def test_views_in_half_precision_are_those_of_the_cpu_to_a_last_bit(tmp_path):
+    views = ["clean", {"radial": {"low": 4, "range": "float"}, "name": "rest"}]
+    with use(HostDevice()):
+        generate(small_job(tmp_path / "device", views=views, compute=CUDA))
+    generate(small_job(tmp_path / "cpu", views=views))
+    found, expected = halves(tmp_path / "device"), halves(tmp_path / "cpu")
+    assert found.keys() == expected.keys()
+    assert len(found) == 355
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=2**-10, atol=1e-6)
+
+
 @pytest.mark.parametrize("batch_size", [7, 16])
 def test_batches_in_flight_change_no_byte(made, tmp_path, batch_size):
     with use(HostDevice(seed=1)):
@@ -80,14 +102,31 @@ def test_a_stream_that_does_not_wait_is_seen(made, tmp_path):
 
 
 def test_too_little_memory_halves_the_batch_and_says_so(made, tmp_path):
-    with use(devices.Small()):
+    with use(devices.Small()) as device:
         generate(job(tmp_path))
     assert stored_bytes(tmp_path) == stored_bytes(made)
+    assert device.kept == [0, 0]  # what did not fit is gone before less is tried
     notes = [note for record in records(tmp_path) for note in record["notes"]]
     assert notes == [
         "out of memory with 50 samples at once; from now on 25",
         "out of memory with 25 samples at once; from now on 13",
     ]
+
+
+def test_a_failed_attempt_leaves_nothing_on_the_device(made, tmp_path, monkeypatch):
+    encode, failing, before = Packer.encode, iter([False, True]), devices.alive()
+
+    def encode_but_once(*arguments):
+        if next(failing, False):
+            raise RuntimeError("once")
+        return encode(*arguments)
+
+    monkeypatch.setattr(Packer, "encode", encode_but_once)
+    with use(HostDevice()):
+        generate(job(tmp_path, batch_size=7))
+    assert [record["attempts"] for record in records(tmp_path)][0] == 2
+    assert stored_bytes(tmp_path) == stored_bytes(made)
+    assert devices.alive() <= before
 
 
 def test_a_resumed_run_is_told_where_it_began(made, tmp_path, passband):
@@ -120,7 +159,7 @@ def test_each_worker_holds_a_gpu_and_a_fresh_process_replaces_one_whose_device_f
     again = [record for record in found if record["attempts"] > 1]
     assert len(again) == 1
     assert not again[0]["worker"].endswith(f":{lost}")
-    assert {record["device"] for record in found} == {"host 0", "host 1"}
+    assert {record["device"] for record in found} <= {"host 0", "host 1"}  # the fresh process may come too late
 
 
 @pytest.mark.usefixtures("ray_session")

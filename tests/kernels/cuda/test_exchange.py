@@ -1,5 +1,7 @@
 """Memory that torch and the kernels share, and copies beside the kernels."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -40,3 +42,15 @@ def test_pixels_go_there_and_back(device, count):
         assert type(found) is np.ndarray
         np.testing.assert_array_equal(found, pixels + np.uint8(shift))
     staging.forget(3)
+
+
+def test_what_is_abandoned_is_held_until_its_copies_are_done(device):
+    staging = Staging()
+    with staging.computing():
+        there = staging.upload(np.ones((2, 4, 6, 3), np.uint8))
+        staging.download(there)  # nobody will ask for it
+    held = weakref.ref(there)
+    del there
+    assert held() is not None
+    staging.abandon()
+    assert held() is None
