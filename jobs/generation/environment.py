@@ -21,6 +21,7 @@ _DECODERS = {"libjpeg-turbo": "libjpeg_turbo", "libwebp": "webp"}
 def current_environment(job: GenerateJob) -> dict[str, str]:
     """Return backend, code-generation baseline and versions of the libraries that the job's bytes depend on."""
     import kernels
+    from kernels.cuda.device import current
     from pipeline.shards.codec import ENCODINGS
 
     backend = chosen_backend(job.compute.backend)
@@ -38,6 +39,8 @@ def current_environment(job: GenerateJob) -> dict[str, str]:
         found |= stage.libraries()
     if any(stage.environment_bound for stage in stages.values()):
         found["processor"] = processor()  # LAPACK and torch choose their code by the processor
+        if backend == "cuda":
+            found["device"] = current().name  # as cuSOLVER and cuDNN do by the device
     return dict(sorted(found.items()))
 
 

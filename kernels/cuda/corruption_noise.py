@@ -84,4 +84,6 @@ def shot_noise(images: Any, rate: float, words: Any) -> Array:
 def _table(device: Device, rate: float) -> tuple[Array, ...]:
     """Return the table of `poisson_table` on the device: steps, starts, least, guide."""
     steps, *integers = poisson_table(rate)
-    return device.asarray(steps), *(device.asarray(part.astype(np.int32)) for part in integers)
+    table = device.asarray(steps), *(device.asarray(part.astype(np.int32)) for part in integers)
+    device.synchronize()  # later calls may come on another stream
+    return table

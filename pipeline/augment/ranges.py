@@ -69,6 +69,5 @@ def _minmax(images: Images) -> Images:
     span = images.max(axis=axes, keepdims=True) - least
     flat = span <= FLAT  # false for NaN, which must come out as NaN
     images -= least
-    images /= np.where(flat, np.float32(1), span)
-    images[flat[:, 0, 0, 0]] = 0
+    images /= np.where(flat, np.float32(np.inf), span)  # 0 where it is flat; by index a device would have to wait
     return images

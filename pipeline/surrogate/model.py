@@ -59,6 +59,8 @@ class Surrogate:
         self._network = network.eval().requires_grad_(False).to(self._device)
         self._layout = torch.channels_last if options.channels_last else torch.contiguous_format
         self._network.to(memory_format=self._layout)
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)  # the calls come on streams that do not wait for this one
         self._bfloat16 = options.precision == "bfloat16"
         self.batch = options.batch
         self.shape = tuple(shape)
@@ -101,7 +103,8 @@ class Surrogate:
             held.enter_context(single_openmp_thread())
             held.enter_context(self._kernels.torch_stream())
             if self._device.type == "cuda":
-                held.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False))
+                exact = {"benchmark": False, "deterministic": True, "allow_tf32": False}
+                held.enter_context(torch.backends.cudnn.flags(enabled=True, **exact))
             yield
 
     def _padded(self, images: Images) -> torch.Tensor:

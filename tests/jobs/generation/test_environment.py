@@ -5,6 +5,8 @@ import importlib.metadata
 import pytest
 
 from jobs.generation.environment import current_environment, processor
+from kernels.cuda.device import use
+from tests.cuda_host.device import HostDevice
 from tests.jobs.generation.made import small_job
 
 COMMON = {"backend", "baseline", "libjpeg-turbo", "libwebp", "machine", "numba", "numpy", "pillow", "pyarrow", "scipy"}
@@ -26,6 +28,12 @@ def test_a_bound_stage_names_the_processor_wherever_it_stands(tmp_path, place):
     found = environment(tmp_path, **{place: [SVD] if place == "base" else ["clean", SVD]})
     assert found["processor"] == processor()
     assert "torch" not in found
+
+
+def test_a_bound_stage_names_the_device_where_there_is_one(tmp_path):
+    with use(HostDevice()):
+        found = environment(tmp_path, views=["clean", SVD], compute={"backend": "cuda"})
+    assert found["device"] == "host"
 
 
 def test_augmix_names_its_libraries(tmp_path):
