@@ -77,6 +77,7 @@ class TracingDevice(HostDevice):
             launch(grid, block, args, shared_mem=shared_mem)
             ranges = {names[place]: found for place, found in function.ranges.items()}
             self.traces.append(Trace(Launched(*self.launches[-1]), _records(function.library), ranges))
+            function.library.simt_trace_clear()
 
         return traced
 
