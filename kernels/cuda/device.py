@@ -178,12 +178,14 @@ class CupyDevice:
 
     def kernel(self, source: str, name: str, options: tuple[str, ...] = (), shared_bytes: int = 0) -> Launch:
         """Compile (once in a process; CuPy keeps the binary on disk) and return a kernel."""
-        key = (source, options)
+        key = (source, name, options)
         if key not in self._kernels:
-            self._kernels[key] = self.xp.RawModule(code=sources.read(source), options=OPTIONS + options)
-        function = self._kernels[key].get_function(name)
-        if shared_bytes > 48 * 1024:  # beyond that a kernel has to ask
-            function.max_dynamic_shared_size_bytes = shared_bytes
+            module = self.xp.RawModule(code=sources.read(source), options=OPTIONS + options)
+            self._kernels[key] = module.get_function(name)
+        function = self._kernels[key]
+        if shared_bytes > 48 * 1024:  # beyond that a kernel has to ask; for the most that any launch needs
+            most = max(shared_bytes, function.max_dynamic_shared_size_bytes)
+            function.max_dynamic_shared_size_bytes = most
         launch: Launch = function
         return launch
 

@@ -18,7 +18,7 @@ def gpu():
     import cupy
 
     device = object.__new__(CupyDevice)
-    device.xp, device.capability = cupy, "9.0"
+    device.xp, device.capability, device._kernels = cupy, "9.0", {}
     return device
 
 
@@ -42,6 +42,20 @@ def test_torch_works_on_cupys_stream(monkeypatch, gpu, pointer, expected):
     monkeypatch.setattr(torch.cuda, "default_stream", lambda: "default")
     monkeypatch.setattr(torch.cuda, "ExternalStream", lambda given: f"external {given}")
     assert gpu.torch_stream() == expected
+
+
+def test_a_kernel_asks_for_the_most_shared_memory_that_any_launch_needs(gpu):
+    made = []
+
+    def module(code, options):
+        made.append(options)
+        return SimpleNamespace(get_function=lambda name: SimpleNamespace(max_dynamic_shared_size_bytes=48 * 1024))
+
+    gpu.xp = SimpleNamespace(RawModule=module)
+    for needed in (1000, 60000, 50000):
+        kernel = gpu.kernel("stencil.cu", "random_filter", shared_bytes=needed)
+    assert kernel.max_dynamic_shared_size_bytes == 60000
+    assert len(made) == 1
 
 
 def test_pinned_arrays_may_be_empty(gpu):
