@@ -1,6 +1,7 @@
-"""A driver on a cluster: ``python -m tests.jobs.cluster.driver GCS_ADDRESS LOG`` prints the worker of every task done.
+"""A driver on a cluster: ``python -m tests.jobs.cluster.driver GCS_ADDRESS LOG HOW`` prints who did each task.
 
-Two workers at first, as many as the head has CPUs, and up to four when a node joins.
+``growing``: two workers at first, as many as the head has CPUs, and up to four when a node joins. ``waiting``: four, of
+which two have no place before it does.
 """
 
 import sys
@@ -11,12 +12,13 @@ from jobs.executors.ray_session import connect
 from tests.jobs.executors.faulty import FaultyTask
 
 
-def main(address: str, log: Path) -> None:
+def main(address: str, log: Path, how: str) -> None:
+    executor = RayExecutor(2 if how == "growing" else 4, grow_to=4 if how == "growing" else None, check_versions=True)
     with connect(address):
         tasks = (FaultyTask(index, log, seconds=0.25) for index in range(2_000))
-        for outcome in RayExecutor(2, grow_to=4, check_versions=True).run(tasks):
+        for outcome in executor.run(tasks):
             print(outcome.worker.rpartition(":")[2], flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
