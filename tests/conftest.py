@@ -8,6 +8,7 @@ from jobs import cli
 from jobs.executors.ray_session import local_ray
 from kernels.cuda.device import Device, DeviceError, current, use
 from tests.cuda_host.device import HostDevice
+from tests.cuda_host.marks import HAS_COMPILER
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +46,8 @@ def passband(monkeypatch, capsys):
 def device(request) -> Iterator[Device]:
     """The device of the CUDA kernels, by ``--device``."""
     if request.config.getoption("device") == "host":
+        if not HAS_COMPILER:
+            pytest.skip("the CUDA kernels need g++ on x86-64 to run on the CPU")
         with use(HostDevice()) as host:
             yield host
         return
