@@ -47,8 +47,8 @@ READ_MORE_THAN_ONCE = {
     },
     "factors of a matrix product: a tile is read again for every tile of the other": {
         "multiply": "left right",
-        "sum_columns": "basis_x b",
-        "sum_rows": "basis_y lines",
+        "sum_columns": "basis_x",
+        "sum_rows": "basis_y",
     },
     "neighbours need the same pixels: tiles overlap, or the cache serves": {
         "random_filter": "source",
@@ -77,7 +77,7 @@ READ_MORE_THAN_ONCE = {
 }
 WRITTEN_MORE_THAN_ONCE = {
     "the grid of a fractal is made in place, step by step": {"plasma_fractal": "out"},
-    "the middle row or column of an odd side is its own mirror image": {"sum_rows": "field", "sum_columns": "lines"},
+    "the middle row of an odd side is its own mirror image": {"sum_rows": "field"},
 }
 FUSED = ("plane_filter.cu", "plane_spectral.cu", "prime_fused.cu")
 
