@@ -1,6 +1,7 @@
 """Float64 NumPy, one function an equation: the truth that the other backends are compared with."""
 
 from kernels.philox import normals, words
+from kernels.philox import words as host_words
 from kernels.reference.basis import add_basis
 from kernels.reference.corruption_blur import resample, shuffle_pixels, tap_filter
 from kernels.reference.corruption_digital import pixelate, scale_contrast, separable_blur, warp_reflected
@@ -37,6 +38,7 @@ __all__ = [
     "from_half_spectrum",
     "gaussian_noise",
     "half_spectrum",
+    "host_words",
     "impulse_noise",
     "mix",
     "normals",
