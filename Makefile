@@ -42,8 +42,9 @@ test-slow: venv  ## run the tests that take minutes
 	$(BIN)/pytest -q -m slow
 
 test-cuda: venv  ## run every check of the CUDA kernels: on the CPU, then on a GPU if there is one
-	$(BIN)/pytest -q -n 2 --dist loadgroup --durations=10 --device host tests/cuda_host tests/kernels
-	$(BIN)/pytest -q --device cupy tests/kernels
+	$(BIN)/pytest -q -n 2 --dist loadgroup --durations=10 --device host tests/cuda_host tests/kernels \
+	  tests/pipeline/augment/test_contract.py tests/jobs/bench tests/jobs/generation/test_device.py
+	$(BIN)/pytest -q --device cupy tests/kernels tests/jobs/bench tests/pipeline/augment/test_contract.py
 
 cuda-table: venv  ## write the tables of kernels/cuda/README.md
 	$(BIN)/python -m tests.cuda_host.table
