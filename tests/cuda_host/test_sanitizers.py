@@ -1,4 +1,4 @@
-"""No race, no wrong address, no undefined behaviour in any kernel: what the sanitizers say of all calls."""
+"""No race, no wrong or misaligned address in any kernel: what the sanitizers say of all calls."""
 
 import pytest
 
