@@ -44,7 +44,7 @@ def choose(executor: str, workers: int | None, address: str | None, num_gpus: in
     num_gpus : int
         GPUs of this machine, where the kernels run on them; then a worker has one of its own. 0: they run on CPUs.
     """
-    many = max(workers or 1, num_gpus if workers is None else 1) > 1 or address is not None
+    many = (workers or num_gpus) > 1 or address is not None
     if executor == "inline" or (executor == "auto" and not many):
         if (workers or 1) > 1 or address is not None:
             raise ValueError("executor inline has one worker and no address; use ray")
