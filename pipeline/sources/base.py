@@ -10,6 +10,7 @@ from PIL import Image
 from pipeline.errors import PassbandError
 from pipeline.images import open_image
 from pipeline.options import StrictModel
+from pipeline.sources.skipped import Skipped
 
 
 class SourceOptions(StrictModel):
@@ -46,6 +47,11 @@ class Source(ABC):
     ----------
     options : SourceOptions
         An instance of the class's own ``Options``.
+
+    Attributes
+    ----------
+    skipped : Skipped
+        What the last listing left out, and why: complete once `entries` is exhausted.
     """
 
     kind: ClassVar[str]
@@ -53,6 +59,7 @@ class Source(ABC):
 
     def __init__(self, options: SourceOptions) -> None:
         self.options = options
+        self.skipped = Skipped()
 
     @property
     def name(self) -> str:
