@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from jobs.training.collective import sum_over_ranks
@@ -67,14 +67,22 @@ class GroupWeightOptions(SampleOptions):
     weights: Literal["exponentiated", "hard"] = Field(
         "exponentiated", description="exponentiated: Sagawa et al.; hard: all weight on the largest running mean"
     )
-    step: float = Field(0.01, gt=0, le=1e3, description="of exponentiated weights")
+    eta: float = Field(0.01, gt=0, le=1e3, description="step size of exponentiated weights")
     decay: float = Field(0.9, ge=0, lt=1, description="of the running means of hard weights")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _eta_was_step(cls, given: Any) -> Any:
+        # Job files from before `step` became how sharpdro steps.
+        if isinstance(given, dict) and type(given.get("step")) in (int, float) and "eta" not in given:
+            given = {("eta" if key == "step" else key): value for key, value in given.items()}
+        return given
 
 
 class GroupWeights:
     """The weights q of the groups, moved by the risks of each batch.
 
-    ``exponentiated``: q_g proportional to q_g exp(step * L_g), starting at 1/G. A group that is absent from the batch
+    ``exponentiated``: q_g proportional to q_g exp(eta * L_g), starting at 1/G. A group that is absent from the batch
     counts with a loss of zero, so its q_g changes by the normalisation alone (Sagawa et al. 2020, algorithm 1, and
     their code). ``hard``: 1 for the group whose running mean is largest among those present, 0 for the others; a
     running mean starts at the group's first risk and is then ``decay * mean + (1 - decay) * L_g`` while present.
@@ -100,7 +108,7 @@ class GroupWeights:
         """Return the state after a batch with these risks, and the weights q (G,) float32 that it means."""
         means = risks.means.double()
         if not self._hard:
-            state = torch.softmax(self.state.log() + self._options.step * means, 0)
+            state = torch.softmax(self.state.log() + self._options.eta * means, 0)
             return state, state.float()
         averaged = self._options.decay * self.state + (1 - self._options.decay) * means
         averaged = torch.where(torch.isinf(self.state), means, averaged)

@@ -74,6 +74,7 @@ def sharp_step(
     again: Callable[[], Tensor],
     rho: float,
     norm: Norm = "l2",
+    recorded: bool = False,
 ) -> Metrics:
     """Take one step along the gradient at the perturbed weights: two forward-backward passes in all.
 
@@ -81,6 +82,9 @@ def sharp_step(
     ----------
     loss : 0-d tensor, at the weights as they are; e* is made from its gradient over all processes
     again : called at the perturbed weights, returns the loss whose gradient is the update
+    rho, norm : see `ascent`
+    recorded : bool
+        Add the gradient of `loss`, at the weights as they are, to the update.
 
     Raises
     ------
@@ -88,8 +92,12 @@ def sharp_step(
         With the weights as they were.
     """
     update.gradient(model, loss, batch)
+    first = [(parameter, parameter.grad) for parameter in model.parameters() if parameter.grad is not None]
     with perturbed(model, ascent(model, rho, norm)):
         there = again()
         update.gradient(model, there, batch)
+    if recorded:
+        for parameter, gradient in first:
+            parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
     length = update.apply(model, optimizer, batch)
     return {"loss": loss.detach(), "perturbed_loss": there.detach(), "gradient_norm": length}

@@ -32,10 +32,17 @@ DEFAULT_RHO: dict[Norm, float] = {"l2": 0.05, "linf": 0.0005}
 
 
 class SharpDroOptions(GroupWeightOptions):
-    """Options of ``sharpdro``; `weights`, `step` and `decay` are of the distribution-aware form."""
+    """Options of ``sharpdro``; `weights`, `eta` and `decay` are of the distribution-aware form."""
 
     distribution: Literal["aware", "agnostic"] = Field(
         "aware", description="aware: worst group; agnostic: samples that lose confidence, groups are not used"
+    )
+    step: Literal["recorded", "worst_only"] = Field(
+        "recorded",
+        description="recorded: the mean loss's gradient plus that of the worst case nearby; worst_only: the latter alone",
+    )
+    negative: Literal["cut", "keep"] = Field(
+        "cut", description="agnostic: weights of samples that gain confidence: cut to 0, or kept negative"
     )
     perturbation: Norm = Field("l2", description="l2: rho * g / ||g||; linf: rho * sign(g)")
     rho: float | None = Field(
@@ -46,9 +53,14 @@ class SharpDroOptions(GroupWeightOptions):
 class SharpDro(Objective):
     """Objective `sharpdro` (METHODS 6).
 
-    ``aware`` (eq. 10): L_q = sum_g q_g L_g with GroupDRO's weights q; e* from the gradient of L_q, the update is the
-    gradient of L_q, with the same q, at theta + e*. ``agnostic`` (eq. 11-12): e* from the mean loss; the losses at
-    theta + e* are weighted by how much confidence each sample loses.
+    The first pass records the gradient of the mean loss at theta. ``aware`` (eq. 10): L_q = sum_g q_g L_g with
+    GroupDRO's weights q, moved by the risks at theta. ``agnostic`` (eq. 11-12): each sample's loss is weighted by how
+    much confidence it loses from theta to theta + e*.
+
+    ``step: recorded`` (section 3.3, "adding the recorded gradient", and the authors' code): e* from the recorded
+    gradient; the update is the recorded gradient plus that of the weighted loss at theta + e*. ``step: worst_only``:
+    the update is the gradient of the weighted loss at theta + e* alone, and in the aware form e* is from the gradient
+    of L_q.
     """
 
     name = "sharpdro"
@@ -82,9 +94,9 @@ class SharpDro(Objective):
 
         here = risks()
         state, q = self._weights.moved(here)
-        metrics = self._sharp_step(
-            model, optimizer, batch, (q * here.means).sum(), again=lambda: (q * risks().means).sum()
-        )
+        recorded = self.options.step == "recorded"
+        loss = here.over_samples if recorded else (q * here.means).sum()
+        metrics = self._sharp_step(model, optimizer, batch, loss, again=lambda: (q * risks().means).sum())
         self._weights.state = state
         return {**metrics, **group_metrics(here, q)}
 
@@ -94,7 +106,7 @@ class SharpDro(Objective):
 
         def again() -> Tensor:
             there = self.update.logits(model, samples.first)
-            weights = confidence_weights(here.detach(), there.detach())
+            weights = confidence_weights(here.detach(), there.detach(), self.options.negative)
             weighted["share_weighted"] = global_mean((weights > 0).float())
             return global_mean(weights * nn.functional.cross_entropy(there, samples.labels, reduction="none"))
 
@@ -114,6 +126,7 @@ class SharpDro(Objective):
             again=again,
             rho=self._rho,
             norm=self.options.perturbation,
+            recorded=self.options.step == "recorded",
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -128,19 +141,23 @@ class SharpDro(Objective):
             restored(state, {})
 
 
-def confidence_weights(here: Tensor, there: Tensor) -> Tensor:
+def confidence_weights(here: Tensor, there: Tensor, negative: Literal["cut", "keep"] = "cut") -> Tensor:
     """Return the weights of samples by the confidence they lose from `here` to `there` (eq. 11-12).
 
     Parameters
     ----------
     here, there : (N, classes) float32, logits at theta and at theta + e*
+    negative : "cut" or "keep"
+        cut: a sample that gains confidence weighs 0. keep: as eq. 11 prints it, its weight is negative, or, where
+        most gain, the others' are; a mean near 0 makes weights of any size.
 
     Returns
     -------
-    (N,) float32, at least 0, of mean 1 over the global batch: the loss of the largest softmax output, gains cut to
-    0, over the mean; 1 for all where none loses.
+    (N,) float32 of mean 1 over the global batch: the loss of the largest softmax output, over its mean; 1 for all where
+    that mean is 0.
     """
     lost = here.softmax(1).amax(1) - there.softmax(1).amax(1)
-    lost = lost.clamp(min=0)
+    if negative == "cut":
+        lost = lost.clamp(min=0)
     mean = global_mean(lost)
-    return torch.where(mean > 0, lost / mean, 1)
+    return torch.where(mean != 0, lost / mean, 1)

@@ -19,7 +19,7 @@ from tests.jobs.training.objectives.made import make_batch, make_model, make_obj
 SAMPLES: dict[str, list[dict[str, Any]]] = {
     "erm": [{}, {"on": "all"}],
     "jsd": [{}, {"weight": 0.25}],
-    "group_dro": [{}, {"on": "all", "step": 0.5}, {"weights": "hard"}],
+    "group_dro": [{}, {"on": "all", "eta": 0.5}, {"weights": "hard"}],
     "irm": [{}, {"anneal_steps": 1, "weight": 2.0}, {"on": "all"}],
     "vrex": [{}, {"anneal_steps": 1}, {"on": "all"}],
     "jtt": [{}, {"on": "all"}],
@@ -31,6 +31,9 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"perturbation": "linf"},
         {"distribution": "agnostic"},
         {"distribution": "agnostic", "on": "all", "perturbation": "linf"},
+        {"step": "worst_only"},
+        {"distribution": "agnostic", "step": "worst_only"},
+        {"distribution": "agnostic", "negative": "keep"},
     ],
 }
 # what `prepare` would leave, for batches whose indices are below 40

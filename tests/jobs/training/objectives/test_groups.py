@@ -82,7 +82,7 @@ def test_three_steps_of_exponentiated_weights_by_hand():
 
 
 def test_absent_groups_keep_their_share_of_each_other():
-    rule = weights(4, step=0.5)
+    rule = weights(4, eta=0.5)
     moved(rule, risks(1.0, 2.0, 3.0, 0.5))
     before = rule.state
     moved(rule, risks(ABSENT, 4.0, ABSENT, ABSENT))
@@ -90,7 +90,7 @@ def test_absent_groups_keep_their_share_of_each_other():
 
 
 def test_large_losses_do_not_overflow():
-    rule = weights(2, step=1.0)
+    rule = weights(2, eta=1.0)
     assert moved(rule, risks(1e5, 0.0)) == [1, 0]
     assert torch.isfinite(rule.state).all()
 
@@ -119,7 +119,7 @@ def test_groups_without_a_sample_start_at_zero():
 
 @pytest.mark.parametrize("on", ["clean", "all"])
 def test_step_is_the_gradient_of_the_weighted_risk(on):
-    objective, model = make_objective("group_dro", {"step": 0.5, "on": on}, num_groups=4), make_model()
+    objective, model = make_objective("group_dro", {"eta": 0.5, "on": on}, num_groups=4), make_model()
     batch = make_batch(9, groups=[0, 2, 2, 0, 1, 2, 0, 0, 2])
     q = torch.full((4,), 0.25, dtype=torch.float64)
     for _ in range(3):

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from jobs.training.objectives.perturb import ascent, perturbed
@@ -25,6 +26,7 @@ SHARP = [
     ("sharpdro", {"weights": "hard"}),
     ("sharpdro", {"rho": 0.3, "distribution": "agnostic"}),
     ("sharpdro", {"rho": 0.02, "distribution": "agnostic", "perturbation": "linf"}),
+    ("sharpdro", {"rho": 0.3, "step": "worst_only"}),
 ]
 every_sharp = pytest.mark.parametrize(("name", "options"), SHARP, ids=str)
 
@@ -53,17 +55,53 @@ def test_sam_agrees_with_two_passes_in_float64():
     assert max((a - b).abs().max() for a, b in zip(first, second, strict=True)) > 1e-2  # so the perturbation shows
 
 
+def test_aware_sharpdro_takes_the_steps_of_the_authors_code():
+    """The released update, spelled out in float64: its SAM keeps the first gradient and adds it to the second."""
+    model, batches = make_model(), [make_batch(9, groups=[0, 2, 2, 0, 1, 2, 0, 0, 2], seed=seed) for seed in range(3)]
+    theta = copy.deepcopy(model).double()
+    weights, velocity = list(theta.parameters()), [torch.zeros_like(weight) for weight in theta.parameters()]
+    q, rho, rate, momentum = torch.full((3,), 1 / 3, dtype=torch.float64), 0.05, 0.1, 0.9
+    for batch in batches:
+        losses = entropies64(theta(batch.first.double()), batch.labels)
+        recorded = torch.autograd.grad(losses.mean(), weights)
+        length = sum((gradient**2).sum() for gradient in recorded) ** 0.5
+        with torch.no_grad():
+            here = torch.stack([losses[batch.groups == group].mean() for group in range(3)])
+            q = q * torch.exp(0.01 * here)
+            q = q / q.sum()
+            for weight, gradient in zip(weights, recorded, strict=True):
+                weight += rho * gradient / length
+        losses = entropies64(theta(batch.first.double()), batch.labels)
+        there = sum(q[group] * losses[batch.groups == group].mean() for group in range(3))
+        second = torch.autograd.grad(there, weights)
+        with torch.no_grad():
+            for weight, one, other, speed in zip(weights, recorded, second, velocity, strict=True):
+                weight -= rho * one / length
+                speed *= momentum
+                speed += one + other
+                weight -= rate * speed
+    objective = make_objective("sharpdro")
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=momentum)
+    for batch in batches:
+        objective.step(model, optimizer, batch)
+    assert_close(list(model.parameters()), weights, 1e-6)
+    torch.testing.assert_close(objective.state_dict()["q"], q, rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("on", ["clean", "all"])
+@pytest.mark.parametrize("step", ["recorded", "worst_only"])
 @pytest.mark.parametrize(("perturbation", "rho"), [("l2", 0.3), ("linf", 0.02)])
-def test_aware_sharpdro_is_the_gradient_of_the_weighted_risk_at_the_perturbed_weights(perturbation, rho, on):
+def test_aware_sharpdro_has_the_gradient_of_the_weighted_risk_at_the_perturbed_weights(perturbation, rho, step, on):
     model, batch = make_model(), make_batch(9, groups=[0, 2, 2, 0, 0, 2, 0, 0, 2])
-    options = {"perturbation": perturbation, "rho": rho, "step": 2.0, "on": on}
+    options = {"perturbation": perturbation, "rho": rho, "eta": 2.0, "on": on, "step": step}
     objective = make_objective("sharpdro", options)
     views = list(batch.images.values())[: 3 if on == "all" else 1]
 
+    def sample_risks(logits):
+        return sum(entropies64(logits(images), batch.labels) for images in views) / len(views)
+
     def group_risks(logits):
-        losses = sum(entropies64(logits(images), batch.labels) for images in views) / len(views)
-        return torch.stack([losses[batch.groups == group].mean() for group in (0, 2)])
+        return torch.stack([sample_risks(logits)[batch.groups == group].mean() for group in (0, 2)])
 
     q = torch.full((3,), 1 / 3, dtype=torch.float64)
     for _ in range(2):
@@ -74,14 +112,19 @@ def test_aware_sharpdro_is_the_gradient_of_the_weighted_risk_at_the_perturbed_we
         def loss(logits, q=q):
             return (q[[0, 2]] * group_risks(logits)).sum()
 
-        _, first = gradient64(model, loss)
+        _, mean = gradient64(model, lambda logits: sample_risks(logits).mean())
+        _, worst = gradient64(model, loss)
+        first = mean if step == "recorded" else worst
         _, second = gradient64(model, loss, e_star(first, rho, perturbation))
-        assert_close(step_taken(objective, model, batch), second, 1e-5)
+        expected = [one + other for one, other in zip(mean, second, strict=True)] if step == "recorded" else second
+        assert_close(step_taken(objective, model, batch), expected, 1e-5)
         torch.testing.assert_close(objective.state_dict()["q"], q, rtol=1e-5, atol=0)
 
 
+@pytest.mark.parametrize("negative", ["cut", "keep"])
+@pytest.mark.parametrize("step", ["recorded", "worst_only"])
 @pytest.mark.parametrize(("perturbation", "rho"), [("l2", 0.3), ("linf", 0.02)])
-def test_agnostic_sharpdro_weighs_samples_by_the_confidence_they_lose(perturbation, rho):
+def test_agnostic_sharpdro_weighs_samples_by_the_confidence_they_lose(perturbation, rho, step, negative):
     model, batch = make_model(5), make_batch(12)
     batch.labels[4:] = model(batch.first).argmax(1)[4:]  # so that some lose and some gain confidence
     logits_at = {}
@@ -94,14 +137,16 @@ def test_agnostic_sharpdro_weighs_samples_by_the_confidence_they_lose(perturbati
     offsets = e_star(first, rho, perturbation)
     gradient64(model, lambda logits: loss(logits, "there"), offsets)
     lost = [torch.softmax(logits_at[where].detach(), 1).max(1).values for where in ("here", "there")]
-    weights = torch.relu(lost[0] - lost[1])
+    weights = lost[0] - lost[1] if negative == "keep" else torch.relu(lost[0] - lost[1])
     weights = weights / weights.mean()
-    assert 0 < (weights == 0).sum() < 12
+    assert 0 < (weights <= 0).sum() < 12
     _, second = gradient64(model, lambda logits: loss(logits, "there", weights), offsets)
-    objective = make_objective("sharpdro", {"distribution": "agnostic", "perturbation": perturbation, "rho": rho})
+    expected = [one + other for one, other in zip(first, second, strict=True)] if step == "recorded" else second
+    options = {"distribution": "agnostic", "perturbation": perturbation, "rho": rho}
+    objective = make_objective("sharpdro", {**options, "step": step, "negative": negative})
     metrics = objective.step(copy.deepcopy(model), sgd(model, 0), batch)
     assert float(metrics["share_weighted"]) == pytest.approx(float((weights > 0).double().mean()))
-    assert_close(step_taken(objective, model, batch), second, 1e-5)
+    assert_close(step_taken(objective, model, batch), expected, 1e-4 if negative == "keep" else 1e-5)
 
 
 def test_samples_that_lose_no_confidence_weigh_one():
@@ -109,6 +154,30 @@ def test_samples_that_lose_no_confidence_weigh_one():
     assert confidence_weights(here, there).tolist() == [1, 1]
     weights = confidence_weights(there, here)
     assert weights.tolist() == pytest.approx([2, 0])
+    assert confidence_weights(here, here, "keep").tolist() == [1, 1]
+
+
+def test_kept_negative_weights_are_the_letter_of_the_equation():
+    here, there = torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.tensor([[0.0, 3.0], [0.5, 0.0]])
+    lost = here.softmax(1).amax(1) - there.softmax(1).amax(1)
+    assert lost[0] < 0 < lost[1]
+    assert confidence_weights(here, there, "keep").tolist() == pytest.approx((lost / lost.mean()).tolist())
+
+
+@pytest.mark.parametrize("name", ["group_dro", "sharpdro"])
+def test_job_files_that_call_eta_step_are_read(name):
+    assert make_objective(name, {"step": 0.5}).options == make_objective(name, {"eta": 0.5}).options
+    with pytest.raises(ValidationError, match="step"):
+        make_objective(name, {"step": 0.5, "eta": 0.5})
+
+
+@pytest.mark.parametrize("distribution", ["aware", "agnostic"])
+def test_the_recorded_gradient_is_part_of_the_norm_that_is_clipped(distribution):
+    options, batch = {"distribution": distribution, "rho": 0.3}, make_batch()
+    whole = step_taken(make_objective("sharpdro", options), make_model(), batch)
+    length = sum((gradient**2).sum() for gradient in whole) ** 0.5
+    clipped = step_taken(make_objective("sharpdro", options, clip_norm=0.01), make_model(), batch)
+    assert_close(clipped, [gradient * 0.01 / length for gradient in whole])
 
 
 def test_default_rho_depends_on_the_perturbation():

@@ -124,7 +124,7 @@ def test_inference_draws_from_its_own_generator():
 @pytest.mark.parametrize("then", ["group_dro", "irm"])
 def test_eiil_trains_on_the_groups_it_infers(stream, digits_set, then):
     model = small_lenet()
-    nested = {"group_dro": {"step": 0.5}, "irm": {"anneal_steps": 0}}
+    nested = {"group_dro": {"eta": 0.5}, "irm": {"anneal_steps": 0}}
     objective = make_objective("eiil", {"reference": FIRST, "then": then, **nested, **QUICK})
     objective.prepare(model, stream)
     slopes = scale_derivatives(*independent_reference(model, digits_set))
