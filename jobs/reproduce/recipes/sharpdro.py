@@ -18,8 +18,9 @@ METHODS: Mapping[str, Mapping[str, Any]] = {
     "IRM": {"kind": "irm", "weight": 1.0},
     "V-REx": {"kind": "vrex"},
     "SharpDRO": {"kind": "sharpdro", "distribution": "aware", "perturbation": "l2"},
+    "SharpDRO-worst-only": {"kind": "sharpdro", "distribution": "aware", "perturbation": "l2", "step": "worst_only"},
 }
-_TWO_PASSES = ("SAM", "SharpDRO")
+_TWO_PASSES = ("SAM", "SharpDRO", "SharpDRO-worst-only")
 LEVELS = (0, *SEVERITIES)
 AVERAGE = "average"
 COLUMNS = (*((f"severity {level}", str(level)) for level in LEVELS), (AVERAGE, "avg"))

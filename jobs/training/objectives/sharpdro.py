@@ -39,7 +39,7 @@ class SharpDroOptions(GroupWeightOptions):
     )
     step: Literal["recorded", "worst_only"] = Field(
         "recorded",
-        description="recorded: the mean loss's gradient plus that of the worst case nearby; worst_only: the latter alone",
+        description="recorded: the mean loss's gradient plus the worst case's nearby; worst_only: the latter alone",
     )
     negative: Literal["cut", "keep"] = Field(
         "cut", description="agnostic: weights of samples that gain confidence: cut to 0, or kept negative"
