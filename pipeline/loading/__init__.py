@@ -26,6 +26,7 @@ def open_stream(
     shuffle: bool = True,
     balance: Literal["group", "class"] | None = None,
     views_by_epoch: bool = False,
+    views_as_samples: bool = False,
     window: int | None = None,
     verify: bool = True,
     workers: int | None = None,
@@ -53,6 +54,11 @@ def open_stream(
         Draw from the groups (or classes) that exist in turn; an epoch still has as many draws as there are samples.
     views_by_epoch : bool
         In epoch e read only the e-th of `views`.
+    views_as_samples : bool
+        Every view of every sample is a draw of its own, once an epoch, in one shuffle over all: training on the set
+        enlarged by stored copies (Modas 2022, section 5.4.4). A batch then has ``images["image"]``, and ``views`` says
+        which view each image is. With `balance` the groups or classes of these draws come in turn; with
+        ``shuffle=False`` the views of a sample follow each other.
     window : int or None
         Mix only within so many shards at a time: what a remote or disk-bound dataset needs. Fetched shards of past
         windows are dropped.
@@ -74,17 +80,33 @@ def open_stream(
     IntegrityError
         If the dataset is unfinished or damaged. Damage to a shard is raised by the first batch that needs it.
     """
+    from pipeline.errors import PassbandError
     from pipeline.loading.building import Delivery
     from pipeline.loading.opening import open_reader, strata
     from pipeline.loading.order import Order
     from pipeline.loading.stream import Stream
     from pipeline.loading.topology import Topology
+    from pipeline.loading.views import require_one_form
 
+    if views_as_samples and views_by_epoch:
+        raise PassbandError("views_as_samples reads every view in every epoch, views_by_epoch one: choose one of them")
     topology = Topology(batch_size, rank, world_size, drop_last)
     delivery = Delivery.chosen(workers, prefetch, pin_memory)
     manifest, chosen, reader = open_reader(path, views, verify=verify, cache=cache)
-    order = Order(manifest.identity, seed, shuffle, reader.shards, window, balance, strata(reader, balance))
-    return Stream(manifest, reader, chosen, order, topology, delivery, views_by_epoch=views_by_epoch)
+    if views_as_samples:
+        require_one_form(chosen, str(path))
+    draws = len(chosen) if views_as_samples else 1
+    order = Order(manifest.identity, seed, shuffle, reader.shards, window, balance, strata(reader, balance), draws)
+    return Stream(
+        manifest,
+        reader,
+        chosen,
+        order,
+        topology,
+        delivery,
+        views_by_epoch=views_by_epoch,
+        views_as_samples=views_as_samples,
+    )
 
 
 def __getattr__(name: str) -> Any:

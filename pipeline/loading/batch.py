@@ -18,6 +18,8 @@ class Batch:
         Index of the sample in the dataset's plan.
     positions : (N,) int64
         Place of the draw in the global order of the epoch.
+    views : (N,) int64 or None
+        Where views are samples of their own: which of the stream's views each image is.
     """
 
     images: dict[str, torch.Tensor]
@@ -25,6 +27,7 @@ class Batch:
     groups: torch.Tensor
     indices: torch.Tensor
     positions: torch.Tensor
+    views: torch.Tensor | None = None
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.__dataclass_fields__:

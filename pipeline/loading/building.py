@@ -16,6 +16,8 @@ from pipeline.loading.reader import Reader
 from pipeline.loading.topology import Slice
 from pipeline.manifest import ViewEntry
 
+IMAGE = "image"
+"""Name of the images of a batch whose views are samples of their own."""
 _MAX_WORKERS = 8
 
 
@@ -53,7 +55,9 @@ class Epoch:
     ----------
     views : what to read
     shape_chw : the images'
-    rows : (N,) int64, the draws of the whole epoch in the global order
+    rows : (N,) int64, the samples of the whole epoch in the global order
+    chosen : (N,) int64 or None
+        Where views are samples of their own: the place in `views` of the one that each draw shows.
     drop_past : bool
         Drop a fetched shard when no draw ahead needs it.
     """
@@ -62,6 +66,7 @@ class Epoch:
     views: Sequence[ViewEntry]
     shape_chw: Sequence[int]
     rows: NDArray[np.int64]
+    chosen: NDArray[np.int64] | None
     drop_past: bool
     delivery: Delivery
 
@@ -85,16 +90,31 @@ class Epoch:
         """Decode the batch of a piece whose units are prepared."""
         rows = self.rows[piece.start : piece.stop]
         reader, pinned = self.reader, self.delivery.pinned
-        channels, height, width = self.shape_chw
-        shape = (len(rows), height, width, channels)
-        pixels = {
-            view.name: torch.empty(shape, dtype=getattr(torch, view.dtype), pin_memory=pinned) for view in self.views
-        }
-        reader.fill(rows, {name: tensor.numpy() for name, tensor in pixels.items()})
-        columns = (reader.labels[rows], reader.groups[rows], reader.indices[rows], np.arange(piece.start, piece.stop))
+        columns = [reader.labels[rows], reader.groups[rows], reader.indices[rows], np.arange(piece.start, piece.stop)]
+        if self.chosen is None:
+            pixels = {view.name: self._empty(view, len(rows), pinned) for view in self.views}
+            reader.fill(rows, {name: tensor.numpy() for name, tensor in pixels.items()})
+        else:
+            columns.append(self.chosen[piece.start : piece.stop])
+            pixels = {IMAGE: self._one_each(rows, columns[-1])}
         tensors = [torch.from_numpy(column) for column in columns]
         images = {name: tensor.permute(0, 3, 1, 2) for name, tensor in pixels.items()}
         return Batch(images, *(tensor.pin_memory() if pinned else tensor for tensor in tensors))
+
+    def _one_each(self, rows: NDArray[np.int64], chosen: NDArray[np.int64]) -> torch.Tensor:
+        """Return one view of each of `rows`, the one at `chosen`: (N, H, W, C)."""
+        out = self._empty(self.views[0], len(rows), self.delivery.pinned)
+        for number, view in enumerate(self.views):
+            places = np.flatnonzero(chosen == number)
+            if len(places):
+                pixels = self._empty(view, len(places), False).numpy()
+                self.reader.fill(rows[places], {view.name: pixels})
+                out.numpy()[places] = pixels
+        return out
+
+    def _empty(self, view: ViewEntry, count: int, pinned: bool) -> torch.Tensor:
+        channels, height, width = self.shape_chw
+        return torch.empty((count, height, width, channels), dtype=getattr(torch, view.dtype), pin_memory=pinned)
 
     def _past_shards(self) -> Generator[tuple[int, int], None, None]:
         """Yield (place of its last draw, shard) for every shard, in the order in which they are done with."""

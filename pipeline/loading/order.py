@@ -1,4 +1,6 @@
-"""In which order an epoch hands out the samples: a pure function of (identity, number of samples, seed, epoch).
+"""In which order an epoch hands out the samples: a pure function of (identity, number of draws, seed, epoch).
+
+A draw is a sample, or one view of a sample where views are samples of their own.
 
 Every permutation is a stable argsort of the raw 64-bit words of a Philox generator whose key is the sha256 of what
 the order depends on. NumPy promises the words of a bit generator for ever; `Generator.permutation` it does not.
@@ -37,6 +39,8 @@ class Order:
         What `strata` are.
     strata : (N,) int64 or None
         What to balance over: an epoch draws from the strata that exist in turn.
+    views : int
+        Draws of each sample in an epoch; those of row r are ``views * r`` to ``views * r + views - 1``.
     """
 
     identity: str
@@ -46,6 +50,7 @@ class Order:
     window: int | None = None
     balance: str | None = None
     strata: NDArray[np.int64] | None = None
+    views: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.seed, int) or isinstance(self.seed, bool):
@@ -57,17 +62,22 @@ class Order:
         if self.balance is not None and self.window is not None:
             raise PassbandError(f"balance={self.balance!r} draws from all shards; it cannot be had with a window")
 
-    def rows(self, epoch: int) -> NDArray[np.int64]:
-        """Return the (N,) rows, in stored order from 0, that the epoch draws.
+    @property
+    def num_draws(self) -> int:
+        """Number of draws in an epoch."""
+        return len(self.shards) * self.views
 
-        Without `strata` a permutation of all rows. With them there are N draws too, but a sample of a small stratum
+    def draws(self, epoch: int) -> NDArray[np.int64]:
+        """Return the (num_draws,) draws of an epoch: rows, in stored order from 0, times `views`, plus the view.
+
+        Without `strata` a permutation of all draws. With them there are as many, but a sample of a small stratum
         comes several times and one of a large stratum perhaps not at all.
         """
-        number = len(self.shards)
+        number = self.num_draws
         if not self.shuffle:
             return np.arange(number)
         if self.strata is not None:
-            return self._balanced(epoch, self.strata)
+            return self._balanced(epoch, np.repeat(self.strata, self.views))
         words = self._words(number, epoch, "samples")
         if self.window is None:
             return np.argsort(words, kind="stable")
@@ -75,14 +85,15 @@ class Order:
         shuffled = np.argsort(self._words(len(stored), epoch, "shards"), kind="stable")
         place = np.empty_like(shuffled)
         place[shuffled] = np.arange(len(stored))
-        return np.lexsort((words, place[np.searchsorted(stored, self.shards)] // self.window))
+        windows = place[np.searchsorted(stored, self.shards)] // self.window
+        return np.lexsort((words, np.repeat(windows, self.views)))
 
     def describe(self) -> dict[str, Any]:
         """Return what the order depends on, as JSON; streams that agree in it can continue each other."""
         return {
             "seed": self.seed,
             "dataset": self.identity,
-            "num_samples": len(self.shards),
+            "num_samples": self.num_draws,
             "shuffle": self.shuffle,
             "window": self.window,
             "balance": self.balance,
@@ -102,6 +113,6 @@ class Order:
         return drawn
 
     def _words(self, count: int, epoch: int, *purpose: str | int) -> NDArray[np.uint64]:
-        address = [VERSION, self.identity, len(self.shards), self.seed, epoch, *purpose]
+        address = [VERSION, self.identity, self.num_draws, self.seed, epoch, *purpose]
         key = int.from_bytes(hashlib.sha256(canonical_json(address)).digest()[:16], "little")
         return np.random.Philox(key=key).random_raw(count)

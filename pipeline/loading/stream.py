@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import PassbandError
 from pipeline.loading.batch import Batch
-from pipeline.loading.building import Delivery, Epoch
+from pipeline.loading.building import IMAGE, Delivery, Epoch
 from pipeline.loading.order import Order
 from pipeline.loading.reader import Reader
 from pipeline.loading.topology import Slice, Topology
@@ -28,9 +28,10 @@ class Stream:
     ----------
     manifest : Manifest
     views : names of the views, in the order asked for
+    image_names : names of the images in a batch: the views, or ``image`` where views are samples of their own
     labels, groups, indices : (num_samples,) int64 arrays over all samples in stored order
     epoch, samples : int
-        The position: the epoch, and how many of its draws all ranks together have handed out.
+        The position: the epoch, and how many of its `num_draws` all ranks together have handed out.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Stream:
         delivery: Delivery,
         *,
         views_by_epoch: bool = False,
+        views_as_samples: bool = False,
     ) -> None:
         self.manifest = manifest
         self.views = tuple(view.name for view in views)
@@ -51,38 +53,48 @@ class Stream:
         self._reader, self._order, self._topology, self._delivery = reader, order, topology, delivery
         self._views = tuple(views)
         self._views_by_epoch = views_by_epoch
+        self._views_as_samples = views_as_samples
+        self.image_names = (IMAGE,) if views_as_samples else self.views
         self._live: weakref.ref[Iteration] | None = None
         self._closed = False
         if topology.drop_last and not len(self):
+            what = "views of samples" if views_as_samples else "samples"
             raise PassbandError(
-                f"{manifest.name} has {self.num_samples} samples, fewer than the global batch of "
+                f"{manifest.name} has {self.num_draws} {what}, fewer than the global batch of "
                 f"{topology.batch_size} x {topology.world_size} ranks, and drop_last drops an incomplete batch: "
                 "nothing would be left; give a smaller batch_size or drop_last=False"
             )
 
     @property
     def num_samples(self) -> int:
-        """Number of samples of the dataset, which is that of draws in an epoch too."""
+        """Number of samples of the dataset."""
         return len(self.labels)
+
+    @property
+    def num_draws(self) -> int:
+        """Number of draws in an epoch, of all ranks together: of samples, or of views that are samples of their own."""
+        return self._order.num_draws
 
     def __len__(self) -> int:
         """Return the batches of one rank in a whole epoch."""
-        return self._topology.num_batches(self.num_samples)
+        return self._topology.num_batches(self.num_draws)
 
     def __iter__(self) -> Iterator[Batch]:
         """Iterate from the current position to the end of the epoch."""
         if self._closed:
             raise PassbandError(f"the stream of {self.manifest.name} is closed")
         self.end_iteration()
+        draws = self._order.draws(self.epoch)
         epoch = Epoch(
             self._reader,
             self.views_of(self.epoch),
             self.manifest.shape,
-            self._order.rows(self.epoch),
+            draws // self._order.views,
+            draws % self._order.views if self._views_as_samples else None,
             self._order.window is not None,
             self._delivery,
         )
-        pieces = list(self._topology.slices(self.samples, self.num_samples))
+        pieces = list(self._topology.slices(self.samples, self.num_draws))
         live = Iteration(self, epoch.batches(pieces))
         self._live = weakref.ref(live)
         return live
@@ -125,7 +137,7 @@ class Stream:
         epoch: Any = state.get("epoch")
         samples: Any = state.get("samples")
         _require_count("epoch", epoch)
-        _require_count("samples", samples, self.num_samples)
+        _require_count("samples", samples, self.num_draws)
         self.end_iteration()
         self.epoch, self.samples = epoch, samples
 
@@ -135,7 +147,7 @@ class Stream:
         For a look at the whole training set, which an epoch of this stream need not show: `drop_last` leaves samples
         out, and so does balancing.
         """
-        order = replace(self._order, shuffle=False, balance=None, strata=None)
+        order = replace(self._order, shuffle=False, balance=None, strata=None, views=1)
         topology = replace(self._topology, drop_last=False)
         return Stream(self.manifest, self._reader, self._views[:1], order, topology, self._delivery)
 
@@ -168,7 +180,8 @@ class Stream:
             live.close()
 
     def _options(self) -> dict[str, Any]:
-        return {**self._order.describe(), "views": list(self.views), "views_by_epoch": self._views_by_epoch}
+        options = {**self._order.describe(), "views": list(self.views), "views_by_epoch": self._views_by_epoch}
+        return options | ({"views_as_samples": True} if self._views_as_samples else {})
 
     def owns(self, iteration: "Iteration") -> bool:
         """Say whether `iteration` is the live one."""

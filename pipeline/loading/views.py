@@ -23,3 +23,14 @@ def chosen_views(manifest: Manifest, names: Sequence[str] | str | None, where: s
         problem = f"has no view {unknown[0]!r}" if unknown else f"cannot serve {wanted!r}: each view comes once"
         raise PassbandError(f"{where}: {problem}; its views are {', '.join(known)}")
     return [known[name] for name in wanted]
+
+
+def require_one_form(views: Sequence[ViewEntry], where: str) -> None:
+    """Raise PassbandError unless the pixels of all `views` are of one dtype, as those of one batch must be."""
+    first = views[0]
+    for view in views:
+        if view.dtype != first.dtype:
+            raise PassbandError(
+                f"{where}: views_as_samples mixes views in a batch, but {first.name} is {first.dtype} and "
+                f"{view.name} is {view.dtype}; choose views of one dtype"
+            )

@@ -27,24 +27,24 @@ def order_of(shards, **options) -> Order:
 
 
 def test_the_order_is_the_same_for_ever():
-    assert order_of([0] * 12).rows(0).tolist() == KNOWN[0]
-    assert order_of([0] * 12).rows(1).tolist() == KNOWN[1]
-    assert order_of(np.repeat(range(4), 3), window=2).rows(0).tolist() == KNOWN["window"]
+    assert order_of([0] * 12).draws(0).tolist() == KNOWN[0]
+    assert order_of([0] * 12).draws(1).tolist() == KNOWN[1]
+    assert order_of(np.repeat(range(4), 3), window=2).draws(0).tolist() == KNOWN["window"]
     assert (
-        order_of([0] * 7, balance="class", strata=np.array([5, 5, 5, 5, 5, 9, 9])).rows(0).tolist() == KNOWN["balance"]
+        order_of([0] * 7, balance="class", strata=np.array([5, 5, 5, 5, 5, 9, 9])).draws(0).tolist() == KNOWN["balance"]
     )
 
 
 @given(sizes, epochs, st.integers(-(2**70), 2**70))
 def test_an_epoch_draws_every_sample_once(number, epoch, seed):
-    rows = order_of([0] * number, seed=seed).rows(epoch)
+    rows = order_of([0] * number, seed=seed).draws(epoch)
     assert sorted(rows.tolist()) == list(range(number))
 
 
 @given(st.lists(st.integers(0, 9), max_size=12), st.integers(1, 14), epochs)
 def test_a_window_mixes_only_its_shards(counts, window, epoch):
     shards = np.repeat(np.arange(len(counts)), counts)
-    rows = order_of(shards, window=window).rows(epoch)
+    rows = order_of(shards, window=window).draws(epoch)
     assert sorted(rows.tolist()) == list(range(len(shards)))
     walked = shards[rows].tolist()
     stored = [shard for shard, count in enumerate(counts) if count]
@@ -60,8 +60,8 @@ def test_a_window_mixes_only_its_shards(counts, window, epoch):
 
 def test_a_window_of_all_shards_mixes_them_all():
     shards = np.repeat(np.arange(8), 50)
-    assert len(set(shards[order_of(shards, window=8).rows(0)][:60].tolist())) == 8
-    assert len(set(shards[order_of(shards, window=1).rows(0)][:50].tolist())) == 1
+    assert len(set(shards[order_of(shards, window=8).draws(0)][:60].tolist())) == 8
+    assert len(set(shards[order_of(shards, window=1).draws(0)][:50].tolist())) == 1
 
 
 def test_what_an_order_depends_on_changes_it():
@@ -72,14 +72,14 @@ def test_what_an_order_depends_on_changes_it():
         order_of(shards, window=3),
         Order("1" * 64, 0, True, shards),
     ]
-    rows = [tuple(order.rows(epoch).tolist()) for order in orders for epoch in (0, 1)]
+    rows = [tuple(order.draws(epoch).tolist()) for order in orders for epoch in (0, 1)]
     assert len(set(rows)) == len(rows)
 
 
 @given(st.lists(st.sampled_from([-1, 0, 3, 2**40]), min_size=1, max_size=80), epochs)
 def test_balanced_draws_come_from_the_strata_in_turn(strata, epoch):
     column = np.array(strata, np.int64)
-    rows = order_of([0] * len(column), balance="group", strata=column).rows(epoch)
+    rows = order_of([0] * len(column), balance="group", strata=column).draws(epoch)
     existing = sorted(set(strata))
     assert column[rows].tolist() == [existing[place % len(existing)] for place in range(len(column))]
     for value in existing:
@@ -92,7 +92,7 @@ def test_balanced_draws_come_from_the_strata_in_turn(strata, epoch):
 
 def test_a_stratum_that_is_used_up_starts_a_fresh_permutation():
     column = np.repeat([0, 1], [990, 10])
-    drawn = order_of([0] * 1000, balance="class", strata=column).rows(0)[1::2]
+    drawn = order_of([0] * 1000, balance="class", strata=column).draws(0)[1::2]
     passes = drawn.reshape(50, 10)
     assert (np.sort(passes, axis=1) == np.arange(990, 1000)).all()
     assert len({tuple(each) for each in passes.tolist()}) == 50
