@@ -86,7 +86,8 @@ def _epochs(store: Store) -> Count:
     assert isinstance(store, LocalStore)
     envelope = read_yaml(store.path(JOB))
     try:
-        total = int(envelope["job"]["epochs"])
+        epochs = envelope["job"]["epochs"]
+        total = None if epochs is None else int(epochs)  # None: it counts steps
     except (TypeError, KeyError, ValueError) as error:
         raise PassbandError(f"{store.uri}/{JOB}: is of no training") from error
     if store.exists(RESULTS):

@@ -146,9 +146,11 @@ def title(training: "Training") -> str:
     job, stream = training.job, training.stream
     resumed = f", from step {training.step}" if training.step else ""
     views = f" x {len(stream.views)} views" if len(stream.views) > 1 else ""
+    views += " as samples" if job.data.views_as_samples else ""
     return (
         f"{job.name}: {job.network.kind}, {job.objective_class.name}, {stream.num_samples:,} samples{views}, "
-        f"{job.epochs} epochs{resumed}"
+        + (f"{job.epochs} epochs" if job.steps is None else f"{job.steps:,} steps")
+        + resumed
     )
 
 
@@ -157,7 +159,7 @@ def sentence(training: "Training", epoch: int, metrics: Mapping[str, float], wat
     now = state(training, watch)
     return " · ".join(
         [
-            f"epoch {epoch + 1}/{training.job.epochs}",
+            f"epoch {epoch + 1}/{training.epochs}",
             f"loss {metrics['loss']:.4f}",
             f"ETA {duration(now['eta_s'])}",
             f"{now['samples_per_s']:,.0f} samples/s",

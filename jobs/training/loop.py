@@ -53,9 +53,12 @@ class Watch:
 
 
 def run_epoch(training: Training, epoch: int, watch: Watch, after_step: Callable[[Mapping[str, Any]], None]) -> None:
-    """Run one epoch from where the stream stands; `after_step` is called with the metrics of each step."""
+    """Run one epoch from where the stream stands, to its end or that of the training.
+
+    `after_step` is called with the metrics of each step.
+    """
     batches = iter(training.stream)
-    while True:
+    while training.step < training.steps:
         asked = time.perf_counter()
         batch = next(batches, None)
         watch.waited += time.perf_counter() - asked
@@ -90,7 +93,7 @@ def end_epoch(training: Training, epoch: int) -> None:
     """Do what follows the last step of an epoch: merge batch-norm statistics, and average the weights."""
     mean_over_ranks(training.network.buffers())
     swa = training.job.swa
-    if training.average is not None and swa is not None and epoch >= int(swa.start * training.job.epochs):
+    if training.average is not None and swa is not None and epoch >= int(swa.start * training.epochs):
         training.average.update_parameters(training.network)
 
 

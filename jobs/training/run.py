@@ -161,10 +161,11 @@ class _Run:
 
     def finish(self) -> dict[str, Any]:
         """Run the epochs that are left and write the trained network."""
-        training, steps = self.training, len(self.training.stream)
+        training = self.training
         self._display.started(training)
         try:
-            for epoch in range(training.step // steps, self.job.epochs):
+            while training.step < training.steps:
+                epoch = training.step // len(training.stream)
                 run_epoch(training, epoch, self._watch, partial(self._after_step, epoch))
                 self._end_epoch(epoch)
         except TrainingError as error:
@@ -178,7 +179,7 @@ class _Run:
 
     def _after_step(self, epoch: int, metrics: Mapping[str, Any]) -> None:
         training, step = self.training, self.training.step
-        ends_epoch = step % len(training.stream) == 0
+        ends_epoch = step % len(training.stream) == 0 or step == training.steps
         if ends_epoch or step % self.job.output.log_every_steps == 0:
             numbers = plain_numbers(metrics)
             self._loss = numbers["loss"]
@@ -201,7 +202,7 @@ class _Run:
         end_epoch(self.training, epoch)
         if self._log is not None:
             self._evaluate(epoch, self._log)
-        self._save()  # the stream stands at the start of the next epoch
+        self._save()  # the stream stands at the start of the next epoch, or where the training ends
         if said_by_any([self._stopped()], self.training.device)[0]:
             raise SystemExit(1)
 
@@ -209,7 +210,7 @@ class _Run:
         due = {
             name: entry
             for name, entry in self.job.evaluate.items()
-            if epoch + 1 == self.job.epochs or (epoch + 1) % entry.every_epochs == 0
+            if epoch + 1 == self.training.epochs or (epoch + 1) % entry.every_epochs == 0
         }
         found = _accuracies(self.training.network, due, self.job, self.training.device)
         if found:
@@ -255,7 +256,7 @@ class _Run:
             "network": training.network.spec.kind,
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "objective": self.job.objective_class.name,
-            "epochs": self.job.epochs,
+            "epochs": self.job.epochs or round(training.step / len(training.stream), 3),
             "steps": training.step,
             "loss": self._loss,
             "accuracy": self._accuracy,

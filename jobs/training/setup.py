@@ -49,7 +49,19 @@ class Training:
     @property
     def steps(self) -> int:
         """Steps of the whole training."""
-        return self.job.epochs * len(self.stream)
+        return _steps(self.job, self.stream)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that the training begins; where the job counts steps, the last may be cut short."""
+        return -(-self.steps // len(self.stream))
+
+
+def _steps(job: TrainJob, stream: Stream) -> int:
+    if job.steps is not None:
+        return job.steps
+    assert job.epochs is not None
+    return job.epochs * len(stream)
 
 
 def open_training_stream(job: TrainJob, device: torch.device) -> Stream:
@@ -66,6 +78,7 @@ def open_training_stream(job: TrainJob, device: torch.device) -> Stream:
         world_size=world_size(),
         balance=job.data.balance,
         views_by_epoch=job.data.views_by_epoch,
+        views_as_samples=job.data.views_as_samples,
         window=job.data.window,
         verify=job.data.verify,
         workers=job.compute.workers,
@@ -92,19 +105,21 @@ def check_evaluations(job: TrainJob, stream: Stream) -> None:
 
 def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
     """Build network, objective, optimizer and schedule for the data of `stream`."""
-    if job.data.views_by_epoch and job.epochs > len(stream.views):
-        raise JobError(f"data.views_by_epoch: {job.epochs} epochs need as many views; there are {len(stream.views)}")
+    steps = _steps(job, stream)
+    epochs = -(-steps // len(stream))
+    if job.data.views_by_epoch and epochs > len(stream.views):
+        raise JobError(f"data.views_by_epoch: {epochs} epochs need as many views; there are {len(stream.views)}")
     network = _network(job, stream).to(device)
     if job.compute.channels_last:
         network.to(memory_format=torch.channels_last)
     update = Update(device, job.clip_norm, torch.bfloat16 if job.precision == "bfloat16" else None)
     setting = Setting(
-        views=stream.views,
+        views=stream.image_names,
         num_classes=len(stream.manifest.classes),
         num_groups=int(stream.groups.max()) + 1,
         num_samples=stream.num_samples,
         steps_per_epoch=len(stream),
-        epochs=job.epochs,
+        epochs=epochs,
         seed=job.seed,
         update=update,
         occurring_groups=len(set(stream.groups.tolist())),
@@ -123,7 +138,7 @@ def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
         model=torch.compile(network) if job.compute.compile else network,
         objective=job.objective_class(options, setting),
         optimizer=make_optimizer(job.optimizer, network),
-        rate=make_schedule(job.schedule, job.optimizer, job.epochs * len(stream), len(stream)),
+        rate=make_schedule(job.schedule, job.optimizer, steps, len(stream)),
         crop_flip=CropFlip(job.seed, job.data.crop_padding, job.data.flip),
         average=AveragedModel(network) if job.swa else None,
     )

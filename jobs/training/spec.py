@@ -37,6 +37,10 @@ class DataSection(DatasetReference):
 
     views: list[str] | None = Field(None, min_length=1, description="names of the views to read; default: all")
     views_by_epoch: bool = Field(False, description="read only the e-th of the views in epoch e")
+    views_as_samples: bool = Field(
+        False,
+        description="each view of each sample is an image of its own, once an epoch, all shuffled together",
+    )
     balance: Literal["group", "class"] | None = Field(None, description="draw groups or classes equally often")
     window: int | None = Field(None, ge=1, description="shards mixed at once; default: all, a global shuffle")
     verify: bool = Field(True, description="compare every shard with its sha256 before its first use")
@@ -148,7 +152,8 @@ class TrainJob(StrictModel):
     data: DataSection
     network: NetworkSection
     objective: AnyObjective
-    epochs: int = Field(ge=1, le=100_000)
+    epochs: int | None = Field(None, ge=1, le=100_000, description="passes over the training set; or give steps")
+    steps: int | None = Field(None, ge=1, le=1 << 40, description="steps of the whole training, in place of epochs")
     batch_size: int = Field(128, ge=1, le=1 << 20, description="of all processes together")
     optimizer: OptimizerSection = Field(default_factory=lambda: OptimizerSection.model_validate({}))
     schedule: ScheduleSection = Field(default_factory=lambda: ScheduleSection.model_validate({}))
@@ -159,6 +164,14 @@ class TrainJob(StrictModel):
     datasets: str = Field("runs/datasets", description="folder for the datasets that are made when missing")
     output: TrainOutput
     compute: ComputeSection = Field(default_factory=lambda: ComputeSection.model_validate({}))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("a training needs either epochs or steps")
+        if self.data.views_by_epoch and self.data.views_as_samples:
+            raise ValueError("data.views_by_epoch and data.views_as_samples exclude each other")
+        return self
 
     @property
     def objective_class(self) -> type[Objective]:
@@ -178,6 +191,11 @@ class TrainJob(StrictModel):
         """
         kept = self.model_dump(exclude={"name": True, "output": True, "compute": True, "evaluate": True,
                                         "datasets": True, "data": {"path", "job", "verify"}})  # fmt: skip
+        # Keys younger than the first trainings count where they are used, so that those keep their identity.
+        if self.steps is None:
+            del kept["steps"]
+        if not self.data.views_as_samples:
+            del kept["data"]["views_as_samples"]
         if self.network.checkpoint is not None:
             kept["network"]["checkpoint"] = file_digest(self.network.checkpoint)
         return digest(kept | {"dataset": dataset})

@@ -25,7 +25,7 @@ class TrainingResults(_Results):
     network: str
     parameters: int
     objective: str
-    epochs: int = Field(ge=1)
+    epochs: float = Field(gt=0)
     steps: int
     loss: float
     accuracy: dict[str, float]

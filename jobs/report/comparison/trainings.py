@@ -1,5 +1,6 @@
 """Trainings side by side: what they came to, how they came there, and how their jobs differ."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -60,7 +61,7 @@ def _row(run: Run, best: dict[str, str | None]) -> list[Cell]:
         Cell(run.label),
         Cell(found.network, f"{found.parameters:,} parameters"),
         Cell(found.objective),
-        Cell(f"{found.epochs:,}"),
+        Cell(f"{found.epochs:,g}"),
         Cell(f"{found.steps:,}"),
         Cell(f"{found.loss:.4f}"),
         *(Cell(text, best=text == best[name]) for name, text in said.items()),
@@ -90,7 +91,7 @@ def _charts(runs: Sequence[Run], legend: Sequence[Mark]) -> list[Chart]:
 
 def _epochs(runs: Sequence[Run]) -> list[float] | None:
     """Return the ticks of the axis where there are few epochs; None leaves them to matplotlib."""
-    most = max(run.content.results.epochs for run in runs)
+    most = math.ceil(max(run.content.results.epochs for run in runs))
     return [float(epoch) for epoch in range(most + 1)] if most <= 10 else None
 
 

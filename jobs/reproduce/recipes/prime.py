@@ -38,7 +38,7 @@ FIRST, STUDY = "methods", "copies"
 
 @dataclass(frozen=True)
 class Setting:
-    """How an image source is trained on; the epochs are those of a training without copies."""
+    """How an image source is trained on; the epochs, passes over the clean images, set the steps of every training."""
 
     images: Images
     epochs: int
@@ -90,6 +90,7 @@ class _Bench:
     def __init__(self, nodes: Nodes, setting: Setting, seed: int, quick: bool) -> None:
         self._nodes, self._images, self._seed = nodes, setting.images, seed
         self.epochs = setting.quick_epochs if quick else setting.epochs
+        self.steps = self.epochs * (setting.images.train_samples // BATCH)
         severities = QUICK_SEVERITIES if quick else SEVERITIES
         self._views = {
             self._dataset(f"test-{name}", "test", grid(name, TABLE)): tuple(grid_view(name, s) for s in severities)
@@ -113,8 +114,8 @@ class _Bench:
         passes : views of a sample that a step works on
         """
         name = f"{self._images.name}-{re.sub('[^A-Za-z0-9]+', '-', method)}-{self._seed}"
-        job = {"epochs": self.epochs, **_training_job(self._seed), **changes}
-        seconds = self._images.training_seconds(job["epochs"], passes)
+        job = {"steps": self.steps, **_training_job(self._seed), **changes}
+        seconds = self._images.training_seconds(self.epochs, passes)
         training = self._nodes.training(name, job, dataset, seconds)
         first, *others = self._views
         looked_at = {first: (CLEAN, *self._views[first]), **{name: self._views[name] for name in others}}
@@ -146,11 +147,8 @@ def _one_seed(nodes: Nodes, setting: Setting, seed: int, quick: bool) -> Iterato
             STUDY,
             f"k = {number}",
             primed,
-            passes=number + 1,
-            objective={"kind": "erm", "on": "all"},
-            data={"views": [CLEAN, *copies[:number]]},
-            epochs=max(1, round(bench.epochs / (number + 1))),
-            batch_size=round(BATCH / (number + 1)),  # of samples: as many images a step, and steps, as without copies
+            objective={"kind": "erm"},
+            data={"views": [CLEAN, *copies[:number]], "views_as_samples": True},
         )
     each = {"views": [f"prime-{epoch + 1}" for epoch in range(bench.epochs)], "views_by_epoch": True}
     yield bench.measure(STUDY, FRESH, fresh, objective={"kind": "erm"}, data=each)
@@ -192,7 +190,8 @@ def _settings(quick: bool) -> dict[str, Any]:
         "network": "lenet",
         "optimizer": f"Adam, rate {RATE}, cosine schedule, no weight decay, batches of {BATCH} samples",
         "jsd": "clean + 2 stored views, weight 12",
-        "k copies": "ERM on clean + k stored views, epochs and batch divided by k + 1: as many steps of as many images",
+        "steps": "the same for every training of an image source: so many passes over the clean images",
+        "k copies": "ERM on the set of the clean images and k stored views of each, all shuffled together",
         "fresh": "ERM on another PRIME view each epoch",
         "seeds": "of the weights and the order; the stored views are the same for all",
         "images": {

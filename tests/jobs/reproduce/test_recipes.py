@@ -84,27 +84,32 @@ def test_every_cell_of_every_table_is_measured(name, quick, rounds, tmp_path):
 def test_sharpdro_is_the_papers_comparison():
     recipe = find_recipe("sharpdro")
     trainings = [node for node in recipe.graph if isinstance(node.task, TrainingTask)]
-    assert len(trainings) == 2 * 3 * 6 * 3
+    assert len(trainings) == 2 * 3 * 7 * 3
     assert len({node.task.data for node in trainings}) == 2 * 3 * 3  # each seed has training sets of its own
     methods = list(dict.fromkeys(measure.fields["method"] for measure in recipe.measures))
-    assert methods == ["ERM", "SAM", "GroupDRO", "IRM", "V-REx", "SharpDRO"]
+    assert methods == ["ERM", "SAM", "GroupDRO", "IRM", "V-REx", "SharpDRO", "SharpDRO-worst-only"]
+    steps = {node.task.job["objective"].get("step") for node in trainings if "SharpDRO" in node.name}
+    assert steps == {None, "worst_only"}
     single = recipe.tables[0]
     assert [heading for _, heading in single.columns] == ["0", "1", "2", "3", "4", "5", "avg"]
 
 
-def test_copies_cost_as_many_steps_of_as_many_images():
-    recipe = find_recipe("prime")
+@pytest.mark.parametrize("quick", [False, True])
+def test_copies_enlarge_the_set_and_all_contenders_take_as_many_steps_of_as_many_samples(quick):
+    recipe = find_recipe("prime", quick=quick)
     jobs = {node.name: node.task.job for node in recipe.graph if isinstance(node.task, TrainingTask)}
-    for copies in (1, 2, 4, 8):
-        job = jobs[f"photos-k-{copies}-0"]
-        assert job["objective"] == {"kind": "erm", "on": "all"}
-        assert len(job["data"]["views"]) == copies + 1
-        shown = job["epochs"] * (copies + 1)
-        assert shown == pytest.approx(jobs["photos-ERM-0"]["epochs"], rel=0.03)
-        assert job["batch_size"] * (copies + 1) == pytest.approx(jobs["photos-ERM-0"]["batch_size"], rel=0.03)
-    fresh = jobs["photos-fresh-0"]
-    assert fresh["data"]["views_by_epoch"] is True
-    assert len(fresh["data"]["views"]) == fresh["epochs"]
+    for images, samples, epochs in (("photos", 3200, 3 if quick else 36), ("mnist5k", 4000, 2 if quick else 18)):
+        mine = {name: job for name, job in jobs.items() if name.startswith(images)}
+        assert {job["steps"] for job in mine.values()} == {epochs * (samples // 64)}
+        assert {job["batch_size"] for job in mine.values()} == {64}
+        for copies in (1, 2, 4, 8):
+            job = mine[f"{images}-k-{copies}-0"]
+            assert job["objective"] == {"kind": "erm"}
+            assert job["data"]["views_as_samples"] is True
+            assert job["data"]["views"] == ["clean", *(f"prime-{copy + 1}" for copy in range(copies))]
+        fresh = mine[f"{images}-fresh-0"]
+        assert fresh["data"]["views_by_epoch"] is True
+        assert len(fresh["data"]["views"]) == epochs
 
 
 def test_seeds_are_counted_and_names_are_known():

@@ -1,6 +1,7 @@
 """Whole trainings on real digits: what they leave, how they go on, and what they refuse."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -32,6 +33,11 @@ class StopAfter:
     def __call__(self) -> bool:
         self.left -= 1
         return self.left < 0
+
+
+def in_steps(number: int) -> dict[str, int | None]:
+    """Return the changes to a job that make it count steps."""
+    return {"epochs": None, "steps": number}
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
@@ -206,6 +212,52 @@ def test_a_damaged_checkpoint_is_named(train_job, tmp_path):
         train(job)
 
 
+def test_steps_of_whole_epochs_are_those_epochs(train_job, tmp_path):
+    results = [train(train_job(tmp_path / name, **changes)) for name, changes in (("a", {}), ("b", in_steps(14)))]
+    assert_same_training(tmp_path / "b", tmp_path / "a")
+    assert [result["epochs"] for result in results] == [2, 2]
+
+
+@pytest.mark.parametrize("views_as_samples", [False, True])
+def test_a_training_of_steps_ends_within_an_epoch_and_resumes_bit_for_bit(
+    train_job, digits, tmp_path, views_as_samples
+):
+    changes = {
+        **in_steps(10),
+        "data": {"views_as_samples": views_as_samples},
+        "swa": {"start": 0.0},
+        "evaluate": {"digits": {"path": str(digits), "every_epochs": 5}},
+    }
+    per_epoch = 21 if views_as_samples else 7
+    whole = train(train_job(tmp_path / "whole", **changes))
+    assert (whole["steps"], whole["epochs"]) == (10, round(10 / per_epoch, 3))
+    assert whole["accuracy"].keys() == {"accuracy/digits"}
+    lines = read_metrics(tmp_path / "whole")
+    assert [line["step"] for line in lines if "accuracy/digits" in line] == [10]
+    rates = [line["lr"] for line in lines if "lr" in line]
+    assert rates == pytest.approx([0.05 * 0.5 * (1 + math.cos(math.pi * step / 10)) for step in range(10)])
+    for stops in (3, 7, 9):
+        job = train_job(tmp_path / str(stops), **changes)
+        with pytest.raises(SystemExit):
+            train(job, stopped=StopAfter(stops))
+        train(job)
+        assert_same_training(tmp_path / str(stops), tmp_path / "whole")
+
+
+def test_a_training_counts_epochs_or_steps(train_job):
+    for changes in ({"epochs": None}, {"steps": 3}):
+        with pytest.raises(JobError, match="a training needs either epochs or steps"):
+            train_job(**changes)
+    with pytest.raises(JobError, match="views_by_epoch and data.views_as_samples exclude each other"):
+        train_job(data={"views_by_epoch": True, "views_as_samples": True})
+
+
+def test_trainings_keep_the_identity_that_they_had_before_there_were_steps(train_job):
+    job = train_job(path="x", objective={"kind": "jsd"}, optimizer={"lr": 0.1})
+    assert job.identity("0" * 64) == "80b5dbe3a4ef06ee80acd204ef9bbf5be0d860d25c6dc589d645c8781407d42a"
+    assert job.model_copy(update={"steps": 14, "epochs": None}).identity("0" * 64) != job.identity("0" * 64)
+
+
 def test_what_killed_trainings_left_is_removed(train_job, tmp_path):
     job = train_job()
     with pytest.raises(SystemExit):
@@ -250,6 +302,11 @@ def test_a_damaged_dataset_stops_the_training(train_job, digits, tmp_path):
         ({"batch_size": 356}, "355 samples"),
         ({"data": {"views": ["clean", "none"]}}, "none"),
         ({"data": {"views_by_epoch": True}, "epochs": 4}, "views_by_epoch: 4 epochs need as many views; there are 3"),
+        (
+            {"data": {"views_by_epoch": True}, **in_steps(22)},
+            "views_by_epoch: 4 epochs need as many views; there are 3",
+        ),
+        ({"objective": {"kind": "jsd"}, "data": {"views_as_samples": True}}, "objective: .*views"),
         ({"network": {"checkpoint": "none.pt"}}, "none.pt"),
         ({"objective": {"kind": "jsd"}, "data": {"views": ["clean"]}}, "objective: .*views"),
         ({"network": {"mean": [0.5], "std": [0.5]}}, r"network: mean \[0.5\] and std \[0.5\]; .* 3 channels"),
@@ -320,6 +377,8 @@ def test_a_checkpoint_is_trained_on(train_job, tmp_path):
         {"data": {"balance": "class"}},
         {"data": {"views_by_epoch": True}},
         {"data": {"views_by_epoch": True}, "epochs": 3},
+        {"data": {"views_as_samples": True}},
+        {"data": {"views_as_samples": True, "balance": "class", "crop_padding": 2, "flip": True}, **in_steps(5)},
         {"swa": {"start": 0.0}, "network": {"kind": "wide_resnet16_4"}, "batch_size": 177},
     ],
     ids=str,
