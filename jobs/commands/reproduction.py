@@ -20,6 +20,9 @@ Seeds = Annotated[int | None, typer.Option("--seeds", help="default: 3, with --q
 Rounds = Annotated[
     int | None, typer.Option("--rounds", help="of digits: attack the newest network R times", metavar="R", min=1)
 ]
+FineTune = Annotated[
+    bool, typer.Option("--fine-tune", help="of digits: SADA trains on from the ERM network, as in the text")
+]
 DryRun = Annotated[bool, typer.Option("--plan", help="list the jobs and what is done; write nothing")]
 
 
@@ -30,6 +33,7 @@ def reproduce(
     workers: Workers = None,
     seeds: Seeds = None,
     rounds: Rounds = None,
+    fine_tune: FineTune = False,
     plan: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +41,7 @@ def reproduce(
     from jobs.reproduce.plan import make_plan, num_workers
     from jobs.reproduce.recipes import find_recipe
 
-    recipe = find_recipe(name, quick=quick, seeds=seeds, rounds=rounds)
+    recipe = find_recipe(name, quick=quick, seeds=seeds, rounds=rounds, fine_tune=fine_tune)
     folder = str((output or Path("runs") / f"reproduce-{name}").expanduser().resolve())
     number = num_workers(workers)
     if plan:

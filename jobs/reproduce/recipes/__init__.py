@@ -1,4 +1,4 @@
-"""The reproductions by name; each is a function of (quick, seeds), and those of `ALTERNATING` of rounds too."""
+"""The reproductions by name; each is a function of (quick, seeds), and those of `ALTERNATING` of more."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,10 @@ ALTERNATING = ("digits",)
 """Reproductions that generate and train in turn."""
 
 
-def find_recipe(name: str, *, quick: bool = False, seeds: int | None = None, rounds: int | None = None) -> Recipe:
-    """Return the reproduction called `name`; raise PassbandError if there is none, or if it has no rounds.
+def find_recipe(
+    name: str, *, quick: bool = False, seeds: int | None = None, rounds: int | None = None, fine_tune: bool = False
+) -> Recipe:
+    """Return the reproduction called `name`; raise PassbandError if there is none, or if it attacks no network.
 
     Parameters
     ----------
@@ -22,11 +24,15 @@ def find_recipe(name: str, *, quick: bool = False, seeds: int | None = None, rou
         Number of trainings of each kind; None: what the recipe says.
     rounds : int or None
         How often views are made against the newest network, and that is trained on them; None: once.
+    fine_tune : bool
+        Begin the first round with the network that is attacked, not from scratch.
     """
     if name not in RECIPES:
         raise PassbandError(f"there is no reproduction called {name!r}; there are {', '.join(sorted(RECIPES))}")
-    if rounds is None:
-        return RECIPES[name](quick, seeds)
-    if name not in ALTERNATING:
+    if name in ALTERNATING:
+        return RECIPES[name](quick, seeds, rounds or 1, fine_tune)
+    if rounds is not None:
         raise PassbandError(f"rounds: {name} attacks no network, so it has no rounds; {', '.join(ALTERNATING)} has")
-    return RECIPES[name](quick, seeds, rounds)
+    if fine_tune:
+        raise PassbandError(f"fine-tune: {name} attacks no network that it could begin with; use it with digits")
+    return RECIPES[name](quick, seeds)

@@ -24,6 +24,7 @@ from jobs.reproduce.recipes.digits.words import observe, rank_correlation
 from jobs.reproduce.recipes.parts import Images
 from jobs.reproduce.rows import Block, Row
 from jobs.reproduce.run import run_graph
+from jobs.reproduce.tasks import TrainingTask
 from pipeline.manifest import read_manifest
 from pipeline.store import open_store
 from tests.jobs.report.page import Page
@@ -38,8 +39,8 @@ def crops(name, size):
 SETTING = Setting(crops("crops", 128), {"finer": (crops("finer", 112), "test")}, 1, 1, subset=40)
 
 
-def tiny(rounds=1):
-    return build(SETTING, quick=True, seeds=1, rounds=rounds)
+def tiny(rounds=1, fine_tune=False):
+    return build(SETTING, quick=True, seeds=1, rounds=rounds, fine_tune=fine_tune)
 
 
 def before(recipe, *names):
@@ -80,10 +81,10 @@ def test_what_was_made_is_told(made, out):
     assert {row["unit"] for row in norms.values()} == {"l1 norm"}
     assert all(0 < row["mean"] < 1 for row in norms.values())
     assert rows["methods", "ERM", "unseen"]["unit"] == "percent"
-    assert rows["ablation", "without Mix", "unseen"] == {
+    assert rows["maps", "enhanced map", "unseen"] == {
         **rows["methods", "3sada+0mix", "unseen"],
-        "study": "ablation",
-        "method": "without Mix",
+        "study": "maps",
+        "method": "enhanced map",
     }
     assert set(found["maps"]) == set(SHOWN)
     for method, folder in found["maps"].items():
@@ -136,6 +137,19 @@ def test_two_rounds_attack_two_networks(made, out):
         assert weights in [path.read_bytes() for path in Path(ledger.made[name].path, "inputs").iterdir()]
     tuned = Path(ledger.made["3sada-0mix-0-round2"].path, "job.yaml").read_text()
     assert f"checkpoint: {ledger.made['3sada-0mix-0'].path}" in tuned
+
+
+def test_fine_tuning_begins_with_the_network_that_is_attacked(made, out, tmp_path):
+    jobs = {node.name: node.task.job for node in tiny(fine_tune=True).graph if isinstance(node.task, TrainingTask)}
+    begun = {name: job["network"].get("checkpoint") for name, job in jobs.items()}
+    assert {name for name, before in begun.items() if before is None} == {"erm-0", "augmix-0", "prime-0"}
+    assert set(begun.values()) == {None, "@erm-0"}
+    for folder in ("datasets", "trainings", "maps", "generations"):
+        shutil.copytree(out / folder, tmp_path / folder)
+    ledger = run(before(tiny(fine_tune=True), "3sada-0mix-0"), tmp_path)
+    assert set(ledger.ran) == {"3sada-0mix-0"}  # another training of the same views
+    tuned = Path(ledger.made["3sada-0mix-0"].path, "job.yaml").read_text()
+    assert f"checkpoint: {ledger.made['erm-0'].path}" in tuned
 
 
 def test_rounds_have_a_table_of_their_own():

@@ -124,12 +124,14 @@ def test_rounds_are_for_what_attacks_a_network():
     for name in set(RECIPES) - set(ALTERNATING):
         with pytest.raises(PassbandError, match=f"rounds: {name} .* has no rounds; digits has"):
             find_recipe(name, rounds=1)
+        with pytest.raises(PassbandError, match=f"fine-tune: {name} attacks no network"):
+            find_recipe(name, fine_tune=True)
 
 
 def test_digits_is_the_papers_comparison():
     recipe = find_recipe("digits")
     trainings = {node.name: node.task for node in recipe.graph if isinstance(node.task, TrainingTask)}
-    assert len(trainings) == 10 * 3
+    assert len(trainings) == 11 * 3
     jobs = [task.job for task in trainings.values()]
     assert len({(job["epochs"], job["batch_size"]) for job in jobs}) == 1  # as many steps for every method
     weights = {name: task.job["objective"].get("weight") for name, task in trainings.items() if name.endswith("-0")}
@@ -140,6 +142,34 @@ def test_digits_is_the_papers_comparison():
     assert trainings["1sada-2mix-0"].data == trainings["3sada-0mix-0"].data == trainings["without-jsd-0"].data
     for table in recipe.tables[:3]:
         assert [heading for _, heading in table.columns] == ["test", "digits", "mnistM", "synth", "invert", "avg"]
+
+
+def test_table_4_removes_parts_of_2sada_1mix_and_replaces_nothing():
+    recipe = find_recipe("digits", seeds=1)
+    jobs = {node.name: node.task.job for node in recipe.graph if isinstance(node.task, TrainingTask)}
+    views = {name: jobs[name]["data"]["views"] for name in ("2sada-1mix-0", "without-sada-0", "without-mix-0")}
+    assert views == {
+        "2sada-1mix-0": ["clean", "sada-1", "sada-2", "mix-1"],
+        "without-sada-0": ["clean", "mix-1"],
+        "without-mix-0": ["clean", "sada-1", "sada-2"],
+    }
+    without = jobs["without-jsd-0"]
+    assert (without["data"]["views"], without["objective"]) == (views["2sada-1mix-0"], {"kind": "erm", "on": "all"})
+    (ablation,) = [table for table in recipe.tables if "table 4" in table.title]
+    methods = [m.fields["method"] for m in recipe.measures if m.fields["study"] == ablation.where["study"]]
+    assert methods == ["2sada+1mix", "without SADA", "without Mix", "without JSD"]
+
+
+def test_figure_6_has_a_random_row_that_takes_no_step():
+    recipe = find_recipe("digits", seeds=1)
+    (random,) = [node for node in recipe.graph if node.name == "random-0"]
+    attacks = [view["sada"] for view in random.task.job["views"] if "sada" in view]
+    assert len(attacks) == 3
+    for attack in attacks:
+        assert (attack["random_only"], attack["init"]) == (True, 0.2)
+        assert "map" not in attack
+    methods = [m.fields["method"] for m in recipe.measures if m.fields["study"] == "maps"]
+    assert methods == ["enhanced map", "original map", "random perturbation"]
 
 
 def test_the_command_plans_without_writing(tmp_path):

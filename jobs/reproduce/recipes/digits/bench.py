@@ -6,7 +6,7 @@ from typing import Any
 
 from jobs.reproduce.mapping import MAPS
 from jobs.reproduce.recipe import MapNorm, Seen
-from jobs.reproduce.recipes.digits.methods import ATTACK, ERM, FLAVOURS, METHODS, Method
+from jobs.reproduce.recipes.digits.methods import ATTACK, ERM, FLAVOURS, METHODS, RANDOM, Method
 from jobs.reproduce.recipes.digits.setting import (
     MAP_S,
     MIX_S,
@@ -33,19 +33,27 @@ class Bench:
         self.erm = self._train(METHODS[ERM], self._plain)
         self.map(self.erm)  # begun soon, since most of the others wait for it
 
-    def train(self, method: Method) -> str:
-        """Enter the training of a method from scratch, once, and return its name."""
+    def train(self, method: Method, *, tuned: bool = False) -> str:
+        """Enter the training of a method, once, and return its name.
+
+        Parameters
+        ----------
+        tuned : whether it begins with the ERM network, and is shorter, or from scratch
+        """
         if method.name == ERM:
             return self.erm
-        return self._train(method, self._flavour(method.data) if method.attacks else self._plain)
+        changes = self._tuning(self.erm) if tuned else {}
+        return self._train(method, self._flavour(method.data) if method.attacks else self._plain, **changes)
 
     def tune(self, method: Method, before: str, number: int) -> str:
         """Enter round `number` of a method: views against the newest network, which is trained on with them."""
         name = f"{before.removesuffix(f'-round{number - 1}')}-round{number}"
         views = self._attack_views(method.data, before, method.count("sada"), method.count("mix"))
         data = self._generate(f"{name}-views", views)
-        changes = {"network": {"kind": "lenet", "checkpoint": f"@{before}"}, "epochs": self._setting.tuning_epochs}
-        return self._train(method, data, name, **changes)
+        return self._train(method, data, name, **self._tuning(before))
+
+    def _tuning(self, before: str) -> dict[str, Any]:
+        return {"network": {"kind": "lenet", "checkpoint": f"@{before}"}, "epochs": self._setting.tuning_epochs}
 
     def accuracies(self, training: str) -> dict[str, list[Seen]]:
         """Enter the evaluation of a training; return what it sees of every domain."""
@@ -97,8 +105,8 @@ class Bench:
 
     def _make_plain(self) -> str:
         images = self._setting.images
-        views = [*_copies("augmix", {}, "mix", 3), *_copies("prime", {"preset": "cifar"}, "prime", 2)]
-        seconds = 1.0 + images.train_samples * (3 * MIX_S + 2 * PRIME_S)
+        views = [*_copies("augmix", {}, "mix", 2), *_copies("prime", {"preset": "cifar"}, "prime", 2)]
+        seconds = 1.0 + images.train_samples * (2 * MIX_S + 2 * PRIME_S)
         return self._nodes.dataset(f"plain-{self._seed}", images.job("train", views, seed=self._seed), seconds)
 
     def _flavour(self, flavour: str) -> str:
@@ -111,12 +119,9 @@ class Bench:
         return self._shared[flavour]
 
     def _attack_views(self, flavour: str, training: str, sada: int, mix: int) -> list[dict[str, Any]]:
-        options = {
-            "surrogate": self._surrogate(training),
-            "map": f"@{self.map(training)}/{MAPS}",
-            **FLAVOURS[flavour],
-            **ATTACK,
-        }
+        options = {"surrogate": self._surrogate(training), **FLAVOURS[flavour], **ATTACK}
+        if flavour != RANDOM:
+            options["map"] = f"@{self.map(training)}/{MAPS}"
         return [*_copies("sada", options, "sada", sada), *_copies("augmix", {}, "mix", mix)]
 
     def _generate(self, name: str, views: list[dict[str, Any]]) -> str:

@@ -10,12 +10,13 @@ from jobs.reproduce.recipes.digits.methods import (
     ABLATION,
     ATTACK,
     BASELINE_WEIGHT,
+    BASELINES,
     FIGURE_6,
-    FULL,
     JSD_WEIGHT,
     MAIN,
     METHODS,
-    NO_MIX,
+    THREE,
+    TWO,
     Method,
 )
 from jobs.reproduce.recipes.digits.setting import BATCH, QUICK, QUICK_SEEDS, RATE, SEEDS, WHOLE, Setting
@@ -26,18 +27,18 @@ Conditions = Mapping[str, Sequence[Reading]]
 HEADINGS = {"mnist5k": "test", "mnist_m": "mnistM", "synth_digits": "synth", "inverted": "invert"}
 
 
-def digits(quick: bool, seeds: int | None, rounds: int = 1) -> Recipe:
+def digits(quick: bool, seeds: int | None, rounds: int = 1, fine_tune: bool = False) -> Recipe:
     """Return the reproduction of SADA on digits."""
     number = seeds or (QUICK_SEEDS if quick else SEEDS)
-    return build(QUICK if quick else WHOLE, quick, number, rounds)
+    return build(QUICK if quick else WHOLE, quick, number, rounds, fine_tune)
 
 
-def build(setting: Setting, quick: bool, seeds: int, rounds: int) -> Recipe:
+def build(setting: Setting, quick: bool, seeds: int, rounds: int, fine_tune: bool = False) -> Recipe:
     """Return the reproduction in another size."""
     nodes, measures = Nodes(), list[Measure]()
     maps: Mapping[str, str] = {}
     for seed in range(seeds):
-        study = _Study(nodes, setting, seed, rounds)
+        study = _Study(nodes, setting, seed, rounds, fine_tune)
         measures += list(study.measures())
         maps = maps or study.maps
     return Recipe(
@@ -50,7 +51,7 @@ def build(setting: Setting, quick: bool, seeds: int, rounds: int) -> Recipe:
         graph=Graph(nodes.all()),
         measures=tuple(measures),
         tables=tuple(_tables(setting, rounds)),
-        settings=_settings(setting, rounds),
+        settings=_settings(setting, rounds, fine_tune),
         findings=FINDINGS,
         observe=observe,
         maps=tuple(
@@ -62,8 +63,9 @@ def build(setting: Setting, quick: bool, seeds: int, rounds: int) -> Recipe:
 class _Study:
     """All methods with one seed."""
 
-    def __init__(self, nodes: Nodes, setting: Setting, seed: int, rounds: int) -> None:
+    def __init__(self, nodes: Nodes, setting: Setting, seed: int, rounds: int, fine_tune: bool) -> None:
         self._bench, self._setting, self._seed = Bench(nodes, setting, seed), setting, seed
+        self._fine_tune = fine_tune
         self._domains = (setting.images.name, *setting.unseen)
         self._rounds = {name: list(self._train(method, rounds)) for name, method in METHODS.items()}
         self.maps = {name: self._bench.map(trained[-1]) for name, trained in self._rounds.items()}
@@ -87,7 +89,7 @@ class _Study:
                 yield self._measure(STUDIES.rounds, name, by_round)
 
     def _train(self, method: Method, rounds: int) -> Iterator[str]:
-        newest = self._bench.train(method)
+        newest = self._bench.train(method, tuned=self._fine_tune and method.name not in BASELINES)
         yield newest
         for number in range(2, rounds + 1 if method.attacks else 0):
             newest = self._bench.tune(method, newest, number)
@@ -105,7 +107,7 @@ def _tables(setting: Setting, rounds: int) -> Iterator[Table]:
     columns = (*domains, (AVERAGE, "avg"))
     yield Table("Trained on mnist5k: its test split, and domains never seen", {"study": STUDIES.main}, columns)
     yield Table("Ablation (table 4)", {"study": STUDIES.ablation}, columns)
-    yield Table(f"What the map is worth (figure 6), {NO_MIX}", {"study": STUDIES.figure_6}, columns)
+    yield Table(f"What the map is worth (figure 6), {THREE}", {"study": STUDIES.figure_6}, columns)
     yield Table(
         "Mean l1 norm of the maps, 0 to 1, and accuracy (figure 4)",
         {"study": STUDIES.norms},
@@ -117,7 +119,7 @@ def _tables(setting: Setting, rounds: int) -> Iterator[Table]:
         yield Table("Average of the unseen domains after each round", {"study": STUDIES.rounds}, numbers)
 
 
-def _settings(setting: Setting, rounds: int) -> dict[str, Any]:
+def _settings(setting: Setting, rounds: int, fine_tune: bool) -> dict[str, Any]:
     return {
         "trained on": f"{setting.images.name}, {setting.images.size} pixels",
         "unseen domains": {name: f"split {split}" for name, (_, split) in setting.unseen.items()},
@@ -125,11 +127,13 @@ def _settings(setting: Setting, rounds: int) -> dict[str, Any]:
         "optimizer": f"Adam, rate {RATE}, cosine schedule, no weight decay, batches of {BATCH} samples",
         "epochs": setting.epochs,
         "steps": "the same number for every method; a step of JSD shows the network all views of a batch",
+        "begun with": _begun_with(setting, fine_tune),
         "views": {name: list(method.views) for name, method in METHODS.items()},
         "jsd": f"weight {JSD_WEIGHT} for SADA's recipes and ablations, {BASELINE_WEIGHT:g} for AugMix and PRIME",
         "sada": {**ATTACK, "surrogate": "the ERM network of the same seed", "map": "of that network"},
-        "ablation": f"of {FULL}; without Mix is {NO_MIX}; without JSD is cross-entropy on all its views",
-        "figure 6": f"{NO_MIX} with another map, or with random signs in place of the gradient's",
+        "ablation": f"of {TWO}, whose parts are left out and replaced by nothing; without JSD is cross-entropy on all "
+        "its views",
+        "figure 6": f"{THREE} with another map, or with the random start of its attack alone (random_only)",
         "maps": f"of {setting.subset} images of the training split, the same for all networks and stratified by class; "
         "scale 10 (enhanced), norm 8 (original); the standard error is of the enhanced l1 norm, by that choice",
         "rounds": _rounds(setting, rounds),
@@ -138,10 +142,19 @@ def _settings(setting: Setting, rounds: int) -> dict[str, Any]:
     }
 
 
+def _begun_with(setting: Setting, fine_tune: bool) -> str:
+    if not fine_tune:
+        return "random weights, every method"
+    return (
+        "SADA's recipes and ablations with the ERM network of their seed, trained on for "
+        f"{setting.tuning_epochs} epochs (the text fine-tunes it); the other methods with random weights"
+    )
+
+
 def _rounds(setting: Setting, rounds: int) -> str:
     if rounds == 1:
-        return "1: the views are made once, against ERM, and every method is trained from scratch"
+        return "1: the views are made once, against ERM"
     return (
-        f"{rounds}: round 1 is against ERM and from scratch; each next one makes a method's views against its newest "
+        f"{rounds}: round 1 is against ERM; each next one makes a method's views against its newest "
         f"network, by a map of that, and trains it on for {setting.tuning_epochs} epochs; AugMix and PRIME have one"
     )
