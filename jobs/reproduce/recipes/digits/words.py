@@ -114,7 +114,8 @@ CHOICE: tuple[str, ...] = (
     "The weight was looked at after it was chosen, and stayed: one seed, 12 epochs, weights 0.25, 1, 4 and 12. Mean "
     "over the unseen domains: 1sada+2mix 41.3, 39.4, 39.2, 38.6; 3sada+0mix 39.0, 38.9, 36.4, 36.7; three AugMix views "
     "37.5, 38.9, 38.3, 38.1 (ERM 37.3, AugMix at 12 38.1, 1sada+2mix without JSD 40.2). On 15 common corruptions of "
-    "the test digits, which no table shows: 1sada+2mix 97.4, 97.1, 96.8, 96.8; 3sada+0mix 97.3, 97.0, 96.7, 96.8 (ERM 96.8). So 0.25 "
+    "the test digits, which no table shows: 1sada+2mix 97.4, 97.1, 96.8, 96.8; 3sada+0mix 97.3, 97.0, 96.7, 96.8 "
+    "(ERM 96.8). So 0.25 "
     "favours SADA's views, and AugMix's views alone have more of a higher weight; AugMix kept its 12.",
     "How long one trains matters for the order: with 3 epochs and one seed SADA's recipes had 29.4 to 29.9 (ERM 30.5, "
     "AugMix 32.1), with 6 epochs 35.6 to 35.9 (ERM 34.6, AugMix 36.3), with 12 those above. The full run has 24.",
