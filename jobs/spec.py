@@ -57,7 +57,12 @@ class ComputeSection(StrictModel):
     executor: Literal["auto", "inline", "ray"] = "auto"
     workers: int | None = Field(None, ge=1, le=65536, description="default: one, with a thread for each CPU")
     address: str | None = Field(None, description="of an existing Ray cluster")
-    threads: int | None = Field(None, ge=1, le=1024, description="of each worker; inline: all CPUs, ray: one")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="of each worker, and so what it reserves; inline: all CPUs, ray: one",
+    )
     max_attempts: int = Field(3, ge=1, le=100, description="tries of one shard before it counts as failed")
     failure_budget: int = Field(10, ge=0, description="failed shards after which no further one is started")
     task_timeout_s: float = Field(600.0, gt=0, description="deadline of one shard on a Ray worker")

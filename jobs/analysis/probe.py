@@ -43,8 +43,9 @@ def estimate(job: AnalyzeJob) -> Estimate:
     """List the images of `job`, show some of them to its surrogate, and scale up what it took."""
     job = job.for_command("sensitivity").with_absolute_paths()
     drawn = draw_up(job, "sensitivity", lambda samples: None)
-    choice = choose(job.compute.executor, job.compute.workers, job.compute.address)
-    threads, envelope = job.compute.threads or choice.threads, drawn.envelope
+    compute = job.compute
+    choice = choose(compute.executor, compute.workers, compute.address, threads=compute.threads)
+    threads, envelope = choice.threads, drawn.envelope
     set_num_threads(threads)
     subject = _subject(job, drawn, 2 * threads)
     seconds, model_seconds, probed = _time_passes(subject, threads)

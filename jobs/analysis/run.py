@@ -83,10 +83,9 @@ def _evaluate(store: Store, ledger: Ledger, job: AnalyzeJob, display: Display, c
     if not pending:
         return
     compute = job.compute
-    choice = choose(compute.executor, compute.workers, compute.address)
-    threads = compute.threads or choice.threads
+    choice = choose(compute.executor, compute.workers, compute.address, threads=compute.threads)
     blocks = ledger.envelope.blocks
-    tasks = (BlockTask(store.uri, identity, name, block, *blocks[block], threads) for name, block in pending)
+    tasks = (BlockTask(store.uri, identity, name, block, *blocks[block], choice.threads) for name, block in pending)
     setup, retries = partial(open_workshop, store.uri, identity), Retries(max_attempts=compute.max_attempts)
     with open_executor(choice, retries, compute.task_timeout_s, len(pending), setup) as executor:
         with closing(executor.run(tasks)) as outcomes:

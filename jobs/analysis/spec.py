@@ -25,6 +25,7 @@ class AnalyzeOutput(StrictModel):
 class AnalyzeCompute(ComputeSection):
     """How the work is run; nothing here changes a bit of a map."""
 
+    backend: Literal["auto", "cpu"] = Field("auto", description="an analysis runs on the CPU")
     block: int | None = Field(None, ge=1, description="frequencies a task; default: about 256 forward passes")
     task_timeout_s: float = Field(3600.0, gt=0, description="deadline of one block on a Ray worker")
 

@@ -116,8 +116,9 @@ def plan(
     planned = make_plan(spec)
     environment = current_environment(spec)
     num_gpus = count_gpus(environment["backend"])
-    choice = choose(spec.compute.executor, spec.compute.workers, spec.compute.address, num_gpus)
-    set_num_threads(spec.compute.threads or choice.threads)
+    compute = spec.compute
+    choice = choose(compute.executor, compute.workers, compute.address, num_gpus, compute.threads)
+    set_num_threads(choice.threads)
     drafted = draft(spec, planned, environment)
     check_inputs(spec, drafted.inputs, drafted.shape, drafted.classes, drafted.samples)
     found, maps = estimate(drafted, planned, choice.workers), estimate_maps(spec, drafted.inputs)

@@ -21,7 +21,7 @@ class Choice:
     Attributes
     ----------
     threads : int
-        Of each worker. Inline uses every CPU; a Ray worker has the CPUs that it holds: one, or beside a GPU its share.
+        Of each worker. A Ray worker reserves as many CPUs.
     whole_cluster : bool
         Whether `workers` is only what this machine would have: at an address, it is one for every CPU or GPU there.
     gpus : int
@@ -36,27 +36,33 @@ class Choice:
     gpus: int = 0
 
 
-def choose(executor: str, workers: int | None, address: str | None, num_gpus: int = 0) -> Choice:
+def choose(
+    executor: str, workers: int | None, address: str | None, num_gpus: int = 0, threads: int | None = None
+) -> Choice:
     """Choose for ``executor: auto | inline | ray``: Ray when more than one worker or an address is asked for.
 
     Parameters
     ----------
     num_gpus : int
         GPUs of this machine, where the kernels run on them; then a worker has one of its own. 0: they run on CPUs.
+    threads : int or None
+        Of each worker; None: inline every CPU, on Ray one, or beside a GPU its share of the CPUs. Where the number of
+        workers is left open, more threads mean fewer workers.
     """
     many = (workers or num_gpus) > 1 or address is not None
     if executor == "inline" or (executor == "auto" and not many):
         if (workers or 1) > 1 or address is not None:
             raise ValueError("executor inline has one worker and no address; use ray")
-        return Choice("inline", 1, usable_cpus())
+        return Choice("inline", 1, threads or usable_cpus())
     whole_cluster = address is not None and workers is None
     if not num_gpus:
-        return Choice("ray", workers or usable_cpus(), 1, address, whole_cluster)
+        each = threads or 1
+        return Choice("ray", workers or max(1, usable_cpus() // each), each, address, whole_cluster)
     if address is None and (workers or 1) > num_gpus:
         raise PassbandError(f"workers is {workers}: this machine has {num_gpus} GPUs, and a worker needs one")
     count = workers or num_gpus
-    threads = max(1, usable_cpus() // min(count, num_gpus))
-    return Choice("ray", count, threads, address, whole_cluster, gpus=1)
+    share = max(1, usable_cpus() // min(count, num_gpus))
+    return Choice("ray", count, threads or share, address, whole_cluster, gpus=1)
 
 
 def usable_cpus() -> int:

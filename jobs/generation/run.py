@@ -124,10 +124,9 @@ def _run_tasks(
 ) -> None:
     compute, identity = ledger.blueprint.job.compute, ledger.blueprint.identity
     num_gpus = count_gpus(ledger.blueprint.environment["backend"])
-    choice = choose(compute.executor, compute.workers, compute.address, num_gpus)
-    threads = compute.threads or choice.threads
+    choice = choose(compute.executor, compute.workers, compute.address, num_gpus, compute.threads)
     tasks = (
-        ShardTask(store.uri, identity, shard, compute.batch_size, threads, tuple(faults.get(shard, ())))
+        ShardTask(store.uri, identity, shard, compute.batch_size, choice.threads, tuple(faults.get(shard, ())))
         for shard in pending
     )
     retries = Retries(max_attempts=compute.max_attempts)

@@ -25,7 +25,7 @@ class Prime(Stage):
     """
 
     name = "prime"
-    version = 1
+    version = 2
     Options = PrimeOptions
     options: PrimeOptions
 

@@ -31,12 +31,13 @@ KINDS = {
 
 
 def choose(uniforms: Array, low: Any, high: Any) -> Integers:
-    """Return integers uniform on low..high (inclusive, arrays or scalars)."""
-    return low + np.floor(uniforms * (high - low + 1)).astype(np.int64)
+    """Return integers on low..high (inclusive, arrays or scalars), uniform where `uniforms` in [0, 1] are."""
+    # 1.0 itself, to which `arcsine` rounds a few of 2^32 words, belongs to the last.
+    return np.minimum(low + np.floor(uniforms * (high - low + 1)).astype(np.int64), high)
 
 
 def arcsine(uniforms: Array) -> Array:
-    """Return Beta(1/2, 1/2) variates: sin^2(pi u / 2)."""
+    """Return Beta(1/2, 1/2) variates, in [0, 1]: sin^2(pi u / 2)."""
     root = sin_pi(uniforms / 2)
     return root * root
 

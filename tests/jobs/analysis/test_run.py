@@ -12,6 +12,7 @@ from jobs.analysis.inputs import read_inputs
 from jobs.analysis.ledger import BlocksFailedError
 from jobs.analysis.run import analyze
 from jobs.analysis.sensitivity import compute_sensitivity
+from jobs.executors.base import ExecutorError
 from jobs.files import JobError
 from jobs.generation.run import generate
 from pipeline.errors import IntegrityError, PassbandError
@@ -97,11 +98,22 @@ def test_the_division_of_the_work_changes_no_byte(finished, make_job, tmp_path, 
         assert (tmp_path / "out" / name).read_bytes() == (finished / name).read_bytes()
 
 
+def test_a_backend_that_an_analysis_does_not_have_is_refused(make_job):
+    assert make_job(compute={"backend": "cpu"}).compute.backend == "cpu"
+    with pytest.raises(JobError, match=r"compute.backend: got 'cuda'.*'auto' or 'cpu'"):
+        make_job(compute={"backend": "cuda"})
+
+
 def test_ray_workers_make_the_same_maps(finished, make_job, tmp_path, ray_session):
     analyze(make_job(compute={"executor": "ray", "workers": 2}))
     assert (tmp_path / "out" / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
     records = [json.loads(path.read_text()) for path in (tmp_path / "out" / "blocks").iterdir()]
     assert len(records) == 6
+
+
+def test_threads_of_a_job_reach_what_its_workers_reserve(make_job, ray_session):
+    with pytest.raises(ExecutorError, match="it needs {'CPU': 4, 'GPU': 0}"):  # more than the session has
+        analyze(make_job(compute={"executor": "ray", "workers": 1, "threads": 4}))
 
 
 def test_a_run_that_was_stopped_is_gone_on_with(finished, make_job, tmp_path):

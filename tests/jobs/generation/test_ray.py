@@ -28,7 +28,7 @@ def test_workers_change_no_byte(tmp_path, expected, workers, batch_size):
 
 @pytest.mark.usefixtures("ray_session")
 def test_faults_on_workers_change_no_byte_and_are_counted(tmp_path, expected):
-    compute = {"executor": "ray", "workers": 2, "task_timeout_s": 8.0}
+    compute = {"executor": "ray", "workers": 2, "task_timeout_s": 30.0}
     faults = {1: ("raise",), 3: ("die",), 5: ("hang", "raise"), 6: ("die", "die")}
     generate(small_job(tmp_path, output=FORMATS, compute=compute), faults=faults)
     assert stored_bytes(tmp_path) == expected

@@ -137,6 +137,26 @@ def test_arcsine_law():
     np.testing.assert_allclose([values.mean(), values.var()], [1 / 2, 1 / 8], atol=1e-4)
 
 
+def test_a_choice_by_the_arcsine_law_stays_within_its_ends():
+    """29 of the 2^32 words round to 1.0, which once chose one above the upper end."""
+    words = np.arange(2**32 - 64, 2**32, dtype=np.float64)
+    values = arcsine((words + 0.5) * 2.0**-32)
+    assert (values == 1).sum() == 29
+    assert set(choose(values, 2, 100).tolist()) == {100}
+    assert choose(values, np.full(64, 2), np.arange(2, 66)).tolist() == list(range(2, 66))
+    assert choose(arcsine(np.array([2.0**-33])), 2, 100).tolist() == [2]
+
+
+def test_the_largest_words_draw_a_deformation_within_the_options():
+    options = PrimeOptions(primitives=["spatial"], spatial_cut_min=2, spatial_cut_max=7)
+
+    def largest(key, rows, view, stage, count):
+        return np.full((len(rows), count), 2**32 - 1, np.uint32)
+
+    steps, _ = sample_steps(options, draws_of(3), 32, largest)
+    assert set(steps.last.reshape(-1).tolist()) == {7 * 7 + 7}
+
+
 @pytest.mark.parametrize(("a", "b"), [(1, 1), (5, 1), (6, 2), (1, 3)])
 def test_integer_beta_has_the_moments_of_beta(a, b):
     draws = draws_of(20_000).uniforms(a + b - 1)
