@@ -11,6 +11,12 @@ from tests.cuda_host.device import HostDevice
 from tests.cuda_host.marks import HAS_COMPILER
 
 
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the processes of the tests where the run itself ignores it, as one in the background does."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a program that is started has the default then
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the tests of the CUDA kernels run on a GPU instead of on the CPU."""
     text = "what the CUDA kernels run on: this machine's CPU (default) or a GPU through CuPy"

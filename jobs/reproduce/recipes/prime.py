@@ -47,7 +47,7 @@ class Setting:
 
 SETTINGS = (
     Setting(
-        Images("photos", {"kind": "photos", "crop": 32}, 32, train_samples=3200, test_samples=800, sample_s=200e-6),
+        Images("photos", {"kind": "photos", "crop": 32}, 32, train_samples=3172, test_samples=786, sample_s=200e-6),
         epochs=36,
         quick_epochs=3,
     ),

@@ -11,6 +11,8 @@ from jobs.reproduce.graph import DatasetTask, Made
 from jobs.reproduce.mapping import SensitivityTask
 from jobs.reproduce.outcome import conclude, write
 from jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
+from jobs.reproduce.recipes.prime import SETTINGS as PRIME
+from jobs.reproduce.recipes.sharpdro import SETTINGS as SHARPDRO
 from jobs.reproduce.tasks import EvaluationTask, TrainingTask
 from jobs.spec import parse_job
 from pipeline.errors import PassbandError
@@ -98,7 +100,7 @@ def test_sharpdro_is_the_papers_comparison():
 def test_copies_enlarge_the_set_and_all_contenders_take_as_many_steps_of_as_many_samples(quick):
     recipe = find_recipe("prime", quick=quick)
     jobs = {node.name: node.task.job for node in recipe.graph if isinstance(node.task, TrainingTask)}
-    for images, samples, epochs in (("photos", 3200, 3 if quick else 36), ("mnist5k", 4000, 2 if quick else 18)):
+    for images, samples, epochs in (("photos", 3172, 3 if quick else 36), ("mnist5k", 4000, 2 if quick else 18)):
         mine = {name: job for name, job in jobs.items() if name.startswith(images)}
         assert {job["steps"] for job in mine.values()} == {epochs * (samples // 64)}
         assert {job["batch_size"] for job in mine.values()} == {64}
@@ -110,6 +112,16 @@ def test_copies_enlarge_the_set_and_all_contenders_take_as_many_steps_of_as_many
         fresh = mine[f"{images}-fresh-0"]
         assert fresh["data"]["views_by_epoch"] is True
         assert len(fresh["data"]["views"]) == epochs
+
+
+@pytest.mark.parametrize(
+    "images", [setting.images for settings in (PRIME, SHARPDRO) for setting in settings], ids=lambda one: one.name
+)
+def test_a_recipe_knows_how_many_images_its_sources_have(images):
+    """The steps of a training follow from it."""
+    for split, number in (("train", images.train_samples), ("test", images.test_samples)):
+        (source,) = parse_job({"name": "x", **images.job(split, [])} | {"output": {"uri": "x"}}).source
+        assert sum(1 for _ in source.open().entries()) == number
 
 
 def test_seeds_are_counted_and_names_are_known():
