@@ -1,6 +1,7 @@
 """What a source leaves out on purpose: counted by reason, said once."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 _EXAMPLES = 3
@@ -27,10 +28,15 @@ class Skipped:
 
     def __init__(self) -> None:
         self._found: dict[str, Omission] = {}
+        self._kept: dict[str, Omission] = {}
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._found.clear()
+        """Forget everything since `keep`."""
+        self._found = deepcopy(self._kept)
+
+    def keep(self) -> None:
+        """Let what was counted so far outlast `clear`: a source that looks for its files once, when it is opened."""
+        self._kept = deepcopy(self._found)
 
     def add(self, reason: str, name: str) -> None:
         """Count `name` as left out for `reason`."""
@@ -41,3 +47,14 @@ class Skipped:
 
     def __iter__(self) -> Iterator[Omission]:
         return iter(self._found.values())
+
+    def __str__(self) -> str:
+        """Spell what was left out on one line: "2 hidden: ... (.a, .b)"; empty where nothing was."""
+        return "; ".join(spell(omission) for omission in self)
+
+
+def spell(omission: Omission) -> str:
+    """Return reason, count and examples, unprintable characters escaped: "2 named in ... (a.txt, b.txt)"."""
+    shown = ", ".join(name if name.isprintable() else ascii(name) for name in omission.examples)
+    more = ", ..." if omission.count > len(omission.examples) else ""
+    return f"{omission.count:,} {omission.reason} ({shown}{more})"
