@@ -74,7 +74,9 @@ def find_files(wanted: Wanted, skipped: Skipped) -> Found:
     if not files:
         left_out = f"; left out: {skipped}" if str(skipped) else ""
         what = "pattern" if root is None else "folder"
-        raise SourceError(f"source {wanted.kind}: the {what} {wanted.path!r} holds no {wanted.suffixes[0]} file{left_out}")
+        raise SourceError(
+            f"source {wanted.kind}: the {what} {wanted.path!r} holds no {wanted.suffixes[0]} file{left_out}"
+        )
     chosen = _of_split(wanted, files, skipped)
     warning = splits.warning(wanted.split, place, list(chosen), selected=len(chosen) < len(files))
     for file in chosen.values():

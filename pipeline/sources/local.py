@@ -38,7 +38,9 @@ def refuse_pointer(kind: str, path: Path) -> None:
     except OSError as error:
         raise SourceError(f"source {kind}: cannot read {path.name}: {error.strerror}") from error
     if found == _POINTER:
-        raise SourceError(f"source {kind}: {path.name} is a pointer of Git LFS, not the file: fetch it with git lfs pull")
+        raise SourceError(
+            f"source {kind}: {path.name} is a pointer of Git LFS, not the file: fetch it with git lfs pull"
+        )
 
 
 def checked_key(kind: str, key: str) -> str:

@@ -21,7 +21,7 @@ from pipeline.sources.found import Wanted, find_files
 from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
 from pipeline.sources.local import checked_key
 from pipeline.sources.parquet_classes import Names, common_names, huggingface_names, translation
-from pipeline.sources.parquet_images import ImageColumn, image_column
+from pipeline.sources.parquet_images import ImageColumn, image_column, value_type
 from pipeline.sources.splits import SPLIT_DESCRIPTION
 from pipeline.sources.walk import IGNORE_DESCRIPTION, Walk
 
@@ -65,7 +65,7 @@ class _ParquetWalk(Walk):
 
 @dataclass(frozen=True, slots=True)
 class _RowGroup:
-    """A row group: its place, its first row in the whole source and in its file, and the size of its images, unpacked."""
+    """A row group: its place, its first row in the source and in its file, and the size of its images, unpacked."""
 
     file: int
     number: int
@@ -134,7 +134,7 @@ class Parquet(Source):
 
     def _label_type(self, path: Path) -> Any:
         schema = self._open(path).schema_arrow
-        return schema.field(self.options.label).type if self.options.label in schema.names else None
+        return value_type(schema.field(self.options.label).type) if self.options.label in schema.names else None
 
     def _translation(self, name: str) -> Names:
         if isinstance(self.options.classes, int):
@@ -227,7 +227,9 @@ class Parquet(Source):
         """Yield where it stands, key and label of each row of a file."""
         file, row = self._open(path), 0
         fixed = None if self.options.label in file.schema_arrow.names else untyped_label(self._folder_label(path) or "")
-        columns = list({column for column in (self.options.label if fixed is None else None, self.options.key) if column})
+        columns = list(
+            {column for column in (self.options.label if fixed is None else None, self.options.key) if column}
+        )
         for batch in file.iter_batches(8192, columns=columns, use_threads=False):
             labels = batch.column(self.options.label).to_pylist() if fixed is None else [fixed] * len(batch)
             keys = batch.column(self.options.key).to_pylist() if self.options.key else [None] * len(labels)

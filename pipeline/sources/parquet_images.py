@@ -71,7 +71,9 @@ def _beside(path: str, file: Path, where: str) -> bytes:
         why = "which does not lie below the folder of the Parquet file"
     except OSError as error:
         why = f"which cannot be read from beside the Parquet file ({error.strerror})"
-    raise SourceError(f"source parquet: {where} holds no image: its bytes are null and it names {path!r}, {why}; {_EMBED}")
+    raise SourceError(
+        f"source parquet: {where} holds no image: its bytes are null and it names {path!r}, {why}; {_EMBED}"
+    )
 
 
 def _is_struct(kind: Any) -> bool:
@@ -83,7 +85,7 @@ def _is_struct(kind: Any) -> bool:
 def _is_bytes(kind: Any) -> bool:
     import pyarrow.types as types
 
-    kind = _values(kind)
+    kind = value_type(kind)
     tests = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
     return kind is not None and any(test(kind) for test in tests)
 
@@ -91,11 +93,11 @@ def _is_bytes(kind: Any) -> bool:
 def _is_text(kind: Any) -> bool:
     import pyarrow.types as types
 
-    kind = _values(kind)
+    kind = value_type(kind)
     return kind is not None and any(t(kind) for t in (types.is_string, types.is_large_string, types.is_string_view))
 
 
-def _values(kind: Any) -> Any:
+def value_type(kind: Any) -> Any:
     """Return the type of the values of a dictionary, or any other type as it is."""
     import pyarrow.types as types
 
