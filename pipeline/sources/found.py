@@ -1,7 +1,7 @@
 """Which files a path stands for: one file, those below a folder, or those that match a pattern.
 
-A file's name, which enters keys, is its path as given: below the folder, or below the deepest folder that all matches
-of a pattern share. Where links lead does not matter.
+A file's name, which enters keys, is its path as given: below the folder, or below the deepest folder that holds all
+matches of a pattern. Where links lead does not matter.
 """
 
 import glob
@@ -101,7 +101,7 @@ def _below(wanted: Wanted, root: str, skipped: Skipped) -> dict[str, Path]:
 
 def _takes(wanted: Wanted, item: Item, skipped: Skipped) -> bool:
     if not item.name.endswith(wanted.suffixes):
-        skipped.add(f"no {wanted.suffixes[0]} file", item.name)
+        skipped.add(f"not {wanted.suffixes[0]}", item.name)
         return False
     if not item.is_file:
         raise SourceError(f"source {wanted.kind}: {ascii(item.name)} is no regular file, or a link to nothing")
@@ -121,10 +121,16 @@ def _matches(wanted: Wanted, pattern: str, skipped: Skipped) -> tuple[str, dict[
             raise SourceError(f"source {wanted.kind}: no file matches {part!r} in the folder {fixed!r}")
         names.update(map(os.path.normpath, matched))
     left_out: set[str] = set()
-    taken = {name for match in sorted(names) for name in _matched(wanted, walk, match, left_out)}
-    files = [Path(os.path.normpath(os.path.join(fixed, name))) for name in taken]
-    shared = os.path.commonpath([file.parent for file in files]) if files else fixed
-    return os.path.basename(shared), {os.path.relpath(file, shared): file for file in files}
+    taken = {match: list(_matched(wanted, walk, match, left_out)) for match in sorted(names)}
+    folders = [_folder(fixed, match) for match, below in taken.items() if below]
+    shared = os.path.commonpath(folders) if folders else fixed
+    files = {os.path.normpath(os.path.join(fixed, name)) for below in taken.values() for name in below}
+    return os.path.basename(shared), {os.path.relpath(file, shared): Path(file) for file in files}
+
+
+def _folder(fixed: str, match: str) -> str:
+    """Return the folder that holds a match; ** matches the folder that the pattern begins with, which holds itself."""
+    return fixed if match == "." else os.path.dirname(os.path.normpath(os.path.join(fixed, match)))
 
 
 def _matched(wanted: Wanted, walk: Walk, name: str, left_out: set[str]) -> Iterator[str]:

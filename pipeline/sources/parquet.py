@@ -4,11 +4,8 @@ A shuffled plan asks for rows all over the files, and Parquet can only be read b
 100 images read fast, larger ones are read again and again.
 """
 
-import bisect
 import os
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,12 +18,10 @@ from pipeline.sources.found import Wanted, find_files
 from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
 from pipeline.sources.local import checked_key
 from pipeline.sources.parquet_classes import Names, common_names, huggingface_names, translation
-from pipeline.sources.parquet_images import ImageColumn, image_column, value_type
+from pipeline.sources.parquet_images import image_column, value_type
+from pipeline.sources.parquet_rows import ImageRows
 from pipeline.sources.splits import SPLIT_DESCRIPTION
 from pipeline.sources.walk import IGNORE_DESCRIPTION, Walk
-
-CACHE_BYTES = 128 * 2**20
-"""Bytes of images that are kept in memory between reads; a row group above a quarter of it is streamed instead."""
 
 
 class ParquetOptions(LabelOptions):
@@ -63,17 +58,6 @@ class _ParquetWalk(Walk):
         return super().reason(name) or ("not data" if beside else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _RowGroup:
-    """A row group: its place, its first row in the source and in its file, and the size of its images, unpacked."""
-
-    file: int
-    number: int
-    first_row: int
-    first_in_file: int
-    num_bytes: int
-
-
 class Parquet(Source):
     """Rows of Parquet files; an entry's offset is its row in all files together."""
 
@@ -86,13 +70,12 @@ class Parquet(Source):
         wanted = Wanted(self.kind, options.path, options.split, options.ignore, (".parquet",), _ParquetWalk)
         self._found = find_files(wanted, self.skipped)
         self.skipped.keep()
-        self._names, self._files = list(self._found.files), list(self._found.files.values())
-        self._cache: OrderedDict[_RowGroup, Any] = OrderedDict()
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The file or folder, or the files that match."""
-        return tuple(map(os.fspath, self._files)) if self._found.root is None else (os.fspath(self._found.root),)
+        roots = self._found.files.values() if self._found.root is None else (self._found.root,)
+        return tuple(map(os.fspath, roots))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -102,17 +85,19 @@ class Parquet(Source):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to know of the choice of files and of the labels."""
-        mapped = [name for name in self._names if self._translation(name) is not None]
+        mapped = [name for name in self._found.files if self._own_index(name) is not None]
         others = (f"{', '.join(mapped[:3])}: classes in another order, mapped by name",) if mapped else ()
         return (*self._found.warnings, *others, *self._index.warnings)
 
     @cached_property
+    def _schemas(self) -> dict[str, Any]:
+        """Arrow schema of each file."""
+        return {name: self._open(path).schema_arrow for name, path in self._found.files.items()}
+
+    @cached_property
     def _own_names(self) -> dict[str, Names]:
         """Class names in the metadata of each file."""
-        return {
-            name: huggingface_names(self._open(path).schema_arrow.metadata, self.options.label)
-            for name, path in self._found.files.items()
-        }
+        return {name: huggingface_names(schema.metadata, self.options.label) for name, schema in self._schemas.items()}
 
     @cached_property
     def _index(self) -> ClassIndex:
@@ -126,98 +111,41 @@ class Parquet(Source):
         """Return the class names in the metadata; two classes where all labels are truth values."""
         import pyarrow as pa
 
-        kinds = {name: self._label_type(path) for name, path in self._found.files.items()}
-        if all(kind is not None and pa.types.is_boolean(kind) for kind in kinds.values()):
+        label = self.options.label
+        kinds = {
+            name: value_type(schema.field(label).type) if label in schema.names else pa.null()
+            for name, schema in self._schemas.items()
+        }
+        if all(pa.types.is_boolean(kind) for kind in kinds.values()):
             return 2
-        integers = [name for name, kind in kinds.items() if kind is not None and pa.types.is_integer(kind)]
-        return common_names(self._own_names, integers)
+        return common_names(self._own_names, [name for name, kind in kinds.items() if pa.types.is_integer(kind)])
 
-    def _label_type(self, path: Path) -> Any:
-        schema = self._open(path).schema_arrow
-        return value_type(schema.field(self.options.label).type) if self.options.label in schema.names else None
-
-    def _translation(self, name: str) -> Names:
+    def _own_index(self, name: str) -> ClassIndex | None:
+        """Return the classes that the integers of a file are indices of, where they are not those of the source."""
         if isinstance(self.options.classes, int):
             return None
-        return translation(self._own_names[name], self.classes, name)
+        names = translation(self._own_names[name], self.classes, name)
+        return None if names is None else ClassIndex(self.kind, names)
 
     def entries(self) -> Iterator[Entry]:
         """List the rows; only the label and key columns are read."""
         self.skipped.clear()
         row = 0
         for name, path in self._found.files.items():
-            names = self._translation(name)
+            own = self._own_index(name)
             for where, key, label in self._labels_of(name, path):
-                named = names[label] if names is not None and isinstance(label, int) and label < len(names) else label
+                named = own.names[own.index(label, where)] if own is not None and isinstance(label, int) else label
                 yield Entry(key, self._index.index(named, where), row)
                 row += 1
 
     def read(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return the images, reading each row group once."""
-        starts = [group.first_row for group in self._groups]
-        by_group: dict[int, dict[int, list[int]]] = {}  # group -> row in it -> positions in entries
-        for position, entry in enumerate(entries):
-            group = bisect.bisect_right(starts, entry.offset) - 1
-            rows = by_group.setdefault(group, {})
-            rows.setdefault(entry.offset - starts[group], []).append(position)
-        found = [b""] * len(entries)
-        for group, rows in sorted(by_group.items()):
-            for row, encoded in self._rows(self._groups[group], sorted(rows)):
-                for position in rows[row]:
-                    found[position] = encoded
-        return found
-
-    def _rows(self, group: _RowGroup, rows: list[int]) -> Iterator[tuple[int, bytes]]:
-        if group.num_bytes <= CACHE_BYTES // 4:
-            images = self._cached(group)
-            yield from ((row, self._content(group, row, images[row])) for row in rows)
-            return
-        first = 0
-        for images in self._batches(group, batch_size=64):
-            last = first + len(images)
-            inside = rows[bisect.bisect_left(rows, first) : bisect.bisect_left(rows, last)]
-            yield from ((row, self._content(group, row, images[row - first])) for row in inside)
-            first = last
-
-    def _content(self, group: _RowGroup, row: int, value: Any) -> bytes:
-        where = f"{self._names[group.file]}:{group.first_in_file + row}"
-        return self._images[group.file].content(value.as_py(), self._files[group.file], where)
-
-    def _cached(self, group: _RowGroup) -> Any:
-        """Return the images of a row group as an Arrow array, from memory if it was among the last ones."""
-        import pyarrow as pa
-
-        if group not in self._cache:
-            self._cache[group] = pa.chunked_array(list(self._batches(group, batch_size=1024)))
-            while sum(kept.num_bytes for kept in self._cache) > CACHE_BYTES:
-                self._cache.popitem(last=False)
-        self._cache.move_to_end(group)
-        return self._cache[group]
-
-    def _batches(self, group: _RowGroup, batch_size: int) -> Iterator[Any]:
-        """Read the image column of a row group as Arrow arrays."""
-        file, leaves = self._open(self._files[group.file]), self._images[group.file].leaves
-        for batch in file.iter_batches(batch_size, row_groups=[group.number], columns=leaves, use_threads=False):
-            yield batch.column(0)
+        return self._rows.read([entry.offset for entry in entries])
 
     @cached_property
-    def _images(self) -> list[ImageColumn]:
-        """What of each file holds its images."""
-        return [image_column(self._open(path).schema_arrow, self.options.image) for path in self._files]
-
-    @cached_property
-    def _groups(self) -> list[_RowGroup]:
-        groups, first_row = [], 0
-        for number, path in enumerate(self._files):
-            file, first_in_file = self._open(path), 0
-            leaves = [file.schema.column(column).path for column in range(len(file.schema))]
-            leaf = leaves.index(self._images[number].leaves[0])
-            for group in range(file.metadata.num_row_groups):
-                rows = file.metadata.row_group(group)
-                size = rows.column(leaf).total_uncompressed_size
-                groups.append(_RowGroup(number, group, first_row, first_in_file, size))
-                first_row, first_in_file = first_row + rows.num_rows, first_in_file + rows.num_rows
-        return groups
+    def _rows(self) -> ImageRows:
+        columns = [image_column(schema, self.options.image) for schema in self._schemas.values()]
+        return ImageRows(self._found.files, columns, self._open)
 
     def _labels(self) -> Iterator[tuple[str, str, Label]]:
         for name, path in self._found.files.items():
@@ -227,9 +155,8 @@ class Parquet(Source):
         """Yield where it stands, key and label of each row of a file."""
         file, row = self._open(path), 0
         fixed = None if self.options.label in file.schema_arrow.names else untyped_label(self._folder_label(path) or "")
-        columns = list(
-            {column for column in (self.options.label if fixed is None else None, self.options.key) if column}
-        )
+        wanted = [self.options.key] if fixed is not None else [self.options.label, self.options.key]
+        columns = list({column for column in wanted if column is not None})
         for batch in file.iter_batches(8192, columns=columns, use_threads=False):
             labels = batch.column(self.options.label).to_pylist() if fixed is None else [fixed] * len(batch)
             keys = batch.column(self.options.key).to_pylist() if self.options.key else [None] * len(labels)

@@ -8,8 +8,9 @@ from typing import Any
 from pipeline.sources.base import SourceError
 
 _EMBED = (
-    "embed the images when the file is written: with the library datasets by push_to_hub, or by "
-    "map(Image().embed_storage, input_columns=COLUMN) before to_parquet"
+    "embed the images when the file is written: with the library datasets by push_to_hub(..., "
+    "embed_external_files=True), or by with_format('arrow').map(datasets.table.embed_table_storage, batched=True) "
+    "before to_parquet"
 )
 
 

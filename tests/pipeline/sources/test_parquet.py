@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import pipeline.sources.parquet as module
+import pipeline.sources.parquet_rows as module
 from pipeline.images import BadImage
 from pipeline.sources import Entry, SourceError
 from pipeline.sources.parquet import Parquet, ParquetOptions
@@ -47,8 +47,8 @@ def test_reads_are_right_whatever_fits_in_the_cache(root, monkeypatch, cache_byt
         rows = random.Random(seed).choices(range(17), k=40)
         encoded = source.read([Entry("", -1, row) for row in rows])
         assert encoded == [files.png(row) for row in rows]
-    assert sum(group.num_bytes for group in source._cache) <= cache_bytes
-    assert bool(source._cache) == (cache_bytes > 400)
+    assert sum(group.num_bytes for group in source._rows.cache) <= cache_bytes
+    assert bool(source._rows.cache) == (cache_bytes > 400)
 
 
 def test_large_row_groups_are_streamed(tmp_path, monkeypatch):

@@ -78,7 +78,8 @@ class TestClasses:
     def test_an_index_beyond_the_names_is_named(self, tmp_path):
         path = files.write_parquet(tmp_path / "a.parquet", count=3, label=lambda n: n, metadata=named("b", "a"))
         assert "a.parquet:2 has label 2, an index beyond b, a (2 classes)" in refused(path)
-        assert "a.parquet:2 has label 2, an index beyond a, b (2 classes)" in refused(path, classes=["a", "b"])
+        for classes in (["a", "b"], ["a", "b", "c", "d"]):  # the index is one into the file's own names
+            assert "a.parquet:2 has label 2, an index beyond b, a (2 classes)" in refused(path, classes=classes)
 
     @pytest.mark.parametrize("column", [pa.array([7, 3, 7], kind) for kind in (pa.int8(), pa.uint64())])
     def test_integers_of_any_form(self, tmp_path, column):
@@ -139,7 +140,7 @@ class TestImages:
     )
     @pytest.mark.parametrize("cache_bytes", [0, 2**20])
     def test_bytes_of_any_form(self, tmp_path, monkeypatch, kind, cache_bytes):
-        monkeypatch.setattr("pipeline.sources.parquet.CACHE_BYTES", cache_bytes)
+        monkeypatch.setattr("pipeline.sources.parquet_rows.CACHE_BYTES", cache_bytes)
         images = [files.png(n) for n in (5, 6, 5)]
         if pa.types.is_struct(kind):
             column = pa.array(
@@ -202,7 +203,7 @@ class TestFolders:
         for path, start in (
             (tmp_path, "train.parquet/"),
             (part.parent, ""),
-            (tmp_path / "*", ""),
+            (tmp_path / "*", "train.parquet/"),
             (part.parent / "*", ""),
         ):
             source = opened(path)
