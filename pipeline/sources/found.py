@@ -100,12 +100,21 @@ def _below(wanted: Wanted, root: str, skipped: Skipped) -> dict[str, Path]:
 
 
 def _takes(wanted: Wanted, item: Item, skipped: Skipped) -> bool:
-    if not item.name.endswith(wanted.suffixes):
-        skipped.add(f"not {wanted.suffixes[0]}", item.name)
-        return False
-    if not item.is_file:
-        raise SourceError(f"source {wanted.kind}: {ascii(item.name)} is no regular file, or a link to nothing")
-    return True
+    taken = _has_suffix(wanted, item.name, skipped)
+    if taken:
+        _refuse_irregular(wanted, item.name, item.is_file)
+    return taken
+
+
+def _has_suffix(wanted: Wanted, name: str, skipped: Skipped) -> bool:
+    if not name.endswith(wanted.suffixes):
+        skipped.add(f"not {wanted.suffixes[0]}", name)
+    return name.endswith(wanted.suffixes)
+
+
+def _refuse_irregular(wanted: Wanted, name: str, is_file: bool) -> None:
+    if not is_file:
+        raise SourceError(f"source {wanted.kind}: {ascii(name)} is no regular file, or a link to nothing")
 
 
 def _matches(wanted: Wanted, pattern: str, skipped: Skipped) -> tuple[str, dict[str, Path]]:
@@ -120,12 +129,23 @@ def _matches(wanted: Wanted, pattern: str, skipped: Skipped) -> tuple[str, dict[
         if not matched:
             raise SourceError(f"source {wanted.kind}: no file matches {part!r} in the folder {fixed!r}")
         names.update(map(os.path.normpath, matched))
+    inner = {name for name in names if any(above in names for above in _above(name))}  # of a folder that matches too
     left_out: set[str] = set()
-    taken = {match: list(_matched(wanted, walk, match, left_out)) for match in sorted(names)}
+    taken = {match: list(_matched(wanted, walk, match, left_out)) for match in sorted(names - inner)}
+    if any(name.endswith(wanted.suffixes) for below in taken.values() for name in below):
+        taken = {
+            match: [name for name in below if _has_suffix(wanted, name, skipped)] for match, below in taken.items()
+        }
     folders = [_folder(fixed, match) for match, below in taken.items() if below]
     shared = os.path.commonpath(folders) if folders else fixed
     files = {os.path.normpath(os.path.join(fixed, name)) for below in taken.values() for name in below}
     return os.path.basename(shared), {os.path.relpath(file, shared): Path(file) for file in files}
+
+
+def _above(name: str) -> list[str]:
+    """Return the folders above `name`, a path below the folder that a pattern begins with."""
+    parts = name.split("/")
+    return [*(["."] if name != "." else []), *("/".join(parts[:count]) for count in range(1, len(parts)))]
 
 
 def _folder(fixed: str, match: str) -> str:
@@ -142,8 +162,9 @@ def _matched(wanted: Wanted, walk: Walk, name: str, left_out: set[str]) -> Itera
             return
     walk.above(name)  # a pattern with ** runs in circles where a link leads upwards
     if is_folder:
-        yield from (item.name for item in walk.files(name) if _takes(wanted, item, walk.skipped))
-    elif os.path.isfile(os.path.join(walk.root, name)):
+        yield from (item.name for item in walk.files("" if name == "." else name) if _takes(wanted, item, walk.skipped))
+    else:
+        _refuse_irregular(wanted, name, os.path.isfile(os.path.join(walk.root, name)))
         yield name
 
 

@@ -171,6 +171,29 @@ class TestPatterns:
         with pytest.raises(SourceError, match="pattern .* holds no .*left out: 1 ignored"):
             opened(kind, root / "d*", ignore=["d"])
 
+    def test_what_a_pattern_meets_counts_once(self, kind, root):
+        write(kind, root / f"c/z/.hidden{SUFFIX[kind]}", 9)
+        for name in ("README.md", "c/README.md", "c/z/README.md"):
+            (root / name).write_text("")
+        for pattern in ("**", "*/../**", "{.,c,c/z,**/*}"):
+            assert list(found(kind, root / pattern)) == ["c/a", "c/b", "c/z/0", "d/x"]
+            skipped = left_out(kind, root / pattern)
+            assert {reason: sorted(names) for reason, (_, names) in skipped.items()} == {
+                "hidden": [f"c/z/.hidden{SUFFIX[kind]}"],
+                f"not {SUFFIX[kind]}": ["README.md", "c/README.md", "c/z/README.md"],
+            }
+            assert [count for count, _ in skipped.values()] in ([1, 3], [3, 1])
+        assert left_out(kind, root / "c/*")[f"not {SUFFIX[kind]}"][0] == 2
+
+    def test_files_without_the_suffix_are_read_where_a_pattern_names_no_others(self, kind, tmp_path):
+        write(kind, tmp_path / "blobs/9999", 3)
+        assert len(list(opened(kind, tmp_path / "blobs/*").entries())) == 1
+
+    def test_a_link_to_nothing_that_a_pattern_names_is_refused(self, kind, root):
+        (root / f"c/c{SUFFIX[kind]}").symlink_to("nowhere")
+        with pytest.raises(SourceError, match=f"'c{SUFFIX[kind]}' is no regular file, or a link to nothing"):
+            opened(kind, f"{root}/c/{{a,c}}{SUFFIX[kind]}")
+
     def test_a_pattern_that_runs_in_a_circle_is_refused(self, kind, root):
         (root / "c/z/up").symlink_to("../..")
         with pytest.raises(SourceError, match="is a link to a folder that contains it"):
