@@ -59,15 +59,16 @@ class ClassIndex:
         """Return the index of `label`; raise SourceError, naming `where` it stands, if it is no class."""
         if isinstance(label, int) and not self._by_value:
             if not 0 <= label < len(self.names):
-                raise self._refusal(f"{label}, an index beyond", where)
+                raise self._refusal(f"{label}, an index beyond", where, str(label) in self._by_name)
             self._met_numerals |= self.names[label] != str(label)
             return label
         if str(label) in self._by_name:
             return self._by_name[str(label)]
         raise self._refusal(f"{label!r}, which is none of", where)
 
-    def _refusal(self, fault: str, where: str) -> SourceError:
-        return SourceError(f"source {self._kind}: {where} has label {fault} {_shown(self.names)}")
+    def _refusal(self, fault: str, where: str, is_name: bool = False) -> SourceError:
+        hint = "; an integer is an index even where a class has its name" if is_name else ""
+        return SourceError(f"source {self._kind}: {where} has label {fault} {_shown(self.names)}{hint}")
 
     @property
     def warnings(self) -> tuple[str, ...]:

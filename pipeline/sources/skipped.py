@@ -13,9 +13,9 @@ class Omission:
 
     Attributes
     ----------
-    reason : short, such as "hidden" or "no image"
+    reason : short, such as "hidden" or "ignored"
     count : how many
-    examples : the first of them
+    examples : the first of them; names that cannot be printed as Python escapes them
     """
 
     reason: str
@@ -43,18 +43,17 @@ class Skipped:
         omission = self._found.setdefault(reason, Omission(reason))
         omission.count += 1
         if omission.count <= _EXAMPLES:
-            omission.examples.append(name)
+            omission.examples.append(name if name.isprintable() else ascii(name))
 
     def __iter__(self) -> Iterator[Omission]:
         return iter(self._found.values())
 
     def __str__(self) -> str:
-        """Spell what was left out on one line: "2 hidden: ... (.a, .b)"; empty where nothing was."""
+        """Spell what was left out on one line: "2 hidden (.a, .b); 1 ignored (c)"; empty where nothing was."""
         return "; ".join(spell(omission) for omission in self)
 
 
 def spell(omission: Omission) -> str:
-    """Return reason, count and examples, unprintable characters escaped: "2 named in ... (a.txt, b.txt)"."""
-    shown = ", ".join(name if name.isprintable() else ascii(name) for name in omission.examples)
+    """Return count, reason and examples: "2 hidden (.a, .b)"."""
     more = ", ..." if omission.count > len(omission.examples) else ""
-    return f"{omission.count:,} {omission.reason} ({shown}{more})"
+    return f"{omission.count:,} {omission.reason} ({', '.join(omission.examples)}{more})"

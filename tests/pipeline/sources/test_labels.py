@@ -29,6 +29,11 @@ def test_a_label_that_is_no_class_is_named(label):
         ClassIndex("x", ["cat", "1", "emu"]).index(label, "row 5")
 
 
+def test_an_index_that_may_have_been_meant_as_a_name_is_explained():
+    with pytest.raises(SourceError, match=r"label 2, an index beyond 1, 2 \(2 classes\); an integer is an index even"):
+        ClassIndex("x", ["1", "2"]).index(2, "here")
+
+
 def test_a_class_that_stands_twice_is_refused():
     with pytest.raises(SourceError, match="named twice: a, a"):
         ClassIndex("x", ["a", "a"])
