@@ -9,7 +9,7 @@ from pydantic import Field
 from pipeline.sources import splits
 from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
 from pipeline.sources.found import OTHER_SPLIT
-from pipeline.sources.local import checked_key, existing_path
+from pipeline.sources.local import checked_key, existing_path, refuse_pointer_content
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import IGNORE_DESCRIPTION, Item, Walk
 
@@ -108,9 +108,11 @@ class ImageFolder(Source):
     def _content(self, key: str) -> bytes:
         try:
             with open(os.path.join(self._root, key), "rb") as file:
-                return file.read()
+                content = file.read()
         except OSError as error:
             raise SourceError(f"source imagefolder: cannot read {key!r}: {error.strerror}") from error
+        refuse_pointer_content(self.kind, content, key)
+        return content
 
     def _walk(self, skipped: Skipped) -> Walk:
         return Walk(self.kind, self._root, self.options.ignore, skipped)

@@ -37,10 +37,13 @@ def refuse_pointer(kind: str, path: Path) -> None:
             found = file.read(len(_POINTER))
     except OSError as error:
         raise SourceError(f"source {kind}: cannot read {path.name}: {error.strerror}") from error
-    if found == _POINTER:
-        raise SourceError(
-            f"source {kind}: {path.name} is a pointer of Git LFS, not the file: fetch it with git lfs pull"
-        )
+    refuse_pointer_content(kind, found, path.name)
+
+
+def refuse_pointer_content(kind: str, content: bytes, name: str) -> None:
+    """Raise SourceError if the content of the file `name` is only a pointer of Git LFS."""
+    if content.startswith(_POINTER):
+        raise SourceError(f"source {kind}: {name} is a pointer of Git LFS, not the file: fetch it with git lfs pull")
 
 
 def checked_key(kind: str, key: str) -> str:

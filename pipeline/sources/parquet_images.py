@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.sources.base import SourceError
+from pipeline.sources.local import refuse_pointer_content
 
 _EMBED = (
     "embed the images when the file is written: with the library datasets by push_to_hub(..., "
@@ -68,7 +69,9 @@ def _beside(path: str, file: Path, where: str) -> bytes:
     inside = not os.path.isabs(path) and os.path.normpath(path).split(os.sep)[0] != os.pardir and "\0" not in path
     try:
         if inside:
-            return (file.parent / path).read_bytes()
+            content = (file.parent / path).read_bytes()
+            refuse_pointer_content("parquet", content, path)
+            return content
         why = "which does not lie below the folder of the Parquet file"
     except OSError as error:
         why = f"which cannot be read from beside the Parquet file ({error.strerror})"

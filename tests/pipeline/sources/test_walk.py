@@ -2,6 +2,8 @@
 
 import os
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.sources import SOURCES, SourceError
@@ -123,6 +125,22 @@ def test_a_folder_of_hidden_files_says_so(kind, tmp_path):
         found(kind, tmp_path)
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+
+
+def test_a_pointer_of_git_lfs_is_named(kind, root):
+    (root / f"c/a{SUFFIX[kind]}").write_text(POINTER)
+    with pytest.raises(SourceError, match=f"a{SUFFIX[kind]} is a pointer of Git LFS.*git lfs pull"):
+        found(kind, root)
+
+
+def test_a_pointer_of_git_lfs_beside_a_parquet_file_is_named(tmp_path):
+    (tmp_path / "0.png").write_text(POINTER)
+    pq.write_table(pa.table({"image": ["0.png"], "label": [0]}), tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match=r"0\.png is a pointer of Git LFS"):
+        found("parquet", tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["webdataset", "parquet"])
 class TestPatterns:
     """The same keys by folder, by pattern and by file."""
@@ -203,8 +221,8 @@ class TestPatterns:
         write(kind, tmp_path / f"a[1]{SUFFIX[kind]}", 5)
         assert found(kind, tmp_path / f"a[1]{SUFFIX[kind]}") == {"a[1]": 5}
 
-    def test_a_pointer_of_git_lfs_is_named(self, kind, root):
-        (root / f"c/a{SUFFIX[kind]}").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
-        for path in (root, root / f"c/a{SUFFIX[kind]}", root / "c/*"):
+    def test_pointers_of_git_lfs_are_named_by_file_and_by_pattern(self, kind, root):
+        (root / f"c/a{SUFFIX[kind]}").write_text(POINTER)
+        for path in (root / f"c/a{SUFFIX[kind]}", root / "c/*"):
             with pytest.raises(SourceError, match=f"a{SUFFIX[kind]} is a pointer of Git LFS"):
                 opened(kind, path)
