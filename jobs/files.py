@@ -4,6 +4,7 @@ Nothing here knows what a job says, so that the trainer can use it without impor
 """
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,20 @@ def validated(model: type[Any], given: Any, where: str) -> Any:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        lines = [f"  {_describe(detail, given)}" for detail in error.errors(include_url=False)]
+        details = [(_path(detail, given), detail) for detail in error.errors(include_url=False)]
+        paths = [path for path, _ in details]
+        lines = [f"  {_describe(path, detail)}" for path, detail in details if not _is_told_inside(path, detail, paths)]
         raise JobError("\n".join([f"{where}:", *lines])) from error
 
 
-def _describe(detail: ErrorDetails, given: Any) -> str:
-    """Spell one problem: path of the key as the user wrote it, message, and the value where it is short."""
+def _is_told_inside(path: str, detail: ErrorDetails, paths: list[str]) -> bool:
+    """Tell whether a list is refused for being no single value, and an entry of it is what is wrong."""
+    no_value = isinstance(detail["input"], list) and detail["type"] in ("int_type", "string_type", "float_type")
+    return no_value and any(other.startswith(f"{path}[") for other in paths)
+
+
+def _path(detail: ErrorDetails, given: Any) -> str:
+    """Return the path of a problem's key as the user wrote it."""
     path, node = "", given
     for part in detail["loc"]:
         if isinstance(node, dict) and part in node:
@@ -74,8 +83,28 @@ def _describe(detail: ErrorDetails, given: Any) -> str:
             path, node = f"{path}[{part}]", node[part]
         elif detail["type"] == "missing" and part == detail["loc"][-1]:
             path = f"{path}.{part}" if path else str(part)
+    return path
+
+
+def _describe(path: str, detail: ErrorDetails) -> str:
+    """Spell one problem: path, message, and the value where it is short."""
     message = detail["msg"].removeprefix("Value error, ")
     value = detail["input"]
     if detail["type"] in ("missing", "unknown_key") or isinstance(value, dict | list) or not path:
         return f"{path}: {message}" if path else message
-    return f"{path}: got {value!r}; {message[0].lower()}{message[1:]}"
+    hint = _quoting(value, path.endswith("]")) if detail["type"] == "string_type" else ""
+    shown = str(value) if isinstance(value, date) else repr(value)
+    return f"{path}: got {shown}; {message[0].lower()}{message[1:]}{hint}"
+
+
+def _quoting(value: Any, in_list: bool) -> str:
+    """Say why YAML made something else of what may have been meant as a text, and how to write it."""
+    if isinstance(value, bool):
+        words, written = ("yes, on and true", "yes") if value else ("no, off and false", "no")
+        return f': YAML reads a bare {words} as {str(value).lower()}; write it in quotes, as "{written}"'
+    if value is None:
+        return ': YAML reads a bare null, ~ or nothing as null; write it in quotes, as "null"' if in_list else ""
+    if isinstance(value, int | float | date):
+        kind = "date" if isinstance(value, date) else "number"
+        return f': YAML reads this as a {kind}; write it in quotes, as "{value}"'
+    return ""

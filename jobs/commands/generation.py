@@ -97,10 +97,9 @@ def plan(
     output: OtherOutput = None,
     as_json: AsJson = False,
 ) -> None:
-    """Dry run: how many shards, samples and bytes, and how long; nothing is written."""
+    """Dry run: which images and classes, how many shards and bytes, and how long; nothing is written."""
     from dataclasses import asdict
 
-    from jobs.display import duration
     from jobs.executors.choice import choose
     from jobs.generation.blueprint import draft
     from jobs.generation.environment import count_gpus, current_environment
@@ -108,7 +107,7 @@ def plan(
     from jobs.generation.output import refuse_nested_output
     from jobs.generation.plan import make_plan
     from jobs.generation.probe import estimate, estimate_maps
-    from jobs.report.wording import size
+    from jobs.generation.spelling import plan_facts, spell_plan
     from kernels.cpu.threads import set_num_threads
 
     spec = _load(job, executor, workers, None, backend, output)
@@ -123,20 +122,11 @@ def plan(
     check_inputs(spec, drafted.inputs, drafted.shape, drafted.classes, drafted.samples)
     found, maps = estimate(drafted, planned, choice.workers), estimate_maps(spec, drafted.inputs)
     if as_json:
-        print_json(asdict(found) | {"maps": {name: asdict(cost) for name, cost in maps.items()}})
+        costs = {name: asdict(cost) for name, cost in maps.items()}
+        print_json(asdict(found) | {"maps": costs} | plan_facts(planned))
         return
-    typer.echo(f"{spec.name} -> {spec.output.uri} (nothing is written)")
-    typer.echo(f"samples  {found.samples:,} x {found.views} views of {len(planned.classes)} classes")
-    typer.echo(f"shards   {found.shards:,} of up to {spec.output.samples_per_shard:,} samples")
-    typer.echo(f"bytes    about {size(found.bytes)}")
-    workers_text = _plural(found.workers, f"{choice.executor} worker")
-    typer.echo(f"time     about {duration(found.seconds)} with {workers_text}, start-up aside")
-    for name, cost in maps.items():
-        looked_at = f"{cost.frequencies:,} frequencies x {cost.samples:,} images"
-        typer.echo(f"first    {name}: {looked_at}, about {duration(cost.seconds)} more")
-    typer.echo(f"measured on {found.probed:,} samples; milliseconds a sample:")
-    for step, seconds in sorted(found.stage_seconds.items(), key=lambda item: -item[1]):
-        typer.echo(f"  {step:<12} {seconds * 1e3:8.3f}")
+    width = shutil.get_terminal_size((100, 24)).columns
+    typer.echo(spell_plan(spec, planned, found, maps, choice.executor, width))
 
 
 def status(

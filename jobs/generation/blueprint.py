@@ -9,18 +9,15 @@ import yaml
 from pydantic import Field, ValidationError
 
 from jobs.generation.inputs import Contents, by_role, hashes, read_files
-from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan
+from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, shorten
 from jobs.spec import GenerateJob, check_stages, parse_job
 from pipeline.augment import AUGMENTATIONS, Stage
 from pipeline.errors import PassbandError
 from pipeline.images import BadImage
 from pipeline.manifest import FORMAT, JOB, PLAN, Problem, StoredInput, ViewEntry, digest
 from pipeline.options import StrictModel
-from pipeline.sources import Entry, Source
+from pipeline.sources import SOURCES, Entry, Source
 from pipeline.store import Store
-
-_LOCATIONS = {"path"}
-"""Options that say where a source lies, not what it is: a moved folder keeps its identity."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,10 @@ class Blueprint:
         Backend, code-generation baseline and versions of the libraries on the byte path.
     inputs : tuple
         Files that stages read beside images; of a draft those that the job names, without maps still to be computed.
+    warnings : tuple of str
+        What the sources warned of when the plan was made.
+    empty_classes : tuple of str
+        Classes without an image, where the plan was just made; they are not stored.
     """
 
     job: GenerateJob
@@ -47,6 +48,17 @@ class Blueprint:
     classes: tuple[str, ...]
     environment: dict[str, str]
     inputs: tuple[StoredInput, ...] = ()
+    warnings: tuple[str, ...] = ()
+    empty_classes: tuple[str, ...] = ()
+
+    @property
+    def spoken_warnings(self) -> list[str]:
+        """What a run says at its beginning: the warnings, and which classes have no image."""
+        empty = self.empty_classes
+        return [
+            *self.warnings,
+            *([f"no image in {len(empty)} of {len(self.classes)} classes: {shorten(empty)}"] if empty else []),
+        ]
 
     @property
     def domains(self) -> list[str]:
@@ -125,6 +137,8 @@ def draft(
         classes=plan.classes,
         environment=environment,
         inputs=files,
+        warnings=tuple(plan.source_warnings),
+        empty_classes=tuple(plan.empty_classes),
     )
 
 
@@ -169,7 +183,9 @@ def identity_form(job: GenerateJob, inputs: Sequence[StoredInput]) -> dict[str, 
     if form["output"]["encoding"] != "jpeg":
         del form["output"]["quality"]
     sources = form["source"] if isinstance(form["source"], list) else [form["source"]]
-    form["source"] = [{k: v for k, v in source.items() if k not in _LOCATIONS} for source in sources]
+    form["source"] = [
+        {k: v for k, v in source.items() if k not in SOURCES[source["kind"]].Options.places} for source in sources
+    ]
     for key in ("base", "views"):
         form[key] = _by_content(form[key], hashes(inputs))
     return form
@@ -219,6 +235,7 @@ class _Envelope(StrictModel):
     classes: list[str]
     environment: dict[str, str]
     inputs: list[StoredInput] = []
+    warnings: list[str] = []
     job: dict[str, Any]
 
 
@@ -240,6 +257,7 @@ def write_job(store: Store, blueprint: Blueprint) -> None:
         classes=list(blueprint.classes),
         environment=blueprint.environment,
         inputs=list(blueprint.inputs),
+        warnings=list(blueprint.warnings),
         job=blueprint.job.resolved(),
     )
     store.put(JOB, yaml.safe_dump(envelope.model_dump(), sort_keys=False, allow_unicode=True).encode())
@@ -274,6 +292,7 @@ def read_blueprint(store: Store) -> Blueprint:
         classes=classes,
         environment=envelope.environment,
         inputs=tuple(envelope.inputs),
+        warnings=tuple(envelope.warnings),
     )
 
 

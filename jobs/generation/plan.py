@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from jobs.spec import GenerateJob
 from kernels import philox
@@ -21,6 +23,7 @@ from pipeline.augment.draws import PLAN_VIEW, stream_key
 from pipeline.errors import PassbandError
 from pipeline.manifest import PLAN
 from pipeline.sources import Entry, Source
+from pipeline.sources.skipped import Omission
 from pipeline.store import Store
 
 SCHEMA = pa.schema(
@@ -43,6 +46,22 @@ class PlanError(PassbandError):
 
 
 @dataclass(frozen=True)
+class Listing:
+    """What listing a source told beside its images.
+
+    Attributes
+    ----------
+    name : the source's domain, or its kind
+    skipped : what it left out, by reason
+    warnings : what a person should know of it
+    """
+
+    name: str
+    skipped: tuple[Omission, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """The frozen list of samples of a job.
 
@@ -53,11 +72,30 @@ class Plan:
     classes : class names; a label is an index into them
     fingerprint : str
         sha256 of every (key, label, domain, hash of the encoded bytes), in the order of the keys.
+    listings : what each source left out and warned of, in the job's order
     """
 
     table: pa.Table
     classes: tuple[str, ...]
     fingerprint: str
+    listings: tuple[Listing, ...] = ()
+
+    @cached_property
+    def class_counts(self) -> list[int]:
+        """Images of each class, in the order of the labels."""
+        found: NDArray[np.int64] = np.bincount(self.table["label"].to_numpy(), minlength=len(self.classes))
+        return [int(count) for count in found]
+
+    @property
+    def empty_classes(self) -> list[str]:
+        """Names of the classes without an image."""
+        return [name for name, count in zip(self.classes, self.class_counts, strict=True) if not count]
+
+    @property
+    def source_warnings(self) -> list[str]:
+        """What the sources warn of, under their names where there are several."""
+        several = len(self.listings) > 1
+        return [f"{of.name}: {text}" if several else text for of in self.listings for text in of.warnings]
 
 
 def random_key(sources: Sequence[Source], seed: int) -> int:
@@ -93,7 +131,11 @@ def make_plan(job: GenerateJob, progress: Progress = lambda samples: None) -> Pl
     fingerprint = _fingerprint(table)
     table = table.take(_shuffle(len(table), random_key(sources, job.seed)))
     table = table.add_column(0, SCHEMA.field("index"), pa.array(np.arange(len(table), dtype=np.uint32)))
-    return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint)
+    listings = tuple(
+        Listing(domain or source.kind, tuple(source.skipped), source.warnings)
+        for source, domain in zip(sources, domains, strict=True)
+    )
+    return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint, listings)
 
 
 def _prefix(domain: str | None, num_sources: int) -> str:
@@ -105,13 +147,14 @@ def _common_classes(sources: Sequence[Source]) -> tuple[str, ...]:
     for source in sources[1:]:
         if source.classes != classes:
             raise PlanError(
-                f"the sources do not agree on their classes: {sources[0].kind} has {_shorten(classes)}, "
-                f"{source.kind} has {_shorten(source.classes)}"
+                f"the sources do not agree on their classes: {sources[0].kind} has {shorten(classes)}, "
+                f"{source.kind} has {shorten(source.classes)}"
             )
     return classes
 
 
-def _shorten(names: Sequence[str], most: int = 12) -> str:
+def shorten(names: Sequence[str], most: int = 12) -> str:
+    """Return the first names on one line, and how many are left."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
@@ -146,7 +189,7 @@ def _refuse_duplicates(sorted_keys: pa.ChunkedArray) -> None:
     same = pc.equal(sorted_keys[1:], sorted_keys[:-1])
     repeated = sorted_keys[1:].filter(same).unique().to_pylist()
     if repeated:
-        raise PlanError(f"{len(repeated)} keys stand more than once in the source: {_shorten(repeated)}")
+        raise PlanError(f"{len(repeated)} keys stand more than once in the source: {shorten(repeated)}")
 
 
 def _refuse_labels(labels: pa.ChunkedArray, num_classes: int) -> None:

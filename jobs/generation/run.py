@@ -101,6 +101,7 @@ def generate(
         for shard in remake.shards:
             store.delete(record_name(shard))  # without it the shard does not count, and is made anew
         ledger = read_ledger(store, blueprint)
+        ledger.warnings[:0] = blueprint.spoken_warnings
         display.started(ledger)
         _make_shards(store, ledger, display, checkpoint, faults or {})
         return finish(store, ledger, display.step, beton_again=remake.beton)

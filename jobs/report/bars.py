@@ -1,12 +1,13 @@
 """Counts of classes and groups as bars."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.report import wording
 from pipeline.manifest import Manifest
 
 MAX_BARS = 50
+MAX_EMPTY = 12
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,17 @@ class Bars:
 def class_bars(classes: Sequence[str], counts: dict[str, int]) -> Bars:
     """Return the samples of each class in the order of the labels, and a sentence on all of them."""
     labels = range(max([len(classes), *(int(label) + 1 for label in counts)]))
-    return _bars(
-        [(wording.class_name(label, classes), counts.get(str(label), 0)) for label in labels], "class", "classes"
-    )
+    counted = [(wording.class_name(label, classes), counts.get(str(label), 0)) for label in labels]
+    bars = _bars(counted, "class", "classes")
+    return replace(bars, summary=bars.summary + _empty([name for name, count in counted if not count]))
+
+
+def _empty(names: Sequence[str]) -> str:
+    """Return a sentence on the classes without a sample, nothing where there are none."""
+    if not names:
+        return ""
+    more = f" and {len(names) - MAX_EMPTY:,} more" if len(names) > MAX_EMPTY else ""
+    return f" Without a sample: {', '.join(names[:MAX_EMPTY])}{more}."
 
 
 def group_bars(manifest: Manifest, kind: str) -> Bars:

@@ -190,6 +190,7 @@ def _making(blueprint: Blueprint, manifest: Manifest, throughput: Throughput) ->
         ("identity", manifest.identity),
         ("seed", str(blueprint.job.seed)),
         ("source fingerprint", blueprint.fingerprint),
+        *(("warning when planned", wording.plain(text)) for text in blueprint.warnings),
         ("environment", ", ".join(f"{name} {version}" for name, version in sorted(manifest.environment.items()))),
         *((f"reads {_input(entry)}", f"{entry.name}, sha256 {entry.sha256}") for entry in manifest.inputs),
         ("processors", processors or "unknown"),

@@ -14,7 +14,16 @@ from pipeline.sources.skipped import Skipped
 
 
 class SourceOptions(StrictModel):
-    """Options of a source as they stand in a job file, without ``kind`` and ``domain``."""
+    """Options of a source as they stand in a job file, without ``kind`` and ``domain``.
+
+    Attributes
+    ----------
+    places : frozenset of str
+        Options that say where and which the images are, not what is made of them: the fingerprint of the images tells
+        all that these decide, and so they are no part of a dataset's identity.
+    """
+
+    places: ClassVar[frozenset[str]] = frozenset({"path"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,11 @@ class Source(ABC):
     @property
     def paths(self) -> tuple[str, ...]:
         """Local folders or files that the source reads; a job's output may not lie inside one of them."""
+        return ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know before a long run, a sentence each; complete once `entries` is exhausted."""
         return ()
 
     @property

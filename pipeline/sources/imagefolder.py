@@ -1,14 +1,17 @@
 """Source ``imagefolder``: one folder a class, image files below it."""
 
-import fnmatch
 import os
-import stat
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from pydantic import Field
 
+from pipeline.sources import splits
 from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
-from pipeline.sources.local import checked_key, existing_path
+from pipeline.sources.found import OTHER_SPLIT
+from pipeline.sources.local import checked_key, existing_path, refuse_pointer_content
+from pipeline.sources.skipped import Skipped
+from pipeline.sources.walk import IGNORE_DESCRIPTION, Item, Walk
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"),
@@ -21,19 +24,23 @@ _SHOWN = 5
 class ImageFolderOptions(SourceOptions):
     """Options of ``imagefolder``."""
 
-    path: str = Field(description="folder whose folders are the classes")
-    split: str = Field("", description="name of the split, such as train; it enters the random draws, not the path")
+    path: str = Field(description="folder whose folders are the classes; or one of train, val and the like, by 'split'")
+    split: str = Field(
+        "",
+        description="the split, such as train: of a folder whose folders are splits, the one that is read. It enters "
+        "the random draws",
+    )
     ignore: list[str] = Field(
-        default=[],
-        description="patterns of files that are no images, such as '*.txt', held against the file's name and its "
-        "path below the folder; any other file without an image's suffix is an error",
+        default=[], description=f"{IGNORE_DESCRIPTION}; any other file without an image's suffix is an error"
     )
 
 
 class ImageFolder(Source):
     """Image files of a folder; the class is the first folder level, sorted, and the key the relative POSIX path.
 
-    Names that start with a dot are skipped. Links are followed; a link to a folder that contains it is an error.
+    Names that start with a dot are skipped. Links are followed; a link to a folder that contains it is an error. A
+    folder of splits is read by the option ``split``, with the keys of the split's own folder. A class folder without
+    an image is a class.
     """
 
     kind = "imagefolder"
@@ -42,32 +49,49 @@ class ImageFolder(Source):
 
     def __init__(self, options: ImageFolderOptions) -> None:
         super().__init__(options)
-        self._root = os.fspath(existing_path(self.kind, options.path, folder=True))
+        self._given = os.fspath(existing_path(self.kind, options.path, folder=True))
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The folder."""
-        return (self._root,)
+        return (self._given,)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the folders, sorted."""
-        names = tuple(item.name for item in self._scan("") if _is_folder(item))
+        left_out = Skipped()
+        names = tuple(item.name for item in self._walk(left_out).scan() if item.is_folder)
         if not names:
-            raise SourceError(f"source imagefolder: {self.options.path!r} has no folder, so no class")
+            raise SourceError(f"source imagefolder: {self._said} has no folder, so no class{_beside(left_out)}")
         return tuple(checked_key(self.kind, name) for name in names)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of the split."""
+        split, place = self.options.split, os.path.basename(os.path.abspath(os.path.expanduser(self.options.path)))
+        if self._split_folder:
+            return ()
+        if split and split in self.classes:
+            return (f"the folder {split!r} is taken as a class; if it is a split, let path lead to it",)
+        found = splits.warning(split, place, (), selected=False)
+        return () if found is None else (found,)
 
     def entries(self) -> Iterator[Entry]:
         """List the images folder by folder, names sorted; files that are no images end the list with an error."""
-        others: list[str] = []
-        count = 0
-        for item in self._scan(""):
-            if not _is_folder(item):
-                self._sort_out(item.name, item, others, "lies in no class folder")
+        self.skipped.clear()
+        for name in self._other_splits:
+            self.skipped.add(OTHER_SPLIT, f"{name}/")
+        walk, others, count = self._walk(self.skipped), [], 0
+        for item in walk.scan():
+            if not item.is_folder:
+                others.append(f"{ascii(item.name)} {_fault(item) or 'lies in no class folder'}")
         for label, name in enumerate(self.classes):
-            for key in self._images(name, (_identity(self._root),), others):
-                count += 1
-                yield Entry(checked_key(self.kind, key), label, 0)
+            for item in walk.files(name):
+                if fault := _fault(item):
+                    others.append(f"{ascii(item.name)} {fault}")
+                else:
+                    count += 1
+                    yield Entry(checked_key(self.kind, item.name), label, 0)
         if others:
             shown = ", ".join(others[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
             raise SourceError(
@@ -75,7 +99,7 @@ class ImageFolder(Source):
                 "take them out or name them in the option 'ignore'"
             )
         if not count:
-            raise SourceError(f"source imagefolder: {self.options.path!r} holds no image")
+            raise SourceError(f"source imagefolder: {self._said} holds no image{_beside(self.skipped)}")
 
     def read(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return the content of the files."""
@@ -84,57 +108,71 @@ class ImageFolder(Source):
     def _content(self, key: str) -> bytes:
         try:
             with open(os.path.join(self._root, key), "rb") as file:
-                return file.read()
+                content = file.read()
         except OSError as error:
             raise SourceError(f"source imagefolder: cannot read {key!r}: {error.strerror}") from error
+        refuse_pointer_content(self.kind, content, key)
+        return content
 
-    def _scan(self, folder: str) -> list[os.DirEntry[str]]:
-        try:
-            with os.scandir(os.path.join(self._root, folder)) as items:
-                return sorted((item for item in items if not item.name.startswith(".")), key=lambda item: item.name)
-        except OSError as error:
-            raise SourceError(f"source imagefolder: cannot list {folder or '.'!r}: {error.strerror}") from error
+    def _walk(self, skipped: Skipped) -> Walk:
+        return Walk(self.kind, self._root, self.options.ignore, skipped)
 
-    def _images(self, folder: str, above: tuple[tuple[int, int], ...], others: list[str]) -> Iterator[str]:
-        """Yield the keys below `folder`; `above` are the folders that contain it, `others` collects the rest."""
-        this = _identity(os.path.join(self._root, folder))
-        if this in above:
-            raise SourceError(f"source imagefolder: {folder!r} is a link to a folder that contains it")
-        for item in self._scan(folder):
-            key = f"{folder}/{item.name}"
-            if _is_folder(item):
-                yield from self._images(key, (*above, this), others)
-            elif self._sort_out(key, item, others):
-                yield key
+    @property
+    def _said(self) -> str:
+        return repr(self.options.path) + (f", folder {self._split_folder!r}," if self._split_folder else "")
 
-    def _sort_out(self, key: str, item: os.DirEntry[str], others: list[str], fault: str = "") -> bool:
-        """Tell whether the item is an image of a class; note it in `others` if it is neither that nor ignored."""
-        if any(fnmatch.fnmatchcase(name, pattern) for name in (item.name, key) for pattern in self.options.ignore):
-            return False
-        if not _is_file(item):
-            fault = fault or "is no regular file"
-        elif not item.name.lower().endswith(SUFFIXES):
-            fault = fault or "has no image's suffix"
-        if fault:
-            others.append(f"{ascii(key)} {fault}")
-        return not fault
+    @property
+    def _root(self) -> str:
+        """The folder whose folders are the classes: the path, or in a folder of splits that of the split."""
+        return os.path.join(self._given, self._split_folder)
 
+    @property
+    def _other_splits(self) -> list[str]:
+        return [name for name in self._folders if self._split_folder and name != self._split_folder]
 
-def _identity(path: str) -> tuple[int, int]:
-    status = os.stat(path)
-    assert stat.S_ISDIR(status.st_mode)
-    return status.st_dev, status.st_ino
+    @cached_property
+    def _folders(self) -> list[str]:
+        return [item.name for item in self._top.scan() if item.is_folder]
 
+    @property
+    def _top(self) -> Walk:
+        return Walk(self.kind, self._given, self.options.ignore, Skipped())
 
-def _is_folder(item: os.DirEntry[str]) -> bool:
-    try:
-        return item.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
+    @cached_property
+    def _split_folder(self) -> str:
+        """The folder of the split in a folder of splits; "" where the path leads to the classes."""
+        folders = self._folders
+        if not _are_splits(self._top, folders):
+            return ""
+        split, listed = self.options.split, ", ".join(folders)
+        chosen = [name for name in folders if name == split] or [n for n in folders if splits.belongs(n, split)]
+        if len(chosen) != 1:
+            which = f"which has no folder of the split {split!r}" if split else "not of classes"
+            which = f"of which {', '.join(chosen)} are of the split {split!r}" if chosen else which
+            raise SourceError(
+                f"source imagefolder: {self.options.path!r} is a folder of splits ({listed}), {which}: let path lead "
+                "to one of them, or name it with the option 'split'"
+            )
+        return chosen[0]
 
 
-def _is_file(item: os.DirEntry[str]) -> bool:
-    try:
-        return item.is_file()
-    except OSError:
-        return False
+def _are_splits(top: Walk, folders: list[str]) -> bool:
+    """Tell whether folders are splits rather than classes: two of the usual names, or nothing but one that has folders.
+
+    A class may be called train.
+    """
+    named = [name for name in folders if name.lower() in sum(splits.WORDS.values(), ())]
+    if len(named) == 1 == len(folders):
+        return any(item.is_folder for item in top.scan(named[0]))
+    return len({split for name in named for split in splits.splits_in(name)}) > 1
+
+
+def _fault(item: Item) -> str | None:
+    """Say why a file that is not ignored is no image, or None."""
+    if not item.is_file:
+        return "is no regular file"
+    return None if item.name.lower().endswith(SUFFIXES) else "has no image's suffix"
+
+
+def _beside(left_out: Skipped) -> str:
+    return f"; left out: {left_out}" if str(left_out) else ""

@@ -1,4 +1,4 @@
-"""Labels as they stand in other people's files -- names or numbers -- to class indices."""
+"""Labels as they stand in other people's files to class indices: an integer is an index, a text is a name."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -8,6 +8,8 @@ from pydantic import Field
 from pipeline.sources.base import SourceError, SourceOptions
 
 ClassCount = Annotated[int, Field(ge=1)]
+Label = int | str
+"""An integer is an index into the classes; a text is the name of one."""
 
 
 class LabelOptions(SourceOptions):
@@ -15,53 +17,102 @@ class LabelOptions(SourceOptions):
 
     classes: list[str] | ClassCount | None = Field(
         None,
-        description="list of class names (labels are names, else indices into it) or number of classes (labels are "
-        "0..n-1); absent: the distinct labels found, sorted, as numbers if all are. Give it where splits must agree",
+        description="list of class names (labels that are integers are indices into it, others are names) or number "
+        "of classes (labels are 0..n-1); absent: the distinct labels found, sorted, as numbers if all are. Give it "
+        "where splits must agree",
     )
 
 
 class ClassIndex:
     """Class names, and the index of a label.
 
+    Where classes are given, an integer is an index into them even if their names are numbers themselves: this is how
+    Hugging Face and torchvision store labels. Where none are, the distinct integers are the names: 3 and 7 make the
+    classes "3" and "7".
+
     Parameters
     ----------
     kind : str
         The source, for messages.
     given : list of names, number of classes, or None
-    found : iterable of str
+    found : iterable of int or str
         The distinct labels of the source; used where nothing is given.
+
+    Attributes
+    ----------
+    names : tuple of str
     """
 
-    def __init__(self, kind: str, given: list[str] | int | None, found: Iterable[str] = ()) -> None:
+    def __init__(self, kind: str, given: list[str] | int | None, found: Iterable[Label] = ()) -> None:
         self._kind = kind
+        self._by_value = given is None
         if isinstance(given, int):
             self.names = tuple(str(number) for number in range(given))
         else:
             self.names = tuple(_sorted(set(found)) if given is None else given)
         self._by_name = {name: index for index, name in enumerate(self.names)}
+        self._met_numerals = False
         if len(self._by_name) < len(self.names):
-            raise SourceError(f"source {kind}: a class is named twice in the option 'classes'")
+            raise SourceError(f"source {kind}: a class is named twice: {_shown(self.names)}")
 
-    def index(self, label: str, where: str) -> int:
+    def index(self, label: Label, where: str) -> int:
         """Return the index of `label`; raise SourceError, naming `where` it stands, if it is no class."""
-        if label in self._by_name:
-            return self._by_name[label]
-        if label.isascii() and label.isdecimal() and int(label) < len(self.names):
-            return int(label)
-        raise SourceError(f"source {self._kind}: {where} has label {label!r}, which is none of {_shown(self.names)}")
+        if isinstance(label, int) and not self._by_value:
+            if not 0 <= label < len(self.names):
+                raise self._refusal(f"{label}, an index beyond", where, str(label) in self._by_name)
+            self._met_numerals |= self.names[label] != str(label)
+            return label
+        if str(label) in self._by_name:
+            return self._by_name[str(label)]
+        raise self._refusal(f"{label!r}, which is none of", where)
+
+    def _refusal(self, fault: str, where: str, is_name: bool = False) -> SourceError:
+        hint = "; an integer is an index even where a class has its name" if is_name else ""
+        return SourceError(f"source {self._kind}: {where} has label {fault} {_shown(self.names)}{hint}")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What could be understood in two ways in the labels so far: integers where classes are numbers too."""
+        if not self._met_numerals or not any(_is_number(name) for name in self.names):
+            return ()
+        return (f"labels are integers and so indices, and the class names are numbers: label 0 is {self.names[0]!r}",)
 
 
-def label_text(kind: str, label: object, where: str) -> str:
-    """Return an integer or string label as text; raise SourceError, naming `where` it stands, for anything else."""
-    if isinstance(label, bool) or not isinstance(label, int | str) or label == "":
-        raise SourceError(f"source {kind}: {where} has label {label!r}, which is neither an integer nor a name")
-    return str(label)
+def checked_label(kind: str, label: object, where: str) -> Label:
+    """Return a label that was read with its type: an integer, a truth value as 0 or 1, or a text.
+
+    Raises
+    ------
+    SourceError
+        For anything else, a negative number or an empty text; names `where` it stands.
+    """
+    start = f"source {kind}: {where} has "
+    if isinstance(label, bool):
+        return int(label)
+    if label is None:
+        raise SourceError(f"{start}no label: it is null")
+    if isinstance(label, float):
+        raise SourceError(f"{start}label {label!r}, a float: neither an integer nor a name; store it as an integer")
+    if not isinstance(label, int | str) or label == "":
+        raise SourceError(f"{start}label {label!r}, which is neither an integer nor a name")
+    if isinstance(label, int) and label < 0:
+        raise SourceError(f"{start}label {label}, which is negative; -1 often stands where labels are withheld")
+    return label
 
 
-def _sorted(labels: set[str]) -> list[str]:
-    if all(label.removeprefix("-").isdecimal() and label.isascii() for label in labels):
-        return sorted(labels, key=lambda label: (int(label), label))
-    return sorted(labels)
+def untyped_label(text: str) -> Label:
+    """Return a label that was read as text, of a format without types: decimal digits are an integer."""
+    return int(text) if _is_number(text) and len(text) < 19 else text  # of more digits no class has an index
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.removeprefix("-").isdecimal()
+
+
+def _sorted(labels: set[Label]) -> list[str]:
+    if all(isinstance(label, int) or _is_number(label) for label in labels):
+        return sorted({str(label) for label in labels}, key=lambda label: (int(label), label))
+    return sorted({str(label) for label in labels})
 
 
 def _shown(names: tuple[str, ...]) -> str:

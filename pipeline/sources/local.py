@@ -24,6 +24,28 @@ def existing_path(kind: str, path: str, *, folder: bool = False) -> Path:
     return found
 
 
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_POINTER_BYTES = 1024  # the largest that Git LFS allows
+
+
+def refuse_pointer(kind: str, path: Path) -> None:
+    """Raise SourceError if the file is only the pointer that Git LFS keeps in its place."""
+    try:
+        if path.stat().st_size > _POINTER_BYTES:
+            return
+        with path.open("rb") as file:
+            found = file.read(len(_POINTER))
+    except OSError as error:
+        raise SourceError(f"source {kind}: cannot read {path.name}: {error.strerror}") from error
+    refuse_pointer_content(kind, found, path.name)
+
+
+def refuse_pointer_content(kind: str, content: bytes, name: str) -> None:
+    """Raise SourceError if the content of the file `name` is only a pointer of Git LFS."""
+    if content.startswith(_POINTER):
+        raise SourceError(f"source {kind}: {name} is a pointer of Git LFS, not the file: fetch it with git lfs pull")
+
+
 def checked_key(kind: str, key: str) -> str:
     """Return `key` if it can be one: UTF-8, one line, no NUL; raise SourceError otherwise."""
     try:

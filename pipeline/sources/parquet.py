@@ -4,44 +4,58 @@ A shuffled plan asks for rows all over the files, and Parquet can only be read b
 100 images read fast, larger ones are read again and again.
 """
 
-import bisect
-import json
 import os
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from pydantic import Field
 
 from pipeline.sources.base import Entry, Source, SourceError
-from pipeline.sources.labels import ClassIndex, LabelOptions, label_text
-from pipeline.sources.local import checked_key, existing_path
-
-CACHE_BYTES = 128 * 2**20
-"""Bytes of images that are kept in memory between reads; a row group above a quarter of it is streamed instead."""
+from pipeline.sources.found import Wanted, find_files
+from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
+from pipeline.sources.local import checked_key
+from pipeline.sources.parquet_classes import Names, common_names, huggingface_names, translation
+from pipeline.sources.parquet_images import image_column, value_type
+from pipeline.sources.parquet_rows import ImageRows
+from pipeline.sources.splits import SPLIT_DESCRIPTION
+from pipeline.sources.walk import IGNORE_DESCRIPTION, Walk
 
 
 class ParquetOptions(LabelOptions):
     """Options of ``parquet``."""
 
-    path: str = Field(description="a Parquet file, or a folder whose .parquet files are read, sorted by path")
-    split: str = Field("", description="name of the split, such as train; it enters the random draws, not the path")
-    image: str = Field("image", description="column of encoded images: bytes, or a struct with a field 'bytes'")
-    label: str = Field("label", description="column of labels: integers or strings")
+    places: ClassVar[frozenset[str]] = frozenset({"path", "ignore"})
+
+    path: str = Field(
+        description="a Parquet file, a folder whose .parquet files are read, sorted by path, or a pattern such as "
+        "'train-{00..03}.parquet' or *; of a folder and of what matches, names with _ or . in front are left out"
+    )
+    split: str = Field("", description=SPLIT_DESCRIPTION)
+    ignore: list[str] = Field(default=[], description=IGNORE_DESCRIPTION)
+    image: str = Field(
+        "image",
+        description="column of encoded images: bytes, or a struct with a field 'bytes'; or of paths below the folder "
+        "of the Parquet file",
+    )
+    label: str = Field(
+        "label",
+        description="column of labels: integers, which are indices, or names; absent from a file, the part "
+        "COLUMN=VALUE of its path",
+    )
     key: str | None = Field(None, description="column of unique keys; absent: the key is FILE:ROW")
 
 
-@dataclass(frozen=True, slots=True)
-class _RowGroup:
-    """A row group: its place, its first row in the whole source, and the size of its images, unpacked."""
+class _ParquetWalk(Walk):
+    """Leaves out what Spark and Hadoop write beside the data: ``_SUCCESS``, ``_metadata``, checksums."""
 
-    file: int
-    number: int
-    first_row: int
-    num_bytes: int
+    def reason(self, name: str) -> str | None:
+        """Say why `name` is left out, or None."""
+        own = name.rpartition("/")[2]
+        beside = (own.startswith("_") and "=" not in own) or own.endswith(".crc")
+        return super().reason(name) or ("not data" if beside else None)
 
 
 class Parquet(Source):
@@ -53,113 +67,112 @@ class Parquet(Source):
 
     def __init__(self, options: ParquetOptions) -> None:
         super().__init__(options)
-        self._root = existing_path(self.kind, options.path)
-        self._files = [self._root] if self._root.is_file() else sorted(self._root.rglob("*.parquet"))
-        if not self._files:
-            raise SourceError(f"source parquet: the folder {options.path!r} holds no .parquet file")
-        self._cache: OrderedDict[_RowGroup, Any] = OrderedDict()
+        wanted = Wanted(self.kind, options.path, options.split, options.ignore, (".parquet",), _ParquetWalk)
+        self._found = find_files(wanted, self.skipped)
+        self.skipped.keep()
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The file or folder."""
-        return (os.fspath(self._root),)
+        """The file or folder, or the files that match."""
+        roots = self._found.files.values() if self._found.root is None else (self._found.root,)
+        return tuple(map(os.fspath, roots))
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names: the option, else what Hugging Face's metadata says, else the distinct labels."""
         return self._index.names
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of the choice of files and of the labels."""
+        mapped = [name for name in self._found.files if self._own_index(name) is not None]
+        others = (f"{', '.join(mapped[:3])}: classes in another order, mapped by name",) if mapped else ()
+        return (*self._found.warnings, *others, *self._index.warnings)
+
+    @cached_property
+    def _schemas(self) -> dict[str, Any]:
+        """Arrow schema of each file."""
+        return {name: self._open(path).schema_arrow for name, path in self._found.files.items()}
+
+    @cached_property
+    def _own_names(self) -> dict[str, Names]:
+        """Class names in the metadata of each file."""
+        return {name: huggingface_names(schema.metadata, self.options.label) for name, schema in self._schemas.items()}
+
     @cached_property
     def _index(self) -> ClassIndex:
         given = self.options.classes
         if given is None:
-            given = _huggingface_names(self._open(self._files[0]).schema_arrow.metadata, self.options.label)
+            given = self._given_by_files()
         found = {label for _, _, label in self._labels()} if given is None else ()
         return ClassIndex(self.kind, given, found)
 
+    def _given_by_files(self) -> list[str] | int | None:
+        """Return the class names in the metadata; two classes where all labels are truth values."""
+        import pyarrow as pa
+
+        label = self.options.label
+        kinds = {
+            name: value_type(schema.field(label).type) if label in schema.names else pa.null()
+            for name, schema in self._schemas.items()
+        }
+        if all(pa.types.is_boolean(kind) for kind in kinds.values()):
+            return 2
+        return common_names(self._own_names, [name for name, kind in kinds.items() if pa.types.is_integer(kind)])
+
+    def _own_index(self, name: str) -> ClassIndex | None:
+        """Return the classes that the integers of a file are indices of, where they are not those of the source."""
+        if isinstance(self.options.classes, int):
+            return None
+        names = translation(self._own_names[name], self.classes, name)
+        return None if names is None else ClassIndex(self.kind, names)
+
     def entries(self) -> Iterator[Entry]:
         """List the rows; only the label and key columns are read."""
-        for row, (where, key, label) in enumerate(self._labels()):
-            yield Entry(key, self._index.index(label, where), row)
+        self.skipped.clear()
+        row = 0
+        for name, path in self._found.files.items():
+            own = self._own_index(name)
+            for where, key, label in self._labels_of(name, path):
+                named = own.names[own.index(label, where)] if own is not None and isinstance(label, int) else label
+                yield Entry(key, self._index.index(named, where), row)
+                row += 1
 
     def read(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return the images, reading each row group once."""
-        starts = [group.first_row for group in self._groups]
-        by_group: dict[int, dict[int, list[int]]] = {}  # group -> row in it -> positions in entries
-        for position, entry in enumerate(entries):
-            group = bisect.bisect_right(starts, entry.offset) - 1
-            rows = by_group.setdefault(group, {})
-            rows.setdefault(entry.offset - starts[group], []).append(position)
-        found = [b""] * len(entries)
-        for group, rows in sorted(by_group.items()):
-            for row, encoded in self._rows(self._groups[group], sorted(rows)):
-                for position in rows[row]:
-                    found[position] = encoded
-        return found
-
-    def _rows(self, group: _RowGroup, rows: list[int]) -> Iterator[tuple[int, bytes]]:
-        if group.num_bytes <= CACHE_BYTES // 4:
-            images = self._cached(group)
-            yield from ((row, images[row].as_py() or b"") for row in rows)
-            return
-        first = 0
-        for images in self._batches(group, batch_size=64):
-            last = first + len(images)
-            inside = rows[bisect.bisect_left(rows, first) : bisect.bisect_left(rows, last)]
-            yield from ((row, images[row - first].as_py() or b"") for row in inside)
-            first = last
-
-    def _cached(self, group: _RowGroup) -> Any:
-        """Return the images of a row group as an Arrow array, from memory if it was among the last ones."""
-        import pyarrow as pa
-
-        if group not in self._cache:
-            self._cache[group] = pa.chunked_array(list(self._batches(group, batch_size=1024)))
-            while sum(kept.num_bytes for kept in self._cache) > CACHE_BYTES:
-                self._cache.popitem(last=False)
-        self._cache.move_to_end(group)
-        return self._cache[group]
-
-    def _batches(self, group: _RowGroup, batch_size: int) -> Iterator[Any]:
-        """Read the image column of a row group as Arrow arrays of bytes."""
-        file = self._open(self._files[group.file])
-        column, path = _image_field(file, self.options.image)
-        for batch in file.iter_batches(batch_size, row_groups=[group.number], columns=[path], use_threads=False):
-            images = batch.column(0)
-            yield images if column == path else images.field("bytes")
+        return self._rows.read([entry.offset for entry in entries])
 
     @cached_property
-    def _groups(self) -> list[_RowGroup]:
-        groups, first_row = [], 0
-        for number, path in enumerate(self._files):
-            file = self._open(path)
-            leaf = [file.schema.column(column).path for column in range(len(file.schema))].index(
-                _image_field(file, self.options.image)[1]
-            )
-            for group in range(file.metadata.num_row_groups):
-                rows = file.metadata.row_group(group)
-                groups.append(_RowGroup(number, group, first_row, rows.column(leaf).total_uncompressed_size))
-                first_row += rows.num_rows
-        return groups
+    def _rows(self) -> ImageRows:
+        columns = [image_column(schema, self.options.image) for schema in self._schemas.values()]
+        return ImageRows(self._found.files, columns, self._open)
 
-    def _labels(self) -> Iterator[tuple[str, str, str]]:
-        """Yield where it stands, key and label of each row."""
-        columns = list({self.options.label, self.options.key or self.options.label})
-        for path in self._files:
-            row = 0
-            name = path.name if path == self._root else path.relative_to(self._root).as_posix()
-            for batch in self._open(path).iter_batches(8192, columns=columns, use_threads=False):
-                labels = batch.column(self.options.label).to_pylist()
-                keys = batch.column(self.options.key).to_pylist() if self.options.key else [None] * len(labels)
-                for label, key in zip(labels, keys, strict=True):
-                    where = f"{name}:{row}"
-                    if key is None and self.options.key:
-                        raise SourceError(f"source parquet: {where} has no key")
-                    yield where, checked_key(self.kind, where if key is None else str(key)), self._text(label, where)
-                    row += 1
+    def _labels(self) -> Iterator[tuple[str, str, Label]]:
+        for name, path in self._found.files.items():
+            yield from self._labels_of(name, path)
 
-    def _text(self, label: object, where: str) -> str:
-        return label_text(self.kind, label, where)
+    def _labels_of(self, name: str, path: Path) -> Iterator[tuple[str, str, Label]]:
+        """Yield where it stands, key and label of each row of a file."""
+        file, row = self._open(path), 0
+        fixed = None if self.options.label in file.schema_arrow.names else untyped_label(self._folder_label(path) or "")
+        wanted = [self.options.key] if fixed is not None else [self.options.label, self.options.key]
+        columns = list({column for column in wanted if column is not None})
+        for batch in file.iter_batches(8192, columns=columns, use_threads=False):
+            labels = batch.column(self.options.label).to_pylist() if fixed is None else [fixed] * len(batch)
+            keys = batch.column(self.options.key).to_pylist() if self.options.key else [None] * len(labels)
+            for label, key in zip(labels, keys, strict=True):
+                where = f"{name}:{row}"
+                if key is None and self.options.key:
+                    raise SourceError(f"source parquet: {where} has no key")
+                key = checked_key(self.kind, where if key is None else str(key))
+                yield where, key, checked_label(self.kind, label, where)
+                row += 1
+
+    def _folder_label(self, path: Path) -> str | None:
+        """Return the label that stands in the path as COLUMN=VALUE, a partition as Hive and Spark write them."""
+        start = f"{self.options.label}="
+        values = [part.removeprefix(start) for part in path.parent.parts if part.startswith(start)]
+        return unquote(values[-1]) if values and values[-1] != "__HIVE_DEFAULT_PARTITION__" else None
 
     def _open(self, path: Path) -> Any:
         """Open a file and check that it has the columns."""
@@ -172,27 +185,9 @@ class Parquet(Source):
             raise SourceError(f"source parquet: {path.name} is no readable Parquet file: {error}") from error
         names = file.schema_arrow.names
         for column in (self.options.image, self.options.label, self.options.key):
-            if column is not None and column not in names:
+            if column is not None and column not in names and not self._in_path(column, path):
                 raise SourceError(f"source parquet: {path.name} has no column {column!r}, only {', '.join(names)}")
         return file
 
-
-def _image_field(file: Any, column: str) -> tuple[str, str]:
-    """Return the image column and the path of its bytes below it."""
-    import pyarrow as pa
-
-    kind = file.schema_arrow.field(column).type
-    if pa.types.is_struct(kind) and "bytes" in [kind.field(number).name for number in range(kind.num_fields)]:
-        return column, f"{column}.bytes"
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return column, column
-    raise SourceError(f"source parquet: column {column!r} is {kind}, not bytes or a struct with a field 'bytes'")
-
-
-def _huggingface_names(metadata: dict[bytes, bytes] | None, column: str) -> list[str] | None:
-    """Return the class names that the datasets library stores in the schema, if it did."""
-    try:
-        names = json.loads((metadata or {})[b"huggingface"])["info"]["features"][column]["names"]
-    except (KeyError, TypeError, ValueError):
-        return None
-    return [str(name) for name in names] if names else None
+    def _in_path(self, column: str, path: Path) -> bool:
+        return column == self.options.label and self._folder_label(path) is not None

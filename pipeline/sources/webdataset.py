@@ -1,19 +1,22 @@
 """Source ``webdataset``: tar shards in which an image and its class share a name up to the first dot."""
 
-import glob
 import io
 import json
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
 from pipeline.sources.base import Entry, Source, SourceError
-from pipeline.sources.labels import ClassIndex, LabelOptions, label_text
-from pipeline.sources.local import checked_key, existing_path
+from pipeline.sources.found import Wanted, find_files
+from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
+from pipeline.sources.local import checked_key
+from pipeline.sources.splits import SPLIT_DESCRIPTION
 from pipeline.sources.tarindex import Member, TarSample, read_member, tar_samples
+from pipeline.sources.walk import IGNORE_DESCRIPTION
 
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4")
 
@@ -21,8 +24,11 @@ _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4")
 class WebDatasetOptions(LabelOptions):
     """Options of ``webdataset``."""
 
+    places: ClassVar[frozenset[str]] = frozenset({"path", "ignore"})
+
     path: str = Field(description="a folder of .tar files, one tar, or a pattern such as 'train-{000..009}.tar' or *")
-    split: str = Field("", description="name of the split, such as train; it enters the random draws, not the path")
+    split: str = Field("", description=SPLIT_DESCRIPTION)
+    ignore: list[str] = Field(default=[], description=IGNORE_DESCRIPTION)
     image: list[str] = Field(
         default=["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "ppm"],
         min_length=1,
@@ -48,14 +54,22 @@ class WebDataset(Source):
 
     def __init__(self, options: WebDatasetOptions) -> None:
         super().__init__(options)
-        self._shards = _shards(options.path)
+        wanted = Wanted(self.kind, options.path, options.split, options.ignore, (".tar", *_COMPRESSED))
+        self._found = find_files(wanted, self.skipped)
+        self.skipped.keep()
+        self._shards = _shards(self._found.files)
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The folder, or the tar files."""
-        if os.path.isdir(os.path.expanduser(self.options.path)):
-            return (os.fspath(existing_path(self.kind, self.options.path)),)
+        if self._found.root is not None:
+            return (os.fspath(self._found.root),)
         return tuple(os.fspath(path) for path in self._shards.values())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of the choice of shards and of the labels."""
+        return (*self._found.warnings, *self._index.warnings)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -94,7 +108,7 @@ class WebDataset(Source):
                 return shard
         raise SourceError(f"source webdataset: {self.options.path!r} has no shard for the key {key!r}")
 
-    def _samples(self) -> Iterator[tuple[str, TarSample, Member, str]]:
+    def _samples(self) -> Iterator[tuple[str, TarSample, Member, Label]]:
         """Yield shard name, sample, image member and label."""
         for shard, path in self._shards.items():
             with path.open("rb") as file:
@@ -111,7 +125,7 @@ class WebDataset(Source):
             )
         return images[0]
 
-    def _label(self, file: io.BufferedReader, sample: TarSample, where: str) -> str:
+    def _label(self, file: io.BufferedReader, sample: TarSample, where: str) -> Label:
         extension, _, field = self.options.label.partition(":")
         member = sample.members.get(extension)
         if member is None:
@@ -119,43 +133,19 @@ class WebDataset(Source):
         content = os.pread(file.fileno(), member.num_bytes, member.offset)
         try:
             text = content.decode().strip()
-            label = json.loads(text)[field] if field else text
+            label = json.loads(text)[field] if field else untyped_label(text)
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise SourceError(f"source webdataset: {where} has no label {field!r} in its .{extension}") from error
-        return label_text(self.kind, label, where)
+        return checked_label(self.kind, label, where)
 
 
-def _shards(path: str) -> dict[str, Path]:
-    """Return the shards that `path` stands for, by name, sorted by name."""
-    expanded = os.path.expanduser(path)
-    if os.path.isdir(expanded):
-        root = existing_path("webdataset", path)
-        files = [item for item in root.rglob("*") if item.name.endswith((".tar", *_COMPRESSED)) and item.is_file()]
-    elif os.path.exists(expanded) or not any(mark in path for mark in "{*?["):
-        files = [existing_path("webdataset", path)]
-        root = files[0].parent
-    else:
-        files = _matches(expanded)
-        root = Path(os.path.commonpath([file.parent for file in files]))
-    for file in files:
-        if file.name.endswith(_COMPRESSED):
+def _shards(files: dict[str, Path]) -> dict[str, Path]:
+    """Return the files by the names of their shards, sorted; refuse what cannot be read at random."""
+    for name, file in files.items():
+        if name.endswith(_COMPRESSED):
             raise SourceError(f"source webdataset: {file.name} is compressed; images are read at random, unpack it")
-    if not files:
-        raise SourceError(f"source webdataset: the folder {path!r} holds no .tar file")
-    shards = {file.relative_to(root).as_posix().removesuffix(".tar"): file for file in files}
+    shards = {name.removesuffix(".tar"): file for name, file in files.items()}
     for name in shards:
         if any(parent.as_posix() in shards for parent in Path(name).parents):
             raise SourceError(f"source webdataset: the shard {name!r} lies in a folder that has a shard's name")
     return dict(sorted(shards.items()))
-
-
-def _matches(pattern: str) -> list[Path]:
-    import braceexpand
-
-    files: set[Path] = set()
-    for part in braceexpand.braceexpand(pattern):
-        matched = [Path(name).resolve() for name in glob.glob(part) if os.path.isfile(name)]
-        if not matched:
-            raise SourceError(f"source webdataset: no file matches {part!r}")
-        files.update(matched)
-    return sorted(files)

@@ -155,3 +155,44 @@ def test_the_recipes_that_we_ship_are_good(request):
     for recipe in recipes:
         kind = read_yaml(recipe)["kind"]
         assert load[kind](recipe).name
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            "no",
+            "got False; input should be a valid string: YAML reads a bare no, off and false as false; write it in "
+            'quotes, as "no"',
+        ),
+        (
+            "yes",
+            "got True; input should be a valid string: YAML reads a bare yes, on and true as true; write it in "
+            'quotes, as "yes"',
+        ),
+        ("3", 'got 3; input should be a valid string: YAML reads this as a number; write it in quotes, as "3"'),
+        ("1.5", 'got 1.5; input should be a valid string: YAML reads this as a number; write it in quotes, as "1.5"'),
+        (
+            "2024-01-02",
+            "got 2024-01-02; input should be a valid string: YAML reads this as a date; write it in quotes, "
+            'as "2024-01-02"',
+        ),
+        (
+            "null",
+            "got None; input should be a valid string: YAML reads a bare null, ~ or nothing as null; write it in "
+            'quotes, as "null"',
+        ),
+    ],
+)
+def test_what_yaml_made_of_a_text_is_told_wherever_a_text_is_needed(written, told):
+    given = yaml.safe_load(f"[cat, {written}]")
+    for key in ("classes", "image", "ignore"):
+        source = {"kind": "webdataset", "path": "x", key: given}
+        with pytest.raises(JobError) as error:
+            parse_job(job(source=source))
+        assert str(error.value) == f"job:\n  source.{key}[1]: {told}"
+
+
+def test_a_domain_that_yaml_did_not_read_as_a_text():
+    with pytest.raises(JobError, match=r'source.domain: got False; .* write it in quotes, as "no"'):
+        parse_job(job(source={"kind": "digits", "domain": False}))

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import pipeline.sources.parquet as module
+import pipeline.sources.parquet_rows as module
 from pipeline.images import BadImage
 from pipeline.sources import Entry, SourceError
 from pipeline.sources.parquet import Parquet, ParquetOptions
@@ -47,8 +47,8 @@ def test_reads_are_right_whatever_fits_in_the_cache(root, monkeypatch, cache_byt
         rows = random.Random(seed).choices(range(17), k=40)
         encoded = source.read([Entry("", -1, row) for row in rows])
         assert encoded == [files.png(row) for row in rows]
-    assert sum(group.num_bytes for group in source._cache) <= cache_bytes
-    assert bool(source._cache) == (cache_bytes > 400)
+    assert sum(group.num_bytes for group in source._rows.cache) <= cache_bytes
+    assert bool(source._rows.cache) == (cache_bytes > 400)
 
 
 def test_large_row_groups_are_streamed(tmp_path, monkeypatch):
@@ -80,13 +80,13 @@ def test_string_labels_are_sorted_and_hugging_face_names_win(tmp_path):
 
 def test_missing_columns_wrong_types_and_bad_rows_are_named(tmp_path):
     path = files.write_parquet(tmp_path / "a.parquet", label=lambda n: None if n == 7 else n)
-    assert refused(path) == "source parquet: a.parquet:7 has label None, which is neither an integer nor a name"
+    assert refused(path) == "source parquet: a.parquet:7 has no label: it is null"
     assert "a.parquet has no column 'y', only image, label" in refused(path, label="y")
     assert "has no column 'id'" in refused(path, key="id")
     files.write_parquet(path, label=lambda n: n / 2)
-    assert "a.parquet:0 has label 0.0" in refused(path)
+    assert "a.parquet:0 has label 0.0, a float" in refused(path)
     files.write_parquet(path)
-    assert "a.parquet:2 has label '2', which is none of 0, 1 (2 classes)" in refused(path, classes=2)
+    assert "a.parquet:2 has label 2, an index beyond 0, 1 (2 classes)" in refused(path, classes=2)
     with pytest.raises(SourceError, match="column 'label' is int64, not bytes"):
         opened(path, image="label").read([Entry("", -1, 0)])
     files.write_parquet(path, key=[*"abcdefghi", None])

@@ -91,9 +91,9 @@ def test_long_names_and_folders_in_a_tar(tmp_path, form):
 def test_classes_by_list_and_by_count(root):
     assert [entry.label for entry in opened(root, classes=12).entries()] == [0, 1] * 3
     assert opened(root, classes=12).classes[-1] == "11"
-    assert [entry.label for entry in opened(root, classes=["1", "0"]).entries()] == [1, 0] * 3  # names come first
+    assert [entry.label for entry in opened(root, classes=["1", "0"]).entries()] == [0, 1] * 3  # digits are indices
     assert [entry.label for entry in opened(root, classes=["cat", "dog"]).entries()] == [0, 1] * 3
-    assert "sample part-000/000001 has label '1', which is none of 0 (1 classes)" in refused(root, classes=1)
+    assert "sample part-000/000001 has label 1, an index beyond 0 (1 classes)" in refused(root, classes=1)
     assert "named twice" in refused(root, classes=["a", "a"])
 
 
@@ -122,15 +122,16 @@ def test_broken_samples_are_named(tmp_path, members, message):
     assert message in refused(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"{}", b"[1]", b"no json", b'{"y": 1.5}', b'{"y": true}', b'{"y": null}'])
+@pytest.mark.parametrize("content", [b"{}", b"[1]", b"no json", b'{"y": 1.5}', b'{"y": null}'])
 def test_bad_json_labels_are_named(tmp_path, content):
     files.write_tar(tmp_path / "s.tar", [("a.png", files.png()), ("a.json", content)])
     assert "sample s/a has " in refused(tmp_path, label="json:y")
 
 
-def test_integers_in_json(tmp_path):
-    files.write_tar(tmp_path / "s.tar", [("a.png", files.png()), ("a.json", json.dumps({"y": 3}).encode())])
-    assert [entry.label for entry in opened(tmp_path, label="json:y", classes=5).entries()] == [3]
+@pytest.mark.parametrize(("given", "classes", "label"), [(3, 5, 3), (True, 2, 1), ("3", ["3", "x"], 0)])
+def test_typed_labels_in_json(tmp_path, given, classes, label):
+    files.write_tar(tmp_path / "s.tar", [("a.png", files.png()), ("a.json", json.dumps({"y": given}).encode())])
+    assert [entry.label for entry in opened(tmp_path, label="json:y", classes=classes).entries()] == [label]
 
 
 def test_damaged_and_compressed_tars_are_named(root):

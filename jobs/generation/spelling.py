@@ -1,0 +1,88 @@
+"""How a dry run is told: lines for a terminal, or what goes into its JSON."""
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from jobs.display import duration
+from jobs.generation.plan import Plan, shorten
+from jobs.generation.probe import Estimate
+from jobs.report.wording import count, plain, size
+from jobs.spec import GenerateJob
+from pipeline.sources.skipped import Omission, spell
+
+if TYPE_CHECKING:
+    from jobs.analysis.probe import Estimate as MapEstimate
+
+_INDENT = 9
+
+
+def plan_facts(planned: Plan) -> dict[str, Any]:
+    """Return what a machine is told of the images beside their cost."""
+    return {
+        "classes": list(planned.classes),
+        "class_counts": planned.class_counts,
+        "empty_classes": planned.empty_classes,
+        "skipped": [{"source": of.name, **asdict(omission)} for of in planned.listings for omission in of.skipped],
+        "warnings": planned.source_warnings,
+    }
+
+
+def spell_plan(
+    job: GenerateJob, planned: Plan, found: Estimate, maps: "dict[str, MapEstimate]", executor: str, width: int
+) -> str:
+    """Spell a dry run for a terminal of `width` columns."""
+    lines = [f"{job.name} -> {job.output.uri} (nothing is written)"]
+    for heading, text in (*_images(planned, found), *_cost(job, found, maps, executor)):
+        lines += _wrap(heading, text, width)
+    lines.append(f"measured on {found.probed:,} samples; milliseconds a sample:")
+    lines += [
+        f"  {step:<12} {seconds * 1e3:8.3f}"
+        for step, seconds in sorted(found.stage_seconds.items(), key=lambda item: -item[1])
+    ]
+    return "\n".join(lines)
+
+
+def _images(planned: Plan, found: Estimate) -> Iterator[tuple[str, str]]:
+    """Yield what is known of the images: a heading of at most 8 letters, and what stands under it."""
+    names, empty = [plain(name) for name in planned.classes], planned.empty_classes
+    yield "samples", f"{found.samples:,} x {found.views} views of {count(len(names), 'class', 'classes')}"
+    yield "classes", shorten(names)
+    yield "images", _spread(planned.class_counts)
+    if empty:
+        yield "empty", f"{count(len(empty), 'class has', 'classes have')} no image: {shorten(list(map(plain, empty)))}"
+    for listing in planned.listings:
+        yield from (("left out", _left_out(planned, listing.name, omission)) for omission in listing.skipped)
+    yield from (("warning", plain(text)) for text in planned.source_warnings)
+
+
+def _spread(counts: list[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low:,} in each class" if low == high else f"{low:,} to {high:,} a class"
+
+
+def _left_out(planned: Plan, name: str, omission: Omission) -> str:
+    return f"{name}: {spell(omission)}" if len(planned.listings) > 1 else spell(omission)
+
+
+def _cost(
+    job: GenerateJob, found: Estimate, maps: "dict[str, MapEstimate]", executor: str
+) -> Iterator[tuple[str, str]]:
+    yield "shards", f"{found.shards:,} of up to {job.output.samples_per_shard:,} samples"
+    yield "bytes", f"about {size(found.bytes)}"
+    workers = count(found.workers, f"{executor} worker")
+    yield "time", f"about {duration(found.seconds)} with {workers}, start-up aside"
+    for name, cost in maps.items():
+        looked_at = f"{cost.frequencies:,} frequencies x {cost.samples:,} images"
+        yield "first", f"{name}: {looked_at}, about {duration(cost.seconds)} more"
+
+
+def _wrap(heading: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        text,
+        max(width, 40),
+        initial_indent=f"{heading:<{_INDENT}}",
+        subsequent_indent=" " * _INDENT,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,65 @@
+"""Class names in the metadata of Parquet files, as Hugging Face writes them: one list for all files."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from pipeline.sources.base import SourceError
+
+Names = list[str] | None
+
+
+def huggingface_names(metadata: Mapping[bytes, bytes] | None, column: str) -> Names:
+    """Return the class names that the datasets library stores in the schema, if it did."""
+    try:
+        names = json.loads((metadata or {})[b"huggingface"])["info"]["features"][column]["names"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return [str(name) for name in names] if names and isinstance(names, list) else None
+
+
+def common_names(by_file: Mapping[str, Names], untyped: Sequence[str]) -> Names:
+    """Return the class names of the first file that has any.
+
+    Parameters
+    ----------
+    by_file : file -> the class names in its metadata
+    untyped : files whose labels are integers
+
+    Raises
+    ------
+    SourceError
+        Another file has other classes, or has integers but no names for them; names both files.
+    """
+    named = {file: names for file, names in by_file.items() if names is not None}
+    if not named:
+        return None
+    first, names = next(iter(named.items()))
+    for file, others in by_file.items():
+        if others is not None and sorted(others) != sorted(names):
+            raise _refusal(f"{first} has the classes {_shown(names)}, {file} has {_shown(others)}")
+        if others is None and file in untyped:
+            raise _refusal(f"{first} names its classes ({_shown(names)}), and {file} has integers without names")
+    return names
+
+
+def translation(names: Names, classes: Sequence[str], file: str) -> Names:
+    """Return the names by which the integer labels of a file are looked up, or None where they are indices as such.
+
+    Raises
+    ------
+    SourceError
+        The file's own names and `classes` share some that stand at different places, and others they do not share.
+    """
+    if names is None or all(name not in classes or classes.index(name) == at for at, name in enumerate(names)):
+        return None
+    if not set(names) <= set(classes):
+        raise _refusal(f"the classes are {_shown(classes)}, but the metadata of {file} has {_shown(names)}")
+    return names
+
+
+def _refusal(fault: str) -> SourceError:
+    return SourceError(f"source parquet: {fault}; list the names that all files share in the option 'classes'")
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f", ... ({len(names)} in all)" if len(names) > 5 else "")

@@ -1,0 +1,108 @@
+"""The column of images of a Parquet file: encoded bytes in any of Arrow's forms, or the paths of image files."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.sources.base import SourceError
+from pipeline.sources.local import refuse_pointer_content
+
+_EMBED = (
+    "embed the images when the file is written: with the library datasets by push_to_hub(..., "
+    "embed_external_files=True), or by with_format('arrow').map(datasets.table.embed_table_storage, batched=True) "
+    "before to_parquet"
+)
+
+
+@dataclass(frozen=True)
+class ImageColumn:
+    """What of a column holds the images.
+
+    Attributes
+    ----------
+    encoded : path of the leaf with the bytes, or None
+    named : path of the leaf with paths of files, or None
+    """
+
+    encoded: str | None
+    named: str | None
+
+    @property
+    def leaves(self) -> list[str]:
+        """The leaves to read; the first is the one that is large."""
+        return [leaf for leaf in (self.encoded, self.named) if leaf is not None]
+
+    def content(self, value: Any, file: Path, where: str) -> bytes:
+        """Return the encoded bytes of one row, empty for a null; `where` names the row in errors.
+
+        Raises
+        ------
+        SourceError
+            The row only names a file, and that is not beside the Parquet file `file`.
+        """
+        if isinstance(value, dict):
+            value = value.get("path") if value.get("bytes") is None else value["bytes"]
+        if isinstance(value, str):
+            return _beside(value, file, where)
+        return value or b""
+
+
+def image_column(schema: Any, name: str) -> ImageColumn:
+    """Find the images in the column `name` of an Arrow schema; raise SourceError if its type holds none."""
+    kind = schema.field(name).type
+    if _is_struct(kind):
+        fields = {field.name: field.type for field in kind.fields}
+        encoded = f"{name}.bytes" if _is_bytes(fields.get("bytes")) else None
+        named = f"{name}.path" if _is_text(fields.get("path")) else None
+    else:
+        encoded, named = (name if _is_bytes(kind) else None), (name if _is_text(kind) else None)
+    if encoded is None and named is None:
+        raise SourceError(
+            f"source parquet: column {name!r} is {kind}, not bytes or a struct with a field 'bytes', nor paths of files"
+        )
+    return ImageColumn(encoded, named)
+
+
+def _beside(path: str, file: Path, where: str) -> bytes:
+    """Return the content of the file that a row names, which must lie below the folder of the Parquet file."""
+    inside = not os.path.isabs(path) and os.path.normpath(path).split(os.sep)[0] != os.pardir and "\0" not in path
+    try:
+        if inside:
+            content = (file.parent / path).read_bytes()
+            refuse_pointer_content("parquet", content, path)
+            return content
+        why = "which does not lie below the folder of the Parquet file"
+    except OSError as error:
+        why = f"which cannot be read from beside the Parquet file ({error.strerror})"
+    raise SourceError(
+        f"source parquet: {where} holds no image: its bytes are null and it names {path!r}, {why}; {_EMBED}"
+    )
+
+
+def _is_struct(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_struct(kind))
+
+
+def _is_bytes(kind: Any) -> bool:
+    import pyarrow.types as types
+
+    kind = value_type(kind)
+    tests = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+    return kind is not None and any(test(kind) for test in tests)
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow.types as types
+
+    kind = value_type(kind)
+    return kind is not None and any(t(kind) for t in (types.is_string, types.is_large_string, types.is_string_view))
+
+
+def value_type(kind: Any) -> Any:
+    """Return the type of the values of a dictionary, or any other type as it is."""
+    import pyarrow.types as types
+
+    return kind.value_type if kind is not None and types.is_dictionary(kind) else kind
