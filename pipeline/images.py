@@ -7,7 +7,7 @@ processor. Colour profiles (ICC) and gamma chunks are ignored.
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -159,7 +159,7 @@ def _open_header(form: str, content: bytes) -> Image.Image:
         return Image.open(io.BytesIO(content), formats=(form,))
 
 
-def _upright(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
+def _upright(image: Image.Image, info: Mapping[Any, Any]) -> Image.Image:
     """Apply the EXIF orientation that stands in `info`; EXIF that cannot be parsed counts as none."""
     if not _ORIENTING & info.keys():
         return image  # TIFF, which keeps its tags elsewhere, has been turned by load()
@@ -174,21 +174,16 @@ def _upright(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
 
 
 def _header_size(form: str, encoded: bytes) -> tuple[int, int]:
-    if form == "JPEG":
-        width, height, info = jpeg.header(encoded)
-        image = Image.new("L", (1, 1))
+    info: Mapping[Any, Any]
+    if form in ("PNG", "JPEG"):
+        width, height, info = (png if form == "PNG" else jpeg).header(encoded)
     else:
-        prepared = png.prepare(encoded, pixels=False) if form == "PNG" else Prepared(encoded)
-        image, info = _open_header(form, prepared.content), prepared.info
-        width, height = image.size
-    image.info.update(info)
+        image = _open_header(form, encoded)
+        (width, height), info = image.size, image.info
+    turned = _upright(Image.new("L", (1, 2)), info).width == 2
     if form == "TIFF":
-        width, height = image.tag_v2[256], image.tag_v2[257]  # type: ignore[attr-defined]  # as stored
-    try:
-        with _quiet():
-            turned = image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
-    except Exception:  # as in _upright
-        turned = False
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        width, height, turned = tags[256], tags[257], tags.get(_ORIENTATION) in (5, 6, 7, 8)
     check_size(width, height)
     return (width, height) if turned else (height, width)
 

@@ -1,5 +1,6 @@
 """What the formats share: the error with its reason, the limit of size, and what is handed to the decoder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MAX_PIXELS = 64_000_000
@@ -28,14 +29,14 @@ class Prepared:
     ----------
     content : bytes
         The file; of PNG and JPEG without what does not bear on the pixels.
-    info : dict
+    info : mapping
         Metadata that bear on the orientation, by the names that Pillow gives them.
     transparent : tuple of int, or None
         The grey value or the color, at the file's own bit depth, that a PNG declares transparent.
     """
 
     content: bytes
-    info: dict[str, bytes] = field(default_factory=dict)
+    info: Mapping[str, bytes | str] = field(default_factory=dict)
     transparent: tuple[int, ...] | None = None
 
 

@@ -16,7 +16,7 @@ RESTARTS = range(0xD0, 0xD8)
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = (0xC2, 0xCA)
 _HUFFMAN = (0xC0, 0xC1, 0xC2)
-_PADDING = re.compile(rb"(?:\0|\x7f|\xff+\0){0,7}\xff*")  # ends of words that some encoders leave after the last block
+_PADDING = re.compile(rb"(?:\x7f|\xff+\0)?\xff*")  # the ones that fill the last byte: some write them though it is full
 
 
 class Truncated(Exception):

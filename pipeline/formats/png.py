@@ -20,44 +20,43 @@ _HARMLESS = {
     *(b"acTL", b"bKGD", b"cHRM", b"cICP", b"cLLI", b"dSIG", b"eXIf", b"fcTL", b"gAMA", b"hIST", b"iCCP", b"iTXt"),
     *(b"mDCV", b"oFFs", b"pCAL", b"pHYs", b"sBIT", b"sCAL", b"sPLT", b"sRGB", b"sTER", b"tEXt", b"tIME", b"zTXt"),
 }  # may be damaged: they make no pixels. Under another name, a damaged chunk may have been one that does.
-_ORIENTING = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")  # texts that may hold an orientation
-_MAX_TEXT = 1_000_000  # bytes, unpacked; Pillow refuses the file beyond 1 MiB
+_MAX_TEXT = 1_000_000  # bytes, unpacked
 
 
-def prepare(encoded: bytes, *, pixels: bool = True) -> Prepared:
-    """Check the chunks that make pixels and leave out the others; with pixels=False those of the pixels too.
+def prepare(encoded: bytes) -> Prepared:
+    """Check the chunks that make pixels and leave out the others.
 
     Raises
     ------
     BadImage
         A chunk that makes pixels is damaged or cut; of those that do not, and of the end marker, nothing is asked.
     """
-    header = _header(encoded)
-    front, packed, info = [_SIGNATURE], [], {}
-    transparency, palette = b"", b""
+    first, transparency, palette = _header(encoded), b"", b""
+    packed: list[memoryview] = []
     for kind, content, checksum in _chunks(encoded):
-        if kind == b"IDAT":
-            packed.append(content)
-        if kind == b"IDAT" and not pixels:
-            continue
         if (kind == b"IDAT" or not (packed or kind in _HARMLESS)) and not _sound(kind, content, checksum):
             raise BadImage("corrupt PNG")
-        if kind == b"PLTE":
+        if kind == b"IDAT":
+            packed.append(content)
+        elif kind == b"PLTE":
             palette = palette or _chunk(kind, content)
-        elif kind == b"IHDR" or (_orients(kind, content) and _sound(kind, content, checksum)):
-            front.append(_chunk(kind, content))
         elif kind == b"tRNS" and not packed:
             transparency = transparency or bytes(content)
-        elif kind == b"eXIf" and _sound(kind, content, checksum):
-            info["exif"] = b"Exif\0\0" + content
+    key = _transparent(first, transparency)
     if not packed:
         raise BadImage("truncated PNG")
-    key = _transparent(header, transparency)
-    if header[9] == _PALETTE:
+    kept = [_SIGNATURE, _chunk(b"IHDR", first)]
+    if first[9] == _PALETTE:
         if not palette:
             raise BadImage("corrupt PNG")
-        front.extend([palette, _chunk(b"tRNS", transparency) if transparency else b""])
-    return Prepared(b"".join([*front, _chunk(b"IDAT", b"".join(packed) if pixels else b""), _END]), info, key)
+        kept.extend([palette, _chunk(b"tRNS", transparency) if transparency else b""])
+    return Prepared(b"".join([*kept, _chunk(b"IDAT", b"".join(packed)), _END]), _orienting(encoded), key)
+
+
+def header(encoded: bytes) -> tuple[int, int, dict[str, bytes | str]]:
+    """Return width, height and the metadata that bear on the orientation; nothing is asked of the pixels."""
+    first = _header(encoded)
+    return int.from_bytes(first[:4], "big"), int.from_bytes(first[4:8], "big"), _orienting(encoded)
 
 
 def _header(encoded: bytes) -> bytes:
@@ -122,30 +121,31 @@ def _chunk(kind: bytes, content: bytes | memoryview) -> bytes:
     return b"".join([len(content).to_bytes(4, "big"), kind, content, _checksum(kind, content)])
 
 
-def _orients(kind: bytes, content: memoryview) -> bool:
-    """Whether a chunk is a text that may hold an orientation and that Pillow takes."""
-    if kind not in (b"tEXt", b"zTXt", b"iTXt") or len(content) > _MAX_TEXT:
-        return False
-    text = bytes(content)
-    name = next((name for name in _ORIENTING if text.startswith(name)), None)
-    if name is None:
-        return False
-    rest = text[len(name) :]
-    if kind == b"iTXt":
-        packed = rest[:1] == b"\1"
-        rest = rest[2:].split(b"\0", 2)[-1]
-    else:
-        packed, rest = kind == b"zTXt", rest[1:]
-    return not packed or _unpacks(rest)
+def _orienting(encoded: bytes) -> dict[str, bytes | str]:
+    """Return what may hold an orientation, from sound chunks, the first of each kind; the names are Pillow's."""
+    info: dict[str, bytes | str] = {}
+    for kind, content, checksum in _chunks(encoded):
+        if kind not in (b"eXIf", b"tEXt", b"zTXt", b"iTXt") or not _sound(kind, content, checksum):
+            continue
+        name, _, text = bytes(content).partition(b"\0")
+        if kind == b"eXIf":
+            info.setdefault("exif", b"Exif\0\0" + content)
+        elif kind == b"iTXt" and name == b"XML:com.adobe.xmp":
+            info.setdefault("xmp", _text(text[2:].split(b"\0", 2)[-1], packed=text[:1] == b"\1"))
+        elif kind != b"iTXt" and name == b"Raw profile type exif":
+            profile = _text(text[1:], packed=True) if kind == b"zTXt" else text
+            info.setdefault("Raw profile type exif", profile.decode("latin-1"))
+    return info
 
 
-def _unpacks(content: bytes) -> bool:
+def _text(content: bytes, *, packed: bool) -> bytes:
+    """Return a text; b"" for one that is damaged or longer than any that says how to turn an image."""
     unpacker = zlib.decompressobj()
     try:
-        unpacker.decompress(content, _MAX_TEXT)
+        text = unpacker.decompress(content, _MAX_TEXT + 1) if packed else content
     except zlib.error:
-        return False
-    return not unpacker.unconsumed_tail
+        return b""
+    return text if len(text) <= _MAX_TEXT else b""
 
 
 def _transparent(header: bytes, transparency: bytes) -> tuple[int, ...] | None:

@@ -11,7 +11,7 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
 _PHOTOMETRICS = (0, 1, 2, 3, 5, 6, 8)
 _ALPHA = (1, 2)  # values of _EXTRA that say so: premultiplied or not
 _SIGNED, _FLOAT = 2, 3
-_FORMATS = {_SIGNED: "signed", _FLOAT: "float", 5: "complex", 6: "complex"}
+_FORMATS = {_SIGNED: "signed", _FLOAT: "float", 4: "untyped", 5: "complex", 6: "complex"}
 
 
 def check_tags(encoded: bytes) -> None:
@@ -23,7 +23,8 @@ def check_tags(encoded: bytes) -> None:
         tags = _first_directory(encoded)
         compression, photometric = tags.get(_COMPRESSION, 1), tags.get(_PHOTOMETRIC, 0)
         bands, extra = tags.get(_BANDS, 1), tuple(tags.get(_EXTRA, ()))
-        bits, forms = {*tags.get(_BITS, (1,))}, {*tags.get(_FORMAT, (1,))}
+        bits = {*tags.get(_BITS, (1,) if bands == 1 else (8,))[:bands]}
+        forms = {*tags.get(_FORMAT, (1,))[:bands]}
         values = (bands, compression, photometric, *bits, *forms, *extra)
         if not all(isinstance(value, int) for value in values):
             return
@@ -54,8 +55,8 @@ def _check_values(bands: int, photometric: int, bits: set[int], forms: set[int])
     if len(bits) > 1 or len(forms) > 1:
         raise BadImage("bands of unlike values; 8 or 16 bits are read")
     (width,) = bits
-    unlike = {"signed": bands > 1 or width == 8, "float": bands > 1 or width != 32, "complex": True}
-    if unlike.get(kind, False):
+    unlike = {"signed": bands > 1 or width == 8, "float": bands > 1 or width != 32}
+    if kind and unlike.get(kind, True):
         raise BadImage(f"{kind} values; 8 or 16 bits are read")
     if width not in ((1, 2, 4, 8, 12, 16, 32) if bands == 1 else (8, 16)):
         raise BadImage(f"{width}-bit values; 8 or 16 bits are read")
