@@ -4,8 +4,9 @@ import glob
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from pydantic import Field
@@ -13,9 +14,11 @@ from pydantic import Field
 from pipeline.sources.base import Entry, Source, SourceError
 from pipeline.sources.labels import ClassIndex, LabelOptions, label_text
 from pipeline.sources.local import checked_key, existing_path
-from pipeline.sources.tarindex import Member, TarSample, read_member, tar_samples
+from pipeline.sources.tarindex import Member, Skip, TarSample, lies_apart, read_member, tar_samples
 
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4")
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")  # as digits are written: 007 is a name
 
 
 class WebDatasetOptions(LabelOptions):
@@ -38,6 +41,7 @@ class WebDatasetOptions(LabelOptions):
 class WebDataset(Source):
     """Samples of local, uncompressed tar shards.
 
+    Names that begin with a dot, ``__x__`` and files beside the samples, such as a README, are skipped and counted.
     Keys are shard/key, the shard being its file's path below the folder, without ``.tar``. An entry's offset is the
     byte at which the image starts in its tar.
     """
@@ -65,14 +69,18 @@ class WebDataset(Source):
     @cached_property
     def _index(self) -> ClassIndex:
         given = self.options.classes
-        found = {label for _, _, _, label in self._samples()} if given is None else ()
-        return ClassIndex(self.kind, given, found)
+        if given is not None:
+            return ClassIndex(self.kind, given)
+        samples = self._samples(lambda reason, name: None)
+        return ClassIndex(self.kind, None, {label_text(self.kind, label, "") for _, _, _, label in samples})
 
     def entries(self) -> Iterator[Entry]:
         """List the samples shard by shard, in the order of the members."""
-        for shard, sample, image, label in self._samples():
+        self.skipped.clear()
+        for shard, sample, image, label in self._samples(self.skipped.add):
             key = checked_key(self.kind, f"{shard}/{sample.key}")
-            yield Entry(key, self._index.index(label, f"sample {key}"), image.offset)
+            text = label_text(self.kind, label, f"sample {key}")
+            yield Entry(key, self._index.index(text, f"sample {key}"), image.offset)
 
     def read(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return the image members, opening each shard once."""
@@ -94,35 +102,80 @@ class WebDataset(Source):
                 return shard
         raise SourceError(f"source webdataset: {self.options.path!r} has no shard for the key {key!r}")
 
-    def _samples(self) -> Iterator[tuple[str, TarSample, Member, str]]:
+    def _samples(self, skip: Skip) -> Iterator[tuple[str, TarSample, Member, int | str]]:
         """Yield shard name, sample, image member and label."""
         for shard, path in self._shards.items():
+            count, beside = 0, ""
             with path.open("rb") as file:
-                for sample in tar_samples(file, path):
+                for sample in tar_samples(file, path, partial(_skip_in, shard, skip)):
                     where = f"sample {shard}/{sample.key}"
-                    yield shard, sample, self._image(sample, where), self._label(file, sample, where)
+                    if self._lies_beside(file, sample, where):
+                        beside = sample.names[0]
+                        skip("beside the samples", f"{shard}/{beside}")
+                        continue
+                    try:
+                        yield shard, sample, self._image(sample, where), self._label(file, sample, where)
+                    except _IncompleteError as error:
+                        raise self._explained(error, path, sample, where) from error
+                    count += 1
+            if beside and not count:
+                raise SourceError(
+                    f"source webdataset: {path.name} holds files such as {beside!r}, but none with an extension that "
+                    f"the option 'image' names: {', '.join(self.options.image)}"
+                )
+
+    def _lies_beside(self, file: io.BufferedReader, sample: TarSample, where: str) -> bool:
+        """Whether a file, such as README.md, is no sample's: it stands alone, and is neither image nor label."""
+        extension, _, field = self.options.label.partition(":")
+        if len(sample.members) > 1 or sample.members.keys() & {*self.options.image, "cls"}:
+            return False
+        if extension not in sample.members:
+            return True
+        try:
+            self._label(file, sample, where)
+        except SourceError:
+            return bool(field)  # JSON, but not of a sample
+        return False
 
     def _image(self, sample: TarSample, where: str) -> Member:
         images = [sample.members[name] for name in self.options.image if name in sample.members]
         if len(images) != 1:
-            raise SourceError(
+            raise _IncompleteError(
                 f"source webdataset: {where} has {len(images)} images; it holds {', '.join(sample.members)}, "
                 f"and the option 'image' asks for one of {', '.join(self.options.image)}"
             )
         return images[0]
 
-    def _label(self, file: io.BufferedReader, sample: TarSample, where: str) -> str:
+    def _label(self, file: io.BufferedReader, sample: TarSample, where: str) -> int | str:
+        """Return an integer where the JSON has one or the .cls member is one, a string otherwise."""
         extension, _, field = self.options.label.partition(":")
         member = sample.members.get(extension)
         if member is None:
-            raise SourceError(f"source webdataset: {where} has no .{extension}, where its class should stand")
+            raise _IncompleteError(f"source webdataset: {where} has no .{extension}, where its class should stand")
         content = os.pread(file.fileno(), member.num_bytes, member.offset)
         try:
             text = content.decode().strip()
             label = json.loads(text)[field] if field else text
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise SourceError(f"source webdataset: {where} has no label {field!r} in its .{extension}") from error
-        return label_text(self.kind, label, where)
+        label_text(self.kind, label, where)  # raises for what is neither
+        return int(label) if not field and _INTEGER.fullmatch(label) else label
+
+    def _explained(self, error: SourceError, path: Path, sample: TarSample, where: str) -> SourceError:
+        if not lies_apart(path, sample):
+            return error
+        return SourceError(
+            f"source webdataset: {path.name} holds the members of {where} apart from one another; a sample's members "
+            "must be adjacent: make the tar with `tar --sort=name`"
+        )
+
+
+class _IncompleteError(SourceError):
+    """A sample that lacks a member; it may stand elsewhere in the tar."""
+
+
+def _skip_in(shard: str, skip: Skip, reason: str, name: str) -> None:
+    skip(reason, f"{shard}/{name}")
 
 
 def _shards(path: str) -> dict[str, Path]:
