@@ -154,8 +154,9 @@ def walk(encoded: bytes, frame: Frame, content: bytes, position: int) -> tuple[i
     if content[0] != len(chosen) or not chosen or (frame.marker in _PROGRESSIVE and 0 < band[0] and len(chosen) > 1):
         raise ValueError
     first, after, before, lowest = band
+    allowed = {before} if before > 0 else {-1, 0}
     for component, _ in chosen:
-        if (first > 0 > component.sent[0]) or any(max(bit, 0) != before for bit in component.sent[first:after]):
+        if (first > 0 > component.sent[0]) or not allowed.issuperset(component.sent[first:after]):
             raise Corrupt("scans out of order")
     end = _coded_end(encoded, frame, chosen, band, position)
     for component, _ in chosen:
