@@ -192,8 +192,13 @@ def _next_bits(data, stop, tables, base, position, bits, count, feigned, k, last
                 return position, bits, count, feigned, False, run
             nonzero[word] |= np.uint64(1) << np.uint64(k)
         k += 1
-    if run > 0:
-        position, bits, count, feigned, k = _pass_zeros(data, stop, position, bits, count, feigned, k, last, known, 64)
+    if run > 0 and k <= last:
+        rest = known >> np.uint64(k) << np.uint64(63 - last + k)
+        while rest != 0:
+            if count == 0:
+                position, bits, count, feigned = _refill(data, stop, position, bits, count, feigned)
+            count -= 1
+            rest &= rest - np.uint64(1)
     return position, bits, count, feigned, True, run
 
 
@@ -229,8 +234,11 @@ def walk_scan(data, position, tables, parts, columns, rows, restart, band, nonze
     stop = data.shape[0]
     first, last, refines, progressive = band[0], band[1], band[2] > 0, band[3] > 0
     bits, count, feigned, run = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-    due, marker = restart, 0
-    for mcu in range(columns * rows):
+    due, marker, row, column = restart, 0, -1, columns - 1
+    for _ in range(columns * rows):
+        column += 1
+        if column == columns:
+            column, row = 0, row + 1
         if restart > 0 and due == 0:
             at = position
             while at < stop and data[at] == 0xFF:
@@ -244,7 +252,7 @@ def walk_scan(data, position, tables, parts, columns, rows, restart, band, nonze
         due -= 1
         for part in range(parts.shape[0]):
             across, down, base = parts[part, 0], parts[part, 1], parts[part, 3] * TABLE
-            for block in range(across * down):
+            for _ in range(across * down):
                 sound = True
                 if first == 0 and refines:
                     if count == 0:
@@ -259,14 +267,13 @@ def walk_scan(data, position, tables, parts, columns, rows, restart, band, nonze
                         data, stop, tables, base, position, bits, count, feigned
                     )
                 elif first > 0:
-                    y, x = mcu // columns * down + block // across, mcu % columns * across + block % across
-                    word = parts[part, 4] + y * parts[part, 5] + x
-                    if refines:
+                    word = parts[part, 4] + row * parts[part, 5] + column  # such a scan is of one component
+                    if refines and (run == 0 or nonzero[word] != 0):
                         position, bits, count, feigned, sound, run = _next_bits(
                             *(data, stop, tables, base, position, bits, count, feigned),
                             *(first, last, nonzero, word, run),
                         )
-                    elif run == 0:
+                    elif run == 0 and not refines:
                         position, bits, count, feigned, sound, run = _first_bits(
                             *(data, stop, tables, base, position, bits, count, feigned), *(first, last, nonzero, word)
                         )
