@@ -1,7 +1,8 @@
 """Array math of the augmentations: arrays and drawn parameters in, arrays out.
 
 Three packages expose the same functions with the same signatures: ``reference`` (float64 NumPy, the truth that
-tests compare with), ``cpu`` (Numba and FFT library code, float32) and ``cuda`` (CUDA C++ and CuPy, float32).
+tests compare with), ``cpu`` (Numba and FFT library code, float32) and ``cuda`` (CUDA C++ and CuPy, float32). Beside
+them ``cpu.huffman`` walks the coded bytes of JPEG files, which needs compiled code too.
 """
 
 import importlib

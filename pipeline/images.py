@@ -7,39 +7,28 @@ processor. Colour profiles (ICC) and gamma chunks are ignored.
 import io
 import threading
 import warnings
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+
+from pipeline.formats import jpeg, magic, png, tiff
+from pipeline.formats.base import MAX_PIXELS, BadImage, Prepared, check_size
 
 Fit = Literal["crop", "stretch", "pad"]
 Pixels = NDArray[np.uint8]
 
-MAX_PIXELS = 64_000_000
-"""Images with more pixels than this are bad; known from the header, before any pixel is decoded."""
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+FORMATS = magic.READ
 """Formats that are opened, as Pillow spells them; of an animation or a multi-page file, the first image."""
+__all__ = ["FORMATS", "MAX_PIXELS", "BadImage", "fit_image", "image_size", "native_pixels", "open_image"]
 
+_ORIENTATION = 0x0112
+_ORIENTING = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}  # where Pillow looks for it
 _MAX_SCALED = 16_000_000  # pixels of the intermediate image of `fit: crop`
 _warning_filters = threading.Lock()
-
-
-class BadImage(ValueError):
-    """Bytes that cannot become an image.
-
-    Attributes
-    ----------
-    reason : str
-        Short, and the same for the same bytes: it is recorded beside the sample's key.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def open_image(encoded: bytes) -> Image.Image:
@@ -57,31 +46,43 @@ def open_image(encoded: bytes) -> Image.Image:
     Raises
     ------
     BadImage
-        Empty, unknown, truncated or corrupt bytes; more than `MAX_PIXELS`; pixels without a rule below.
+        Empty bytes; a format that is not read; pixels that are truncated, corrupt or without a rule below; more than
+        `MAX_PIXELS`. Damage outside the pixels, and a missing end marker, do not matter.
 
     Notes
     -----
-    Grey is repeated; a palette is looked up; CMYK is converted without a profile; transparency is composited on
-    white. 16 bits become 8 by keeping the high byte (v // 256), in grey as in colour, where Pillow's own conversion
-    of grey clips. Grey of 32-bit integers is read as 16-bit if it lies in 0..65535, floating point in [0, 1] becomes
+    Gray is repeated; a palette is looked up; CMYK is converted without a profile; transparency is composited on
+    white. 16 bits become 8 by keeping the high byte (v // 256), in gray as in color, where Pillow's own conversion
+    of gray clips. Gray of 32-bit integers is read as 16-bit if it lies in 0..65535, floating point in [0, 1] becomes
     round(255 v) with halves to even; both are bad outside that range, because nothing says what white is.
-    The transparent value of 16-bit grey is ignored.
     """
     if not encoded:
         raise BadImage("empty")
-    image = _open_header(encoded)
-    if image.width * image.height > MAX_PIXELS:
-        raise BadImage("more than 64 Mpixel")
-    if image.width * image.height == 0:
-        raise BadImage("no pixels")
-    try:
-        _check_png_chunks(encoded)
+    form = magic.read_format(encoded)
+    if form is None:
+        raise BadImage(magic.foreign_reason(encoded))
+    with _damage_named(form):
+        prepared = _prepared(form, encoded)
+        image = _open_header(form, prepared.content)
+        check_size(image.width, image.height)
+        image.info.update(prepared.info)
         image.load()
-        return _to_rgb(_upright(image))
-    except (BadImage, MemoryError):
-        raise
-    except Exception as error:  # Pillow's decoders raise nearly every type on damaged bytes
-        raise BadImage(f"{_damage(error)} {image.format}") from error
+        return _upright(_to_rgb(image, prepared), image.info)
+
+
+def image_size(encoded: bytes) -> tuple[int, int] | None:
+    """Return the size (H, W) that `open_image` would give, from the header alone; None where it cannot be told.
+
+    The pixels may be damaged all the same.
+    """
+    form = magic.read_format(encoded)
+    if form is None:
+        return None
+    try:
+        with _damage_named(form):
+            return _header_size(form, encoded)
+    except BadImage:
+        return None
 
 
 def fit_image(image: Image.Image, size: tuple[int, int], fit: Fit) -> Pixels:
@@ -128,56 +129,71 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _open_header(encoded: bytes) -> Image.Image:
+@contextmanager
+def _damage_named(form: str) -> Iterator[None]:
+    """Turn whatever Pillow raises on damaged bytes, which is nearly every type, into BadImage."""
     try:
-        with _quiet():
-            return Image.open(io.BytesIO(encoded), formats=FORMATS)
+        yield
+    except (BadImage, MemoryError):
+        raise
     except Image.DecompressionBombError as error:
         raise BadImage("more than 64 Mpixel") from error
-    except UnidentifiedImageError as error:
-        raise BadImage("not an image of a known format") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # as in open_image
-        raise BadImage("corrupt header") from error
+    except Exception as error:
+        cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
+        raise BadImage(f"{'truncated' if cut else 'corrupt'} {form}") from error
 
 
-def _damage(error: Exception) -> str:
-    cut = isinstance(error, EOFError) or "truncated" in str(error).lower()
-    return "truncated" if cut else "corrupt"
+def _prepared(form: str, encoded: bytes) -> Prepared:
+    if form == "PNG":
+        return png.prepare(encoded)
+    if form == "JPEG":
+        return jpeg.prepare(encoded)
+    if form == "TIFF":
+        with _quiet():
+            tiff.check_tags(encoded)
+    return Prepared(encoded)
 
 
-def _check_png_chunks(encoded: bytes) -> None:
-    """Raise ValueError for a chunk whose checksum is wrong: Pillow does not check those of the pixels."""
-    if not encoded.startswith(b"\x89PNG\r\n\x1a\n"):
-        return
-    view, at = memoryview(encoded), 8
-    while at < len(view):
-        end = at + 8 + int.from_bytes(view[at : at + 4], "big")
-        if end + 4 > len(view):
-            raise EOFError
-        if zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-            raise ValueError("checksum of a chunk")
-        if view[at + 4 : at + 8] == b"IEND":
-            return
-        at = end + 4
-    raise EOFError
+def _open_header(form: str, content: bytes) -> Image.Image:
+    with _quiet():
+        return Image.open(io.BytesIO(content), formats=(form,))
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; EXIF that cannot be parsed counts as none."""
-    if not {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"} & image.info.keys():
+def _upright(image: Image.Image, info: Mapping[Any, Any]) -> Image.Image:
+    """Apply the EXIF orientation that stands in `info`; EXIF that cannot be parsed counts as none."""
+    if not _ORIENTING & info.keys():
         return image  # TIFF, which keeps its tags elsewhere, has been turned by load()
+    image.info.update({name: info[name] for name in _ORIENTING & info.keys()})
     try:
         with _quiet():
             return ImageOps.exif_transpose(image)
     except MemoryError:
         raise
-    except Exception:  # as in open_image; the pixels are good
+    except Exception:  # Pillow's parser raises nearly every type on damaged bytes; the pixels are good
         return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _header_size(form: str, encoded: bytes) -> tuple[int, int]:
+    info: Mapping[Any, Any]
+    if form in ("PNG", "JPEG"):
+        width, height, info = (png if form == "PNG" else jpeg).header(encoded)
+    else:
+        image = _open_header(form, encoded)
+        (width, height), info = image.size, image.info
+    turned = _upright(Image.new("L", (1, 2)), info).width == 2
+    if form == "TIFF":
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        width, height, turned = tags[256], tags[257], tags.get(_ORIENTATION) in (5, 6, 7, 8)
+    check_size(width, height)
+    return (width, height) if turned else (height, width)
+
+
+def _to_rgb(image: Image.Image, prepared: Prepared) -> Image.Image:
+    if prepared.transparent is not None:
+        clear = png.transparent_pixels(image, prepared)
+        pixels = _pixels(_to_rgb(image, Prepared(b"")))
+        pixels[clear] = 255
+        return Image.fromarray(pixels)
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I") or image.mode == "F":

@@ -1,13 +1,15 @@
-"""Sources ``cifar10`` and ``cifar100``: the published binary files, from a local folder.
+"""Sources ``cifar10`` and ``cifar100``: the published files, binary or of the Python version, from a local folder.
 
-A record is its label bytes (CIFAR-10: the class; CIFAR-100: the coarse, then the fine class) and 3,072 bytes of
-pixels: 32 rows of red, then green, then blue.
+Both versions hold the same images in the same order: keys, labels and pixels do not tell which was read. A binary
+record is its label bytes (CIFAR-10: the class; CIFAR-100: the coarse, then the fine class) and 3,072 bytes of
+pixels: 32 rows of red, then green, then blue. The Python version's pickles are read without unpickling.
 """
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from PIL import Image
@@ -15,6 +17,7 @@ from pydantic import Field
 
 from pipeline.images import BadImage
 from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
+from pipeline.sources.cifar_pickle import Array, read_pickle
 from pipeline.sources.local import existing_path
 
 _PIXELS = 3 * 32 * 32
@@ -23,7 +26,9 @@ _PIXELS = 3 * 32 * 32
 class CifarOptions(SourceOptions):
     """Options of ``cifar10``."""
 
-    path: str = Field(description="folder that holds the files of the binary version, such as cifar-10-batches-bin")
+    path: str = Field(
+        description="folder that holds the binary or the Python version: cifar-10-batches-bin or cifar-10-batches-py"
+    )
     split: Literal["train", "test", "all"] = Field("train", description="train, test or all, as published")
 
 
@@ -41,8 +46,8 @@ class Cifar10(Source):
     options: CifarOptions
     label_bytes: ClassVar[int] = 1
     files: ClassVar[dict[str, tuple[str, ...]]] = {
-        "train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
-        "test": ("test_batch.bin",),
+        "train": tuple(f"data_batch_{number}" for number in range(1, 6)),
+        "test": ("test_batch",),
     }
 
     def __init__(self, options: CifarOptions) -> None:
@@ -57,29 +62,34 @@ class Cifar10(Source):
     @property
     def classes(self) -> tuple[str, ...]:
         """Names from the published list beside the data."""
-        return self._names("batches.meta.txt", 10)
+        return self._names("batches.meta.txt", "batches.meta", "label_names", 10)
 
     @property
     def label_position(self) -> int:
-        """Which byte of a record is the label."""
+        """Which byte of a binary record is the label."""
         return 0
+
+    @property
+    def label_field(self) -> str:
+        """Where a Python batch has the labels."""
+        return "labels"
 
     def entries(self) -> Iterator[Entry]:
         """List the records file by file; an entry's offset is where its pixels start."""
-        count, stride = len(self.classes), self.label_bytes + _PIXELS
+        count = len(self.classes)
         splits = ("train", "test") if self.options.split == "all" else (self.options.split,)
-        for path in [self._file(name) for split in splits for name in self.files[split]]:
-            labels = np.memmap(path, np.uint8, "r").reshape(-1, stride)[:, self.label_position].copy()
-            for row, label in enumerate(labels.tolist()):
-                if label >= count:
-                    raise SourceError(f"source {self.kind}: record {row} of {path.name} has label {label}")
-                yield Entry(f"{self.kind}/{path.stem}/{row:05d}", label, row * stride + self.label_bytes)
+        for stem in [stem for split in splits for stem in self.files[split]]:
+            labels, start, stride = self._pickled(stem) if self._is_python else self._binary(stem)
+            for row, label in enumerate(labels):
+                if type(label) is not int or not 0 <= label < count:
+                    raise SourceError(f"source {self.kind}: record {row} of {self._batch(stem).name} has label {label}")
+                yield Entry(f"{self.kind}/{stem}/{row:05d}", label, start + row * stride)
 
     def read(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return 3,072 bytes an image."""
         found = [b""] * len(entries)
         for stem in sorted({entry.key.split("/")[1] for entry in entries}):
-            with self._file(f"{stem}.bin").open("rb", buffering=0) as file:
+            with self._batch(stem).open("rb", buffering=0) as file:
                 for position, entry in enumerate(entries):
                     if entry.key.split("/")[1] == stem:
                         found[position] = os.pread(file.fileno(), _PIXELS, entry.offset)
@@ -91,6 +101,40 @@ class Cifar10(Source):
             raise BadImage(f"{len(encoded)} bytes instead of {_PIXELS}")
         planes = np.frombuffer(encoded, np.uint8).reshape(3, 32, 32)
         return Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
+
+    @cached_property
+    def _is_python(self) -> bool:
+        """Whether the folder holds the Python version, and not the binary one."""
+        stem = self.files["test"][0]
+        return (self._root / stem).is_file() and not (self._root / f"{stem}.bin").exists()
+
+    def _batch(self, stem: str) -> Path:
+        return self._file(stem if self._is_python else f"{stem}.bin")
+
+    def _binary(self, stem: str) -> tuple[list[int], int, int]:
+        """Return the labels of a batch, where its first pixels stand, and from there to the next ones."""
+        path, stride = self._batch(stem), self.label_bytes + _PIXELS
+        labels = np.memmap(path, np.uint8, "r").reshape(-1, stride)[:, self.label_position].copy()
+        return labels.tolist(), self.label_bytes, stride
+
+    def _pickled(self, stem: str) -> tuple[list[int], int, int]:
+        content = self._unpickled(stem)
+        labels, data = content.get(self.label_field), content.get("data")
+        if not isinstance(labels, list) or not isinstance(data, Array) or data.place is None:
+            raise SourceError(f"source {self.kind}: {stem} lacks 'data' or {self.label_field!r}")
+        if data.shape != (len(labels), _PIXELS) or data.place.num_bytes != len(labels) * _PIXELS:
+            raise SourceError(
+                f"source {self.kind}: {stem} has {len(labels)} labels, and data of the shape {data.shape}"
+            )
+        return labels, data.place.offset, _PIXELS
+
+    def _unpickled(self, name: str) -> dict[str, Any]:
+        try:
+            return read_pickle(self._file(name))
+        except (ValueError, LookupError, TypeError) as error:
+            raise SourceError(
+                f"source {self.kind}: {name} is damaged, or no file of the Python version: {error}"
+            ) from error
 
     def _file(self, name: str) -> Path:
         path = self._root / name
@@ -104,9 +148,15 @@ class Cifar10(Source):
             )
         return path
 
-    def _names(self, name: str, count: int) -> tuple[str, ...]:
-        names = tuple(self._file(name).read_text(encoding="utf-8").split())
+    def _names(self, text: str, meta: str, field: str, count: int) -> tuple[str, ...]:
+        """Return the class names from the binary version's text or from the Python version's `field`."""
+        if self._is_python:
+            found = self._unpickled(meta).get(field)
+            names = tuple(map(str, found)) if isinstance(found, list) else ()
+        else:
+            names = tuple(self._file(text).read_text(encoding="utf-8").split())
         if len(names) != count:
+            name = meta if self._is_python else text
             raise SourceError(f"source {self.kind}: {name} holds {len(names)} class names, not {count}")
         return names
 
@@ -118,15 +168,20 @@ class Cifar100(Cifar10):
     Options = Cifar100Options
     options: Cifar100Options
     label_bytes = 2
-    files: ClassVar[dict[str, tuple[str, ...]]] = {"train": ("train.bin",), "test": ("test.bin",)}
+    files: ClassVar[dict[str, tuple[str, ...]]] = {"train": ("train",), "test": ("test",)}
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names from the published list beside the data."""
-        fine = self.options.labels == "fine"
-        return self._names("fine_label_names.txt", 100) if fine else self._names("coarse_label_names.txt", 20)
+        field = f"{self.options.labels}_label_names"
+        return self._names(f"{field}.txt", "meta", field, 100 if self.options.labels == "fine" else 20)
 
     @property
     def label_position(self) -> int:
-        """Which byte of a record is the label: coarse stands first."""
+        """Which byte of a binary record is the label: coarse stands first."""
         return 1 if self.options.labels == "fine" else 0
+
+    @property
+    def label_field(self) -> str:
+        """Where a Python batch has the labels."""
+        return f"{self.options.labels}_labels"

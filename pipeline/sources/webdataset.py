@@ -4,7 +4,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from pipeline.sources.found import Wanted, find_files
 from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
 from pipeline.sources.local import checked_key
 from pipeline.sources.splits import SPLIT_DESCRIPTION
-from pipeline.sources.tarindex import Member, TarSample, read_member, tar_samples
+from pipeline.sources.tarindex import Member, Skip, TarSample, lies_apart, read_member, tar_samples
 from pipeline.sources.walk import IGNORE_DESCRIPTION
 
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4")
@@ -44,6 +44,7 @@ class WebDatasetOptions(LabelOptions):
 class WebDataset(Source):
     """Samples of local, uncompressed tar shards.
 
+    Names that begin with a dot, ``__x__`` and files beside the samples, such as a README, are skipped and counted.
     Keys are shard/key, the shard being its file's path below the folder, without ``.tar``. An entry's offset is the
     byte at which the image starts in its tar.
     """
@@ -79,12 +80,15 @@ class WebDataset(Source):
     @cached_property
     def _index(self) -> ClassIndex:
         given = self.options.classes
-        found = {label for _, _, _, label in self._samples()} if given is None else ()
-        return ClassIndex(self.kind, given, found)
+        if given is not None:
+            return ClassIndex(self.kind, given)
+        samples = self._samples(lambda reason, name: None)
+        return ClassIndex(self.kind, None, {label for _, _, _, label in samples})
 
     def entries(self) -> Iterator[Entry]:
         """List the samples shard by shard, in the order of the members."""
-        for shard, sample, image, label in self._samples():
+        self.skipped.clear()
+        for shard, sample, image, label in self._samples(self.skipped.add):
             key = checked_key(self.kind, f"{shard}/{sample.key}")
             yield Entry(key, self._index.index(label, f"sample {key}"), image.offset)
 
@@ -108,28 +112,56 @@ class WebDataset(Source):
                 return shard
         raise SourceError(f"source webdataset: {self.options.path!r} has no shard for the key {key!r}")
 
-    def _samples(self) -> Iterator[tuple[str, TarSample, Member, Label]]:
+    def _samples(self, skip: Skip) -> Iterator[tuple[str, TarSample, Member, Label]]:
         """Yield shard name, sample, image member and label."""
         for shard, path in self._shards.items():
+            count, beside = 0, ""
             with path.open("rb") as file:
-                for sample in tar_samples(file, path):
+                for sample in tar_samples(file, path, partial(_skip_in, shard, skip)):
                     where = f"sample {shard}/{sample.key}"
-                    yield shard, sample, self._image(sample, where), self._label(file, sample, where)
+                    if self._lies_beside(file, sample, where):
+                        beside = sample.names[0]
+                        skip("beside the samples", f"{shard}/{beside}")
+                        continue
+                    try:
+                        yield shard, sample, self._image(sample, where), self._label(file, sample, where)
+                    except _IncompleteError as error:
+                        raise self._explained(error, path, sample, where) from error
+                    count += 1
+            if beside and not count:
+                raise SourceError(
+                    f"source webdataset: {path.name} holds files such as {beside!r}, but none with an extension that "
+                    f"the option 'image' names: {', '.join(self.options.image)}"
+                )
+
+    def _lies_beside(self, file: io.BufferedReader, sample: TarSample, where: str) -> bool:
+        """Whether a file, such as README.md, is no sample's: it stands alone, and is neither image nor label."""
+        extension, _, field = self.options.label.partition(":")
+        if len(sample.members) > 1 or sample.members.keys() & {*self.options.image, "cls"}:
+            return False
+        if extension not in sample.members:
+            return True
+        try:
+            self._label(file, sample, where)
+        except SourceError:
+            return bool(field)  # JSON, but not of a sample
+        return False
 
     def _image(self, sample: TarSample, where: str) -> Member:
         images = [sample.members[name] for name in self.options.image if name in sample.members]
         if len(images) != 1:
-            raise SourceError(
+            raise _IncompleteError(
                 f"source webdataset: {where} has {len(images)} images; it holds {', '.join(sample.members)}, "
                 f"and the option 'image' asks for one of {', '.join(self.options.image)}"
             )
         return images[0]
 
     def _label(self, file: io.BufferedReader, sample: TarSample, where: str) -> Label:
+        """Return an integer where the JSON has one or the .cls member is of digits, a string otherwise."""
         extension, _, field = self.options.label.partition(":")
         member = sample.members.get(extension)
         if member is None:
-            raise SourceError(f"source webdataset: {where} has no .{extension}, where its class should stand")
+            raise _IncompleteError(f"source webdataset: {where} has no .{extension}, where its class should stand")
         content = os.pread(file.fileno(), member.num_bytes, member.offset)
         try:
             text = content.decode().strip()
@@ -137,6 +169,22 @@ class WebDataset(Source):
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise SourceError(f"source webdataset: {where} has no label {field!r} in its .{extension}") from error
         return checked_label(self.kind, label, where)
+
+    def _explained(self, error: SourceError, path: Path, sample: TarSample, where: str) -> SourceError:
+        if not lies_apart(path, sample):
+            return error
+        return SourceError(
+            f"source webdataset: {path.name} holds the members of {where} apart from one another; a sample's members "
+            "must be adjacent: make the tar with `tar --sort=name`"
+        )
+
+
+class _IncompleteError(SourceError):
+    """A sample that lacks a member; it may stand elsewhere in the tar."""
+
+
+def _skip_in(shard: str, skip: Skip, reason: str, name: str) -> None:
+    skip(reason, f"{shard}/{name}")
 
 
 def _shards(files: dict[str, Path]) -> dict[str, Path]:

@@ -1,8 +1,6 @@
-import io
 import logging
 import struct
 import warnings
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,36 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.images import FORMATS, BadImage, fit_image, native_pixels, open_image
-
-
-def encoded(image, form="PNG", **options):
-    file = io.BytesIO()
-    image.save(file, form, **options)
-    return file.getvalue()
-
-
-def noise(height, width, channels=3, seed=0):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
-    return Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels)
-
-
-def chunk(kind, content=b""):
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def png(width, height, depth, colour, rows, *others):
-    """Build a PNG by hand: forged sizes, and kinds that Pillow cannot write."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    chunks = [chunk(b"IHDR", header), *others, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def reason(content):
-    with pytest.raises(BadImage) as caught:
-        open_image(content)
-    assert str(caught.value) == caught.value.reason
-    return caught.value.reason
+from pipeline.images import FORMATS, BadImage, fit_image, image_size, native_pixels, open_image
+from tests.pipeline.formats.pictures import encoded, noise, png, reason
 
 
 def at(content, x=0, y=0):
@@ -53,6 +23,7 @@ def at(content, x=0, y=0):
 def test_lossless_formats_keep_rgb(form):
     image = noise(7, 5)
     content = encoded(image, form, **({"lossless": True} if form == "WEBP" else {}))
+    assert image_size(content) == (7, 5)
     np.testing.assert_array_equal(native_pixels(open_image(content)), np.asarray(image))
 
 
@@ -152,6 +123,7 @@ def test_exif_orientation_is_applied(orientation, form):
         (x, y): image.getpixel((x * (image.width - 1), y * (image.height - 1)))[0] for x in (0, 1) for y in (0, 1)
     }
     assert min(corners, key=corners.__getitem__) == (right, bottom)
+    assert image_size(encoded(stored, form, exif=exif)) == image.size[::-1]
     assert sorted(corners.values())[1] > 200
 
 

@@ -41,6 +41,48 @@ def write_cifar(root, rows=5, coarse=False, seed=0):
     return root
 
 
+def python2_pickle(value):
+    """Pickle as Python 2 and its NumPy did, protocol 2, which Python 3 cannot write: texts are byte strings."""
+    if isinstance(value, np.ndarray):
+        rows, columns = value.shape
+        return (
+            b"cnumpy.core.multiarray\n_reconstruct\nq\x08cnumpy\nndarray\nq\x09K\x00\x85U\x01b\x87Rq\x0a(K\x01"
+            + python2_pickle(rows) + python2_pickle(columns)
+            + b"\x86cnumpy\ndtype\nq\x0bU\x02u1K\x00K\x01\x87Rq\x0c(K\x03U\x01|NNN"
+            + b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89" + python2_pickle(value.tobytes()) + b"tb"
+        )  # fmt: skip
+    if isinstance(value, dict):
+        items = b"".join(python2_pickle(key) + python2_pickle(item) for key, item in value.items())
+        return b"}q\x01(" + items + b"u"
+    if isinstance(value, list):
+        return b"]q\x05(" + b"".join(map(python2_pickle, value)) + b"e"
+    if isinstance(value, int):
+        return b"K" + bytes([value]) if value < 256 else b"M" + value.to_bytes(2, "little")
+    content = value.encode() if isinstance(value, str) else value
+    return (
+        b"U" + bytes([len(content)]) + content
+        if len(content) < 256
+        else (b"T" + len(content).to_bytes(4, "little") + content)
+    )
+
+
+def write_cifar_python(root, binary, dump=lambda content: b"\x80\x02" + python2_pickle(content) + b"."):
+    """Write the Python version of what `write_cifar` wrote to `binary`."""
+    root.mkdir(exist_ok=True)
+    coarse = (binary / "train.bin").exists()
+    for path in sorted(binary.glob("*.bin")):
+        records = np.frombuffer(path.read_bytes(), np.uint8).reshape(-1, 3074 if coarse else 3073)
+        labels = {"coarse_labels": 0, "fine_labels": 1} if coarse else {"labels": 0}
+        content = {name: records[:, column].tolist() for name, column in labels.items()}
+        names = [f"image_{row}.png" for row in range(len(records))]
+        content |= {"batch_label": path.stem, "data": records[:, len(labels) :].copy(), "filenames": names}
+        (root / path.stem).write_bytes(dump(content))
+    lists = {path: path.read_text().split() for path in binary.glob("*.txt")}
+    names = {path.stem if coarse else "label_names": found for path, found in lists.items()}
+    (root / ("meta" if coarse else "batches.meta")).write_bytes(dump({**names, "num_vis": 3072}))
+    return root
+
+
 def write_tar(path, members):
     """Write a tar of (name, content) pairs."""
     path.parent.mkdir(parents=True, exist_ok=True)

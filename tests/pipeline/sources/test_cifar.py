@@ -1,3 +1,7 @@
+import os
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -67,3 +71,118 @@ def test_missing_files_short_lists_and_wild_labels_are_named(tmp_path):
         list(source.entries())
     with pytest.raises(BadImage, match="5 bytes instead of 3072"):
         source.decode(b"12345")
+
+
+def listed(source):
+    entries = list(source.entries())
+    return [(entry.key, entry.label) for entry in entries], source.read(entries), source.classes
+
+
+@pytest.mark.parametrize("dump", [None, *(lambda content, p=p: pickle.dumps(content, p) for p in (3, 4, 5))])
+def test_the_python_version_gives_what_the_binary_one_does(tmp_path, dump):
+    options = {} if dump is None else {"dump": dump}
+    binary = files.write_cifar(tmp_path / "bin10")
+    python = files.write_cifar_python(tmp_path / "py10", binary, **options)
+    for split in ("train", "test", "all"):
+        both = [listed(Cifar10(CifarOptions(path=str(path), split=split))) for path in (binary, python)]
+        assert both[0] == both[1]
+        assert len(both[0][0]) == {"train": 25, "test": 5, "all": 30}[split]
+    binary = files.write_cifar(tmp_path / "bin100", coarse=True, seed=1)
+    python = files.write_cifar_python(tmp_path / "py100", binary, **options)
+    for labels in ("fine", "coarse"):
+        both = [listed(Cifar100(Cifar100Options(path=str(path), labels=labels))) for path in (binary, python)]
+        assert both[0] == both[1]
+
+
+def test_a_folder_with_both_versions_reads_the_binary_one(tmp_path):
+    files.write_cifar_python(tmp_path, files.write_cifar(tmp_path))
+    (entry, *_) = Cifar10(CifarOptions(path=str(tmp_path))).entries()
+    assert entry.offset == 1
+
+
+class Evil:
+    def __init__(self, made):
+        self.made = made
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.made),)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_that_runs_code_is_refused_and_not_run(tmp_path, protocol):
+    python = files.write_cifar_python(tmp_path / "py", files.write_cifar(tmp_path / "bin"))
+    evil = pickle.dumps({"labels": [0], "data": Evil(tmp_path / "made")}, protocol)
+    for name in ("data_batch_2", "batches.meta"):
+        (python / name).write_bytes(evil)
+        with pytest.raises(SourceError, match=f"{name} is damaged, or no file of the Python version: it"):
+            list(Cifar10(CifarOptions(path=str(python))).entries())
+    assert not (tmp_path / "made").exists()
+    pickle.loads(evil)  # noqa: S301  our own: it would have run
+    assert (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"cos\nsystem\n(S'touch made'\ntR.",
+        b"cos\nsystem\n.",
+        b"\x80\x02cbuiltins\neval\nU\x011\x85R.",
+        b"\x80\x04\x8c\x02os\x8c\x06system\x93.",
+        b"\x80\x02cnumpy\nload\nU\x01x\x85R.",
+        b"(S'touch made'\nios\nsystem\n.",
+        b"\x80\x02\x82\x01.",
+        b"\x80\x02U\x01xQ.",
+        b"\x80\x02cnumpy\nndarray\n)\x81.",
+        b"\x80\x02cnumpy\nndarray\n)R.",
+        b"\x80\x02}(U\x04datacnumpy\ndtype\nU\x02f4\x85Ru.",
+        b"",
+        b"\x80\x02",
+        b"\x80\x02].",
+        b"\x80\x02}}.",
+        b"\x80\x02u.",
+        b"\x80\x02a.",
+        b"\x80\x02}(u",
+        b"\x80\x02h\x05.",
+        b"\x80\x02}(]K\x01u.",
+        b"\x80\x02T\xff\xff\xff\x7fabc.",
+        b"not a pickle",
+    ],
+)
+def test_other_pickles_are_refused_by_name(tmp_path, content, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    python = files.write_cifar_python(tmp_path / "py", files.write_cifar(tmp_path / "bin"))
+    (python / "data_batch_1").write_bytes(content)
+    with pytest.raises(SourceError, match="data_batch_1 is damaged, or no file of the Python version"):
+        list(Cifar10(CifarOptions(path=str(python))).entries())
+    assert not Path("made").exists()
+
+
+def test_every_cut_of_a_pickle_is_refused(tmp_path):
+    python = files.write_cifar_python(tmp_path / "py", files.write_cifar(tmp_path / "bin", rows=1))
+    whole = (python / "data_batch_1").read_bytes()
+    for cut in [*range(200), *range(200, len(whole), 97)]:
+        (python / "data_batch_1").write_bytes(whole[:cut])
+        with pytest.raises(SourceError, match="data_batch_1"):
+            list(Cifar10(CifarOptions(path=str(python))).entries())
+
+
+def test_arrays_that_do_not_fit_are_named(tmp_path):
+    python = files.write_cifar_python(tmp_path / "py", files.write_cifar(tmp_path / "bin"))
+    pixels = np.zeros((3, 3072), np.uint8)
+    for data, labels, message in (
+        (pixels, [0, 1], "has 2 labels, and data of the shape"),
+        (pixels[:, :1000].copy(), [0] * 3, "has 3 labels, and data of the shape"),
+        (np.asfortranarray(pixels), [0] * 3, "not written as plain bytes, row by row"),
+        (pixels.astype(np.float32), [0] * 3, "it holds an array of f4, not of bytes"),
+        (pixels, [0, 1, 10], "record 2 of data_batch_1 has label 10"),
+        (pixels, [0, -1, 1], "record 1 of data_batch_1 has label -1"),
+        (pixels, [0, "1", 1], "record 1 of data_batch_1 has label 1"),
+        (pixels, None, "lacks 'data' or 'labels'"),
+        (None, [0], "lacks 'data' or 'labels'"),
+    ):
+        (python / "data_batch_1").write_bytes(pickle.dumps({"data": data, "labels": labels}, 4))
+        with pytest.raises(SourceError, match=message):
+            list(Cifar10(CifarOptions(path=str(python))).entries())
+    (python / "batches.meta").write_bytes(pickle.dumps({"label_names": ["a"]}))
+    with pytest.raises(SourceError, match="batches.meta holds 1 class names, not 10"):
+        list(Cifar10(CifarOptions(path=str(python))).entries())

@@ -1,0 +1,64 @@
+import pytest
+
+from pipeline.images import image_size, open_image
+from tests.pipeline.formats.pictures import case, colors, reason, tiff
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("arguments", "options", "expected"),
+    [
+        ((16, 13, 1), {"extra": [0] * 12}, "13 bands; 1, 3 or 4 are read"),
+        ((8, 2, 1), {"extra": [0]}, "2 bands; 1, 3 or 4 are read"),
+        ((8, 2, 1), {}, "2 bands; 1, 3 or 4 are read"),
+        ((8, 5, 2), {"extra": [0, 0]}, "5 bands; 1, 3 or 4 are read"),  # Pillow drops the fourth and the fifth
+        ((32, 3, 2), {"form": 3}, "float values; 8 or 16 bits are read"),
+        ((64, 1, 1), {"form": 3}, "float values; 8 or 16 bits are read"),
+        ((16, 1, 1), {"form": 3}, "float values; 8 or 16 bits are read"),
+        ((32, 3, 2), {}, "32-bit values; 8 or 16 bits are read"),
+        ((32, 3, 2), {"form": 2}, "signed values; 8 or 16 bits are read"),
+        ((8, 1, 1), {"form": 2}, "signed values; 8 or 16 bits are read"),  # Pillow takes -1 for 255
+        ((64, 1, 1), {"form": 6}, "complex values; 8 or 16 bits are read"),
+        ((8, 1, 1), {"form": 4}, "untyped values; 8 or 16 bits are read"),
+        ((10, 1, 1), {}, "10-bit values; 8 or 16 bits are read"),
+        ((8, 3, 1), {}, "3 bands that are not marked as colors"),
+        ((16, 1, 0), {}, "16-bit values with white as zero; not read"),  # Pillow does not invert them
+        ((8, 1, 1), {"compression": 34887}, "TIFF compression 34887; not read"),
+        ((16, 1, 32803), {}, "TIFF photometric interpretation 32803; not read"),
+    ],
+)
+def test_what_is_not_read_is_named(arguments, options, expected, order):
+    assert reason(tiff(*arguments, order=order, **options)) == expected
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("arguments", "options", "expected"),
+    [
+        ((1, 1, 1), {"size": (1, 8)}, 0),
+        ((8, 1, 0), {}, 255),
+        ((8, 1, 1), {}, 0),
+        ((16, 1, 1), {}, 0),
+        ((16, 1, 1), {"form": 2}, 0),
+        ((32, 1, 1), {"form": 2}, 0),
+        ((32, 1, 1), {"form": 3}, 0),
+        ((8, 2, 1), {"extra": [2]}, 255),
+        ((8, 3, 2), {}, 0),
+        ((16, 3, 2), {}, 0),
+        ((8, 4, 2), {"extra": [0]}, 0),
+        ((8, 4, 2), {"extra": [2]}, 255),
+        ((16, 4, 2), {"extra": [2]}, 255),
+        ((8, 4, 5), {}, 255),
+        ((8, 3, 6), {}, 135),
+    ],
+)
+def test_what_is_read(arguments, options, expected, order):
+    content = tiff(*arguments, order=order, **options)
+    assert {color[1] for color in colors(content)} == {expected}
+    assert image_size(content) == open_image(content).size[::-1]
+
+
+def test_cases():
+    assert reason(case("rgbf.tif")) == "float values; 8 or 16 bits are read"
+    assert reason(tiff(32, 1, 1, order=">")) == "big-endian 32-bit values; not read"
+    assert reason(b"II*\0" + bytes(30)) == "corrupt TIFF"
