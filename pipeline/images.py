@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pipeline.formats import jpeg, magic, png, tiff
-from pipeline.formats.base import MAX_PIXELS, BadImage, Prepared, check_size
+from pipeline.imagefiles import jpeg, magic, png, tiff
+from pipeline.imagefiles.base import MAX_PIXELS, BadImage, Prepared, check_size
 
 Fit = Literal["crop", "stretch", "pad"]
 Pixels = NDArray[np.uint8]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.images import FORMATS, BadImage, fit_image, image_size, native_pixels, open_image
-from tests.pipeline.formats.pictures import encoded, noise, png, reason
+from tests.pipeline.imagefiles.pictures import encoded, noise, png, reason
 
 
 def at(content, x=0, y=0):

@@ -9,8 +9,8 @@ marker alone is no damage. Of arithmetic-coded files, which are rare, only the m
 import re
 from collections.abc import Iterator
 
-from pipeline.formats.base import BadImage, Prepared
-from pipeline.formats.jpeg_scan import (
+from pipeline.imagefiles.base import BadImage, Prepared
+from pipeline.imagefiles.jpeg_scan import (
     FRAMES,
     MARKER,
     RESTARTS,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.formats.base import BadImage, check_size
+from pipeline.imagefiles.base import BadImage, check_size
 
 MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 RESTARTS = range(0xD0, 0xD8)

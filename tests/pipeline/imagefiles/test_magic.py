@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.images import FORMATS, image_size
-from tests.pipeline.formats.pictures import encoded, noise, reason
+from tests.pipeline.imagefiles.pictures import encoded, noise, reason
 
 
 def boxes(*brands):

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pipeline.images import image_size, native_pixels, open_image
-from tests.pipeline.formats.pictures import case, chunk, colors, encoded, noise, png, reason
+from tests.pipeline.imagefiles.pictures import case, chunk, colors, encoded, noise, png, reason
 
 ROWS = b"\0" + bytes([10, 20, 30, 40, 50, 60])
 PIXELS = [(10, 20, 30), (40, 50, 60)]

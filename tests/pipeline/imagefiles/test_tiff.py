@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.images import image_size, open_image
-from tests.pipeline.formats.pictures import case, colors, reason, tiff
+from tests.pipeline.imagefiles.pictures import case, colors, reason, tiff
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -4,7 +4,7 @@ import io
 
 from PIL import TiffImagePlugin
 
-from pipeline.formats.base import BadImage
+from pipeline.imagefiles.base import BadImage
 
 _COMPRESSION, _PHOTOMETRIC, _BITS, _BANDS, _EXTRA, _FORMAT = 259, 262, 258, 277, 338, 339
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1

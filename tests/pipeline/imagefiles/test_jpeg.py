@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.formats import jpeg
+from pipeline.imagefiles import jpeg
 from pipeline.images import BadImage, image_size, native_pixels, open_image
-from tests.pipeline.formats.pictures import case, encoded, reason, waves
+from tests.pipeline.imagefiles.pictures import case, encoded, reason, waves
 
 KINDS = {
     "baseline": {},
