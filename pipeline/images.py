@@ -23,7 +23,7 @@ Pixels = NDArray[np.uint8]
 
 FORMATS = magic.READ
 """Formats that are opened, as Pillow spells them; of an animation or a multi-page file, the first image."""
-__all__ = ["FORMATS", "MAX_PIXELS", "BadImage", "fit_image", "image_size", "native_pixels", "open_image"]
+__all__ = ["FORMATS", "MAX_PIXELS", "BadImage", "enlarges", "fit_image", "image_size", "native_pixels", "open_image"]
 
 _ORIENTATION = 0x0112
 _ORIENTING = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}  # where Pillow looks for it
@@ -83,6 +83,13 @@ def image_size(encoded: bytes) -> tuple[int, int] | None:
             return _header_size(form, encoded)
     except BadImage:
         return None
+
+
+def enlarges(size: tuple[int, int], wanted: tuple[int, int], fit: Fit) -> bool:
+    """Tell whether `fit_image` makes an image of `size` (H, W) larger, in one direction at least."""
+    (height, width), (wanted_height, wanted_width) = size, wanted
+    taller, wider = wanted_height > height, wanted_width > width
+    return taller and wider if fit == "pad" else taller or wider
 
 
 def fit_image(image: Image.Image, size: tuple[int, int], fit: Fit) -> Pixels:

@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from jobs.spec import GenerateJob
+from jobs.spec import GenerateJob, ImageSection
 from kernels import philox
 from pipeline.augment.draws import PLAN_VIEW, stream_key
 from pipeline.errors import PassbandError
+from pipeline.images import enlarges
 from pipeline.manifest import PLAN
 from pipeline.sources import Entry, Source
 from pipeline.sources.skipped import Omission
@@ -54,11 +55,13 @@ class Listing:
     name : the source's domain, or its kind
     skipped : what it left out, by reason
     warnings : what a person should know of it
+    enlarged : how many of its images are smaller than what is stored
     """
 
     name: str
     skipped: tuple[Omission, ...]
     warnings: tuple[str, ...]
+    enlarged: int
 
 
 @dataclass(frozen=True)
@@ -116,10 +119,11 @@ def make_plan(job: GenerateJob, progress: Progress = lambda samples: None) -> Pl
     sources = [entry.open() for entry in job.source]
     domains = [entry.domain for entry in job.source]
     classes = _common_classes(sources)
-    tables = [
-        _list_source(source, position, -1 if domain is None else position, _prefix(domain, len(sources)), progress)
+    listers = [
+        _Lister(source, position, -1 if domain is None else position, _prefix(domain, len(sources)), job.image)
         for position, (source, domain) in enumerate(zip(sources, domains, strict=True))
     ]
+    tables = [lister.table(progress) for lister in listers]
     table = pa.concat_tables(tables)
     if not len(table):
         raise PlanError(f"the source {', '.join(s.kind for s in sources)} has no images: there is nothing to make")
@@ -132,8 +136,8 @@ def make_plan(job: GenerateJob, progress: Progress = lambda samples: None) -> Pl
     table = table.take(_shuffle(len(table), random_key(sources, job.seed)))
     table = table.add_column(0, SCHEMA.field("index"), pa.array(np.arange(len(table), dtype=np.uint32)))
     listings = tuple(
-        Listing(domain or source.kind, tuple(source.skipped), source.warnings)
-        for source, domain in zip(sources, domains, strict=True)
+        Listing(domain or lister.source.kind, tuple(lister.source.skipped), lister.source.warnings, lister.enlarged)
+        for lister, domain in zip(listers, domains, strict=True)
     )
     return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint, listings)
 
@@ -158,31 +162,46 @@ def shorten(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _list_source(source: Source, position: int, domain: int, prefix: str, progress: Progress) -> pa.Table:
-    chunks = [
-        _hash_entries(source, chunk, position, domain, prefix)
-        for chunk in _chunks(source.entries(), _READ_AT_ONCE, progress)
-    ]
-    return pa.Table.from_batches(chunks, schema=pa.schema(list(SCHEMA)[1:]))
+@dataclass
+class _Lister:
+    """Lists a source: a row an image, and how many of the images `image` enlarges."""
+
+    source: Source
+    position: int
+    domain: int
+    prefix: str
+    image: ImageSection
+    enlarged: int = 0
+
+    def table(self, progress: Progress) -> pa.Table:
+        chunks = [self._rows(chunk) for chunk in _chunks(self.source.entries(), _READ_AT_ONCE, progress)]
+        return pa.Table.from_batches(chunks, schema=pa.schema(list(SCHEMA)[1:]))
+
+    def _rows(self, entries: list[Entry]) -> pa.RecordBatch:
+        images = self.source.read(entries)
+        self.enlarged += sum(map(self._is_enlarged, images))
+        columns: list[Any] = [
+            pa.array([self.prefix + entry.key for entry in entries], pa.string()),
+            pa.array([entry.label for entry in entries], pa.int64()),
+            pa.array(np.full(len(entries), self.domain), pa.int64()),
+            pa.array(np.full(len(entries), self.position), pa.int16()),
+            pa.array([entry.offset for entry in entries], pa.int64()),
+            pa.array([hashlib.sha256(encoded).digest() for encoded in images], pa.binary(32)),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(SCHEMA)[1:]))
+
+    def _is_enlarged(self, encoded: bytes) -> bool:
+        if self.image.size == "native":
+            return False
+        height, width = self.image.size
+        size = self.source.image_size(encoded)
+        return size is not None and enlarges(size, (height, width), self.image.fit)
 
 
 def _chunks(entries: Iterator[Entry], size: int, progress: Progress) -> Iterator[list[Entry]]:
     while chunk := list(islice(entries, size)):
         yield chunk
         progress(len(chunk))
-
-
-def _hash_entries(source: Source, entries: list[Entry], position: int, domain: int, prefix: str) -> pa.RecordBatch:
-    hashes = [hashlib.sha256(encoded).digest() for encoded in source.read(entries)]
-    columns: list[Any] = [
-        pa.array([prefix + entry.key for entry in entries], pa.string()),
-        pa.array([entry.label for entry in entries], pa.int64()),
-        pa.array(np.full(len(entries), domain), pa.int64()),
-        pa.array(np.full(len(entries), position), pa.int16()),
-        pa.array([entry.offset for entry in entries], pa.int64()),
-        pa.array(hashes, pa.binary(32)),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(SCHEMA)[1:]))
 
 
 def _refuse_duplicates(sorted_keys: pa.ChunkedArray) -> None:

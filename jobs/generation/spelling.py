@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jobs.display import duration
-from jobs.generation.plan import Plan, shorten
+from jobs.generation.plan import Listing, Plan, shorten
 from jobs.generation.probe import Estimate
 from jobs.report.wording import count, plain, size
 from jobs.spec import GenerateJob
@@ -24,6 +24,7 @@ def plan_facts(planned: Plan) -> dict[str, Any]:
         "classes": list(planned.classes),
         "class_counts": planned.class_counts,
         "empty_classes": planned.empty_classes,
+        "enlarged": sum(listing.enlarged for listing in planned.listings),
         "skipped": [{"source": of.name, **asdict(omission)} for of in planned.listings for omission in of.skipped],
         "warnings": planned.source_warnings,
     }
@@ -34,7 +35,7 @@ def spell_plan(
 ) -> str:
     """Spell a dry run for a terminal of `width` columns."""
     lines = [f"{job.name} -> {job.output.uri} (nothing is written)"]
-    for heading, text in (*_images(planned, found), *_cost(job, found, maps, executor)):
+    for heading, text in (*_images(job, planned, found), *_cost(job, found, maps, executor)):
         lines += _wrap(heading, text, width)
     lines.append(f"measured on {found.probed:,} samples; milliseconds a sample:")
     lines += [
@@ -44,7 +45,7 @@ def spell_plan(
     return "\n".join(lines)
 
 
-def _images(planned: Plan, found: Estimate) -> Iterator[tuple[str, str]]:
+def _images(job: GenerateJob, planned: Plan, found: Estimate) -> Iterator[tuple[str, str]]:
     """Yield what is known of the images: a heading of at most 8 letters, and what stands under it."""
     names, empty = [plain(name) for name in planned.classes], planned.empty_classes
     yield "samples", f"{found.samples:,} x {found.views} views of {count(len(names), 'class', 'classes')}"
@@ -53,6 +54,8 @@ def _images(planned: Plan, found: Estimate) -> Iterator[tuple[str, str]]:
     if empty:
         yield "empty", f"{count(len(empty), 'class has', 'classes have')} no image: {shorten(list(map(plain, empty)))}"
     for listing in planned.listings:
+        if listing.enlarged:
+            yield "enlarged", _enlarged(job, planned, listing)
         yield from (("left out", _left_out(planned, listing.name, omission)) for omission in listing.skipped)
     yield from (("warning", plain(text)) for text in planned.source_warnings)
 
@@ -60,6 +63,13 @@ def _images(planned: Plan, found: Estimate) -> Iterator[tuple[str, str]]:
 def _spread(counts: list[int]) -> str:
     low, high = min(counts), max(counts)
     return f"{low:,} in each class" if low == high else f"{low:,} to {high:,} a class"
+
+
+def _enlarged(job: GenerateJob, planned: Plan, listing: Listing) -> str:
+    name = f"{listing.name}: " if len(planned.listings) > 1 else ""
+    return (
+        f"{name}{count(listing.enlarged, 'image is', 'images are')} smaller than {' x '.join(map(str, job.image.size))}"
+    )
 
 
 def _left_out(planned: Plan, name: str, omission: Omission) -> str:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from PIL import Image
 
 from pipeline.errors import PassbandError
-from pipeline.images import open_image
+from pipeline.images import image_size, open_image
 from pipeline.options import StrictModel
 from pipeline.sources.skipped import Skipped
 
@@ -110,3 +110,7 @@ class Source(ABC):
     def decode(self, encoded: bytes) -> Image.Image:
         """Return an RGB image; raise `BadImage` with the reason if it cannot be one."""
         return open_image(encoded)
+
+    def image_size(self, encoded: bytes) -> tuple[int, int] | None:
+        """Return the size (H, W) of the image that `decode` gives, without decoding it; None where that is unknown."""
+        return image_size(encoded)

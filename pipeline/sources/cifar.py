@@ -102,6 +102,10 @@ class Cifar10(Source):
         planes = np.frombuffer(encoded, np.uint8).reshape(3, 32, 32)
         return Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
 
+    def image_size(self, encoded: bytes) -> tuple[int, int]:
+        """Return the one size (H, W)."""
+        return 32, 32
+
     @cached_property
     def _is_python(self) -> bool:
         """Whether the folder holds the Python version, and not the binary one."""

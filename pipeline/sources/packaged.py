@@ -111,3 +111,7 @@ class PackagedDigits(Source):
         if len(encoded) != self.side * self.side:
             raise BadImage(f"{len(encoded)} bytes instead of {self.side * self.side}")
         return Image.frombytes("L", (self.side, self.side), encoded).convert("RGB")
+
+    def image_size(self, encoded: bytes) -> tuple[int, int]:
+        """Return the one size (H, W)."""
+        return self.side, self.side

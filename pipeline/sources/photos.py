@@ -99,3 +99,7 @@ class Photos(Source):
         if len(encoded) != 3 * crop * crop:
             raise BadImage(f"{len(encoded)} bytes instead of {3 * crop * crop}")
         return Image.frombytes("RGB", (crop, crop), encoded)
+
+    def image_size(self, encoded: bytes) -> tuple[int, int]:
+        """Return the size of a crop (H, W)."""
+        return self.options.crop, self.options.crop

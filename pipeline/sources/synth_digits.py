@@ -236,3 +236,7 @@ class SynthDigits(Source):
         if len(encoded) != 3 * _SIDE * _SIDE:
             raise BadImage(f"{len(encoded)} bytes instead of {3 * _SIDE * _SIDE}")
         return Image.frombytes("RGB", (_SIDE, _SIDE), encoded)
+
+    def image_size(self, encoded: bytes) -> tuple[int, int]:
+        """Return the one size (H, W)."""
+        return _SIDE, _SIDE

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.images import FORMATS, BadImage, fit_image, image_size, native_pixels, open_image
+from pipeline.images import FORMATS, BadImage, enlarges, fit_image, image_size, native_pixels, open_image
 from tests.pipeline.imagefiles.pictures import encoded, noise, png, reason
 
 
@@ -243,3 +243,15 @@ def test_a_trimmed_thread_is_cropped_about_its_centre(extra):
     np.testing.assert_array_equal(fit_image(Image.fromarray(long), (32, 32), "crop"), expected)
     upright = fit_image(Image.fromarray(long.transpose(1, 0, 2).copy()), (32, 32), "crop")
     np.testing.assert_array_equal(upright, expected.transpose(1, 0, 2))
+
+
+@pytest.mark.parametrize("fit", ["crop", "stretch", "pad"])
+def test_enlarging_is_what_fitting_does(fit):
+    for height, width in ((6, 9), (9, 6), (8, 8), (20, 3)):
+        for wanted in ((6, 9), (7, 9), (8, 8), (5, 5), (30, 2)):
+            ratio = [wanted[0] / height, wanted[1] / width]
+            larger = {"crop": max(ratio) > 1, "stretch": max(ratio) > 1, "pad": min(ratio) > 1}[fit]
+            assert enlarges((height, width), wanted, fit) == larger, (height, width, wanted)
+            white = fit_image(Image.new("RGB", (width, height), "white"), wanted, fit)[..., 0] > 0
+            grown = white.any(1).sum() > height or white.any(0).sum() > width
+            assert grown <= larger  # of the crop that is left some enlargement may not show

@@ -42,6 +42,38 @@ def write_job(tmp_path, source):
     return path
 
 
+@pytest.mark.parametrize(
+    ("size", "fit", "enlarged"),
+    [
+        (16, "crop", 0),  # of 16 pixels and more; the others are 6 x 9
+        ([6, 9], "crop", 0),
+        ([7, 9], "crop", 3),
+        ([7, 9], "pad", 0),
+        ([7, 10], "pad", 3),
+        ([6, 10], "stretch", 3),
+        ("native", "crop", 0),
+    ],
+)
+def test_plan_tells_how_many_images_are_enlarged(passband, tmp_path, size, fit, enlarged):
+    from PIL import Image
+
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    sides = [(9, 6)] * 3 if size != 16 else [(30, 16), (16, 16), (20, 40)]
+    for number, side in enumerate(sides):
+        Image.new("RGB", side).save(tmp_path / "photos" / "cat" / f"{number}.png")
+    job = make_job(tmp_path, {"kind": "imagefolder", "path": str(tmp_path / "photos")}).resolved()
+    job["image"] = {"size": size, "fit": fit}
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump(job))
+    status, out, _ = passband("plan", path)
+    assert status == 0
+    lines = [line for line in out.splitlines() if line.startswith("enlarged")]
+    said = f"enlarged 3 images are smaller than {' x '.join(map(str, size))}" if enlarged else ""
+    assert lines == ([said] if enlarged else [])
+    assert json.loads(passband("plan", path, "--json")[1])["enlarged"] == enlarged
+
+
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")

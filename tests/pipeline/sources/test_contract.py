@@ -71,6 +71,13 @@ def test_images_decode_to_rgb_and_are_not_all_the_same(source):
     assert len({image.tobytes() for image in images}) > 1
 
 
+def test_the_size_of_an_image_is_that_of_the_decoded_one(source):
+    entries = list(source.entries())[:5]
+    for encoded in source.read(entries):
+        image = source.decode(encoded)
+        assert source.image_size(encoded) == (image.height, image.width)
+
+
 def test_neither_name_nor_split_holds_a_path(source, tmp_path):
     assert source.name == source.kind
     assert str(tmp_path) not in source.name + source.split
