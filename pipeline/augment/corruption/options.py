@@ -84,7 +84,8 @@ class CorruptOptions(StageOptions):
         description="0 (the image itself) to 5; drawn for each sample by {poisson: 1.0} or {uniform: [0, 5]}"
     )
     table: TableName | None = Field(
-        default=None, description="of constants; default: cifar for images up to 64 pixels, else imagenet"
+        default=None,
+        description="of constants; default: cifar for images up to 32 pixels, tiny up to 64, else imagenet",
     )
 
     @field_validator("types")

@@ -26,7 +26,7 @@ class Corrupt(Stage):
     """
 
     name = "corrupt"
-    version = 1
+    version = 2
     Options = CorruptOptions
     options: CorruptOptions
     sets_severity: ClassVar[bool] = True

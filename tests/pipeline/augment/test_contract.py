@@ -47,6 +47,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "corrupt": [
         *({"types": name, "severity": 3} for name in CORRUPTIONS),
+        {"types": "all", "severity": {"uniform": [1, 5]}, "table": "tiny"},
         {"types": "all", "severity": {"uniform": [1, 5]}, "table": "imagenet"},
         {"types": ["gaussian_noise", "shot_noise", "snow"], "severity": {"poisson": 1.0}},
     ],
@@ -54,12 +55,23 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
 # Corruptions that come out the same wherever they stand: type and severity are all that is drawn.
 FIXED = ("defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression")
 SHAPES = [(3, 32, 32), (3, 17, 22), (1, 9, 16)]
+MORE_SHAPES = {"corrupt": [(3, 40, 64)]}
+"""Stage -> shapes beside `SHAPES`: what it does depends on the size."""
 KEY = 0x243F6A8885A308D3
 
 every_stage = pytest.mark.parametrize(
     ("name", "options"), [(name, options) for name in AUGMENTATIONS for options in SAMPLES.get(name, [])], ids=str
 )
-every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+every_stage_and_shape = pytest.mark.parametrize(
+    ("name", "options", "shape"),
+    [
+        (name, options, shape)
+        for name in AUGMENTATIONS
+        for options in SAMPLES.get(name, [])
+        for shape in (*SHAPES, *MORE_SHAPES.get(name, []))
+    ],
+    ids=str,
+)
 
 
 def make_stage(name, options, shape, kernels="cpu"):
@@ -155,8 +167,7 @@ def test_an_unknown_option_is_refused(name):
             AUGMENTATIONS[name].Options.model_validate({**options, "no_such_option": 1})
 
 
-@every_stage
-@every_shape
+@every_stage_and_shape
 def test_a_result_is_a_batch_of_finite_images(name, options, shape):
     stage = make_stage(name, options, shape)
     images, labels, draws = make_batch(8, shape)
@@ -175,8 +186,7 @@ def test_a_result_is_a_batch_of_finite_images(name, options, shape):
     assert result.severity is None or (result.severity.shape == (8,) and result.severity.dtype == np.int64)
 
 
-@every_stage
-@every_shape
+@every_stage_and_shape
 def test_a_sample_does_not_depend_on_its_batch(name, options, shape):
     stage = make_stage(name, options, shape)
     images, labels, draws = make_batch(8, shape)
