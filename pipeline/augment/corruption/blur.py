@@ -14,6 +14,7 @@ from pipeline.augment.corruption.masks import (
     gaussian_weights,
     half_gaussian_weights,
     line_offsets,
+    zoom_factors,
     zoom_grid,
 )
 from pipeline.augment.corruption.tables import Constants
@@ -84,7 +85,7 @@ def smear(images: Images, half_turns: NDArray[np.float64], radius: int, sigma: f
 
 def zoom_blur(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
     """Average the image and its enlargements; constants: their factors in percent, 100 among them."""
-    rows, columns = (zoom_grid(size, (100, *constants)) for size in images.shape[2:])
+    rows, columns = (zoom_grid(size, (1.0, *zoom_factors(constants))) for size in images.shape[2:])
     return kernels.resample(images, rows, columns)
 
 

@@ -44,8 +44,7 @@ def snow(images: Images, constants: Constants, draws: Draws, kernels: ModuleType
     at = draws.at(purpose=LAYER)
     flakes = kernels.normals(at.key, at.indices, at.view, at.stage, height * width).reshape(count, 1, height, width)
     flakes = np.float32(deviation) * flakes + np.float32(mean)
-    percent = [round(100 * zoom)]
-    flakes = kernels.resample(flakes, zoom_grid(height, percent), zoom_grid(width, percent))
+    flakes = kernels.resample(flakes, zoom_grid(height, [zoom]), zoom_grid(width, [zoom]))
     flakes = np.where(flakes < np.float32(threshold), np.float32(0), np.minimum(flakes, 1))
     half_turns = -0.75 + 0.5 * draws.at(purpose=ANGLE).uniforms(1)[:, 0]  # -135 to -45 degrees
     flakes = smear(flakes, half_turns, radius, sigma, kernels)
