@@ -26,7 +26,7 @@ CORRUPTIONS = (
     "pixelate",
     "jpeg_compression",
 )
-"""As the stage ``corrupt`` knows them, which is not imported here: it comes with the kernels. Held by a test, as are the tables."""
+"""As the stage ``corrupt`` knows them, which is not imported here: it comes with the kernels. Held by a test."""
 SEVERITIES = 5
 Source = dict[str, Any] | list[dict[str, Any]]
 

@@ -16,6 +16,8 @@ from kernels.elementary import cos_pi, sin_pi
 Offsets = NDArray[np.int64]
 Weights = NDArray[np.float64]
 
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)[:, None, None]
+"""Share of red, green and blue in grey (ITU-R BT.601), as OpenCV has it."""
 NEGLIGIBLE = 1e-9
 """Taps below this part of the largest are left out: they move no 8-bit level, and float32 slows down where it ends."""
 

@@ -179,7 +179,8 @@ UNEVEN = {
     ("glass_blur", "tiny"): {1, 3},  # a wider Gaussian, as above; two rounds of reach 1 become one of reach 2
     ("glass_blur", "imagenet"): {3},  # three rounds of reach 2 become two of reach 3
     ("motion_blur", "cifar"): {3},  # a line of 8 in place of 6 pixels, where sigma is 2
-    ("frost", "cifar"): {2, 3, 4},  # the image gets darker and the frost on it brighter
+    ("frost", "cifar"): {3, 4},  # the image gets darker and the frost on it brighter
+    ("frost", "tiny"): {2},
     ("frost", "imagenet"): {3},
     ("fog", "imagenet"): {3},  # rougher, not thicker
     ("elastic_transform", "cifar"): {1, 2, 3, 4},  # the affine part gets weaker, the wobble finer
