@@ -88,6 +88,10 @@ class CorruptOptions(StageOptions):
         description="of constants; default: cifar for images up to 32 pixels, tiny up to 64, else imagenet",
     )
 
+    rounding: Literal["nearest", "truncate"] = Field(
+        default="nearest", description="to 8 bits; truncate: to the level below, as in the published data sets"
+    )
+
     @field_validator("types")
     @classmethod
     def _check_types(cls, types: list[Name]) -> list[Name]:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.augment.base import Stage, StageResult
-from pipeline.augment.corruption.catalog import CORRUPTIONS
+from pipeline.augment.corruption.catalog import CORRUPTIONS, EIGHT_BIT
+from pipeline.augment.corruption.levels import truncated
 from pipeline.augment.corruption.options import CorruptOptions
 from pipeline.augment.corruption.tables import NAMES, TABLES, table_for
 from pipeline.augment.draws import Draws
@@ -23,6 +24,16 @@ class Corrupt(Stage):
 
     What is recorded for each sample: ``severity``, 0 for the image itself, and ``type``, the number of the corruption
     in the paper's order, gaussian_noise being 0; it is drawn at severity 0 too.
+
+    Notes
+    -----
+    The published generators truncate to 8 bits, which makes an image half a level darker than rounding on average.
+    Passband rounds to the nearest level, once, where a view is stored. ``rounding: truncate`` follows them for copies
+    of the published data sets: every corrupted image is cut to the level below (a value that misses a level by less
+    than 0.0002 of a step keeps it, so that rounding in float32 moves no pixel that was left alone), glass_blur cuts
+    after its first blur, snow cuts its flakes before they are drawn out and rounds them after it, motion_blur is
+    rounded, as ImageMagick does, and pixelate is Pillow's. jpeg_compression is Pillow's with either. Not followed:
+    OpenCV's fixed-point coordinates in the affine part of elastic_transform, and ImageMagick's 16 bits.
     """
 
     name = "corrupt"
@@ -55,7 +66,8 @@ class Corrupt(Stage):
 
     def _corrupt(self, images: Images, number: int, severity: int, draws: Draws) -> Images:
         """Corrupt images that share type and severity."""
-        name = NAMES[number]
+        name, truncate = NAMES[number], self.options.rounding == "truncate"
+        corruptions = CORRUPTIONS | EIGHT_BIT if truncate else CORRUPTIONS
         table = TABLES[self.options.table or table_for(*self.shape[1:])]
-        corrupted = CORRUPTIONS[name](images, table[name][severity - 1], draws.at(chain=1 + number), self.kernels)
-        return np.clip(corrupted, 0, 1)
+        corrupted = corruptions[name](images, table[name][severity - 1], draws.at(chain=1 + number), self.kernels)
+        return truncated(corrupted) if truncate else np.clip(corrupted, 0, 1)

@@ -1,7 +1,8 @@
 """Corruptions by weather: snow, frost, fog, brightness.
 
 Constants, formulas and the order of the steps: Hendrycks & Dietterich 2019, "Benchmarking neural network robustness
-to common corruptions and perturbations", and its public code. Layers are not rounded to 8 bits on the way, as there.
+to common corruptions and perturbations", and its public code. Layers are rounded to 8 bits on the way only where that is
+asked for.
 """
 
 from types import ModuleType
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.augment.corruption.blur import smear
 from pipeline.augment.corruption.fractal import fractal
 from pipeline.augment.corruption.frost import frost
+from pipeline.augment.corruption.levels import rounded, truncated
 from pipeline.augment.corruption.masks import LUMA, zoom_grid
 from pipeline.augment.corruption.tables import Constants
 from pipeline.augment.draws import Draws
@@ -23,7 +25,7 @@ Layers = NDArray[np.float32]  # (N, 1, H, W)
 LAYER, ANGLE = 1, 2
 
 
-def snow(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
+def snow(images: Images, constants: Constants, draws: Draws, kernels: ModuleType, *, eight_bit: bool = False) -> Images:
     """Whiten the image and let flakes fall over it, both ways.
 
     Parameters
@@ -34,6 +36,8 @@ def snow(images: Images, constants: Constants, draws: Draws, kernels: ModuleType
         deviation in pixels of the half Gaussian that draws flakes out; what stays of the image.
     draws : Draws
     kernels : module
+    eight_bit : bool
+        Cut flakes to 8 bits before they are drawn out and round them after it, as in the published code.
     """
     mean, deviation, zoom, threshold, radius, sigma, share = constants
     count, _, height, width = images.shape
@@ -42,8 +46,12 @@ def snow(images: Images, constants: Constants, draws: Draws, kernels: ModuleType
     flakes = np.float32(deviation) * flakes + np.float32(mean)
     flakes = kernels.resample(flakes, zoom_grid(height, [zoom]), zoom_grid(width, [zoom]))
     flakes = np.where(flakes < np.float32(threshold), np.float32(0), np.minimum(flakes, 1))
+    if eight_bit:
+        flakes = truncated(flakes)
     half_turns = -0.75 + 0.5 * draws.at(purpose=ANGLE).uniforms(1)[:, 0]  # -135 to -45 degrees
     flakes = smear(flakes, half_turns, radius, sigma, kernels)
+    if eight_bit:
+        flakes = rounded(flakes, kernels)
     white = np.maximum(images, np.float32(1.5) * grey(images, kernels) + np.float32(0.5))
     out = np.float32(share) * images + np.float32(1 - share) * white
     out += flakes

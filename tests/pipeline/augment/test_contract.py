@@ -50,6 +50,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"types": "all", "severity": {"uniform": [1, 5]}, "table": "tiny"},
         {"types": "all", "severity": {"uniform": [1, 5]}, "table": "imagenet"},
         {"types": ["gaussian_noise", "shot_noise", "snow"], "severity": {"poisson": 1.0}},
+        *({"types": name, "severity": 4, "rounding": "truncate"} for name in CORRUPTIONS),
     ],
 }
 # Corruptions that come out the same wherever they stand: type and severity are all that is drawn.

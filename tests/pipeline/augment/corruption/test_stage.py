@@ -25,12 +25,12 @@ def chosen(**options):
     [
         (
             {"types": ["snow"], "severity": {"poisson": 1}},
-            {"types": ["snow"], "severity": {"poisson": 1.0}, "table": None},
+            {"types": ["snow"], "severity": {"poisson": 1.0}, "table": None, "rounding": "nearest"},
         ),
-        ({"types": "fog", "severity": 3}, {"types": ["fog"], "severity": 3, "table": None}),
+        ({"types": "fog", "severity": 3}, {"types": ["fog"], "severity": 3, "table": None, "rounding": "nearest"}),
         (
             {"types": "all", "severity": {"uniform": [0, 5]}, "table": "cifar"},
-            {"types": list(NAMES), "severity": {"uniform": [0, 5]}, "table": "cifar"},
+            {"types": list(NAMES), "severity": {"uniform": [0, 5]}, "table": "cifar", "rounding": "nearest"},
         ),
     ],
 )
@@ -58,7 +58,8 @@ def test_dump_holds_every_choice(given, dump):
         ({"types": "fog", "severity": {"uniform": [3, 1]}}, "must not be above the last"),
         ({"types": "fog", "severity": {"uniform": [3]}}, "at least 2"),
         ({"types": "fog", "severity": {"uniform": [0, 6]}}, "less than or equal to 5"),
-        ({"types": "fog", "severity": 3, "table": "mnist"}, "cifar"),
+        ({"types": "fog", "severity": 3, "table": "mnist"}, "'cifar', 'tiny' or 'imagenet'"),
+        ({"types": "fog", "severity": 3, "rounding": "up"}, "'nearest' or 'truncate'"),
     ],
 )
 def test_bad_options_are_refused(options, message):
