@@ -115,7 +115,8 @@ def _corrupt(step: Options) -> str:
     else:
         drawn = str(severity)
     cut = ", truncated to 8 bits" if step.get("rounding") == "truncate" else ""
-    return f"{said}, severity {drawn}{cut}"
+    ice = ", frost from given photographs" if step.get("frost_textures") else ""
+    return f"{said}, severity {drawn}{cut}{ice}"
 
 
 def _augmix(step: Options) -> str:

@@ -1,8 +1,8 @@
 """Corruptions by weather: snow, frost, fog, brightness.
 
 Constants, formulas and the order of the steps: Hendrycks & Dietterich 2019, "Benchmarking neural network robustness
-to common corruptions and perturbations", and its public code. Layers are rounded to 8 bits on the way only where that is
-asked for.
+to common corruptions and perturbations", and its public code. Layers are rounded to 8 bits on the way only where the
+options ask for it.
 """
 
 from types import ModuleType

@@ -69,6 +69,10 @@ def test_durations(seconds, expected):
             {"stage": "corrupt", "types": ["frost"], "severity": 2, "rounding": "truncate"},
             "frost, severity 2, truncated to 8 bits",
         ),
+        (
+            {"stage": "corrupt", "types": ["frost"], "severity": 2, "frost_textures": "/x"},
+            "frost, severity 2, frost from given photographs",
+        ),
         ({"stage": "augmix", "severity": 3, "width": 3, "depth": 1}, "AugMix, severity 3: 3 chains of 1 operation"),
         (SADA, "SADA against a lenet, the enhanced map, up to 5 steps of 0.08"),
         (

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from kernels import backend
@@ -51,6 +52,8 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"types": "all", "severity": {"uniform": [1, 5]}, "table": "imagenet"},
         {"types": ["gaussian_noise", "shot_noise", "snow"], "severity": {"poisson": 1.0}},
         *({"types": name, "severity": 4, "rounding": "truncate"} for name in CORRUPTIONS),
+        {"types": "frost", "severity": 3, "frost_textures": "windows"},
+        {"types": "all", "severity": {"uniform": [0, 5]}, "rounding": "truncate", "frost_textures": "windows"},
     ],
 }
 # Corruptions that come out the same wherever they stand: type and severity are all that is drawn.
@@ -79,7 +82,7 @@ def make_stage(name, options, shape, kernels="cpu"):
     stage_class = AUGMENTATIONS[name]
     resolved = stage_class.Options.model_validate(options)
     stage_class.check(resolved, shape)
-    inputs = {role: INPUTS[role](shape) for role in stage_class.inputs(resolved)}
+    inputs = {role: content for name in stage_class.inputs(resolved) for role, content in INPUTS[name](shape).items()}
     stage_class.check_inputs(resolved, shape, CLASSES, inputs)
     return stage_class(resolved, shape=shape, kernels=backend(kernels), inputs=inputs, classes=CLASSES)
 
@@ -108,7 +111,24 @@ def sensitivity_map(shape):
     return file.getvalue()
 
 
-INPUTS = {"surrogate": checkpoint, "map": sensitivity_map}
+@cache
+def windows(shape):
+    """Return two photographs, a good deal larger than the images once they are scaled by 0.2."""
+    files = {}
+    for number in range(2):
+        pixels = np.random.default_rng(number).integers(0, 256, (5 * shape[1] + 200, 5 * shape[2] + 200, 3), np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        files[f"frost_textures/{number}.png"] = file.getvalue()
+    return files
+
+
+INPUTS = {
+    "surrogate": lambda shape: {"surrogate": checkpoint(shape)},
+    "map": lambda shape: {"map": sensitivity_map(shape)},
+    "frost_textures": windows,
+}
+"""What a stage asks for -> shape -> role -> content."""
 
 
 def make_batch(count, shape):

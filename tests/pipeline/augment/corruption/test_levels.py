@@ -88,9 +88,7 @@ def test_the_result_is_cut_to_the_level_below(name):
 
 def test_truncating_darkens_by_half_a_level():
     images = crops(48, 32)
-    nearest, cut = (
-        stored(corrupt(images, "contrast", 4, rounding=how)).astype(int) for how in ("nearest", "truncate")
-    )
+    nearest, cut = (stored(corrupt(images, "contrast", 4, rounding=how)).astype(int) for how in ("nearest", "truncate"))
     inside = (nearest > 0) & (nearest < 255)
     assert (nearest - cut)[inside].mean() == pytest.approx(0.5, abs=0.02)
 

@@ -12,6 +12,7 @@ from tests.pipeline.augment.corruption.pictures import corrupt, crops, draws, st
 
 COUNT = 20_000
 TINY = (3, 2, 2)
+DEFAULTS = {"table": None, "rounding": "nearest", "frost_textures": None}
 
 
 def chosen(**options):
@@ -25,12 +26,16 @@ def chosen(**options):
     [
         (
             {"types": ["snow"], "severity": {"poisson": 1}},
-            {"types": ["snow"], "severity": {"poisson": 1.0}, "table": None, "rounding": "nearest"},
+            {"types": ["snow"], "severity": {"poisson": 1.0}} | DEFAULTS,
         ),
-        ({"types": "fog", "severity": 3}, {"types": ["fog"], "severity": 3, "table": None, "rounding": "nearest"}),
+        ({"types": "fog", "severity": 3}, {"types": ["fog"], "severity": 3} | DEFAULTS),
         (
             {"types": "all", "severity": {"uniform": [0, 5]}, "table": "cifar"},
-            {"types": list(NAMES), "severity": {"uniform": [0, 5]}, "table": "cifar", "rounding": "nearest"},
+            {"types": list(NAMES), "severity": {"uniform": [0, 5]}} | DEFAULTS | {"table": "cifar"},
+        ),
+        (
+            {"types": "frost", "severity": 0, "rounding": "truncate", "frost_textures": "x"},
+            {"types": ["frost"], "severity": 0, "table": None, "rounding": "truncate", "frost_textures": "x"},
         ),
     ],
 )
