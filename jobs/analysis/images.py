@@ -13,6 +13,7 @@ from jobs.files import JobError
 from jobs.generation.blueprint import Blueprint, draft, open_sources
 from jobs.generation.clock import Clock
 from jobs.generation.environment import current_environment
+from jobs.generation.inputs import check_inputs, read_contents
 from jobs.generation.plan import PlanRow, make_plan, random_key
 from jobs.generation.reading import Reader
 from jobs.generation.views import Augmenter
@@ -72,7 +73,7 @@ class SourceImages:
         JobError
             If one of them cannot be read; names it.
         """
-        reader, augmenter, clock = Reader(self.blueprint), Augmenter(self.blueprint, {}), Clock()
+        reader, augmenter, clock = Reader(self.blueprint), self._augmenter(), Clock()
         for start in range(0, len(positions), size):
             wanted = positions[start : start + size]
             batch = reader.read([PlanRow(**row) for row in self.table.take(pa.array(wanted)).to_pylist()], clock)
@@ -80,9 +81,14 @@ class SourceImages:
                 raise JobError(f"sample {batch.bad[0].key!r} of the source cannot be read: {batch.bad[0].reason}")
             yield wanted, augmenter.apply(batch, clock).stored[0]
 
+    def _augmenter(self) -> Augmenter:
+        return Augmenter(self.blueprint, read_contents(self.blueprint.inputs))
+
 
 def list_images(job: AnalyzeJob, progress: Callable[[int], None] = lambda samples: None) -> SourceImages:
     """Plan the images of `job`: listed, hashed and in the order of a generation job's plan."""
     images = job.images()
     plan = make_plan(images, progress)
-    return SourceImages(draft(images, plan, current_environment(images)), plan.table)
+    drafted = draft(images, plan, current_environment(images))
+    check_inputs(images, drafted.inputs, drafted.shape, drafted.classes, drafted.samples)
+    return SourceImages(drafted, plan.table)

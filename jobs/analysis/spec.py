@@ -106,7 +106,7 @@ class AnalyzeJob(SensitivityOptions):
     def with_absolute_paths(self) -> "AnalyzeJob":
         """Return the job with its local paths made absolute: a worker's working folder may be another."""
         images = self.images().with_absolute_paths()
-        changed: dict[str, Any] = {"source": images.source}
+        changed: dict[str, Any] = {"source": images.source, "base": images.base}
         if self.surrogate is not None:
             path = absolute_path(self.surrogate.checkpoint)
             changed["surrogate"] = self.surrogate.model_copy(update={"checkpoint": path})

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
-from jobs.generation.inputs import Contents, by_role, hashes, read_files
+from jobs.generation.inputs import Contents, by_role, contents_by_place, read_files
 from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, shorten
 from jobs.spec import GenerateJob, check_stages, parse_job
 from pipeline.augment import AUGMENTATIONS, Stage
@@ -186,18 +186,19 @@ def identity_form(job: GenerateJob, inputs: Sequence[StoredInput]) -> dict[str, 
     form["source"] = [
         {k: v for k, v in source.items() if k not in SOURCES[source["kind"]].Options.places} for source in sources
     ]
+    contents = contents_by_place(job, inputs)
     for key in ("base", "views"):
-        form[key] = _by_content(form[key], hashes(inputs))
+        form[key] = _by_content(form[key], contents)
     return form
 
 
-def _by_content(value: Any, sha256: Mapping[str, str]) -> Any:
+def _by_content(value: Any, contents: Mapping[str, str | list[str]]) -> Any:
     """Return a part of a resolved job with every path of an input replaced by the hash of what is there."""
     if isinstance(value, dict):
-        return {key: _by_content(entry, sha256) for key, entry in value.items()}
+        return {key: _by_content(entry, contents) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_by_content(entry, sha256) for entry in value]
-    return f"sha256:{sha256[value]}" if isinstance(value, str) and value in sha256 else value
+        return [_by_content(entry, contents) for entry in value]
+    return contents[value] if isinstance(value, str) and value in contents else value
 
 
 def identity(

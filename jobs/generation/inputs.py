@@ -6,6 +6,7 @@ place. A sensitivity map that a job asks for is computed when the dataset is pla
 
 import hashlib
 import io
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -15,10 +16,11 @@ import numpy as np
 
 from jobs.spec import GenerateJob
 from pipeline.augment import AUGMENTATIONS
-from pipeline.augment.base import ComputedMap, InputFile
+from pipeline.augment.base import ComputedMap, InputFile, InputFolder
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import Problem, StoredInput, check_file, digest
 from pipeline.networks.checkpoint import checkpoint_file
+from pipeline.sources.imagefolder import SUFFIXES
 from pipeline.store import INPUTS as FOLDER
 from pipeline.store import Store
 
@@ -45,12 +47,22 @@ def file_paths(job: GenerateJob) -> list[str]:
     return list(dict.fromkeys(entry.path for entry in _wanted(job) if isinstance(entry, InputFile)))
 
 
+def folder_paths(job: GenerateJob) -> list[str]:
+    """Return the paths of the folders of images that the stages of a job name, each once."""
+    return list(dict.fromkeys(entry.path for entry in _wanted(job) if isinstance(entry, InputFolder)))
+
+
+def is_file_of(job: GenerateJob, reference: str) -> bool:
+    """Return whether a stage of a job reads what has this reference as a file, by itself or in a folder."""
+    return reference in file_paths(job) or os.path.dirname(reference) in map(os.path.normpath, folder_paths(job))
+
+
 def computed_maps(job: GenerateJob, files: Sequence[StoredInput]) -> dict[str, ComputedMap]:
     """Return reference -> the maps that have to be computed for a job."""
     return {map_reference(entry, files): entry for entry in _wanted(job) if isinstance(entry, ComputedMap)}
 
 
-def _wanted(job: GenerateJob) -> Iterator[InputFile | ComputedMap]:
+def _wanted(job: GenerateJob) -> Iterator[InputFile | InputFolder | ComputedMap]:
     for _, stage, options in stages_of(job):
         yield from AUGMENTATIONS[stage].inputs(options).values()
 
@@ -60,17 +72,33 @@ def read_files(job: GenerateJob, known: Sequence[StoredInput] = ()) -> tuple[Sto
 
     Parameters
     ----------
-    known : what a dataset keeps; a file that is gone from its place counts as what it was
+    known : what a dataset keeps; a file or folder that is gone from its place counts as what it was
 
     Raises
     ------
     InputError
-        If a file cannot be read and is not known.
+        If a file cannot be read and is not known, or a folder has no image.
     """
     kept = {entry.reference: entry for entry in known}
     names = {entry.sha256: entry.name for entry in known}
-    found = [_read_file(path, kept.get(path)) for path in file_paths(job)]
+    listed = (path for folder in folder_paths(job) for path in _list_folder(folder, known))
+    found = [_read_file(path, kept.get(path)) for path in (*file_paths(job), *listed)]
     return tuple(entry.model_copy(update={"name": names.get(entry.sha256, entry.name)}) for entry in found)
+
+
+def _list_folder(folder: str, known: Sequence[StoredInput]) -> list[str]:
+    """Return the paths of the images in a folder, in order of their names."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES))
+    except OSError as error:
+        if kept := _in_folder(folder, known):
+            return [entry.reference for entry in kept]
+        raise InputError(
+            f"cannot read the folder {folder}, which a stage of the job needs: {error.strerror}"
+        ) from error
+    if not names:
+        raise InputError(f"{folder}: has no image, which a stage of the job needs; names end in {', '.join(SUFFIXES)}")
+    return [os.path.join(os.path.normpath(folder), name) for name in names]
 
 
 def _read_file(path: str, kept: StoredInput | None) -> StoredInput:
@@ -94,6 +122,20 @@ def hashes(inputs: Sequence[StoredInput]) -> dict[str, str]:
     return {entry.reference: entry.sha256 for entry in inputs}
 
 
+def contents_by_place(job: GenerateJob, inputs: Sequence[StoredInput]) -> dict[str, str | list[str]]:
+    """Return what stands for each path that a job names: a file's sha256, or those of a folder in order of names."""
+    found: dict[str, str | list[str]] = {path: f"sha256:{sha256}" for path, sha256 in hashes(inputs).items()}
+    for folder in folder_paths(job):
+        found[folder] = [f"sha256:{entry.sha256}" for entry in _in_folder(folder, inputs)]
+    return found
+
+
+def _in_folder(folder: str, inputs: Sequence[StoredInput]) -> list[StoredInput]:
+    """Return the inputs that lie in a folder, in order of their names."""
+    inside = (entry for entry in inputs if os.path.dirname(entry.reference) == os.path.normpath(folder))
+    return sorted(inside, key=lambda entry: entry.reference)
+
+
 def map_reference(wanted: ComputedMap, files: Sequence[StoredInput]) -> str:
     """Return what names a computed map: its kind and all that it is computed from, wherever the checkpoint lies."""
     surrogate = wanted.surrogate.model_dump(mode="json") | {"checkpoint": hashes(files)[wanted.surrogate.checkpoint]}
@@ -103,10 +145,13 @@ def map_reference(wanted: ComputedMap, files: Sequence[StoredInput]) -> str:
 
 def by_role(stage: str, options: Any, inputs: Sequence[StoredInput], contents: Contents) -> dict[str, bytes]:
     """Return role -> content of what one stage reads, as far as it is there."""
-    references = {
-        role: wanted.path if isinstance(wanted, InputFile) else map_reference(wanted, inputs)
-        for role, wanted in AUGMENTATIONS[stage].inputs(options).items()
-    }
+    references: dict[str, str] = {}
+    for role, wanted in AUGMENTATIONS[stage].inputs(options).items():
+        if isinstance(wanted, InputFolder):
+            files = _in_folder(wanted.path, inputs)
+            references |= {f"{role}/{os.path.basename(entry.reference)}": entry.reference for entry in files}
+        else:
+            references[role] = wanted.path if isinstance(wanted, InputFile) else map_reference(wanted, inputs)
     return {role: contents[reference] for role, reference in references.items() if reference in contents}
 
 
@@ -114,7 +159,7 @@ def check_inputs(
     job: GenerateJob, files: Sequence[StoredInput], shape: tuple[int, int, int], classes: Sequence[str], samples: int
 ) -> None:
     """Raise InputError, naming view and stage, unless the files of a job fit its images, and its subsets its source."""
-    contents = {entry.reference: _content(entry) for entry in files}
+    contents = read_contents(files)
     for view, stage, options in stages_of(job):
         try:
             found = by_role(stage, options, files, contents)
@@ -235,6 +280,11 @@ def _content(entry: StoredInput) -> bytes:
     return content
 
 
+def read_contents(files: Sequence[StoredInput]) -> dict[str, bytes]:
+    """Return the content of files, read at their places and compared with their hashes."""
+    return {entry.reference: _content(entry) for entry in files}
+
+
 def load_inputs(store: Store, inputs: Sequence[StoredInput]) -> dict[str, bytes]:
     """Return the content of all that a dataset keeps, compared with its hashes."""
     contents = {}
@@ -259,4 +309,4 @@ def stand_ins(job: GenerateJob, shape: tuple[int, int, int]) -> dict[str, bytes]
     blank = io.BytesIO()
     np.savez(blank, enhanced=np.zeros(shape[1:]), original=np.zeros(shape[1:]))
     maps = dict.fromkeys(computed_maps(job, files), blank.getvalue())
-    return {entry.reference: _content(entry) for entry in files} | maps
+    return read_contents(files) | maps

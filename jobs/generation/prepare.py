@@ -14,7 +14,7 @@ from jobs.generation.blueprint import (
     write_job,
 )
 from jobs.generation.environment import current_environment, refuse_other_environment
-from jobs.generation.inputs import Keeper, check_inputs, file_paths, read_files
+from jobs.generation.inputs import Keeper, check_inputs, is_file_of, read_files
 from jobs.generation.output import refuse_foreign
 from jobs.generation.plan import Progress
 from jobs.spec import GenerateJob
@@ -80,8 +80,8 @@ def _plan_again(store: Store, blueprint: Blueprint, job: GenerateJob, progress: 
 
 def _renamed(blueprint: Blueprint, files: Sequence[StoredInput]) -> tuple[StoredInput, ...]:
     """Return what the dataset keeps: files as the job names them now, and the maps."""
-    old = file_paths(blueprint.job)
-    return (*files, *(entry for entry in blueprint.inputs if entry.reference not in old))
+    maps = (entry for entry in blueprint.inputs if not is_file_of(blueprint.job, entry.reference))
+    return (*files, *maps)
 
 
 def _with_job(store: Store, blueprint: Blueprint, job: GenerateJob, inputs: tuple[StoredInput, ...]) -> Blueprint:

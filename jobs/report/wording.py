@@ -112,8 +112,11 @@ def _corrupt(step: Options) -> str:
     if isinstance(severity, Mapping):
         ((law, value),) = severity.items()
         drawn = f"Poisson({_value(value)}), cut at 5" if law == "poisson" else f"drawn from {value[0]} to {value[1]}"
-        return f"{said}, severity {drawn}"
-    return f"{said}, severity {severity}"
+    else:
+        drawn = str(severity)
+    cut = ", truncated to 8 bits" if step.get("rounding") == "truncate" else ""
+    ice = ", frost from given photographs" if step.get("frost_textures") else ""
+    return f"{said}, severity {drawn}{cut}{ice}"
 
 
 def _augmix(step: Options) -> str:

@@ -39,6 +39,16 @@ class InputFile:
 
 
 @dataclass(frozen=True)
+class InputFolder:
+    """A local folder whose image files a stage reads: they enter the identity by their contents, in order of names.
+
+    A stage is given each of them by the role ``ROLE/NAME``.
+    """
+
+    path: str
+
+
+@dataclass(frozen=True)
 class ComputedMap:
     """A sensitivity map that is computed when the dataset is planned; all that decides it stands in the job.
 
@@ -137,7 +147,7 @@ class Stage(ABC):
         """Raise ValueError if `options` cannot work on images of `shape`; called while a job file is read."""
 
     @classmethod
-    def inputs(cls, options: Any) -> dict[str, InputFile | ComputedMap]:
+    def inputs(cls, options: Any) -> dict[str, InputFile | InputFolder | ComputedMap]:
         """Return role -> what the stage reads beside its images; most stages read nothing."""
         return {}
 

@@ -8,7 +8,7 @@ def test_unions_are_spelled_out_and_a_list_does_not_repeat_them():
     options = listing()["stages"]["corrupt"]["options"]
     assert options["types"]["type"] == " | ".join(["all", *NAMES, "list of these"])
     assert options["severity"]["type"] == "integer | {poisson} | {uniform}"
-    assert options["table"]["type"] == "cifar | imagenet"
+    assert options["table"]["type"] == "cifar | tiny | imagenet"
 
 
 def test_no_line_is_wider_than_the_terminal():

@@ -81,7 +81,9 @@ class CorruptionGrid(Images):
     severities: list[Annotated[int, Field(ge=1, le=SEVERITIES)]] = Field(
         default=list(range(1, SEVERITIES + 1)), min_length=1
     )
-    table: Literal["cifar", "imagenet"] | None = Field(None, description="constants; default: by the size of the image")
+    table: Literal["cifar", "tiny", "imagenet"] | None = Field(
+        None, description="of constants; default: cifar for images up to 32 pixels, tiny up to 64, else imagenet"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="of the corruptions")
 
     @model_validator(mode="after")

@@ -9,11 +9,13 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.augment.corruption.levels import rounded, truncated
 from pipeline.augment.corruption.masks import (
     disk_taps,
     gaussian_weights,
     half_gaussian_weights,
     line_offsets,
+    zoom_factors,
     zoom_grid,
 )
 from pipeline.augment.corruption.tables import Constants
@@ -28,18 +30,21 @@ def defocus_blur(images: Images, constants: Constants, draws: Draws, kernels: Mo
     return kernels.tap_filter(images, offsets[None], weights, "mirror")
 
 
-def glass_blur(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
+def glass_blur(
+    images: Images, constants: Constants, draws: Draws, kernels: ModuleType, *, eight_bit: bool = False
+) -> Images:
     """Blur, let every pixel take the value of a near one, blur; constants: sigma, reach in pixels, rounds.
 
-    Notes
-    -----
-    The published code cuts the values to 8 bits after the first blur; here they are kept.
+    With `eight_bit` values are cut to 8 bits after the first blur, as in the published code; else they are kept.
     """
     sigma, reach, rounds = constants
     count, _, height, width = images.shape
     words = kernels.words(draws.key, draws.indices, draws.view, draws.stage, rounds * height * width)
     near = words.reshape(count, rounds, height, width)
-    return _gaussian(kernels.shuffle_pixels(_gaussian(images, sigma, kernels), near, reach), sigma, kernels)
+    blurred = _gaussian(images, sigma, kernels)
+    if eight_bit:
+        blurred = truncated(blurred)
+    return _gaussian(kernels.shuffle_pixels(blurred, near, reach), sigma, kernels)
 
 
 def _gaussian(images: Images, sigma: float, kernels: ModuleType) -> Images:
@@ -52,10 +57,16 @@ def _gaussian(images: Images, sigma: float, kernels: ModuleType) -> Images:
     return kernels.tap_filter(kernels.tap_filter(images, columns, weights, "nearest"), rows, weights, "nearest")
 
 
-def motion_blur(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
-    """Smear along a line of a drawn angle, -45 to 45 degrees; constants: radius and sigma in pixels."""
+def motion_blur(
+    images: Images, constants: Constants, draws: Draws, kernels: ModuleType, *, eight_bit: bool = False
+) -> Images:
+    """Smear along a line of a drawn angle, -45 to 45 degrees; constants: radius and sigma in pixels.
+
+    With `eight_bit` the result is rounded to 8 bits, as by ImageMagick, which the published code has do this step.
+    """
     radius, sigma = constants
-    return smear(images, (draws.uniforms(1)[:, 0] - 0.5) / 2, radius, sigma, kernels)
+    smeared = smear(images, (draws.uniforms(1)[:, 0] - 0.5) / 2, radius, sigma, kernels)
+    return rounded(smeared, kernels) if eight_bit else smeared
 
 
 def smear(images: Images, half_turns: NDArray[np.float64], radius: int, sigma: float, kernels: ModuleType) -> Images:
@@ -84,7 +95,7 @@ def smear(images: Images, half_turns: NDArray[np.float64], radius: int, sigma: f
 
 def zoom_blur(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
     """Average the image and its enlargements; constants: their factors in percent, 100 among them."""
-    rows, columns = (zoom_grid(size, (100, *constants)) for size in images.shape[2:])
+    rows, columns = (zoom_grid(size, (1.0, *zoom_factors(constants))) for size in images.shape[2:])
     return kernels.resample(images, rows, columns)
 
 

@@ -1,16 +1,17 @@
 """The corruptions by name; each a function of images of one severity, its constants, their draws, and the kernels."""
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.corruption.blur import BLUR
-from pipeline.augment.corruption.digital import DIGITAL
+from pipeline.augment.corruption.blur import BLUR, glass_blur, motion_blur
+from pipeline.augment.corruption.digital import DIGITAL, pixelate
 from pipeline.augment.corruption.noise import NOISE
 from pipeline.augment.corruption.tables import NAMES, Constants, Name
-from pipeline.augment.corruption.weather import WEATHER
+from pipeline.augment.corruption.weather import WEATHER, snow
 from pipeline.augment.draws import Draws
 
 Corruption = Callable[[NDArray[np.float32], Constants, Draws, ModuleType], NDArray[np.float32]]
@@ -18,3 +19,10 @@ Corruption = Callable[[NDArray[np.float32], Constants, Draws, ModuleType], NDArr
 _ALL: dict[str, Corruption] = {**NOISE, **BLUR, **WEATHER, **DIGITAL}
 CORRUPTIONS: dict[Name, Corruption] = {name: _ALL[name] for name in NAMES}
 """Name -> function, in the order of the paper."""
+EIGHT_BIT: dict[Name, Corruption] = {
+    "glass_blur": partial(glass_blur, eight_bit=True),
+    "motion_blur": partial(motion_blur, eight_bit=True),
+    "snow": partial(snow, eight_bit=True),
+    "pixelate": partial(pixelate, eight_bit=True),
+}
+"""Name -> function with the 8-bit steps that the published code takes on the way, where it takes any that matter."""

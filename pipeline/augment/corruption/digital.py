@@ -105,11 +105,28 @@ def affine_displacement(shifts: Floats, height: int, width: int) -> Floats:
     return np.stack([np.arange(height)[:, None] - shown_y, np.arange(width) - shown_x], axis=1)
 
 
-def pixelate(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:
-    """Average over blocks; constants: the number of blocks along a side, as a share of its pixels."""
+def pixelate(
+    images: Images, constants: Constants, draws: Draws, kernels: ModuleType, *, eight_bit: bool = False
+) -> Images:
+    """Average over blocks; constants: the number of blocks along a side, as a share of its pixels.
+
+    With `eight_bit` Pillow averages, as in the published code: it rounds after rows and after columns, both ways.
+    """
     (share,) = constants
     height, width = (max(1, int(size * share)) for size in images.shape[2:])
-    return kernels.pixelate(images, height, width)
+    if not eight_bit:
+        return kernels.pixelate(images, height, width)
+    pixels = kernels.to_host(kernels.to_uint8(images))
+    for n, channel in np.ndindex(len(pixels), pixels.shape[3]):
+        pixels[n, :, :, channel] = _through_blocks(pixels[n, :, :, channel], height, width)
+    return kernels.to_float(pixels)
+
+
+def _through_blocks(plane: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Return what is left of (H, W) pixels when they are scaled down to height x width and up again."""
+    image = Image.fromarray(np.ascontiguousarray(plane))
+    small = image.resize((width, height), Image.Resampling.BOX)
+    return np.asarray(small.resize(image.size, Image.Resampling.BOX))
 
 
 def jpeg_compression(images: Images, constants: Constants, draws: Draws, kernels: ModuleType) -> Images:

@@ -4,7 +4,7 @@ A mask is a list of taps: offsets (K, 2), rows then columns, in pixels, and weig
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Context, Decimal
 from functools import cache
 
@@ -16,6 +16,8 @@ from kernels.elementary import cos_pi, sin_pi
 Offsets = NDArray[np.int64]
 Weights = NDArray[np.float64]
 
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)[:, None, None]
+"""Share of red, green and blue in grey (ITU-R BT.601), as OpenCV has it."""
 NEGLIGIBLE = 1e-9
 """Taps below this part of the largest are left out: they move no 8-bit level, and float32 slows down where it ends."""
 
@@ -80,20 +82,34 @@ def line_offsets(half_turns: NDArray[np.float64], count: int) -> Offsets:
     return np.ceil(np.arange(count)[:, None] * direction[:, None] - 0.5).astype(np.int64)
 
 
-def zoom_grid(size: int, percents: Iterable[int]) -> NDArray[np.float64]:
-    """Return where the pixels of centred enlargements lie in a line of `size` pixels: (len(percents), size).
+def zoom_factors(percents: Sequence[int]) -> list[float]:
+    """Return factors of equal steps from 1 on, given in percent, as numpy.arange sums them up in floats.
+
+    Notes
+    -----
+    They are a little more than what they stand for where the step as a float is, and sizes depend on it: 26 pixels
+    times 1.25 are 32.5 and become 32, but times the published 1.2500000000000002 they become 33.
+    """
+    step = percents[1] - percents[0] if len(percents) > 1 else 0
+    width = (1 + step / 100) - 1
+    return [1 + number * width for number in range(len(percents))]
+
+
+def zoom_grid(size: int, factors: Iterable[float]) -> NDArray[np.float64]:
+    """Return where the pixels of centred enlargements lie in a line of `size` pixels: (number of factors, size).
 
     Notes
     -----
     The middle ceil(size / factor) pixels are spread, from the first to the last, over as many pixels as they have times
-    the factor, and the middle `size` of those are kept. Factors are in percent: in floats, 224 / 1.12 may exceed 200.
+    the factor, rounded half to even, and the middle `size` of those are kept: scipy.ndimage.zoom of order 1. Both sizes
+    are worked out in floats, as published; 224 / 1.12, which is 200 but for rounding, becomes what it becomes there.
     """
-    return np.stack([_zoom_line(size, percent) for percent in percents])
+    return np.stack([_zoom_line(size, factor) for factor in factors])
 
 
 @cache
-def _zoom_line(size: int, percent: int) -> NDArray[np.float64]:
-    inner = -(-size * 100 // percent)
-    outer = round(inner * percent / 100)
+def _zoom_line(size: int, factor: float) -> NDArray[np.float64]:
+    inner = math.ceil(size / factor)
+    outer = round(inner * factor)
     first, trimmed = (size - inner) // 2, (outer - size) // 2
     return first + (np.arange(size) + trimmed) * (inner - 1) / max(1, outer - 1)

@@ -1,8 +1,9 @@
 """Options of the stage `corrupt`: which corruptions, how severe, by which table."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import factorial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
@@ -84,8 +85,29 @@ class CorruptOptions(StageOptions):
         description="0 (the image itself) to 5; drawn for each sample by {poisson: 1.0} or {uniform: [0, 5]}"
     )
     table: TableName | None = Field(
-        default=None, description="of constants; default: cifar for images up to 64 pixels, else imagenet"
+        default=None,
+        description="of constants; default: cifar for images up to 32 pixels, tiny up to 64, else imagenet",
     )
+
+    rounding: Literal["nearest", "truncate"] = Field(
+        default="nearest", description="to 8 bits; truncate: to the level below, as in the published data sets"
+    )
+
+    frost_textures: str | None = Field(
+        default=None, min_length=1, description="folder of photographs for frost, as the published ones; default: drawn"
+    )
+
+    def with_absolute_paths(self, absolute: Callable[[str], str]) -> Self:
+        """Return the options with the folder of photographs as `absolute` makes it."""
+        if self.frost_textures is None:
+            return self
+        return self.model_copy(update={"frost_textures": absolute(self.frost_textures)})
+
+    @model_validator(mode="after")
+    def _check_textures(self) -> Self:
+        if self.frost_textures is not None and "frost" not in self.types:
+            raise ValueError(f"frost_textures is for frost, which is not among the types {', '.join(self.types)}")
+        return self
 
     @field_validator("types")
     @classmethod

@@ -1,19 +1,24 @@
 """Stage `corrupt`: each sample by a drawn corruption at a drawn severity."""
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.base import Stage, StageResult
-from pipeline.augment.corruption.catalog import CORRUPTIONS
+from pipeline.augment.base import ComputedMap, InputFile, InputFolder, Shape, Stage, StageResult
+from pipeline.augment.corruption.catalog import CORRUPTIONS, EIGHT_BIT
+from pipeline.augment.corruption.frost_textures import SCALES, FrostTextures
+from pipeline.augment.corruption.levels import truncated
 from pipeline.augment.corruption.options import CorruptOptions
-from pipeline.augment.corruption.tables import NAMES, TABLES, table_for
+from pipeline.augment.corruption.tables import NAMES, TABLES, TableName, table_for
 from pipeline.augment.draws import Draws
 
 Images = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
+_TEXTURES = "frost_textures"
 CHOICE = 1
 """Purpose in the address of the words that choose type and severity; corruption k draws from chain 1 + k."""
 
@@ -23,13 +28,53 @@ class Corrupt(Stage):
 
     What is recorded for each sample: ``severity``, 0 for the image itself, and ``type``, the number of the corruption
     in the paper's order, gaussian_noise being 0; it is drawn at severity 0 too.
+
+    Notes
+    -----
+    Frost adds ice that is drawn, with the mean, the colour and the contrast of the published photographs; with
+    ``frost_textures: FOLDER`` it adds crops of the images there, such as the published ones, see `FrostTextures`. They
+    are kept with the dataset and enter its identity by their contents.
+
+    The published generators truncate to 8 bits, which makes an image half a level darker than rounding on average.
+    Passband rounds to the nearest level, once, where a view is stored. ``rounding: truncate`` follows them for copies
+    of the published data sets: every corrupted image is cut to the level below (a value that misses a level by less
+    than 0.0002 of a step keeps it, so that rounding in float32 moves no pixel that was left alone), glass_blur cuts
+    after its first blur, snow cuts its flakes before they are drawn out and rounds them after it, motion_blur is
+    rounded, as ImageMagick does, and pixelate is Pillow's. jpeg_compression is Pillow's with either. Not followed:
+    OpenCV's fixed-point coordinates in the affine part of elastic_transform, and ImageMagick's 16 bits.
     """
 
     name = "corrupt"
-    version = 1
+    version = 2
     Options = CorruptOptions
     options: CorruptOptions
     sets_severity: ClassVar[bool] = True
+
+    @classmethod
+    def inputs(cls, options: Any) -> dict[str, InputFile | InputFolder | ComputedMap]:
+        """Return the folder of photographs for frost, where one is given."""
+        return {} if options.frost_textures is None else {_TEXTURES: InputFolder(options.frost_textures)}
+
+    @classmethod
+    def check_inputs(cls, options: Any, shape: Shape, classes: Sequence[str], contents: Mapping[str, bytes]) -> None:
+        """Raise ValueError if a photograph for frost cannot be read or is smaller than the images."""
+        if options.frost_textures is not None:
+            _read_textures(options, shape, contents)
+
+    def __init__(
+        self,
+        options: CorruptOptions,
+        *,
+        shape: Shape,
+        kernels: ModuleType,
+        inputs: Mapping[str, bytes] | None = None,
+        classes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(options, shape=shape, kernels=kernels, inputs=inputs, classes=classes)
+        self._truncates = options.rounding == "truncate"
+        self._corruptions = CORRUPTIONS | EIGHT_BIT if self._truncates else dict(CORRUPTIONS)
+        if options.frost_textures is not None:
+            self._corruptions["frost"] = _read_textures(options, shape, inputs or {}).frost
 
     def apply(self, images: Images, labels: Integers, draws: Draws) -> StageResult:
         """Corrupt a batch, in [0, 1]; labels are not used."""
@@ -56,6 +101,16 @@ class Corrupt(Stage):
     def _corrupt(self, images: Images, number: int, severity: int, draws: Draws) -> Images:
         """Corrupt images that share type and severity."""
         name = NAMES[number]
-        table = TABLES[self.options.table or table_for(*self.shape[1:])]
-        corrupted = CORRUPTIONS[name](images, table[name][severity - 1], draws.at(chain=1 + number), self.kernels)
-        return np.clip(corrupted, 0, 1)
+        constants = TABLES[_table(self.options, self.shape)][name][severity - 1]
+        corrupted = self._corruptions[name](images, constants, draws.at(chain=1 + number), self.kernels)
+        return truncated(corrupted) if self._truncates else np.clip(corrupted, 0, 1)
+
+
+def _table(options: CorruptOptions, shape: Shape) -> TableName:
+    return options.table or table_for(*shape[1:])
+
+
+def _read_textures(options: CorruptOptions, shape: Shape, contents: Mapping[str, bytes]) -> FrostTextures:
+    prefix = f"{_TEXTURES}/"
+    files = {role.removeprefix(prefix): content for role, content in contents.items() if role.startswith(prefix)}
+    return FrostTextures(files, SCALES[_table(options, shape)], *shape[1:])

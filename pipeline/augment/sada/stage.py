@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import backend
-from pipeline.augment.base import ComputedMap, InputFile, Shape, Stage, StageResult
+from pipeline.augment.base import ComputedMap, InputFile, InputFolder, Shape, Stage, StageResult
 from pipeline.augment.draws import Draws
 from pipeline.augment.sada.options import SadaOptions
 from pipeline.surrogate.options import SurrogateOptions
@@ -47,9 +47,9 @@ class Sada(Stage):
     whole_shards: ClassVar[bool] = True
 
     @classmethod
-    def inputs(cls, options: Any) -> dict[str, InputFile | ComputedMap]:
+    def inputs(cls, options: Any) -> dict[str, InputFile | InputFolder | ComputedMap]:
         """Return the surrogate's checkpoint, and the map as a file or as what is to be computed."""
-        found: dict[str, InputFile | ComputedMap] = {"surrogate": InputFile(options.surrogate.checkpoint)}
+        found: dict[str, InputFile | InputFolder | ComputedMap] = {"surrogate": InputFile(options.surrogate.checkpoint)}
         if options.map_file is not None:
             found["map"] = InputFile(options.map_file)
         elif options.computes_map:

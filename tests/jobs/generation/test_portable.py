@@ -20,7 +20,8 @@ VIEWS = [
     "phase_only",
 ]
 CORRUPTED = [
-    {"corrupt": {"types": "all", "severity": {"uniform": [1, 5]}, "table": table}} for table in ("cifar", "imagenet")
+    {"corrupt": {"types": "all", "severity": {"uniform": [1, 5]}, "table": table}}
+    for table in ("cifar", "tiny", "imagenet")
 ]
 GLIBC = "GLIBC_TUNABLES"
 NARROW = "-AVX512F,-AVX512VL,-AVX512BW,-AVX512CD,-AVX512DQ,-AVX512ER,-AVX512PF,-AVX512VBMI,-AVX512_VNNI"

@@ -11,7 +11,7 @@ import pytest
 from jobs.files import JobError
 from jobs.generation.run import generate
 from jobs.generation.verify import verify
-from pipeline.augment.corruption import NAMES
+from pipeline.augment.corruption import NAMES, Corrupt
 from pipeline.manifest import read_manifest
 from pipeline.shards.decode import read_shard
 from pipeline.store import LocalStore
@@ -92,6 +92,25 @@ def test_groups_by_severity_and_domain(tmp_path, group):
     found = {(s.domain, s.severity, s.group) for s in samples(tmp_path)}
     assert {(domain, severity) for domain, severity, _ in found} >= {(d, s) for d in (0, 1) for s in (0, 1, 2)}
     assert all(number == GROUPS[group](domain, severity) for domain, severity, number in found)
+
+
+@pytest.mark.parametrize("size", [48, 64])
+def test_images_of_up_to_64_pixels_take_the_table_for_tiny_imagenet(tmp_path, size):
+    pixels = {}
+    for table in (None, "tiny", "cifar"):
+        options = {"types": "brightness", "severity": 5} | ({} if table is None else {"table": table})
+        generate(small_job(tmp_path / str(table), image={"size": size}, views=["clean", {"corrupt": options}]))
+        pixels[table] = np.stack([sample.views[1] for sample in samples(tmp_path / str(table))])
+    np.testing.assert_array_equal(pixels[None], pixels["tiny"])
+    assert (pixels[None] != pixels["cifar"]).any()
+
+
+def test_the_identity_moves_with_the_version_of_the_stage(dataset, tmp_path, monkeypatch):
+    """Constants that a job does not spell out changed in version 2: what was made before is not gone on with."""
+    assert Corrupt.version == 2
+    monkeypatch.setattr(Corrupt, "version", 1)
+    manifest = generate(small_job(tmp_path / "old", base=BASE, views=VIEWS))
+    assert manifest.identity != read_manifest(LocalStore(dataset)).identity
 
 
 def test_a_corrupted_dataset_verifies(dataset):

@@ -65,6 +65,14 @@ def test_durations(seconds, expected):
             {"stage": "corrupt", "types": ["x"] * 15, "severity": {"uniform": [1, 5]}},
             "one of the 15 common corruptions, severity drawn from 1 to 5",
         ),
+        (
+            {"stage": "corrupt", "types": ["frost"], "severity": 2, "rounding": "truncate"},
+            "frost, severity 2, truncated to 8 bits",
+        ),
+        (
+            {"stage": "corrupt", "types": ["frost"], "severity": 2, "frost_textures": "/x"},
+            "frost, severity 2, frost from given photographs",
+        ),
         ({"stage": "augmix", "severity": 3, "width": 3, "depth": 1}, "AugMix, severity 3: 3 chains of 1 operation"),
         (SADA, "SADA against a lenet, the enhanced map, up to 5 steps of 0.08"),
         (

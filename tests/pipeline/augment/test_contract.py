@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from kernels import backend
@@ -47,26 +48,41 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "corrupt": [
         *({"types": name, "severity": 3} for name in CORRUPTIONS),
+        {"types": "all", "severity": {"uniform": [1, 5]}, "table": "tiny"},
         {"types": "all", "severity": {"uniform": [1, 5]}, "table": "imagenet"},
         {"types": ["gaussian_noise", "shot_noise", "snow"], "severity": {"poisson": 1.0}},
+        *({"types": name, "severity": 4, "rounding": "truncate"} for name in CORRUPTIONS),
+        {"types": "frost", "severity": 3, "frost_textures": "windows"},
+        {"types": "all", "severity": {"uniform": [0, 5]}, "rounding": "truncate", "frost_textures": "windows"},
     ],
 }
 # Corruptions that come out the same wherever they stand: type and severity are all that is drawn.
 FIXED = ("defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression")
 SHAPES = [(3, 32, 32), (3, 17, 22), (1, 9, 16)]
+MORE_SHAPES = {"corrupt": [(3, 40, 64)]}
+"""Stage -> shapes beside `SHAPES`: what it does depends on the size."""
 KEY = 0x243F6A8885A308D3
 
 every_stage = pytest.mark.parametrize(
     ("name", "options"), [(name, options) for name in AUGMENTATIONS for options in SAMPLES.get(name, [])], ids=str
 )
-every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+every_stage_and_shape = pytest.mark.parametrize(
+    ("name", "options", "shape"),
+    [
+        (name, options, shape)
+        for name in AUGMENTATIONS
+        for options in SAMPLES.get(name, [])
+        for shape in (*SHAPES, *MORE_SHAPES.get(name, []))
+    ],
+    ids=str,
+)
 
 
 def make_stage(name, options, shape, kernels="cpu"):
     stage_class = AUGMENTATIONS[name]
     resolved = stage_class.Options.model_validate(options)
     stage_class.check(resolved, shape)
-    inputs = {role: INPUTS[role](shape) for role in stage_class.inputs(resolved)}
+    inputs = {role: content for name in stage_class.inputs(resolved) for role, content in INPUTS[name](shape).items()}
     stage_class.check_inputs(resolved, shape, CLASSES, inputs)
     return stage_class(resolved, shape=shape, kernels=backend(kernels), inputs=inputs, classes=CLASSES)
 
@@ -95,7 +111,24 @@ def sensitivity_map(shape):
     return file.getvalue()
 
 
-INPUTS = {"surrogate": checkpoint, "map": sensitivity_map}
+@cache
+def windows(shape):
+    """Return two photographs, a good deal larger than the images once they are scaled by 0.2."""
+    files = {}
+    for number in range(2):
+        pixels = np.random.default_rng(number).integers(0, 256, (5 * shape[1] + 200, 5 * shape[2] + 200, 3), np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "PNG")
+        files[f"frost_textures/{number}.png"] = file.getvalue()
+    return files
+
+
+INPUTS = {
+    "surrogate": lambda shape: {"surrogate": checkpoint(shape)},
+    "map": lambda shape: {"map": sensitivity_map(shape)},
+    "frost_textures": windows,
+}
+"""What a stage asks for -> shape -> role -> content."""
 
 
 def make_batch(count, shape):
@@ -155,8 +188,7 @@ def test_an_unknown_option_is_refused(name):
             AUGMENTATIONS[name].Options.model_validate({**options, "no_such_option": 1})
 
 
-@every_stage
-@every_shape
+@every_stage_and_shape
 def test_a_result_is_a_batch_of_finite_images(name, options, shape):
     stage = make_stage(name, options, shape)
     images, labels, draws = make_batch(8, shape)
@@ -175,8 +207,7 @@ def test_a_result_is_a_batch_of_finite_images(name, options, shape):
     assert result.severity is None or (result.severity.shape == (8,) and result.severity.dtype == np.int64)
 
 
-@every_stage
-@every_shape
+@every_stage_and_shape
 def test_a_sample_does_not_depend_on_its_batch(name, options, shape):
     stage = make_stage(name, options, shape)
     images, labels, draws = make_batch(8, shape)

@@ -18,6 +18,17 @@ def test_the_corruptions_are_those_of_the_stage():
     assert SEVERITIES == tables.SEVERITIES
 
 
+@pytest.mark.parametrize("table", tables.TABLES)
+def test_every_table_of_the_stage_can_be_asked_for(table):
+    part = parts_of(parse_evaluate_job(given(corruptions={"types": ["fog"], "table": table})))[1]
+    assert part.reference.job["views"][1]["corrupt"]["table"] == table
+
+
+def test_no_other_table_can():
+    with pytest.raises(JobError, match=f"corruptions.table.*{'.*'.join(tables.TABLES)}"):
+        parse_evaluate_job(given(corruptions={"types": ["fog"], "table": "mnist"}))
+
+
 def test_every_job_that_is_made_is_a_good_one_with_the_views_that_are_read():
     job = parse_evaluate_job(
         given(corruptions={"types": "all"}, frequency={"radii": [2, 5]}, domains={"other": IMAGES})

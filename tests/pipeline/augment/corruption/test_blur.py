@@ -138,37 +138,79 @@ def test_the_angles_of_motion_blur_fill_their_range():
     assert abs(angles.mean()) < 2
 
 
-@pytest.mark.parametrize("size", [32, 224, 33, 64])
-@pytest.mark.parametrize("percent", [100, 101, 106, 112, 125, 131, 250, 450])
-def test_an_enlargement_is_that_of_the_published_code(size, percent):
-    image = np.random.default_rng(0).random((size, size))
-    factor = percent / 100
-    inner = math.ceil(size * 100 / percent)
+def published_zoom(image, factor):
+    """Return the middle of an enlargement of a square by the steps of the public generators."""
+    size = len(image)
+    inner = int(np.ceil(size / factor))
     top = (size - inner) // 2
     large = scipy.ndimage.zoom(image[top : top + inner, top : top + inner], factor, order=1)
-    trim = (large.shape[0] - size) // 2
-    grid = masks.zoom_grid(size, [percent])
+    trim = (len(large) - size) // 2
+    return large[trim : trim + size, trim : trim + size]
+
+
+RANGES = {
+    "cifar": [(1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)],
+    "tiny": [(1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)],
+    "imagenet": [(1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)],
+}
+"""Table -> end and step of the published ranges of zoom factors, severities 1 to 5."""
+every_range = pytest.mark.parametrize(
+    ("table", "severity"), [(t, s) for t, rs in RANGES.items() for s in range(len(rs))]
+)
+
+
+@every_range
+def test_the_factors_of_zoom_blur_are_those_of_the_published_ranges(table, severity):
+    stop, step = RANGES[table][severity]
+    published = np.arange(1, stop, step)
+    percents = TABLES[table]["zoom_blur"][severity]
+    np.testing.assert_array_equal(masks.zoom_factors(percents), published)  # to the bit: sizes depend on it
+    np.testing.assert_allclose(np.array(percents) / 100, published)
+
+
+@every_range
+@pytest.mark.parametrize("size", [32, 33, 64, 224])
+def test_enlargements_are_those_of_the_published_code(size, table, severity):
+    image = np.random.default_rng(0).random((size, size))
+    for factor in np.arange(1, *RANGES[table][severity]):
+        grid = masks.zoom_grid(size, [float(factor)])
+        result = cpu.resample(image[None, None].astype(np.float32), grid, grid)[0, 0]
+        np.testing.assert_allclose(result, published_zoom(image, factor), atol=2e-5, err_msg=f"factor {factor}")
+
+
+@every_range
+def test_zoom_blur_is_the_published_one(table, severity):
+    for size in (32, 64, 224):
+        image = np.random.default_rng(severity).random((size, size))
+        factors = np.arange(1, *RANGES[table][severity])
+        expected = (image + sum(published_zoom(image, factor) for factor in factors)) / (len(factors) + 1)
+        result = corrupt(image[None, None].astype(np.float32), "zoom_blur", severity + 1, table)[0, 0]
+        np.testing.assert_allclose(result, expected, atol=2e-5)
+
+
+def test_the_last_factor_for_cifar_makes_33_pixels_of_26():
+    """In decimals 26 * 1.25 is 32.5, which rounds to 32; the published factor is a little more."""
+    (line,) = masks.zoom_grid(32, [masks.zoom_factors(range(100, 126))[-1]])
+    np.testing.assert_allclose(np.diff(line), 25 / 32)
+
+
+@pytest.mark.parametrize("factor", [1, 1.25, 1.75, 2.25, 2.5, 3, 4, 4.5])
+@pytest.mark.parametrize("size", [32, 33, 64, 224])
+def test_enlargements_of_snow_are_those_of_the_published_code(size, factor):
+    image = np.random.default_rng(0).random((size, size))
+    grid = masks.zoom_grid(size, [factor])
     result = cpu.resample(image[None, None].astype(np.float32), grid, grid)[0, 0]
-    np.testing.assert_allclose(result, large[trim : trim + size, trim : trim + size], atol=2e-5)
+    np.testing.assert_allclose(result, published_zoom(image, factor), atol=2e-5)
 
 
 def test_zoom_blur_is_the_mean_of_the_image_and_its_enlargements():
     images = crops(2, 32)
     percents = TABLES["cifar"]["zoom_blur"][2]
     parts = [images] + [
-        cpu.resample(images, masks.zoom_grid(32, [percent]), masks.zoom_grid(32, [percent])) for percent in percents
+        cpu.resample(images, masks.zoom_grid(32, [factor]), masks.zoom_grid(32, [factor]))
+        for factor in masks.zoom_factors(percents)
     ]
     np.testing.assert_allclose(corrupt(images, "zoom_blur", 3), np.mean(parts, axis=0), atol=1e-6)
-
-
-def test_the_factors_of_zoom_blur_are_those_of_the_published_ranges():
-    ranges = {
-        "cifar": [(1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)],
-        "imagenet": [(1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)],
-    }
-    for table, given in ranges.items():
-        for percents, (stop, step) in zip(TABLES[table]["zoom_blur"], given, strict=True):
-            np.testing.assert_allclose(np.array(percents) / 100, np.arange(1, stop, step))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tests.pipeline.augment.corruption.pictures import corrupt, crops, draws, st
 
 COUNT = 20_000
 TINY = (3, 2, 2)
+DEFAULTS = {"table": None, "rounding": "nearest", "frost_textures": None}
 
 
 def chosen(**options):
@@ -25,12 +26,16 @@ def chosen(**options):
     [
         (
             {"types": ["snow"], "severity": {"poisson": 1}},
-            {"types": ["snow"], "severity": {"poisson": 1.0}, "table": None},
+            {"types": ["snow"], "severity": {"poisson": 1.0}} | DEFAULTS,
         ),
-        ({"types": "fog", "severity": 3}, {"types": ["fog"], "severity": 3, "table": None}),
+        ({"types": "fog", "severity": 3}, {"types": ["fog"], "severity": 3} | DEFAULTS),
         (
             {"types": "all", "severity": {"uniform": [0, 5]}, "table": "cifar"},
-            {"types": list(NAMES), "severity": {"uniform": [0, 5]}, "table": "cifar"},
+            {"types": list(NAMES), "severity": {"uniform": [0, 5]}} | DEFAULTS | {"table": "cifar"},
+        ),
+        (
+            {"types": "frost", "severity": 0, "rounding": "truncate", "frost_textures": "x"},
+            {"types": ["frost"], "severity": 0, "table": None, "rounding": "truncate", "frost_textures": "x"},
         ),
     ],
 )
@@ -58,7 +63,8 @@ def test_dump_holds_every_choice(given, dump):
         ({"types": "fog", "severity": {"uniform": [3, 1]}}, "must not be above the last"),
         ({"types": "fog", "severity": {"uniform": [3]}}, "at least 2"),
         ({"types": "fog", "severity": {"uniform": [0, 6]}}, "less than or equal to 5"),
-        ({"types": "fog", "severity": 3, "table": "mnist"}, "cifar"),
+        ({"types": "fog", "severity": 3, "table": "mnist"}, "'cifar', 'tiny' or 'imagenet'"),
+        ({"types": "fog", "severity": 3, "rounding": "up"}, "'nearest' or 'truncate'"),
     ],
 )
 def test_bad_options_are_refused(options, message):
@@ -75,12 +81,43 @@ def test_every_corruption_has_five_constants_in_each_table():
 
 
 def test_the_default_table_goes_by_size():
-    assert [table_for(*size) for size in ((32, 32), (64, 64), (65, 64), (64, 65), (224, 224))] == [
-        "cifar", "cifar", "imagenet", "imagenet", "imagenet",
-    ]  # fmt: skip
-    for size, table in ((64, "cifar"), (96, "imagenet")):
-        images = crops(2, size)
-        np.testing.assert_array_equal(corrupt(images, "contrast", 2), corrupt(images, "contrast", 2, table))
+    sides = ((32, 32), (9, 33), (33, 9), (48, 48), (64, 64), (65, 64), (64, 65), (224, 224))
+    tables = ["cifar", "tiny", "tiny", "tiny", "tiny", "imagenet", "imagenet", "imagenet"]
+    assert [table_for(*size) for size in sides] == tables
+
+
+# Corruption -> constants at severity 5 of the generator for tiny ImageNet; one severity is enough to tell the tables.
+TINY_AT_5 = {
+    "gaussian_noise": (0.18,),
+    "shot_noise": (15,),
+    "impulse_noise": (0.14,),
+    "defocus_blur": (3, 0.1),
+    "glass_blur": (0.9, 2, 2),
+    "motion_blur": (12, 3),
+    "snow": (0.3, 0.3, 1.25, 0.65, 14, 12, 0.6),
+    "frost": (0.7, 0.55),
+    "fog": (2, 1.75),
+    "brightness": (0.5,),
+    "contrast": (0.05,),
+    "elastic_transform": (10.24, 1.92, 1.28),
+    "pixelate": (0.5,),
+    "jpeg_compression": (25,),
+}
+
+
+@pytest.mark.parametrize("name", TINY_AT_5)
+def test_the_table_for_tiny_imagenet(name):
+    assert TABLES["tiny"][name][4] == pytest.approx(TINY_AT_5[name])
+
+
+@pytest.mark.parametrize("size", [33, 48, 64])
+@pytest.mark.parametrize("name", NAMES)
+def test_images_between_those_of_cifar_and_imagenet_take_the_table_for_tiny(name, size):
+    images = crops(3, size)
+    result = corrupt(images, name, 5)
+    np.testing.assert_array_equal(result, corrupt(images, name, 5, "tiny"))
+    if TABLES["tiny"][name][4] != TABLES["cifar"][name][4]:
+        assert (result != corrupt(images, name, 5, "cifar")).any()
 
 
 @pytest.mark.parametrize("rate", [0.1, 1.0, 4.0, 50.0])
@@ -145,15 +182,18 @@ def test_severity_zero_is_the_image(name):
 # Steps from one severity to the next at which a published table does not lead further from the image, and why.
 UNEVEN = {
     ("glass_blur", "cifar"): {1, 2, 4},  # a wider Gaussian hides what is shuffled; only step 3 adds a round
+    ("glass_blur", "tiny"): {1, 3},  # a wider Gaussian, as above; two rounds of reach 1 become one of reach 2
     ("glass_blur", "imagenet"): {3},  # three rounds of reach 2 become two of reach 3
     ("motion_blur", "cifar"): {3},  # a line of 8 in place of 6 pixels, where sigma is 2
-    ("frost", "cifar"): {2, 3, 4},  # the image gets darker and the frost on it brighter
+    ("frost", "cifar"): {3, 4},  # the image gets darker and the frost on it brighter
+    ("frost", "tiny"): {2},
     ("frost", "imagenet"): {3},
     ("fog", "imagenet"): {3},  # rougher, not thicker
     ("elastic_transform", "cifar"): {1, 2, 3, 4},  # the affine part gets weaker, the wobble finer
+    ("elastic_transform", "tiny"): {1, 2, 3, 4},  # as for cifar
     ("elastic_transform", "imagenet"): {2},
 }
-CROPS = {(32, "cifar"): 48, (64, "cifar"): 24, (224, "imagenet"): 6}
+CROPS = {(32, "cifar"): 48, (64, "tiny"): 24, (64, "cifar"): 24, (224, "imagenet"): 6}
 every_crop = pytest.mark.parametrize(("size", "table"), CROPS)
 
 

@@ -112,36 +112,6 @@ def test_fog_leaves_black_black():
     assert (weather.fog(np.zeros((2, 3, 8, 8), np.float32), (1, 2), draws(2), CPU) == 0).all()
 
 
-# Frost
-
-
-@pytest.mark.parametrize("size", [(32, 32), (17, 22), (224, 224)])
-def test_frost_texture_has_the_range_of_an_image_and_varies(size):
-    ice = weather.frost_texture(draws(16), *size, CPU)
-    assert ice.shape == (16, 1, *size)
-    assert ice.dtype == np.float32
-    assert ice.min() >= 0
-    assert ice.max() <= 1
-    assert 0.3 < ice.mean() < 0.5
-    assert (ice.std(axis=(2, 3)) > 0.05).all()
-    assert len(np.unique(ice.mean(axis=(1, 2, 3)))) == 16
-
-
-def test_frost_is_a_weighted_sum_in_faint_blue():
-    images = photos(4)
-    ice = weather.frost_texture(draws(4), 32, 32, CPU)
-    result = weather.frost(images, (0.75, 0.45), draws(4), CPU)
-    red, green, blue = np.moveaxis(result - np.float32(0.75) * images, 1, 0)
-    np.testing.assert_allclose(blue, 0.45 * ice[:, 0], atol=1e-6)
-    assert (red <= green + 1e-6).all()
-    assert (green <= blue + 1e-6).all()
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_frost_of_one_channel(size):
-    assert weather.frost(photos(2, 1, *size), (0.6, 0.75), draws(2), CPU).shape == (2, 1, *size)
-
-
 # Snow
 
 

@@ -1,0 +1,17 @@
+"""The fractal of fog and of frost, cut to the size of an image."""
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.augment.draws import Draws
+
+
+def fractal(draws: Draws, height: int, width: int, decay: float, kernels: ModuleType) -> NDArray[np.float32]:
+    """Return a crop of `plasma_fractal` of the least power of two that covers the image: (N, 1, H, W)."""
+    size = 1 << max(1, (max(height, width) - 1).bit_length())
+    words = kernels.words(draws.key, draws.indices, draws.view, draws.stage, size * size)
+    noise = ((words + 0.5) * 2.0**-31 - 1).astype(np.float32).reshape(-1, size, size)
+    cut: NDArray[np.float32] = kernels.plasma_fractal(noise, decay)[:, None, :height, :width]
+    return cut
