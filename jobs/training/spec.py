@@ -192,6 +192,7 @@ class TrainJob(StrictModel):
         kept = self.model_dump(exclude={"name": True, "output": True, "compute": True, "evaluate": True,
                                         "datasets": True, "data": {"path", "job", "verify"}})  # fmt: skip
         # Keys younger than the first trainings count where they are used, so that those keep their identity.
+        kept["objective"] = _as_first_named(kept["objective"])
         if self.steps is None:
             del kept["steps"]
         if not self.data.views_as_samples:
@@ -226,6 +227,14 @@ class TrainJob(StrictModel):
     def with_output(self, uri: str) -> "TrainJob":
         """Return the job with another place for its output."""
         return self.model_copy(update={"output": self.output.model_copy(update={"uri": uri})})
+
+
+def _as_first_named(options: Any) -> Any:
+    """Return options in which the ``eta`` of group weights has its first name, ``step``, unless that is taken."""
+    if not isinstance(options, dict):
+        return options
+    names = {"eta": "step"} if "step" not in options else {}
+    return {names.get(key, key): _as_first_named(value) for key, value in options.items()}
 
 
 def file_digest(path: str) -> str:

@@ -252,9 +252,19 @@ def test_a_training_counts_epochs_or_steps(train_job):
         train_job(data={"views_by_epoch": True, "views_as_samples": True})
 
 
-def test_trainings_keep_the_identity_that_they_had_before_there_were_steps(train_job):
-    job = train_job(path="x", objective={"kind": "jsd"}, optimizer={"lr": 0.1})
-    assert job.identity("0" * 64) == "80b5dbe3a4ef06ee80acd204ef9bbf5be0d860d25c6dc589d645c8781407d42a"
+@pytest.mark.parametrize(
+    ("objective", "identity"),
+    [
+        ({"kind": "jsd"}, "80b5dbe3a4ef06ee80acd204ef9bbf5be0d860d25c6dc589d645c8781407d42a"),
+        ({"kind": "group_dro"}, "7aedf7390fdc8c18844e3138b3b7ee223c340567a4992fe2803b23d42793f7bb"),
+        ({"kind": "group_dro", "step": 0.5}, "1bcf8df17d5b5f7f9eeb5fe37da0945103bf8d0b07764117fa762fec3d22ab8a"),
+        ({"kind": "group_dro", "eta": 0.5}, "1bcf8df17d5b5f7f9eeb5fe37da0945103bf8d0b07764117fa762fec3d22ab8a"),
+        ({"kind": "eiil"}, "99f7023b71c8a5556a33e728d23955dec7fa67dc68c0c99dfccb720b6544f8b1"),
+    ],
+)
+def test_trainings_keep_the_identity_that_they_had_before_there_were_steps_and_eta(train_job, objective, identity):
+    job = train_job(path="x", objective=objective, optimizer={"lr": 0.1})
+    assert job.identity("0" * 64) == identity
     assert job.model_copy(update={"steps": 14, "epochs": None}).identity("0" * 64) != job.identity("0" * 64)
 
 
