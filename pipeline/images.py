@@ -25,6 +25,8 @@ FORMATS = magic.READ
 """Formats that are opened, as Pillow spells them; of an animation or a multi-page file, the first image."""
 __all__ = ["FORMATS", "MAX_PIXELS", "BadImage", "enlarges", "fit_image", "image_size", "native_pixels", "open_image"]
 
+DECODING = 2
+"""Raised whenever the same file decodes to other pixels, or is good where it was bad; part of the environment."""
 _ORIENTATION = 0x0112
 _ORIENTING = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}  # where Pillow looks for it
 _MAX_SCALED = 16_000_000  # pixels of the intermediate image of `fit: crop`

@@ -1,8 +1,10 @@
 """What a dataset is, before it is made: the resolved job, its identity and the environment its bytes depend on."""
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -19,6 +21,8 @@ from pipeline.options import StrictModel
 from pipeline.sources import SOURCES, Entry, Source
 from pipeline.store import Store
 
+_MOST_GUESSES = 4096  # of stages' versions
+
 
 @dataclass(frozen=True)
 class Blueprint:
@@ -31,6 +35,8 @@ class Blueprint:
     shape : (C, H, W)
     environment : dict
         Backend, code-generation baseline and versions of the libraries on the byte path.
+    versions : stage -> version
+        Of the stages that it was begun with.
     inputs : tuple
         Files that stages read beside images; of a draft those that the job names, without maps still to be computed.
     warnings : tuple of str
@@ -47,9 +53,16 @@ class Blueprint:
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
     environment: dict[str, str]
+    versions: Mapping[str, int]
     inputs: tuple[StoredInput, ...] = ()
     warnings: tuple[str, ...] = ()
     empty_classes: tuple[str, ...] = ()
+
+    @property
+    def outdated(self) -> list[str]:
+        """The stages whose version is another today, such as "prime 1 (here 2)"; they would make other bytes."""
+        here = {name: AUGMENTATIONS[name].version for name in self.versions}
+        return [f"{name} {there} (here {here[name]})" for name, there in self.versions.items() if there != here[name]]
 
     @property
     def spoken_warnings(self) -> list[str]:
@@ -80,7 +93,8 @@ class Blueprint:
         return [self._view(number, *view) for number, view in enumerate(self.job.view_recipes())]
 
     def _view(self, number: int, name: str, recipe: list[tuple[str, Any]]) -> ViewEntry:
-        steps = [{"stage": stage, "version": AUGMENTATIONS[stage].version, **o.model_dump()} for stage, o in recipe]
+        told = [(stage, _without_younger({stage: o.model_dump()}, self.versions)[stage]) for stage, o in recipe]
+        steps = [{"stage": stage, "version": self.versions[stage], **options} for stage, options in told]
         floating = bool(recipe) and getattr(recipe[-1][1], "range", None) == "float"
         suffix = {"jpeg": "jpg"}.get(self.job.output.encoding, self.job.output.encoding)
         own = "clean" if number == 0 else f"view{number}"
@@ -139,6 +153,7 @@ def draft(
         inputs=files,
         warnings=tuple(plan.source_warnings),
         empty_classes=tuple(plan.empty_classes),
+        versions=_versions(job),
     )
 
 
@@ -173,10 +188,13 @@ def source_key(job: GenerateJob, key: str) -> str:
     return key if len(job.source) == 1 else key.partition("/")[2]
 
 
-def identity_form(job: GenerateJob, inputs: Sequence[StoredInput]) -> dict[str, Any]:
+def identity_form(
+    job: GenerateJob, inputs: Sequence[StoredInput], versions: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Return what of a job decides the stored samples: resolved, without places, formats, compute and budgets.
 
-    Files that stages name stand there by their sha256.
+    Files that stages name stand there by their sha256; options that a stage did not have in its version of `versions`,
+    by default today's, are left out.
     """
     form = job.resolved()
     del form["compute"], form["bad_images"], form["output"]["uri"], form["output"]["formats"]
@@ -188,8 +206,26 @@ def identity_form(job: GenerateJob, inputs: Sequence[StoredInput]) -> dict[str, 
     ]
     contents = contents_by_place(job, inputs)
     for key in ("base", "views"):
-        form[key] = _by_content(form[key], contents)
+        form[key] = _without_younger(_by_content(form[key], contents), versions or {})
     return form
+
+
+def _without_younger(value: Any, versions: Mapping[str, int]) -> Any:
+    """Return a part of a resolved job without the options that a stage of `versions` did not have yet."""
+    if isinstance(value, list):
+        return [_without_younger(entry, versions) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without_younger(entry, versions) for key, entry in value.items()}
+    for name in versions.keys() & {key for key, entry in kept.items() if isinstance(entry, dict)}:
+        younger = {key for key, version in AUGMENTATIONS[name].since.items() if version > versions[name]}
+        fields = AUGMENTATIONS[name].Options.model_fields
+        kept[name] = {
+            key: entry
+            for key, entry in kept[name].items()
+            if key not in younger or entry != fields[key].default  # asked for, it makes another dataset
+        }
+    return kept
 
 
 def _by_content(value: Any, contents: Mapping[str, str | list[str]]) -> Any:
@@ -208,20 +244,40 @@ def identity(
     shape: tuple[int, int, int],
     classes: tuple[str, ...],
     inputs: Sequence[StoredInput] = (),
+    versions: Mapping[str, int] | None = None,
 ) -> str:
-    """Return the sha256 that names a dataset: same identity and environment, same bytes."""
-    used = {name for _, recipe in job.recipes() for name, _ in recipe}
+    """Return the sha256 that names a dataset: same identity and environment, same bytes.
+
+    Parameters
+    ----------
+    versions : stage -> version, for a dataset that was begun with other ones than today's
+    """
+    versions = _versions(job) if versions is None else versions
     return digest(
         {
             "format": FORMAT,
-            "job": identity_form(job, inputs),
-            "stages": {name: AUGMENTATIONS[name].version for name in used},
+            "job": identity_form(job, inputs, versions),
+            "stages": dict(versions),
             "fingerprint": fingerprint,
             "samples": samples,
             "shape": shape,
             "classes": classes,
         }
     )
+
+
+def _versions(job: GenerateJob) -> dict[str, int]:
+    """Return today's version of every stage of a job."""
+    used = sorted({name for _, recipe in job.recipes() for name, _ in recipe})
+    return {name: AUGMENTATIONS[name].version for name in used}
+
+
+def _possible_versions(job: GenerateJob) -> Iterator[dict[str, int]]:
+    """Yield the versions with which the stages of a job may have been begun, today's first."""
+    today = _versions(job)
+    ranges = (range(version, 0, -1) for version in today.values())
+    for versions in islice(itertools.product(*ranges), _MOST_GUESSES):
+        yield dict(zip(today, versions, strict=True))
 
 
 class _Envelope(StrictModel):
@@ -281,7 +337,9 @@ def read_blueprint(store: Store) -> Blueprint:
         raise PassbandError(f"{where}: has format {envelope.format}, this version reads {FORMAT}")
     job, shape = parse_job(envelope.job, where), (envelope.shape[0], envelope.shape[1], envelope.shape[2])
     classes = tuple(envelope.classes)
-    if identity(job, envelope.fingerprint, envelope.samples, shape, classes, envelope.inputs) != envelope.identity:
+    told = (job, envelope.fingerprint, envelope.samples, shape, classes, envelope.inputs)
+    begun = next((v for v in _possible_versions(job) if identity(*told, v) == envelope.identity), None)
+    if begun is None:
         raise PassbandError(f"{where}: was changed after the plan was made: it no longer gives its own identity")
     return Blueprint(
         job=job,
@@ -294,7 +352,17 @@ def read_blueprint(store: Store) -> Blueprint:
         environment=envelope.environment,
         inputs=tuple(envelope.inputs),
         warnings=tuple(envelope.warnings),
+        versions=begun,
     )
+
+
+def refuse_outdated(blueprint: Blueprint, uri: str) -> None:
+    """Raise PassbandError, naming the stages, if shards that are made now would not be those of the dataset."""
+    if blueprint.outdated:
+        raise PassbandError(
+            f"{uri}: was begun by other versions of its stages: {', '.join(blueprint.outdated)}; what is missing or "
+            "damaged cannot be made as it was: choose another output.uri, or use the Passband that it was begun with"
+        )
 
 
 def check_plan(store: Store, blueprint: Blueprint) -> Iterator[Problem]:

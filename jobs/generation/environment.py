@@ -12,6 +12,8 @@ from jobs.generation.blueprint import Blueprint
 from jobs.spec import GenerateJob
 from pipeline.augment import AUGMENTATIONS
 from pipeline.errors import PassbandError
+from pipeline.images import DECODING
+from pipeline.sources import SOURCES
 
 _BYTE_PATH = ("numpy", "scipy", "numba", "pillow", "pyarrow")
 _DECODERS = {"libjpeg-turbo": "libjpeg_turbo", "libwebp": "webp"}
@@ -35,6 +37,8 @@ def current_environment(job: GenerateJob) -> dict[str, str]:
         **{library: str(features.version(name)) for library, name in _DECODERS.items()},
         **ENCODINGS[job.output.encoding].libraries(),
     }
+    if any(SOURCES[entry.kind].decodes_files for entry in job.source):
+        found["decoding"] = str(DECODING)
     for stage in stages.values():
         found |= stage.libraries()
     if any(stage.environment_bound for stage in stages.values()):

@@ -10,6 +10,7 @@ from jobs.generation.blueprint import (
     draw_up,
     identity_form,
     read_blueprint,
+    refuse_outdated,
     write_blueprint,
     write_job,
 )
@@ -56,6 +57,7 @@ def prepare(
     _refuse_other_job(blueprint, job, files, store.uri)
     refuse_other_environment(blueprint, store.uri, job)
     if plan_again or _sources_moved(blueprint.job, job):
+        refuse_outdated(blueprint, store.uri)
         _plan_again(store, blueprint, job, progress)
         Keeper(store, job, blueprint.identity, step, checkpoint).keep(files, blueprint.inputs)
     for problem in check_plan(store, blueprint):
@@ -94,7 +96,8 @@ def _with_job(store: Store, blueprint: Blueprint, job: GenerateJob, inputs: tupl
 
 
 def _refuse_other_job(blueprint: Blueprint, job: GenerateJob, files: Sequence[StoredInput], uri: str) -> None:
-    there, here = identity_form(blueprint.job, blueprint.inputs), identity_form(job, files)
+    there = identity_form(blueprint.job, blueprint.inputs, blueprint.versions)
+    here = identity_form(job, files, blueprint.versions)
     differing = list(_differences(there, here, ""))
     if differing:
         raise PassbandError(

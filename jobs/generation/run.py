@@ -10,6 +10,7 @@ from typing import Protocol
 
 from jobs.executors.base import Outcome, Retries
 from jobs.executors.choice import choose, open_executor
+from jobs.generation.blueprint import refuse_outdated
 from jobs.generation.environment import count_gpus
 from jobs.generation.finish import finish
 from jobs.generation.ledger import Ledger, read_ledger
@@ -98,6 +99,8 @@ def generate(
     store = open_store(job.output.uri)
     with locked(store), swept(store):
         blueprint = prepare(store, job, display.planning, display.step, checkpoint, plan_again=remake.plan)
+        if remake.shards:
+            refuse_outdated(blueprint, store.uri)
         for shard in remake.shards:
             store.delete(record_name(shard))  # without it the shard does not count, and is made anew
         ledger = read_ledger(store, blueprint)
@@ -113,6 +116,7 @@ def _make_shards(
     ledger.check_budgets()
     pending = list(ledger.pending())
     if pending:
+        refuse_outdated(ledger.blueprint, store.uri)
         try:
             _run_tasks(store, ledger, pending, display, checkpoint, faults)
         finally:

@@ -119,6 +119,9 @@ class Stage(ABC):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     """Raised whenever the bytes that the stage makes change; part of a dataset's identity."""
+    since: ClassVar[Mapping[str, int]] = {}
+    """Option -> the version that it came with, where that is not the first: older datasets have their identity without
+    it."""
     Options: ClassVar[type[StageOptions]]
     sets_severity: ClassVar[bool] = False
     environment_bound: ClassVar[bool] = False

@@ -64,6 +64,8 @@ class Source(ABC):
     """
 
     kind: ClassVar[str]
+    decodes_files: ClassVar[bool] = False
+    """Whether its images are files that `pipeline.images` decodes."""
     Options: ClassVar[type[SourceOptions]]
 
     def __init__(self, options: SourceOptions) -> None:

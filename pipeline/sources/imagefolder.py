@@ -44,6 +44,7 @@ class ImageFolder(Source):
     """
 
     kind = "imagefolder"
+    decodes_files = True
     Options = ImageFolderOptions
     options: ImageFolderOptions
 

@@ -62,6 +62,7 @@ class Parquet(Source):
     """Rows of Parquet files; an entry's offset is its row in all files together."""
 
     kind = "parquet"
+    decodes_files = True
     Options = ParquetOptions
     options: ParquetOptions
 

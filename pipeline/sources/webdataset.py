@@ -50,6 +50,7 @@ class WebDataset(Source):
     """
 
     kind = "webdataset"
+    decodes_files = True
     Options = WebDatasetOptions
     options: WebDatasetOptions
 

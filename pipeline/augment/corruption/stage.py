@@ -46,6 +46,7 @@ class Corrupt(Stage):
 
     name = "corrupt"
     version = 2
+    since: ClassVar[Mapping[str, int]] = {"rounding": 2, "frost_textures": 2}
     Options = CorruptOptions
     options: CorruptOptions
     sets_severity: ClassVar[bool] = True
