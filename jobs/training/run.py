@@ -256,7 +256,7 @@ class _Run:
             "network": training.network.spec.kind,
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "objective": self.job.objective_class.name,
-            "epochs": self.job.epochs or round(training.step / len(training.stream), 3),
+            "epochs": self.job.epochs or training.step / len(training.stream),
             "steps": training.step,
             "loss": self._loss,
             "accuracy": self._accuracy,

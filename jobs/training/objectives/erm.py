@@ -14,7 +14,10 @@ class ErmOptions(SampleOptions):
 
 
 class Erm(Objective):
-    """Objective `erm`; with ``on: all`` every view of a sample is a training image of its own (METHODS 6)."""
+    """Objective `erm` (METHODS 6); with ``on: all`` a step trains on all views of its samples.
+
+    To train on the set that the views enlarge, shuffled, let the stream have them as samples (``views_as_samples``).
+    """
 
     name = "erm"
     Options = ErmOptions

@@ -16,7 +16,7 @@ On = Literal["clean", "all"]
 class SampleOptions(ObjectiveOptions):
     """Which images of a sample are trained on."""
 
-    on: On = Field("clean", description="clean: the first view; all: every view, an image with the sample's group")
+    on: On = Field("clean", description="clean: the first view; all: all views of a sample, in the same step")
 
 
 def training_images(batch: TrainBatch, on: On) -> TrainBatch:

@@ -13,6 +13,7 @@ from jobs.reproduce.outcome import conclude, write
 from jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
 from jobs.reproduce.recipes.prime import SETTINGS as PRIME
 from jobs.reproduce.recipes.sharpdro import SETTINGS as SHARPDRO
+from jobs.reproduce.rows import Block, Row
 from jobs.reproduce.tasks import EvaluationTask, TrainingTask
 from jobs.spec import parse_job
 from pipeline.errors import PassbandError
@@ -122,6 +123,23 @@ def test_a_recipe_knows_how_many_images_its_sources_have(images):
     for split, number in (("train", images.train_samples), ("test", images.test_samples)):
         (source,) = parse_job({"name": "x", **images.job(split, [])} | {"output": {"uri": "x"}}).source
         assert sum(1 for _ in source.open().entries()) == number
+
+
+def test_the_worth_of_the_recorded_gradient_is_told_from_the_figures():
+    recipe = find_recipe("sharpdro", seeds=1)
+    tables = recipe.tables[:2]
+    for gains in ((3.0, 5.0), (-1.0, 2.0)):
+        blocks = []
+        for table, gain in zip(tables, gains, strict=True):
+            rows = {
+                method: tuple(Row({}, condition, (60.0 + more,)) for condition, _ in table.columns)
+                for method, more in (("ERM", 2.0), ("SharpDRO", gain), ("SharpDRO-worst-only", 0.0))
+            }
+            blocks.append(Block(table, rows))
+        said = recipe.observe(blocks)
+        mean = sum(gains) / 2
+        expected = f"is worth {min(gains):+.1f} to {max(gains):+.1f} points on average, {mean:+.1f} in the mean of 2"
+        assert any(expected in sentence for sentence in said)
 
 
 def test_seeds_are_counted_and_names_are_known():
