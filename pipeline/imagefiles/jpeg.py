@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pipeline.imagefiles.base import BadImage, Prepared
 from pipeline.imagefiles.jpeg_scan import (
     FRAMES,
+    HIERARCHICAL,
     MARKER,
     RESTARTS,
     Corrupt,
@@ -24,6 +25,7 @@ from pipeline.imagefiles.jpeg_scan import (
 
 _FILL = re.compile(rb"(?:\xff+\0|\xff*(?=\xff))*")  # what may stand between two segments: decoders skip it
 _SOI, _EOI, _SOS, _DHT, _DRI, _TEM = 0xD8, 0xD9, 0xDA, 0xC4, 0xDD, 0x01
+_FOREIGN = {0xDE: HIERARCHICAL, 0xF7: "JPEG-LS; not read"}  # by the marker that tells them
 _APP0, _EXIF_OR_XMP, _ADOBE, _COMMENT = 0xE0, 0xE1, 0xEE, 0xFE
 _NO_PIXELS = {*range(_APP0 + 1, 0xF0), _COMMENT} - {_ADOBE}
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
@@ -38,10 +40,12 @@ def prepare(encoded: bytes) -> Prepared:
     BadImage
         More than 64 Mpixel, cut short, or damaged; the reason says how the coded bytes go wrong.
     """
-    frame, kept = Frame(), [b"\xff\xd8"]
+    frame, kept = Frame(), [b"\xff\xd8"]  # a Frame needs the kernels: if they are missing, that is no BadImage
     info: dict[str, bytes] = {}
     try:
         for marker, content, whole in _segments(encoded, frame):
+            if marker in _FOREIGN:
+                raise BadImage(_FOREIGN[marker])
             if marker in FRAMES:
                 frame.begin(marker, content)
             elif marker == _DHT:

@@ -14,8 +14,10 @@ from pipeline.imagefiles.base import BadImage, check_size
 MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 RESTARTS = range(0xD0, 0xD8)
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_LOSSLESS, _DIFFERENTIAL = (0xC3, 0xCB), (0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF)
 _PROGRESSIVE = (0xC2, 0xCA)
 _HUFFMAN = (0xC0, 0xC1, 0xC2)
+HIERARCHICAL = "hierarchical JPEG; not read"
 _PADDING = re.compile(rb"(?:\x7f|\xff+\0)?\xff*")  # the ones that fill the last byte: some write them though it is full
 
 
@@ -91,6 +93,10 @@ class Frame:
 
     def begin(self, marker: int, content: bytes) -> None:
         """Read a frame header; raise BadImage for sizes and kinds that are not read."""
+        if marker in _LOSSLESS:
+            raise BadImage("lossless JPEG; not read")
+        if marker in _DIFFERENTIAL:
+            raise BadImage(HIERARCHICAL)
         if self.components:
             raise Corrupt("two frames")
         self.marker = marker
