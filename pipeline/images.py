@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pipeline.imagefiles import jpeg, magic, png, tiff
+from pipeline.imagefiles import jpeg, magic, png, tiff, tiff_jpeg
 from pipeline.imagefiles.base import MAX_PIXELS, BadImage, Prepared, check_size
 
 Fit = Literal["crop", "stretch", "pad"]
@@ -160,7 +160,9 @@ def _prepared(form: str, encoded: bytes) -> Prepared:
         return jpeg.prepare(encoded)
     if form == "TIFF":
         with _quiet():
-            tiff.check_tags(encoded)
+            segments = tiff.check_tags(encoded)
+        if segments is not None:
+            tiff_jpeg.check(encoded, segments)
     return Prepared(encoded)
 
 

@@ -7,10 +7,11 @@ marker alone is no damage. Of arithmetic-coded files, which are rare, only the m
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pipeline.imagefiles.base import BadImage, Prepared
 from pipeline.imagefiles.jpeg_scan import (
+    COMPONENTS,
     FRAMES,
     HIERARCHICAL,
     MARKER,
@@ -32,15 +33,18 @@ _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _DAMAGED = "corrupt JPEG: a header segment is damaged"
 
 
-def prepare(encoded: bytes) -> Prepared:
-    """Check the whole file and leave out what does not make pixels.
+def prepare(encoded: bytes, components: Sequence[int] = COMPONENTS) -> Prepared:
+    """Check the whole file, which must have one of these numbers of components, and leave out what makes no pixels.
 
     Raises
     ------
     BadImage
         More than 64 Mpixel, cut short, or damaged; the reason says how the coded bytes go wrong.
     """
-    frame, kept = Frame(), [b"\xff\xd8"]  # a Frame needs the kernels: if they are missing, that is no BadImage
+    frame, kept = (
+        Frame(allowed=components),
+        [b"\xff\xd8"],
+    )  # a Frame needs the kernels: if they are missing, that is no BadImage
     info: dict[str, bytes] = {}
     try:
         for marker, content, whole in _segments(encoded, frame):

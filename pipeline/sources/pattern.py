@@ -25,7 +25,7 @@ def alternatives(kind: str, path: str, pattern: str) -> Iterator[str]:
 
     try:
         yield from braceexpand.braceexpand(pattern)
-    except braceexpand.UnbalancedBracesError as error:
+    except ValueError as error:  # UnbalancedBracesError
         raise SourceError(
             f"source {kind}: the pattern {path!r} has a brace without its other; a brace that belongs to a name is "
             "written with a backslash in front"
