@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pipeline.imagefiles import jpeg, magic, png, tiff
+from pipeline.imagefiles import jpeg, magic, png, tiff, tiff_jpeg
 from pipeline.imagefiles.base import MAX_PIXELS, BadImage, Prepared, check_size
 
 Fit = Literal["crop", "stretch", "pad"]
@@ -63,8 +63,8 @@ def open_image(encoded: bytes) -> Image.Image:
     form = magic.read_format(encoded)
     if form is None:
         raise BadImage(magic.foreign_reason(encoded))
+    prepared = _prepared(form, encoded)
     with _damage_named(form):
-        prepared = _prepared(form, encoded)
         image = _open_header(form, prepared.content)
         check_size(image.width, image.height)
         image.info.update(prepared.info)
@@ -81,8 +81,7 @@ def image_size(encoded: bytes) -> tuple[int, int] | None:
     if form is None:
         return None
     try:
-        with _damage_named(form):
-            return _header_size(form, encoded)
+        return _header_size(form, encoded)
     except BadImage:
         return None
 
@@ -140,7 +139,10 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _damage_named(form: str) -> Iterator[None]:
-    """Turn whatever Pillow raises on damaged bytes, which is nearly every type, into BadImage."""
+    """Turn whatever Pillow raises on damaged bytes, which is nearly every type, into BadImage.
+
+    For calls of Pillow alone: around code of ours it would pass our own faults off as the file's.
+    """
     try:
         yield
     except (BadImage, MemoryError):
@@ -153,13 +155,16 @@ def _damage_named(form: str) -> Iterator[None]:
 
 
 def _prepared(form: str, encoded: bytes) -> Prepared:
+    """Return what the decoder gets; the checks raise BadImage themselves, and anything else is a fault of ours."""
     if form == "PNG":
         return png.prepare(encoded)
     if form == "JPEG":
         return jpeg.prepare(encoded)
     if form == "TIFF":
         with _quiet():
-            tiff.check_tags(encoded)
+            segments = tiff.check_tags(encoded)
+        if segments is not None:
+            tiff_jpeg.check(encoded, segments)
     return Prepared(encoded)
 
 
@@ -187,12 +192,18 @@ def _header_size(form: str, encoded: bytes) -> tuple[int, int]:
     if form in ("PNG", "JPEG"):
         width, height, info = (png if form == "PNG" else jpeg).header(encoded)
     else:
-        image = _open_header(form, encoded)
-        (width, height), info = image.size, image.info
+        if form == "TIFF":
+            with _quiet():
+                tiff.check_tags(encoded)  # before Pillow logs what it does not read
+        with _damage_named(form):
+            image = _open_header(form, encoded)
+            (width, height), info = image.size, image.info
+            if form == "TIFF":
+                tags = image.tag_v2  # type: ignore[attr-defined]
+                width, height, info = int(tags[256]), int(tags[257]), {}
+                if tags.get(_ORIENTATION) in (5, 6, 7, 8):
+                    width, height = height, width
     turned = _upright(Image.new("L", (1, 2)), info).width == 2
-    if form == "TIFF":
-        tags = image.tag_v2  # type: ignore[attr-defined]
-        width, height, turned = tags[256], tags[257], tags.get(_ORIENTATION) in (5, 6, 7, 8)
     check_size(width, height)
     return (width, height) if turned else (height, width)
 

@@ -7,11 +7,13 @@ marker alone is no damage. Of arithmetic-coded files, which are rare, only the m
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pipeline.imagefiles.base import BadImage, Prepared
 from pipeline.imagefiles.jpeg_scan import (
+    COMPONENTS,
     FRAMES,
+    HIERARCHICAL,
     MARKER,
     RESTARTS,
     Corrupt,
@@ -24,24 +26,30 @@ from pipeline.imagefiles.jpeg_scan import (
 
 _FILL = re.compile(rb"(?:\xff+\0|\xff*(?=\xff))*")  # what may stand between two segments: decoders skip it
 _SOI, _EOI, _SOS, _DHT, _DRI, _TEM = 0xD8, 0xD9, 0xDA, 0xC4, 0xDD, 0x01
+_FOREIGN = {0xDE: HIERARCHICAL, 0xF7: "JPEG-LS; not read"}  # by the marker that tells them
 _APP0, _EXIF_OR_XMP, _ADOBE, _COMMENT = 0xE0, 0xE1, 0xEE, 0xFE
 _NO_PIXELS = {*range(_APP0 + 1, 0xF0), _COMMENT} - {_ADOBE}
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _DAMAGED = "corrupt JPEG: a header segment is damaged"
 
 
-def prepare(encoded: bytes) -> Prepared:
-    """Check the whole file and leave out what does not make pixels.
+def prepare(encoded: bytes, components: Sequence[int] = COMPONENTS) -> Prepared:
+    """Check the whole file, which must have one of these numbers of components, and leave out what makes no pixels.
 
     Raises
     ------
     BadImage
         More than 64 Mpixel, cut short, or damaged; the reason says how the coded bytes go wrong.
     """
-    frame, kept = Frame(), [b"\xff\xd8"]
+    frame, kept = (
+        Frame(allowed=components),
+        [b"\xff\xd8"],
+    )  # a Frame needs the kernels: if they are missing, that is no BadImage
     info: dict[str, bytes] = {}
     try:
         for marker, content, whole in _segments(encoded, frame):
+            if marker in _FOREIGN:
+                raise BadImage(_FOREIGN[marker])
             if marker in FRAMES:
                 frame.begin(marker, content)
             elif marker == _DHT:

@@ -1,6 +1,7 @@
 """A JPEG's frame, its tables and its scans: whether the coded bytes of a scan hold its blocks, all and no more."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
@@ -14,8 +15,11 @@ from pipeline.imagefiles.base import BadImage, check_size
 MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 RESTARTS = range(0xD0, 0xD8)
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_LOSSLESS, _DIFFERENTIAL = (0xC3, 0xCB), (0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF)
 _PROGRESSIVE = (0xC2, 0xCA)
 _HUFFMAN = (0xC0, 0xC1, 0xC2)
+COMPONENTS = (1, 3, 4)
+HIERARCHICAL = "hierarchical JPEG; not read"
 _PADDING = re.compile(rb"(?:\x7f|\xff+\0)?\xff*")  # the ones that fill the last byte: some write them though it is full
 
 
@@ -78,6 +82,8 @@ class Frame:
         As `kernels.cpu.huffman` has them; `has_tables` once the file has given one.
     nonzero : (B,) uint64
         By block, which coefficients of a progressive file are not zero.
+    allowed
+        Numbers of components that are read.
     """
 
     tables: NDArray[np.int32] = field(default_factory=lambda: _standard_tables().copy())
@@ -88,9 +94,14 @@ class Frame:
     restart: int = 0
     components: dict[int, Component] = field(default_factory=dict)
     nonzero: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    allowed: Sequence[int] = COMPONENTS
 
     def begin(self, marker: int, content: bytes) -> None:
         """Read a frame header; raise BadImage for sizes and kinds that are not read."""
+        if marker in _LOSSLESS:
+            raise BadImage("lossless JPEG; not read")
+        if marker in _DIFFERENTIAL:
+            raise BadImage(HIERARCHICAL)
         if self.components:
             raise Corrupt("two frames")
         self.marker = marker
@@ -98,8 +109,8 @@ class Frame:
         check_size(self.width, self.height)
         if content[0] != 8:
             raise BadImage(f"{content[0]}-bit JPEG; 8 bits are read")
-        if content[5] not in (1, 3, 4):
-            raise BadImage(f"{content[5]} components in a JPEG; 1, 3 or 4 are read")
+        if content[5] not in self.allowed:
+            raise BadImage(f"{content[5]} components in a JPEG; {self._spelled()} are read")
         for name, factors, _ in zip(content[6::3], content[7::3], content[8::3], strict=True):
             component = Component(factors >> 4, factors & 15)
             if name in self.components or not (1 <= component.across <= 4 and 1 <= component.down <= 4):
@@ -108,6 +119,10 @@ class Frame:
         if len(self.components) != content[5]:
             raise ValueError
         self._place()
+
+    def _spelled(self) -> str:
+        *others, last = map(str, self.allowed)
+        return f"{', '.join(others)} or {last}" if others else last
 
     def _place(self) -> None:
         columns, rows = self.mcus()

@@ -1,23 +1,29 @@
-"""TIFF: which kinds of pixels are read, said in the words of its tags."""
+"""TIFF: which kinds of pixels are read, said in the words of its tags.
+
+Of pixels that are not JPEG, nothing is checked but what libtiff finds: most compressions have no checksum.
+"""
 
 import io
 
 from PIL import TiffImagePlugin
 
+from pipeline.imagefiles import tiff_jpeg
 from pipeline.imagefiles.base import BadImage
 
 _COMPRESSION, _PHOTOMETRIC, _BITS, _BANDS, _EXTRA, _FORMAT = 259, 262, 258, 277, 338, 339
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
 _PHOTOMETRICS = (0, 1, 2, 3, 5, 6, 8)
+_OLD_JPEG = 6
 _ALPHA = (1, 2)  # values of _EXTRA that say so: premultiplied or not
 _SIGNED, _FLOAT = 2, 3
 _FORMATS = {_SIGNED: "signed", _FLOAT: "float", 4: "untyped", 5: "complex", 6: "complex"}
 
 
-def check_tags(encoded: bytes) -> None:
+def check_tags(encoded: bytes) -> tiff_jpeg.Segments | None:
     """Raise BadImage for pixels of a kind that is not read, or that the decoder would take for another.
 
-    Nothing is said about tags that cannot be parsed: the decoder will.
+    Nothing is said about tags that cannot be parsed: the decoder will. Returns the strips or tiles of an image whose
+    pixels are JPEG, which the decoder does not check.
     """
     try:
         tags = _first_directory(encoded)
@@ -27,9 +33,11 @@ def check_tags(encoded: bytes) -> None:
         forms = {*tags.get(_FORMAT, (1,))[:bands]}
         values = (bands, compression, photometric, *bits, *forms, *extra)
         if not all(isinstance(value, int) for value in values):
-            return
+            return None
     except Exception:  # Pillow's parser raises nearly every type on damaged bytes
-        return
+        return None
+    if compression == _OLD_JPEG:
+        raise BadImage("old-style JPEG in TIFF; not read")
     if compression not in TiffImagePlugin.COMPRESSION_INFO:
         raise BadImage(f"TIFF compression {compression}; not read")
     if bands not in (1, 3, 4) and not (bands == 2 and len(extra) == 1 and extra[0] in _ALPHA):
@@ -39,6 +47,12 @@ def check_tags(encoded: bytes) -> None:
     _check_values(bands, photometric, bits, forms)
     if encoded.startswith(b"MM") and bits & {12, 32} and forms == {1}:
         raise BadImage(f"big-endian {max(bits)}-bit values; not read")
+    if compression != tiff_jpeg.COMPRESSION:
+        return None
+    try:
+        return tiff_jpeg.segments(tags)
+    except Exception as error:  # as above; here the decoder would say nothing
+        raise BadImage("corrupt TIFF") from error
 
 
 def _first_directory(encoded: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from pipeline.images import BadImage
 from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
-from pipeline.sources.cifar_pickle import Array, read_pickle
+from pipeline.sources.cifar_pickle import Array, class_names, read_pickle
 from pipeline.sources.local import existing_path
 
 _PIXELS = 3 * 32 * 32
@@ -82,7 +82,8 @@ class Cifar10(Source):
             labels, start, stride = self._pickled(stem) if self._is_python else self._binary(stem)
             for row, label in enumerate(labels):
                 if type(label) is not int or not 0 <= label < count:
-                    raise SourceError(f"source {self.kind}: record {row} of {self._batch(stem).name} has label {label}")
+                    shown = label if type(label) is int and abs(label) < 2**31 else "that is no class's index"
+                    raise SourceError(f"source {self.kind}: record {row} of {self._batch(stem).name} has label {shown}")
                 yield Entry(f"{self.kind}/{stem}/{row:05d}", label, start + row * stride)
 
     def read(self, entries: Sequence[Entry]) -> list[bytes]:
@@ -156,7 +157,7 @@ class Cifar10(Source):
         """Return the class names from the binary version's text or from the Python version's `field`."""
         if self._is_python:
             found = self._unpickled(meta).get(field)
-            names = tuple(map(str, found)) if isinstance(found, list) else ()
+            names = class_names(found) if isinstance(found, list) else ()
         else:
             names = tuple(self._file(text).read_text(encoding="utf-8").split())
         if len(names) != count:

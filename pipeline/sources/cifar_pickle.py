@@ -2,12 +2,16 @@
 
 A machine of the few instructions that such files hold: numbers, texts, lists, dictionaries, and arrays of bytes in the
 ways that NumPy writes them. Of an array only its place in the file is kept.
+
+What a file holds is not trusted in size either: a few bytes can stand for a value that nests a hundred times, shared
+twice at each level. Such a value is never hashed, compared or spelled out.
 """
 
+import mmap
 import pickletools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,14 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _PLAIN = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "STRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE"}
 _LENGTH_BYTES = dict(SHORT_BINSTRING=1, SHORT_BINBYTES=1, BINSTRING=4, BINBYTES=4, BINBYTES8=8, BYTEARRAY8=8)
 _LONG = 2048  # bytes from which on only the place is kept: no name is that long
+_MAX_NAME = 100  # characters of a module or of what it holds
+_MAX_SIDES, _MAX_SIDE = 8, 2**63
+_MAX_INSTRUCTIONS = 2_000_000  # the largest published file has about 200,000
 _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+
+
+class _RefusedError(ValueError):
+    """Why a file is not read, in a few words: "it ..."."""
 
 
 def read_pickle(path: Path) -> dict[str, Any]:
@@ -54,16 +65,39 @@ def read_pickle(path: Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        No pickle, or one that holds anything else; the message says what.
+        No pickle, or one that holds anything else; the message says what, in less than a line.
     """
+    try:
+        content = _read(path)
+    except _RefusedError:
+        raise
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ValueError("it is no whole pickle") from error  # the error's own words can be as long as the file
+    return {_text(key): value for key, value in content.items()}
+
+
+def class_names(found: list[Any]) -> tuple[str, ...]:
+    """Return the texts of a list as names, none where something in it is no text of a name's length."""
+    are_names = all(isinstance(name, (str, bytes)) and len(name) < _MAX_NAME for name in found)
+    return tuple(map(_text, found)) if are_names else ()
+
+
+def _read(path: Path) -> dict[str | bytes, Any]:
     machine = _Machine()
-    with path.open("rb") as file:
-        for instruction, argument, position in pickletools.genops(file):
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        # A map hands out no more than the file holds, where a file would make room for any length that is declared.
+        for count, (instruction, argument, position) in enumerate(pickletools.genops(cast(IO[bytes], content))):
+            if count == _MAX_INSTRUCTIONS:
+                raise _RefusedError(f"it has more than {_MAX_INSTRUCTIONS} instructions")
             machine.step(instruction.name, argument, position or 0)
-    (content,) = machine.stack
-    if not isinstance(content, dict):
-        raise ValueError("no dictionary")
-    return {key.decode() if isinstance(key, bytes) else str(key): value for key, value in content.items()}
+    (made,) = machine.stack
+    if not isinstance(made, dict):
+        raise _RefusedError("it holds no dictionary")
+    return made
+
+
+def _text(key: str | bytes) -> str:
+    return key.decode("utf-8", "backslashreplace") if isinstance(key, bytes) else key
 
 
 class _Machine:
@@ -96,19 +130,16 @@ class _Machine:
             stack.append([] if name == "EMPTY_LIST" else {})
         elif name in ("LIST", "DICT", "TUPLE"):
             items = self._popped(self._marks.pop())
-            pairs = zip(items[::2], items[1::2], strict=True)
-            stack.append(tuple(items) if name == "TUPLE" else items if name == "LIST" else dict(pairs))
+            stack.append(tuple(items) if name == "TUPLE" else items if name == "LIST" else _pairs(items))
         elif name in ("APPEND", "APPENDS"):
             items = self._popped(len(stack) - 1 if name == "APPEND" else self._marks.pop())
             self._top(list).extend(items)
         elif name in ("SETITEM", "SETITEMS"):
             items = self._popped(len(stack) - 2 if name == "SETITEM" else self._marks.pop())
-            self._top(dict).update(zip(items[::2], items[1::2], strict=True))
+            self._top(dict).update(_pairs(items))
         elif name in ("GLOBAL", "STACK_GLOBAL"):
-            wanted = argument if name == "GLOBAL" else " ".join(map(str, self._popped(len(stack) - 2)))
-            if wanted not in _ALLOWED:
-                raise ValueError(f"it asks for {wanted.replace(' ', '.')}, which is none of an array's")
-            stack.append(_Name(wanted))
+            names = argument.split(" ", 1) if name == "GLOBAL" else self._popped(len(stack) - 2)
+            stack.append(_Name(_allowed(*names)))
         elif name == "REDUCE":
             called, arguments = self._popped(len(stack) - 2)
             stack.append(_reduced(called, arguments))
@@ -116,7 +147,7 @@ class _Machine:
             (state,) = self._popped(len(stack) - 1)
             _build(stack[-1], state)
         else:
-            raise ValueError(f"it holds the instruction {name}")
+            raise _RefusedError(f"it holds the instruction {name}")
 
     def _popped(self, start: int) -> list[Any]:
         items = self.stack[start:]
@@ -125,8 +156,24 @@ class _Machine:
 
     def _top(self, kind: type) -> Any:
         if type(self.stack[-1]) is not kind:
-            raise ValueError("it is damaged")
+            raise _RefusedError("it is damaged")
         return self.stack[-1]
+
+
+def _pairs(items: list[Any]) -> dict[str | bytes, Any]:
+    """Return keys and values in turn as a dictionary; other keys than texts could take forever to hash."""
+    if not all(isinstance(key, (str, bytes)) for key in items[::2]):
+        raise _RefusedError("it holds a dictionary with other keys than texts")
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def _allowed(module: Any, name: Any) -> str:
+    """Return what is to be imported, as "MODULE NAME"; refuse what is none of an array's."""
+    if not all(isinstance(text, str) and len(text) < _MAX_NAME for text in (module, name)):
+        raise _RefusedError("it asks for something by what is no name")
+    if f"{module} {name}" not in _ALLOWED:
+        raise _RefusedError(f"it asks for {ascii(f'{module}.{name}')[1:-1]}, which is none of an array's")
+    return f"{module} {name}"
 
 
 def _reduced(called: Any, arguments: Any) -> Any:
@@ -136,12 +183,13 @@ def _reduced(called: Any, arguments: Any) -> Any:
         return Array()
     if name == _DTYPE:
         if arguments[0] not in ("u1", b"u1", "B"):
-            raise ValueError(f"it holds an array of {arguments[0]}, not of bytes")
+            kind = arguments[0] if isinstance(arguments[0], (str, bytes)) and len(arguments[0]) < _MAX_NAME else "?"
+            raise _RefusedError(f"it holds an array of {ascii(_text(kind))[1:-1]}, not of bytes")
         return _Name(_DTYPE)
     if name in _FROM_BUFFER:
         place, dtype, shape, order = arguments
         return _checked(Array(shape, place), dtype, order == "C")
-    raise ValueError("it calls what is none of an array's")
+    raise _RefusedError("it calls what is none of an array's")
 
 
 def _build(made: Any, state: Any) -> None:
@@ -149,10 +197,14 @@ def _build(made: Any, state: Any) -> None:
         _, made.shape, dtype, is_fortran, made.place = state
         _checked(made, dtype, not is_fortran)
     elif made != _Name(_DTYPE):
-        raise ValueError("it sets the state of what is no array")
+        raise _RefusedError("it sets the state of what is no array")
 
 
 def _checked(array: Array, dtype: Any, is_c_order: bool) -> Array:
     if dtype != _Name(_DTYPE) or not is_c_order or not isinstance(array.place, Place):
-        raise ValueError("it holds an array that is not written as plain bytes, row by row")
+        raise _RefusedError("it holds an array that is not written as plain bytes, row by row")
+    shape = array.shape
+    sides = shape if isinstance(shape, tuple) and len(shape) <= _MAX_SIDES else (None,)
+    if not all(type(side) is int and 0 <= side < _MAX_SIDE for side in sides):
+        raise _RefusedError("it holds an array whose shape is none")
     return array

@@ -4,7 +4,6 @@ A file's name, which enters keys, is its path as given: below the folder, or bel
 matches of a pattern. Where links lead does not matter.
 """
 
-import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from pathlib import Path
 from pipeline.sources import splits
 from pipeline.sources.base import SourceError
 from pipeline.sources.local import existing_path, refuse_pointer
+from pipeline.sources.pattern import MARKS, Expansion, alternatives
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import Item, Walk
 
 OTHER_SPLIT = "of another split"
-_MARKS = "{*?["
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def find_files(wanted: Wanted, skipped: Skipped) -> Found:
     """
     expanded = os.path.expanduser(wanted.path)
     root: Path | None = None
-    if os.path.lexists(expanded) or not any(mark in expanded for mark in _MARKS):
+    if os.path.lexists(expanded) or not any(mark in expanded for mark in MARKS):
         root, place, files = _at(wanted, expanded, skipped)
     else:
         place, files = _matches(wanted, expanded, skipped)
@@ -119,19 +118,17 @@ def _refuse_irregular(wanted: Wanted, name: str, is_file: bool) -> None:
 
 def _matches(wanted: Wanted, pattern: str, skipped: Skipped) -> tuple[str, dict[str, Path]]:
     """Return the folder that a pattern begins with and what matches, by its path below the deepest shared folder."""
-    import braceexpand
-
     fixed, rest = _fixed(pattern)
     walk = wanted.walk(wanted.kind, fixed, wanted.ignore, skipped)
+    expansion = Expansion(walk)
     names: set[str] = set()
-    for part in braceexpand.braceexpand(rest):
-        matched = glob.glob(part, root_dir=fixed, recursive=True)
-        if not matched:
-            raise SourceError(f"source {wanted.kind}: no file matches {part!r} in the folder {fixed!r}")
-        names.update(map(os.path.normpath, matched))
+    for part in alternatives(wanted.kind, wanted.path, rest):
+        names.update(name or "." for name in expansion.names(part))
     inner = {name for name in names if any(above in names for above in _above(name))}  # of a folder that matches too
-    left_out: set[str] = set()
-    taken = {match: list(_matched(wanted, walk, match, left_out)) for match in sorted(names - inner)}
+    for name, is_folder in expansion.left_out.items():
+        if not any(above in names for above in _above(name)):  # else the walk below meets it
+            walk.skips(name, is_folder)
+    taken = {match: list(_matched(wanted, walk, match)) for match in sorted(names - inner)}
     if any(name.endswith(wanted.suffixes) for below in taken.values() for name in below):
         taken = {
             match: [name for name in below if _has_suffix(wanted, name, skipped)] for match, below in taken.items()
@@ -153,25 +150,20 @@ def _folder(fixed: str, match: str) -> str:
     return fixed if match == "." else os.path.dirname(os.path.normpath(os.path.join(fixed, match)))
 
 
-def _matched(wanted: Wanted, walk: Walk, name: str, left_out: set[str]) -> Iterator[str]:
-    """Yield the file that matched, or those below a folder that did, unless it or a folder of it is left out."""
-    parts, is_folder = name.split("/"), os.path.isdir(os.path.join(walk.root, name))
-    for above in ("/".join(parts[:count]) for count in range(1, len(parts) + 1)):
-        if above in left_out or walk.skips(above, is_folder or above != name):
-            left_out.add(above)
-            return
-    walk.above(name)  # a pattern with ** runs in circles where a link leads upwards
-    if is_folder:
+def _matched(wanted: Wanted, walk: Walk, name: str) -> Iterator[str]:
+    """Yield the file that matched, or those below a folder that did."""
+    path = os.path.join(walk.root, name)
+    if os.path.isdir(path):
         yield from (item.name for item in walk.files("" if name == "." else name) if _takes(wanted, item, walk.skipped))
     else:
-        _refuse_irregular(wanted, name, os.path.isfile(os.path.join(walk.root, name)))
+        _refuse_irregular(wanted, name, os.path.isfile(path))
         yield name
 
 
 def _fixed(pattern: str) -> tuple[str, str]:
     """Return the folder that a pattern begins with, resolved, and the rest, from the first part with a mark."""
     parts = pattern.split("/")
-    count = next(number for number, part in enumerate(parts) if any(mark in part for mark in _MARKS))
+    count = next(number for number, part in enumerate(parts) if any(mark in part for mark in MARKS))
     folder = "/".join(parts[:count]) or ("/" if count else ".")
     return os.path.realpath(folder), "/".join(parts[count:])
 

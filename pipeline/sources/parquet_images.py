@@ -66,18 +66,34 @@ def image_column(schema: Any, name: str) -> ImageColumn:
 
 def _beside(path: str, file: Path, where: str) -> bytes:
     """Return the content of the file that a row names, which must lie below the folder of the Parquet file."""
-    inside = not os.path.isabs(path) and os.path.normpath(path).split(os.sep)[0] != os.pardir and "\0" not in path
+    why = _outside(path, file.parent)
     try:
-        if inside:
+        if why is None:
             content = (file.parent / path).read_bytes()
             refuse_pointer_content("parquet", content, path)
             return content
-        why = "which does not lie below the folder of the Parquet file"
     except OSError as error:
         why = f"which cannot be read from beside the Parquet file ({error.strerror})"
     raise SourceError(
         f"source parquet: {where} holds no image: its bytes are null and it names {path!r}, {why}; {_EMBED}"
     )
+
+
+def _outside(path: str, folder: Path) -> str | None:
+    """Say why a path is not, or may not be, one of a file below `folder`; None where it is.
+
+    A link may stand on the way to the folder, and below it may lead to what is below it too. One that leads out is
+    refused, also where it may have been meant, as in the cache of Hugging Face: a row names what it likes.
+    """
+    why = "which does not lie below the folder of the Parquet file"
+    if os.path.isabs(path) or "\0" in path:
+        return why
+    if os.pardir in path.split("/"):
+        return f"{why}, or not surely: .. is refused, because after a link it leads elsewhere"
+    real = os.path.realpath(folder)
+    if os.path.commonpath([real, os.path.realpath(folder / path)]) != real:
+        return f"{why}: a link leads out of that"
+    return None
 
 
 def _is_struct(kind: Any) -> bool:

@@ -52,7 +52,7 @@ def tar_samples(file: io.BufferedReader, path: Path, skip: Skip) -> Iterator[Tar
     for info in _infos(file, path):
         reason, match = _why_skipped(info.name), _NAME.fullmatch(info.name.removeprefix("./"))
         if reason or match is None:
-            skip(reason or "no KEY.EXTENSION", info.name)
+            skip(reason or "no KEY.EXTENSION", plain_name(info.name))
             continue
         member = links.member(info)
         key, extension = match[1], match[2].lower()
@@ -66,6 +66,11 @@ def tar_samples(file: io.BufferedReader, path: Path, skip: Skip) -> Iterator[Tar
         sample.names.append(info.name)
     if sample.members:
         yield sample
+
+
+def plain_name(name: str) -> str:
+    """Return a member's name as a person would spell it, without the ``./`` that tar writes for a folder's content."""
+    return "/".join(part for part in name.split("/") if part != ".")
 
 
 def lies_apart(path: Path, sample: TarSample) -> bool:

@@ -2,6 +2,7 @@
 
 import fnmatch
 import os
+import posixpath
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -50,15 +51,18 @@ class Walk:
     skipped: Skipped
 
     def scan(self, folder: str = "") -> list[Item]:
-        """Return what lies in `folder`, sorted by name; raise SourceError if it cannot be listed."""
+        """Return what of `folder` is not left out, sorted by name; raise SourceError if it cannot be listed."""
+        return [item for item in self.entries(folder) if not self.skips(item.name, item.is_folder)]
+
+    def entries(self, folder: str = "") -> list[Item]:
+        """Return all that lies in `folder`, sorted by name; raise SourceError if it cannot be listed."""
         try:
             with os.scandir(os.path.join(self.root, folder)) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             where = ascii(folder) if folder else f"the folder {self.root!r}"
             raise SourceError(f"source {self.kind}: cannot list {where}: {error.strerror}") from error
-        items = [_item(f"{folder}/{entry.name}" if folder else entry.name, entry) for entry in found]
-        return [item for item in items if not self.skips(item.name, item.is_folder)]
+        return [_item(posixpath.join(folder, entry.name), entry) for entry in found]
 
     def files(self, folder: str = "") -> Iterator[Item]:
         """Yield what is no folder below `folder`, depth first, names sorted in each.
@@ -75,18 +79,19 @@ class Walk:
         found: tuple[tuple[int, int], ...] = ()
         parts = name.split("/") if name and not name.startswith(("/", "../")) else []
         for count in range(len(parts)):
-            found = self._enter("/".join(parts[:count]), found)
+            found = self.enter("/".join(parts[:count]), found)
         return found
 
     def _files(self, folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[Item]:
-        above = self._enter(folder, above)
+        above = self.enter(folder, above)
         for item in self.scan(folder):
             if item.is_folder:
                 yield from self._files(item.name, above)
             else:
                 yield item
 
-    def _enter(self, folder: str, above: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    def enter(self, folder: str, above: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        """Return `above` with what tells `folder` apart; refuse a link to one of those above."""
         this = self._identity(folder)
         if this in above:
             raise SourceError(f"source {self.kind}: {ascii(folder)} is a link to a folder that contains it")

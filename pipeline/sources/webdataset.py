@@ -15,7 +15,7 @@ from pipeline.sources.found import Wanted, find_files
 from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
 from pipeline.sources.local import checked_key
 from pipeline.sources.splits import SPLIT_DESCRIPTION
-from pipeline.sources.tarindex import Member, Skip, TarSample, lies_apart, read_member, tar_samples
+from pipeline.sources.tarindex import Member, Skip, TarSample, lies_apart, plain_name, read_member, tar_samples
 from pipeline.sources.walk import IGNORE_DESCRIPTION
 
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4")
@@ -121,7 +121,7 @@ class WebDataset(Source):
                 for sample in tar_samples(file, path, partial(_skip_in, shard, skip)):
                     where = f"sample {shard}/{sample.key}"
                     if self._lies_beside(file, sample, where):
-                        beside = sample.names[0]
+                        beside = plain_name(sample.names[0])
                         skip("beside the samples", f"{shard}/{beside}")
                         continue
                     try:

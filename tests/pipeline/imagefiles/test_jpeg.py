@@ -3,6 +3,7 @@
 import io
 import itertools
 import re
+import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.imagefiles import jpeg
+from pipeline.imagefiles import jpeg, jpeg_scan, png
 from pipeline.images import BadImage, image_size, native_pixels, open_image
 from tests.pipeline.imagefiles.pictures import case, encoded, reason, waves
 
@@ -231,6 +232,43 @@ def test_kinds_that_are_not_read_are_named():
         assert reason(bytes(changed)) == expected
     whole[frame + 5 : frame + 7] = bytes(2)
     assert reason(bytes(whole)) == "no pixels"
+
+
+@pytest.mark.parametrize(
+    ("marker", "expected"),
+    [
+        *((marker, "lossless JPEG; not read") for marker in (0xC3, 0xCB)),
+        *((marker, "hierarchical JPEG; not read") for marker in (0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF)),
+        (0xF7, "JPEG-LS; not read"),
+    ],
+)
+def test_codings_that_are_not_read_are_named(marker, expected):
+    whole = written()
+    assert reason(whole.replace(b"\xff\xc0", bytes([0xFF, marker]), 1)) == expected
+    frame = whole.index(b"\xff\xc0")
+    hierarchy = segment(0xDE, whole[frame + 4 : frame + 19])
+    assert reason(whole[:2] + hierarchy + whole[2:]) == "hierarchical JPEG; not read"
+
+
+def test_kernels_that_cannot_be_imported_are_no_damage(monkeypatch):
+    jpeg_scan._standard_tables.cache_clear()
+    monkeypatch.setitem(sys.modules, "kernels.cpu.huffman", None)
+    with pytest.raises(ImportError):
+        open_image(written())
+    monkeypatch.undo()
+    assert is_good(written())
+
+
+@pytest.mark.parametrize("fault", [RuntimeError, TypeError, AssertionError, OSError])
+def test_a_fault_of_our_own_is_no_damage(monkeypatch, fault):
+    def fail(*_):
+        raise fault("ours")
+
+    for checked, content in ((jpeg, written()), (png, encoded(waves(4, 4)))):
+        for name, called in (("prepare", open_image), ("header", image_size)):
+            monkeypatch.setattr(checked, name, fail)
+            with pytest.raises(fault, match="ours"):
+                called(content)
 
 
 def test_a_missing_scan_and_scans_out_of_order_are_damage():

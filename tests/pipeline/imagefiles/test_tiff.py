@@ -62,3 +62,11 @@ def test_cases():
     assert reason(case("rgbf.tif")) == "float values; 8 or 16 bits are read"
     assert reason(tiff(32, 1, 1, order=">")) == "big-endian 32-bit values; not read"
     assert reason(b"II*\0" + bytes(30)) == "corrupt TIFF"
+
+
+@pytest.mark.parametrize("bands", [7, 13, 300])
+def test_sizes_are_told_without_a_word_from_pillow(bands, capfd, caplog):
+    assert image_size(tiff(16, bands, 1, extra=[0] * (bands - 1))) is None
+    assert image_size(tiff(8, 3, 2, size=(2, 3))) == (2, 3)
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []

@@ -1,12 +1,13 @@
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.images import BadImage
-from pipeline.sources import SourceError
+from pipeline.sources import SourceError, cifar_pickle
 from pipeline.sources.cifar import Cifar10, Cifar100, Cifar100Options, CifarOptions
 from tests.pipeline.sources import files
 
@@ -176,7 +177,7 @@ def test_arrays_that_do_not_fit_are_named(tmp_path):
         (pixels.astype(np.float32), [0] * 3, "it holds an array of f4, not of bytes"),
         (pixels, [0, 1, 10], "record 2 of data_batch_1 has label 10"),
         (pixels, [0, -1, 1], "record 1 of data_batch_1 has label -1"),
-        (pixels, [0, "1", 1], "record 1 of data_batch_1 has label 1"),
+        (pixels, [0, "1", 1], "record 1 of data_batch_1 has label that is no class's index"),
         (pixels, None, "lacks 'data' or 'labels'"),
         (None, [0], "lacks 'data' or 'labels'"),
     ):
@@ -185,4 +186,61 @@ def test_arrays_that_do_not_fit_are_named(tmp_path):
             list(Cifar10(CifarOptions(path=str(python))).entries())
     (python / "batches.meta").write_bytes(pickle.dumps({"label_names": ["a"]}))
     with pytest.raises(SourceError, match="batches.meta holds 1 class names, not 10"):
+        list(Cifar10(CifarOptions(path=str(python))).entries())
+
+
+def nested(levels, start=b"U\x01x"):
+    """Return instructions for a tuple that holds the one a level below twice: 2**levels texts, once spelled out."""
+    return start + b"".join(b"q%ch%c\x86" % (level, level) for level in range(levels))
+
+
+DEEP = b"]" * 100_000 + b"a" * 99_999
+SPELLED_OUT = {
+    "a name, on the stack": b"\x80\x04" + nested(60) + b"\x8c\x01x\x93.",
+    "a long name, on the stack": b"\x80\x04X\xe8\x03\x00\x00" + b"n" * 1000 + b"\x8c\x01x\x93.",
+    "a long name": b"\x80\x02c" + b"n" * 1000 + b"\nx\n.",
+    "a kind of array": b"\x80\x02cnumpy\ndtype\n" + nested(60) + b"\x85R.",
+    "a deep kind of array": b"\x80\x02cnumpy\ndtype\n" + DEEP + b"\x85R.",
+    "a key": b"\x80\x02}" + nested(60) + b"K\x01s.",
+    "a key of DICT": b"\x80\x02(" + nested(60) + b"K\x01d.",
+    "a deep key": b"\x80\x02}" + b")" + b"\x85" * 100_000 + b"K\x01s.",
+    "a label": b"\x80\x02}(U\x06labels](" + nested(60) + b"eU\x04dataHEREu.",
+    "a deep label": b"\x80\x02}(U\x06labels]" + DEEP + b"aU\x04dataHEREu.",
+    "a shape": b"\x80\x02}(U\x06labels]U\x04dataHEREu.",
+    "text without quotes": b"S" + b"n" * 1000 + b"\n.",
+    "a length beyond the file": b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b"abc.",
+    "a text's length beyond the file": b"\x80\x04\x8d" + (2**40).to_bytes(8, "little") + b"abc.",
+    "a long integer": b"\x80\x02\x8b\x00\x00\x00\x7f1.",
+}
+
+
+@pytest.mark.parametrize("named", SPELLED_OUT)
+def test_what_a_pickle_holds_is_not_spelled_out_and_takes_no_more_room_than_the_file(tmp_path, named):
+    python = files.write_cifar_python(tmp_path / "py", files.write_cifar(tmp_path / "bin"))
+    content = SPELLED_OUT[named]
+    array = files.python2_pickle(np.zeros((1, 3072), np.uint8))
+    array = array.replace(b"K\x01M\x00\x0c\x86", nested(60)) if named == "a shape" else array
+    (python / "data_batch_1").write_bytes(content.replace(b"HERE", array))
+    tracemalloc.start()
+    with pytest.raises(SourceError, match="data_batch_1") as caught:
+        list(Cifar10(CifarOptions(path=str(python))).entries())
+    assert tracemalloc.get_traced_memory()[1] < 2**28
+    tracemalloc.stop()
+    assert len(str(caught.value)) < 200
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("names", [b"](" + b"]" * 1000 + b"a" * 999 + b"e", b"](" + nested(60) * 10 + b"e"])
+def test_class_names_that_are_no_texts_are_not_spelled_out(tmp_path, names):
+    python = files.write_cifar_python(tmp_path / "py", files.write_cifar(tmp_path / "bin"))
+    (python / "batches.meta").write_bytes(b"\x80\x02}U\x0blabel_names" + names + b"s.")
+    with pytest.raises(SourceError, match="batches.meta holds 0 class names, not 10"):
+        _ = Cifar10(CifarOptions(path=str(python))).classes
+
+
+def test_instructions_have_a_limit(tmp_path, monkeypatch):
+    python = files.write_cifar_python(tmp_path / "py", files.write_cifar(tmp_path / "bin"))
+    monkeypatch.setattr(cifar_pickle, "_MAX_INSTRUCTIONS", 1000)
+    (python / "data_batch_1").write_bytes(b"\x80\x02" + b"]" * 1001 + b".")
+    with pytest.raises(SourceError, match="data_batch_1 .*: it has more than 1000 instructions"):
         list(Cifar10(CifarOptions(path=str(python))).entries())

@@ -180,6 +180,38 @@ class TestImages:
         path = write(tmp_path / "data/a.parquet", [{"bytes": None, "path": name}], [0])
         assert "does not lie below the folder" in refused(path)
 
+    @pytest.mark.parametrize(
+        ("name", "why"),
+        [
+            ("deep/../s.png", "or not surely: .. is refused"),
+            ("sub/../0.png", "or not surely: .. is refused"),
+            ("deep/0.png", "a link leads out of that"),
+            ("linked.png", "a link leads out of that"),
+            ("up/s.png", "a link leads out of that"),
+            ("data2.png", "a link leads out of that"),
+        ],
+    )
+    def test_no_link_leads_out_of_the_folder(self, tmp_path, name, why):
+        for file in ("s.png", "deep/0.png", "data/0.png", "data/sub/0.png", "data2"):
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / file).write_bytes(files.png(1))
+        for link, target in {"deep": "../deep", "linked.png": "../s.png", "up": "..", "data2.png": "../data2"}.items():
+            (tmp_path / "data" / link).symlink_to(target)
+        path = write(tmp_path / "data/a.parquet", [{"bytes": None, "path": name}], [0])
+        message = refused(path)
+        assert "does not lie below the folder of the Parquet file" in message
+        assert why in message
+
+    def test_links_that_stay_in_the_folder_and_links_to_it_are_followed(self, tmp_path):
+        (tmp_path / "data/blobs").mkdir(parents=True)
+        (tmp_path / "data/blobs/9999").write_bytes(files.png(7))
+        (tmp_path / "data/0.png").symlink_to("blobs/9999")
+        write(tmp_path / "data/a.parquet", [{"bytes": None, "path": "./0.png"}], [0])
+        (tmp_path / "linked").symlink_to("data")
+        for path in ("data", "linked", "linked/a.parquet", "link*/a*"):
+            source = opened(tmp_path / path)
+            assert [files.value(source, entry) for entry in source.entries()] == [7]
+
     def test_a_file_that_is_not_there_is_told_by_row(self, tmp_path):
         column = [{"bytes": files.png(), "path": None}, {"bytes": None, "path": "0.png"}]
         path = write(tmp_path / "a.parquet", column, [0, 0])

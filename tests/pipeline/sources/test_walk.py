@@ -226,3 +226,41 @@ class TestPatterns:
         for path in (root / f"c/a{SUFFIX[kind]}", root / "c/*"):
             with pytest.raises(SourceError, match=f"a{SUFFIX[kind]} is a pointer of Git LFS"):
                 opened(kind, path)
+
+    def test_many_links_to_the_folder_itself_are_refused_and_do_not_hang(self, kind, root):
+        for name in ("here", "there"):
+            (root / "c" / name).symlink_to(".")
+        suffix = SUFFIX[kind]
+        for pattern in (f"**/*{suffix}", "**", f"c/**/*{suffix}", f"{{c,d}}/**/a{suffix}", f"**/**/**/*{suffix}"):
+            with pytest.raises(SourceError, match="is a link to a folder that contains it"):
+                opened(kind, root / pattern)
+        expected = {"c/a": 1, "c/b": 0, "c/z/0": 2, "d/x": 3}
+        for pattern in (f"**/*{suffix}", "**", "{.,c,**/*}", f"{{{root}/c,{root}/d}}/**"):
+            assert found(kind, root / pattern, ignore=["*here"]) == expected
+            assert left_out(kind, root / pattern, ignore=["*here"]) == {"ignored": (2, left_out_names(root, pattern))}
+        assert found(kind, root / f"{{c,d}}/*{suffix}") == {"c/a": 1, "c/b": 0, "d/x": 3}
+
+    def test_folders_that_are_ignored_are_not_entered(self, kind, root, monkeypatch):
+        listed, scandir = [], os.scandir
+        monkeypatch.setattr(os, "scandir", lambda path: (listed.append(os.fspath(path)), scandir(path))[1])
+        assert list(found(kind, root / f"**/*{SUFFIX[kind]}", ignore=["z", "d"])) == ["a", "b"]
+        assert {os.path.relpath(folder, root) for folder in listed} == {".", "c"}
+
+    def test_braces_that_do_not_match_are_named_with_the_way_out(self, kind, root):
+        for pattern in ("{c,d", "c}*", "{c/*,{d}"):
+            with pytest.raises(
+                SourceError, match=r"the pattern '.*data/.*' has a brace without its other; .* backslash"
+            ):
+                opened(kind, root / pattern)
+        write(kind, root / f"e{{/0{SUFFIX[kind]}", 7)
+        assert found(kind, root / f"e\\{{/*{SUFFIX[kind]}") == {"0": 7}
+
+    def test_two_dots_after_a_link_are_refused(self, kind, root, tmp_path):
+        write(kind, tmp_path / "elsewhere" / "deep" / f"1{SUFFIX[kind]}", 21)
+        (root / "link").symlink_to("../elsewhere/deep")
+        with pytest.raises(SourceError, match=r"\.\. follows upon 'link', a link"):
+            opened(kind, root / "l*/../*")
+
+
+def left_out_names(root, pattern):
+    return [f"{root}/c/{name}/" if pattern.startswith("{/") else f"c/{name}/" for name in ("here", "there")]

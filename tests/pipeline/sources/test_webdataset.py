@@ -143,7 +143,23 @@ def test_files_that_are_no_samples_are_skipped_and_counted(tmp_path):
             assert [entry.key for entry in source.entries()] == ["s/b/0"]
             found = skipped(source)
             assert {reason: count for reason, (count, _) in found.items()} == {r: len(n) for r, n in others.items()}
-            assert found["hidden"][1] == [f"s/{name}" for name in order if name in others["hidden"]][:3]
+            assert (
+                found["hidden"][1] == [f"s/{name.removeprefix('./')}" for name in order if name in others["hidden"]][:3]
+            )
+
+
+def test_what_is_skipped_is_named_without_the_dot_of_tar(tmp_path):
+    sample = [("./b/0.png", files.png(7)), ("./b/0.cls", b"0")]
+    names = ["./._0.png", "./b/./._0.png", "././.git/x", "./__meta__", "./README", "./notes.txt"]
+    files.write_tar(tmp_path / "s.tar", [*((name, b"x") for name in names), *sample])
+    source = opened(tmp_path)
+    assert [entry.key for entry in source.entries()] == ["s/b/0"]
+    assert skipped(source) == {
+        "hidden": (3, ["s/._0.png", "s/b/._0.png", "s/.git/x"]),
+        "__x__, which is no sample's": (1, ["s/__meta__"]),
+        "no KEY.EXTENSION": (1, ["s/README"]),
+        "beside the samples": (1, ["s/notes.txt"]),
+    }
 
 
 def test_skipped_members_do_not_part_a_sample(tmp_path):
