@@ -236,3 +236,11 @@ class TestFolders:
             pq.write_table(pa.table({"image": [files.png()] * 2}), tmp_path / f"label={label}/0.parquet")
         assert (opened(tmp_path).classes, labels(tmp_path)) == (("7", "10"), [1, 1, 0, 0])
         assert labels(tmp_path, classes=12) == [10, 10, 7, 7]
+
+    def test_zeros_in_front_in_the_names_of_folders_make_names(self, tmp_path):
+        for label in ("001", "002"):
+            (tmp_path / f"label={label}").mkdir()
+            pq.write_table(pa.table({"image": [files.png()]}), tmp_path / f"label={label}/0.parquet")
+        assert (opened(tmp_path).classes, labels(tmp_path)) == (("001", "002"), [0, 1])
+        assert labels(tmp_path, classes=["001", "002"]) == [0, 1]
+        assert labels(tmp_path, classes=3) == [1, 2]
