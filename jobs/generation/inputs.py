@@ -20,7 +20,10 @@ from pipeline.augment.base import ComputedMap, InputFile, InputFolder
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import Problem, StoredInput, check_file, digest
 from pipeline.networks.checkpoint import checkpoint_file
+from pipeline.sources.base import SourceError
 from pipeline.sources.imagefolder import SUFFIXES
+from pipeline.sources.skipped import Skipped
+from pipeline.sources.walk import Walk
 from pipeline.store import INPUTS as FOLDER
 from pipeline.store import Store
 
@@ -89,13 +92,13 @@ def read_files(job: GenerateJob, known: Sequence[StoredInput] = ()) -> tuple[Sto
 def _list_folder(folder: str, known: Sequence[StoredInput]) -> list[str]:
     """Return the paths of the images in a folder, in order of their names."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES))
-    except OSError as error:
+        items = Walk("of images", folder, (), Skipped()).scan()
+    except SourceError as error:
         if kept := _in_folder(folder, known):
             return [entry.reference for entry in kept]
-        raise InputError(
-            f"cannot read the folder {folder}, which a stage of the job needs: {error.strerror}"
-        ) from error
+        reason = getattr(error.__cause__, "strerror", error)
+        raise InputError(f"cannot read the folder {folder}, which a stage of the job needs: {reason}") from error
+    names = [item.name for item in items if not item.is_folder and item.name.lower().endswith(SUFFIXES)]
     if not names:
         raise InputError(f"{folder}: has no image, which a stage of the job needs; names end in {', '.join(SUFFIXES)}")
     return [os.path.join(os.path.normpath(folder), name) for name in names]
