@@ -16,7 +16,6 @@ from pipeline.sources.local import existing_path, refuse_pointer
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import Item, Walk
 
-OTHER_SPLIT = "of another split"
 _MARKS = "{*?["
 
 
@@ -189,5 +188,5 @@ def _of_split(wanted: Wanted, files: dict[str, Path], skipped: Skipped) -> dict[
             )
         return files
     for name in sorted(files.keys() - chosen.keys()):
-        skipped.add(OTHER_SPLIT, name)
+        skipped.add(splits.left_out(name), name)
     return chosen
