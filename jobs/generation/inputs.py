@@ -9,7 +9,8 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -238,18 +239,35 @@ class Keeper:
         what = f"computing the {wanted.kind} sensitivity map"
         self.step(what)
         kept = {entry.reference: f"{self.store.uri}/{entry.name}" for entry in files}
-        job = map_job(self.job, wanted, kept[wanted.surrogate.checkpoint], f"{self.store.uri}/{folder}")
         display = StepDisplay(lambda message: self.step(f"{what}: {message}"))
-        analyze(job, "sensitivity", display=display, checkpoint=self.checkpoint)
+        with TemporaryDirectory(prefix="passband-") as place:
+            again = {
+                path: self._laid_out(path, files, place) for path in folder_paths(self.job) if not os.path.isdir(path)
+            }
+            checkpoint, uri = kept[wanted.surrogate.checkpoint], f"{self.store.uri}/{folder}"
+            job = map_job(self.job, wanted, checkpoint, uri, again)
+            analyze(job, "sensitivity", display=display, checkpoint=self.checkpoint)
+
+    def _laid_out(self, path: str, files: Sequence[StoredInput], place: str) -> str:
+        """Lay out what is kept of a folder that is gone, in the order of names, which is all that these decide."""
+        laid = os.path.join(place, hashlib.sha256(path.encode()).hexdigest()[:16])
+        os.mkdir(laid)
+        for number, entry in enumerate(_in_folder(path, files)):
+            name = f"{number:06d}{PurePosixPath(entry.name).suffix}"
+            Path(laid, name).write_bytes(self.store.read(entry.name))
+        return laid
 
 
-def map_job(job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str) -> "AnalyzeJob":
+def map_job(
+    job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str, folders: Mapping[str, str] | None = None
+) -> "AnalyzeJob":
     """Return the analysis that computes a map of a job's own clean images.
 
     Parameters
     ----------
     checkpoint : where the surrogate is read
     uri : where the analysis writes
+    folders : path of a folder that `base` names -> where it is read instead
     """
     from jobs.analysis.spec import AnalyzeJob
 
@@ -261,7 +279,7 @@ def map_job(job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str) ->
             "seed": job.seed,
             "source": [entry.model_dump() for entry in job.source],
             "image": job.image.model_dump(),
-            "base": [{stage: options.model_dump()} for stage, options in job.base_recipe()],
+            "base": [{stage: _relocated(stage, options, folders or {})} for stage, options in job.base_recipe()],
             "bad_images": job.bad_images,
             "surrogate": wanted.surrogate.model_dump() | {"checkpoint": checkpoint},
             "maps": [wanted.kind],
@@ -270,6 +288,14 @@ def map_job(job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str) ->
             "compute": {key: compute[key] for key in ("batch_size", "executor", "workers", "address", "threads")},
         }
     )
+
+
+def _relocated(stage: str, options: Any, folders: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options of a stage; one that names a folder has the name of the folder's role."""
+    wanted = AUGMENTATIONS[stage].inputs(options).items()
+    named = {role: entry.path for role, entry in wanted if isinstance(entry, InputFolder)}
+    given: dict[str, Any] = options.model_dump()
+    return given | {role: folders.get(path, path) for role, path in named.items()}
 
 
 def _content(entry: StoredInput) -> bytes:
