@@ -105,6 +105,6 @@ def _quoting(value: Any, in_list: bool) -> str:
     if value is None:
         return ': YAML reads a bare null, ~ or nothing as null; write it in quotes, as "null"' if in_list else ""
     if isinstance(value, int | float | date):
-        kind = "date" if isinstance(value, date) else "number"
-        return f': YAML reads this as a {kind}; write it in quotes, as "{value}"'
+        kind = "date" if isinstance(value, date) else "number"  # perhaps of 010, 1_000 or 12:30: another text than ours
+        return f": YAML reads this as a {kind}; write it in quotes, as it stands in the file"
     return ""

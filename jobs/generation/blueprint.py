@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from jobs.generation.inputs import Contents, by_role, contents_by_place, read_files
-from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, shorten
+from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, without_image
 from jobs.spec import GenerateJob, check_stages, parse_job
 from pipeline.augment import AUGMENTATIONS, Stage
 from pipeline.errors import PassbandError
@@ -67,11 +67,7 @@ class Blueprint:
     @property
     def spoken_warnings(self) -> list[str]:
         """What a run says at its beginning: the warnings, and which classes have no image."""
-        empty = self.empty_classes
-        return [
-            *self.warnings,
-            *([f"no image in {len(empty)} of {len(self.classes)} classes: {shorten(empty)}"] if empty else []),
-        ]
+        return [*self.warnings, *filter(None, [without_image(self.empty_classes, len(self.classes))])]
 
     @property
     def domains(self) -> list[str]:

@@ -9,7 +9,8 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,10 @@ from pipeline.augment.base import ComputedMap, InputFile, InputFolder
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import Problem, StoredInput, check_file, digest
 from pipeline.networks.checkpoint import checkpoint_file
+from pipeline.sources.base import SourceError
 from pipeline.sources.imagefolder import SUFFIXES
+from pipeline.sources.skipped import Skipped
+from pipeline.sources.walk import Walk
 from pipeline.store import INPUTS as FOLDER
 from pipeline.store import Store
 
@@ -89,13 +93,13 @@ def read_files(job: GenerateJob, known: Sequence[StoredInput] = ()) -> tuple[Sto
 def _list_folder(folder: str, known: Sequence[StoredInput]) -> list[str]:
     """Return the paths of the images in a folder, in order of their names."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES))
-    except OSError as error:
+        items = Walk("of images", folder, (), Skipped()).scan()
+    except SourceError as error:
         if kept := _in_folder(folder, known):
             return [entry.reference for entry in kept]
-        raise InputError(
-            f"cannot read the folder {folder}, which a stage of the job needs: {error.strerror}"
-        ) from error
+        reason = getattr(error.__cause__, "strerror", error)
+        raise InputError(f"cannot read the folder {folder}, which a stage of the job needs: {reason}") from error
+    names = [item.name for item in items if not item.is_folder and item.name.lower().endswith(SUFFIXES)]
     if not names:
         raise InputError(f"{folder}: has no image, which a stage of the job needs; names end in {', '.join(SUFFIXES)}")
     return [os.path.join(os.path.normpath(folder), name) for name in names]
@@ -235,18 +239,35 @@ class Keeper:
         what = f"computing the {wanted.kind} sensitivity map"
         self.step(what)
         kept = {entry.reference: f"{self.store.uri}/{entry.name}" for entry in files}
-        job = map_job(self.job, wanted, kept[wanted.surrogate.checkpoint], f"{self.store.uri}/{folder}")
         display = StepDisplay(lambda message: self.step(f"{what}: {message}"))
-        analyze(job, "sensitivity", display=display, checkpoint=self.checkpoint)
+        with TemporaryDirectory(prefix="passband-") as place:
+            again = {
+                path: self._laid_out(path, files, place) for path in folder_paths(self.job) if not os.path.isdir(path)
+            }
+            checkpoint, uri = kept[wanted.surrogate.checkpoint], f"{self.store.uri}/{folder}"
+            job = map_job(self.job, wanted, checkpoint, uri, again)
+            analyze(job, "sensitivity", display=display, checkpoint=self.checkpoint)
+
+    def _laid_out(self, path: str, files: Sequence[StoredInput], place: str) -> str:
+        """Lay out what is kept of a folder that is gone, in the order of names, which is all that these decide."""
+        laid = os.path.join(place, hashlib.sha256(path.encode()).hexdigest()[:16])
+        os.mkdir(laid)
+        for number, entry in enumerate(_in_folder(path, files)):
+            name = f"{number:06d}{PurePosixPath(entry.name).suffix}"
+            Path(laid, name).write_bytes(self.store.read(entry.name))
+        return laid
 
 
-def map_job(job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str) -> "AnalyzeJob":
+def map_job(
+    job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str, folders: Mapping[str, str] | None = None
+) -> "AnalyzeJob":
     """Return the analysis that computes a map of a job's own clean images.
 
     Parameters
     ----------
     checkpoint : where the surrogate is read
     uri : where the analysis writes
+    folders : path of a folder that `base` names -> where it is read instead
     """
     from jobs.analysis.spec import AnalyzeJob
 
@@ -258,7 +279,7 @@ def map_job(job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str) ->
             "seed": job.seed,
             "source": [entry.model_dump() for entry in job.source],
             "image": job.image.model_dump(),
-            "base": [{stage: options.model_dump()} for stage, options in job.base_recipe()],
+            "base": [{stage: _relocated(stage, options, folders or {})} for stage, options in job.base_recipe()],
             "bad_images": job.bad_images,
             "surrogate": wanted.surrogate.model_dump() | {"checkpoint": checkpoint},
             "maps": [wanted.kind],
@@ -267,6 +288,14 @@ def map_job(job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str) ->
             "compute": {key: compute[key] for key in ("batch_size", "executor", "workers", "address", "threads")},
         }
     )
+
+
+def _relocated(stage: str, options: Any, folders: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options of a stage; one that names a folder has the name of the folder's role."""
+    wanted = AUGMENTATIONS[stage].inputs(options).items()
+    named = {role: entry.path for role, entry in wanted if isinstance(entry, InputFolder)}
+    given: dict[str, Any] = options.model_dump()
+    return given | {role: folders.get(path, path) for role, path in named.items()}
 
 
 def _content(entry: StoredInput) -> bytes:

@@ -159,7 +159,12 @@ def _common_classes(sources: Sequence[Source]) -> tuple[str, ...]:
 
 def shorten(names: Sequence[str], most: int = 12) -> str:
     """Return the first names on one line, and how many are left."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def without_image(empty: Sequence[str], of: int) -> str:
+    """Say which of how many classes have no image; nothing where all have some."""
+    return f"no image in {len(empty):,} of {of:,} classes: {shorten(empty)}" if empty else ""
 
 
 @dataclass

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jobs.display import duration
-from jobs.generation.plan import Listing, Plan, shorten
+from jobs.generation.plan import Listing, Plan, shorten, without_image
 from jobs.generation.probe import Estimate
 from jobs.report.wording import count, plain, size
 from jobs.spec import GenerateJob
@@ -47,12 +47,12 @@ def spell_plan(
 
 def _images(job: GenerateJob, planned: Plan, found: Estimate) -> Iterator[tuple[str, str]]:
     """Yield what is known of the images: a heading of at most 8 letters, and what stands under it."""
-    names, empty = [plain(name) for name in planned.classes], planned.empty_classes
+    names = [plain(name) for name in planned.classes]
     yield "samples", f"{found.samples:,} x {found.views} views of {count(len(names), 'class', 'classes')}"
     yield "classes", shorten(names)
     yield "images", _spread(planned.class_counts)
-    if empty:
-        yield "empty", f"{count(len(empty), 'class has', 'classes have')} no image: {shorten(list(map(plain, empty)))}"
+    if empty := without_image([plain(name) for name in planned.empty_classes], len(names)):
+        yield "empty", empty
     for listing in planned.listings:
         if listing.enlarged:
             yield "enlarged", _enlarged(job, planned, listing)

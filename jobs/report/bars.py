@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from jobs.generation.plan import without_image
 from jobs.report import wording
 from pipeline.manifest import Manifest
 
 MAX_BARS = 50
-MAX_EMPTY = 12
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,8 @@ def class_bars(classes: Sequence[str], counts: dict[str, int]) -> Bars:
     labels = range(max([len(classes), *(int(label) + 1 for label in counts)]))
     counted = [(wording.class_name(label, classes), counts.get(str(label), 0)) for label in labels]
     bars = _bars(counted, "class", "classes")
-    return replace(bars, summary=bars.summary + _empty([name for name, count in counted if not count]))
-
-
-def _empty(names: Sequence[str]) -> str:
-    """Return a sentence on the classes without a sample, nothing where there are none."""
-    if not names:
-        return ""
-    more = f" and {len(names) - MAX_EMPTY:,} more" if len(names) > MAX_EMPTY else ""
-    return f" Without a sample: {', '.join(names[:MAX_EMPTY])}{more}."
+    empty = without_image([name for name, count in counted if not count], len(counted))
+    return replace(bars, summary=f"{bars.summary} {empty[0].upper()}{empty[1:]}.") if empty else bars
 
 
 def group_bars(manifest: Manifest, kind: str) -> Bars:

@@ -16,8 +16,6 @@ from pipeline.sources.pattern import MARKS, Expansion, alternatives
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import Item, Walk
 
-OTHER_SPLIT = "of another split"
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -181,5 +179,5 @@ def _of_split(wanted: Wanted, files: dict[str, Path], skipped: Skipped) -> dict[
             )
         return files
     for name in sorted(files.keys() - chosen.keys()):
-        skipped.add(OTHER_SPLIT, name)
+        skipped.add(splits.left_out(name), name)
     return chosen

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from pipeline.sources import splits
 from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
-from pipeline.sources.found import OTHER_SPLIT
 from pipeline.sources.local import checked_key, existing_path, refuse_pointer_content
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import IGNORE_DESCRIPTION, Item, Walk
@@ -51,6 +50,7 @@ class ImageFolder(Source):
     def __init__(self, options: ImageFolderOptions) -> None:
         super().__init__(options)
         self._given = os.fspath(existing_path(self.kind, options.path, folder=True))
+        self._twins = splits.Twins()
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -68,20 +68,35 @@ class ImageFolder(Source):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What to know of the split."""
+        """What to know of splits."""
+        images = self._twins.first()
+        mixed = (
+            f"images of several splits are taken together: the names of {' and '.join(map(ascii, images))} differ by "
+            "the split alone; put each split into a folder of its own, or name the others in the option 'ignore'",
+        )
+        return self._warnings_of_folders() + (mixed if images else ())
+
+    def _warnings_of_folders(self) -> tuple[str, ...]:
         split, place = self.options.split, os.path.basename(os.path.abspath(os.path.expanduser(self.options.path)))
+        classes, twins = self.classes, splits.Twins()
+        for name in classes:
+            twins.add(name)
+        alike = [name for name in classes if twins.have(name)]
+        told = f"the folders {_some(alike)} are taken as classes, and their names differ by the word of a split alone"
+        found = (told,) if alike else ()
         if self._split_folder:
-            return ()
-        if split and split in self.classes:
-            return (f"the folder {split!r} is taken as a class; if it is a split, let path lead to it",)
-        found = splits.warning(split, place, (), selected=False)
-        return () if found is None else (found,)
+            return found
+        if split and split in classes:
+            return (f"the folder {split!r} is taken as a class; if it is a split, let path lead to it", *found)
+        of_path = splits.warning(split, place, (), selected=False)
+        return found if of_path is None else (of_path, *found)
 
     def entries(self) -> Iterator[Entry]:
         """List the images folder by folder, names sorted; files that are no images end the list with an error."""
         self.skipped.clear()
+        self._twins = splits.Twins()
         for name in self._other_splits:
-            self.skipped.add(OTHER_SPLIT, f"{name}/")
+            self.skipped.add(splits.left_out(name), f"{name}/")
         walk, others, count = self._walk(self.skipped), [], 0
         for item in walk.scan():
             if not item.is_folder:
@@ -92,11 +107,11 @@ class ImageFolder(Source):
                     others.append(f"{ascii(item.name)} {fault}")
                 else:
                     count += 1
+                    self._twins.add(os.path.splitext(item.name)[0].removeprefix(f"{name}/"))
                     yield Entry(checked_key(self.kind, item.name), label, 0)
         if others:
-            shown = ", ".join(others[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
             raise SourceError(
-                f"source imagefolder: {len(others)} files cannot be used ({shown}): "
+                f"source imagefolder: {len(others)} files cannot be used ({_some(others)}): "
                 "take them out or name them in the option 'ignore'"
             )
         if not count:
@@ -157,11 +172,21 @@ class ImageFolder(Source):
         return chosen[0]
 
 
-def _are_splits(top: Walk, folders: list[str]) -> bool:
-    """Tell whether folders are splits rather than classes: two of the usual names, or nothing but one that has folders.
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
-    A class may be called train.
+
+def _are_splits(top: Walk, folders: list[str]) -> bool:
+    """Tell whether folders are splits rather than classes.
+
+    They are if there are two of the usual names, or nothing but one that has folders, or if each differs from another
+    by the word of a split alone. A class may be called train.
     """
+    twins = splits.Twins()
+    for name in folders:
+        twins.add(name)
+    if folders and all(map(twins.have, folders)):
+        return True
     named = [name for name in folders if name.lower() in sum(splits.WORDS.values(), ())]
     if len(named) == 1 == len(folders):
         return any(item.is_folder for item in top.scan(named[0]))

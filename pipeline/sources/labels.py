@@ -1,4 +1,7 @@
-"""Labels as they stand in other people's files to class indices: an integer is an index, a text is a name."""
+"""Labels as they stand in other people's files to class indices: an integer is an index, a text is a name.
+
+Of a format without types, a text is an integer only if it is spelled as one is: "007" is a name.
+"""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -28,7 +31,7 @@ class ClassIndex:
 
     Where classes are given, an integer is an index into them even if their names are numbers themselves: this is how
     Hugging Face and torchvision store labels. Where none are, the distinct integers are the names: 3 and 7 make the
-    classes "3" and "7".
+    classes "3" and "7". Where their number is given, a text is the index that its digits mean: "007" is 7.
 
     Parameters
     ----------
@@ -46,6 +49,7 @@ class ClassIndex:
     def __init__(self, kind: str, given: list[str] | int | None, found: Iterable[Label] = ()) -> None:
         self._kind = kind
         self._by_value = given is None
+        self._counted = isinstance(given, int)
         if isinstance(given, int):
             self.names = tuple(str(number) for number in range(given))
         else:
@@ -64,6 +68,8 @@ class ClassIndex:
             return label
         if str(label) in self._by_name:
             return self._by_name[str(label)]
+        if self._counted and label and (plain := str(label).lstrip("0") or "0") in self._by_name:
+            return self._by_name[plain]
         raise self._refusal(f"{label!r}, which is none of", where)
 
     def _refusal(self, fault: str, where: str, is_name: bool = False) -> SourceError:
@@ -101,8 +107,11 @@ def checked_label(kind: str, label: object, where: str) -> Label:
 
 
 def untyped_label(text: str) -> Label:
-    """Return a label that was read as text, of a format without types: decimal digits are an integer."""
-    return int(text) if _is_number(text) and len(text) < 19 else text  # of more digits no class has an index
+    """Return a label that was read as text, of a format without types: an integer if it is spelled as one.
+
+    Zeros in front, as in "007", make a name of it; so do more digits than an index of a class has.
+    """
+    return int(text) if _is_number(text) and len(text) < 19 and text == str(int(text)) else text
 
 
 def _is_number(text: str) -> bool:

@@ -86,7 +86,7 @@ class Parquet(Source):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to know of the choice of files and of the labels."""
-        mapped = [name for name in self._found.files if self._own_index(name) is not None]
+        mapped = [name for name, own in self._own_indices.items() if own is not None]
         others = (f"{', '.join(mapped[:3])}: classes in another order, mapped by name",) if mapped else ()
         return (*self._found.warnings, *others, *self._index.warnings)
 
@@ -121,19 +121,28 @@ class Parquet(Source):
             return 2
         return common_names(self._own_names, [name for name, kind in kinds.items() if pa.types.is_integer(kind)])
 
-    def _own_index(self, name: str) -> ClassIndex | None:
-        """Return the classes that the integers of a file are indices of, where they are not those of the source."""
+    @cached_property
+    def _own_indices(self) -> dict[str, ClassIndex | None]:
+        """Per file the classes that its integers are indices of, where they are not those of the source."""
+        classes = self.classes
         if isinstance(self.options.classes, int):
-            return None
-        names = translation(self._own_names[name], self.classes, name)
-        return None if names is None else ClassIndex(self.kind, names)
+            return dict.fromkeys(self._found.files)
+        known: dict[tuple[str, ...], ClassIndex | None] = {}  # files mostly share one list
+        found: dict[str, ClassIndex | None] = {}
+        for file, own in self._own_names.items():
+            listed = tuple(own or ())
+            if listed not in known:
+                names = translation(own, classes, file)
+                known[listed] = None if names is None else ClassIndex(self.kind, names)
+            found[file] = known[listed]
+        return found
 
     def entries(self) -> Iterator[Entry]:
         """List the rows; only the label and key columns are read."""
         self.skipped.clear()
         row = 0
         for name, path in self._found.files.items():
-            own = self._own_index(name)
+            own = self._own_indices[name]
             for where, key, label in self._labels_of(name, path):
                 named = own.names[own.index(label, where)] if own is not None and isinstance(label, int) else label
                 yield Entry(key, self._index.index(named, where), row)
@@ -145,8 +154,9 @@ class Parquet(Source):
 
     @cached_property
     def _rows(self) -> ImageRows:
-        columns = [image_column(schema, self.options.image) for schema in self._schemas.values()]
-        return ImageRows(self._found.files, columns, self._open)
+        files = map(self._open, self._found.files.values())
+        described = ((image_column(file.schema_arrow, self.options.image), file.metadata) for file in files)
+        return ImageRows(self._found.files, described, self._open)
 
     def _labels(self) -> Iterator[tuple[str, str, Label]]:
         for name, path in self._found.files.items():

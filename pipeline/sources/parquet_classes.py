@@ -35,7 +35,7 @@ def common_names(by_file: Mapping[str, Names], untyped: Sequence[str]) -> Names:
         return None
     first, names = next(iter(named.items()))
     for file, others in by_file.items():
-        if others is not None and sorted(others) != sorted(names):
+        if others is not None and others != names and sorted(others) != sorted(names):
             raise _refusal(f"{first} has the classes {_shown(names)}, {file} has {_shown(others)}")
         if others is None and file in untyped:
             raise _refusal(f"{first} names its classes ({_shown(names)}), and {file} has integers without names")
@@ -50,9 +50,12 @@ def translation(names: Names, classes: Sequence[str], file: str) -> Names:
     SourceError
         The file's own names and `classes` share some that stand at different places, and others they do not share.
     """
-    if names is None or all(name not in classes or classes.index(name) == at for at, name in enumerate(names)):
+    if names is None:
         return None
-    if not set(names) <= set(classes):
+    places = {name: place for place, name in enumerate(classes)}
+    if all(places.get(name, at) == at for at, name in enumerate(names)):
+        return None
+    if not places.keys() >= set(names):
         raise _refusal(f"the classes are {_shown(classes)}, but the metadata of {file} has {_shown(names)}")
     return names
 

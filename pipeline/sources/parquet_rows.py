@@ -2,9 +2,8 @@
 
 import bisect
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +30,22 @@ class ImageRows:
     Parameters
     ----------
     files : name -> file, in their order
-    columns : what of each file holds its images
+    described : what of each file holds its images, and its metadata, which are not kept
     open_file : opens one as ``pyarrow.parquet.ParquetFile``
     """
 
     def __init__(
-        self, files: Mapping[str, Path], columns: Sequence[ImageColumn], open_file: Callable[[Path], Any]
+        self,
+        files: Mapping[str, Path],
+        described: Iterable[tuple[ImageColumn, Any]],
+        open_file: Callable[[Path], Any],
     ) -> None:
-        self._names, self._files, self._columns, self._open = list(files), list(files.values()), columns, open_file
+        self._names, self._files, self._open = list(files), list(files.values()), open_file
+        self._columns: list[ImageColumn] = []
+        self._groups: list[_RowGroup] = []
+        self._num_rows = 0
+        for column, metadata in described:
+            self._add(column, metadata)
         self.cache: OrderedDict[_RowGroup, Any] = OrderedDict()
 
     def read(self, rows: Sequence[int]) -> list[bytes]:
@@ -88,16 +95,13 @@ class ImageRows:
         for batch in file.iter_batches(batch_size, row_groups=[group.number], columns=leaves, use_threads=False):
             yield batch.column(0)
 
-    @cached_property
-    def _groups(self) -> list[_RowGroup]:
-        groups, first_row = [], 0
-        for number, path in enumerate(self._files):
-            file, first_in_file = self._open(path), 0
-            leaves = [file.schema.column(column).path for column in range(len(file.schema))]
-            leaf = leaves.index(self._columns[number].leaves[0])
-            for group in range(file.metadata.num_row_groups):
-                rows = file.metadata.row_group(group)
-                size = rows.column(leaf).total_uncompressed_size
-                groups.append(_RowGroup(number, group, first_row, first_in_file, size))
-                first_row, first_in_file = first_row + rows.num_rows, first_in_file + rows.num_rows
-        return groups
+    def _add(self, column: ImageColumn, metadata: Any) -> None:
+        """Count through the row groups of one more file."""
+        leaves = [metadata.schema.column(number).path for number in range(len(metadata.schema))]
+        leaf, number, first_in_file = leaves.index(column.leaves[0]), len(self._columns), 0
+        for group in range(metadata.num_row_groups):
+            rows = metadata.row_group(group)
+            size = rows.column(leaf).total_uncompressed_size
+            self._groups.append(_RowGroup(number, group, self._num_rows, first_in_file, size))
+            self._num_rows, first_in_file = self._num_rows + rows.num_rows, first_in_file + rows.num_rows
+        self._columns.append(column)

@@ -157,6 +157,9 @@ def test_the_recipes_that_we_ship_are_good(request):
         assert load[kind](recipe).name
 
 
+NEEDED = "input should be a valid string: YAML reads"
+
+
 @pytest.mark.parametrize(
     ("written", "told"),
     [
@@ -170,12 +173,17 @@ def test_the_recipes_that_we_ship_are_good(request):
             "got True; input should be a valid string: YAML reads a bare yes, on and true as true; write it in "
             'quotes, as "yes"',
         ),
-        ("3", 'got 3; input should be a valid string: YAML reads this as a number; write it in quotes, as "3"'),
-        ("1.5", 'got 1.5; input should be a valid string: YAML reads this as a number; write it in quotes, as "1.5"'),
-        (
-            "2024-01-02",
-            "got 2024-01-02; input should be a valid string: YAML reads this as a date; write it in quotes, "
-            'as "2024-01-02"',
+        *(
+            (written, f"got {value}; {NEEDED} this as a {kind}; write it in quotes, as it stands in the file")
+            for written, value, kind in (
+                ("3", "3", "number"),
+                ("010", "8", "number"),
+                ("1_000", "1000", "number"),
+                ("12:30", "750", "number"),
+                ("1.50", "1.5", "number"),
+                ("2024-01-02", "2024-01-02", "date"),
+                ("2024-01-02t03:04:05", "2024-01-02 03:04:05", "date"),
+            )
         ),
         (
             "null",

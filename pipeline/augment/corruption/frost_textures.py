@@ -4,9 +4,10 @@ Formula and scales: the public code of Hendrycks & Dietterich 2019, "Benchmarkin
 corruptions and perturbations".
 """
 
+import hashlib
 from collections.abc import Mapping
-from functools import lru_cache
 from types import ModuleType
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +90,19 @@ def _below(word: np.uint32, count: int) -> int:
     return int(word) * count >> 32
 
 
-@lru_cache(maxsize=32)
+_held: WeakValueDictionary[tuple[bytes, float], Pixels] = WeakValueDictionary()
+"""What stages hold of photographs, by sha256 and scale: those of several views share it, and it goes with the last."""
+
+
 def _read(name: str, content: bytes, scale: float) -> Pixels:
+    key = hashlib.sha256(content).digest(), scale
+    found = _held.get(key)
+    if found is None:
+        found = _held[key] = _decoded(name, content, scale)
+    return found
+
+
+def _decoded(name: str, content: bytes, scale: float) -> Pixels:
     try:
         pixels = native_pixels(open_image(content))
     except BadImage as error:

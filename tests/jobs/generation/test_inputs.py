@@ -19,6 +19,7 @@ from pipeline.errors import PassbandError
 from pipeline.networks.network import NetworkSpec, build_network, network_bytes
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
+from tests.jobs.generation.test_textures import photographs
 
 DIGITS = [str(digit) for digit in range(10)]
 
@@ -248,6 +249,21 @@ def test_a_map_is_mended_without_the_first_checkpoint(surrogate, tmp_path):
     (tmp_path / "out" / manifest.inputs[1].name).write_bytes(b"")
     store = LocalStore(tmp_path / "out")
     repaired(store, list(verify(store)), SilentDisplay())
+    assert list(verify(store)) == []
+
+
+def test_a_map_of_frosted_images_is_mended_without_the_photographs(surrogate, tmp_path):
+    folder, out = photographs(tmp_path / "windows"), tmp_path / "out"
+    frost = {"corrupt": {"types": ["frost"], "severity": 3, "frost_textures": str(folder)}}
+    manifest = generate(attacked(out, surrogate, {"base": [frost]}))
+    (damaged,) = (out / entry.name for entry in manifest.inputs if entry.reference.startswith("enhanced map "))
+    whole = damaged.read_bytes()
+    shutil.rmtree(folder)
+    shutil.rmtree(damaged.parent)
+    forget()
+    store = LocalStore(out)
+    repaired(store, list(verify(store)), SilentDisplay())
+    assert damaged.read_bytes() == whole
     assert list(verify(store)) == []
 
 

@@ -87,7 +87,7 @@ def test_plan_tells_classes_counts_and_what_is_left_out(passband, tmp_path):
     assert "samples  4 x 1 views of 3 classes" in lines
     assert "classes  bird, cat, dog" in lines
     assert "images   0 to 2 a class" in lines
-    assert "empty    1 class has no image: bird" in lines
+    assert "empty    no image in 1 of 3 classes: bird" in lines
     assert "left out 2 hidden (.git/, cat/._0.png)" in lines
     assert "left out 2 ignored (cat/2.PNG, dog/2.PNG)" in lines
     found = json.loads(passband("plan", path, "--json")[1])
@@ -112,7 +112,7 @@ def test_plan_is_readable_on_a_narrow_terminal(passband, tmp_path):
     assert max(map(len, lines[1:])) <= 60
     text = " ".join(" ".join(lines).split())
     assert "class number 11 of a long list and 188 more" in text
-    assert "190 classes have no image: class number 10 of" in text
+    assert "no image in 190 of 200 classes: class number 10 of" in text
     assert "warning files of the splits train, validation are taken together: the option 'split' takes one" in text
     assert json.loads(passband("plan", path, "--json")[1])["classes"] == names
 
@@ -130,7 +130,7 @@ def test_a_run_says_warnings_once_and_the_card_keeps_them(passband, tmp_path):
     for name in ("report.html", "README.md"):
         text = (tmp_path / "out" / name).read_text()
         assert "files of the splits train, test are taken together" in text
-        assert "Without a sample: 2." in text
+        assert "No image in 1 of 3 classes: 2." in text
     assert "no image in" not in passband("run", path)[2]
 
 

@@ -146,6 +146,15 @@ def test_a_folder_without_an_image_is_named(tmp_path):
         generate(frosted(tmp_path / "out", folder))
 
 
+def test_what_is_hidden_and_folders_are_no_photographs(windows, tmp_path, made):
+    folder = shutil.copytree(windows, tmp_path / "windows")
+    for name in ("._frost1.png", ".frost2.jpg"):
+        (folder / name).write_bytes(b"resource fork")
+    (folder / "more.png").mkdir()
+    (folder / "__MACOSX").mkdir()
+    assert generate(frosted(tmp_path / "out", folder)).identity == made[1].identity
+
+
 def test_photographs_that_are_too_small_are_named(tmp_path):
     folder = photographs(tmp_path / "small", names=("a.png", "b.png"), size=(70, 90))
     with pytest.raises(InputError, match="frost: corrupt: frost_textures: a.png is 14x18, b.png is 14x18 once scaled"):

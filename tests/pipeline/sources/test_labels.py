@@ -66,5 +66,21 @@ def test_truth_values_are_integers_and_all_else_is_told():
 
 
 def test_text_without_a_type():
-    assert [untyped_label(text) for text in ("7", "007", "-1", "a1", "²", "")] == [7, 7, -1, "a1", "²", ""]
+    assert [untyped_label(text) for text in ("7", "0", "-1", "a1", "²", "")] == [7, 0, -1, "a1", "²", ""]
+    assert [untyped_label(text) for text in ("007", "00", "-0", "-01", "+7", "1_0")] == "007 00 -0 -01 +7 1_0".split()
     assert untyped_label("1" * 5000) == "1" * 5000  # more than Python converts
+
+
+def test_zeros_in_front_make_a_name():
+    texts = ["001", "002", "003"]
+    labels = [untyped_label(text) for text in texts]
+    assert indices(texts, labels)[1] == [0, 1, 2]
+    assert indices(None, [untyped_label(text) for text in ("007", "7")]) == (("007", "7"), [0, 1])
+    assert indices(None, labels) == (("001", "002", "003"), [0, 1, 2])
+
+
+def test_of_a_number_of_classes_they_are_an_index_still():
+    assert indices(10, ["007", "000", "09"])[1] == [7, 0, 9]
+    for label in ("010", "", "-07"):
+        with pytest.raises(SourceError, match=f"has label {label!r}, which is none of"):
+            ClassIndex("x", 10).index(label, "here")

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.sources import SourceError
 from pipeline.sources.parquet import Parquet, ParquetOptions
+from pipeline.sources.parquet_classes import translation
 from tests.pipeline.sources import files
 
 CASES = Path(__file__).parent / "cases"
@@ -64,6 +65,35 @@ class TestClasses:
         assert "a.parquet names its classes (cat, dog), and b.parquet has integers without" in refused(tmp_path)
         files.write_parquet(tmp_path / "b.parquet", count=2, label=lambda n: "dog")
         assert labels(tmp_path)[-2:] == [1, 1]
+
+    def test_many_files_of_many_classes_are_compared_once_without_search(self, tmp_path, monkeypatch):
+        class Unsearchable(tuple):
+            def index(self, *_):
+                raise AssertionError("a search for each name makes it quadratic")
+
+            __contains__ = index
+
+        names = [str(number) for number in range(20)]
+        assert translation(names, Unsearchable(names), "a") is None
+        assert translation(names, Unsearchable(reversed(names)), "a") == names
+        compared = []
+        monkeypatch.setattr(
+            "pipeline.sources.parquet.translation", lambda *given: compared.append(given[2]) or translation(*given)
+        )
+        for file, order in (("a", "xy"), ("b", "yx"), ("c", "xy"), ("d", "yx")):
+            files.write_parquet(tmp_path / f"{file}.parquet", count=2, label=lambda n: n, metadata=named(*order))
+        source = opened(tmp_path)
+        assert [entry.label for entry in source.entries()] == [0, 1, 1, 0] * 2
+        assert source.warnings == ("b.parquet, d.parquet: classes in another order, mapped by name",)
+        assert compared == ["a.parquet", "b.parquet"]
+
+    def test_a_reader_opens_each_file_once_to_know_its_row_groups(self, tmp_path, monkeypatch):
+        for file in "ab":
+            files.write_parquet(tmp_path / f"{file}.parquet", count=2, label=lambda n: n)
+        source, opens, of_one = opened(tmp_path), [], Parquet._open
+        monkeypatch.setattr(Parquet, "_open", lambda self, path: opens.append(path.name) or of_one(self, path))
+        source.read([])
+        assert opens == ["a.parquet", "b.parquet"]
 
     def test_the_option_names_them_for_all_files(self, tmp_path):
         path = files.write_parquet(tmp_path / "a.parquet", count=2, label=lambda n: n, metadata=named("dog", "cat"))
@@ -268,3 +298,11 @@ class TestFolders:
             pq.write_table(pa.table({"image": [files.png()] * 2}), tmp_path / f"label={label}/0.parquet")
         assert (opened(tmp_path).classes, labels(tmp_path)) == (("7", "10"), [1, 1, 0, 0])
         assert labels(tmp_path, classes=12) == [10, 10, 7, 7]
+
+    def test_zeros_in_front_in_the_names_of_folders_make_names(self, tmp_path):
+        for label in ("001", "002"):
+            (tmp_path / f"label={label}").mkdir()
+            pq.write_table(pa.table({"image": [files.png()]}), tmp_path / f"label={label}/0.parquet")
+        assert (opened(tmp_path).classes, labels(tmp_path)) == (("001", "002"), [0, 1])
+        assert labels(tmp_path, classes=["001", "002"]) == [0, 1]
+        assert labels(tmp_path, classes=3) == [1, 2]

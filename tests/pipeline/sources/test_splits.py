@@ -40,8 +40,9 @@ def test_other_words_and_other_splits():
     assert splits.belongs("extra-0.tar", "extra")
     assert splits.belongs("train_clean-0.tar", "train")
     assert not splits.belongs("extras-0.tar", "extra")
-    assert splits.belongs("train-val-0.tar", "train")
-    assert splits.belongs("train-val-0.tar", "val")
+    for split in ("train", "val", "validation", "test"):
+        assert not splits.belongs("train-val-0.tar", split)
+    assert splits.belongs("train-val-0.tar", "train-val")
     assert not splits.belongs("all-0.tar", "all")
     assert not splits.belongs("train-0.tar", "")
 
@@ -74,10 +75,27 @@ def test_a_split_takes_its_files_from_a_folder_and_from_a_pattern(kind, root):
     assert found(kind, root, split="test") == {"deep/test-0": 3}
     assert found(kind, root / f"*{suffix}", split="train") == {"train-0": 0, "train-1": 1}
     assert opened(kind, root, split="train").warnings == ()
-    assert left_out(kind, root, split="val")["of another split"] == (
-        4,
-        [f"{n}{suffix}" for n in ("deep/test-0", "notes", "train-0")],
-    )
+    assert left_out(kind, root, split="val") == {
+        "of another split": (3, [f"{n}{suffix}" for n in ("deep/test-0", "train-0", "train-1")]),
+        "of no split": (1, [f"notes{suffix}"]),
+    }
+
+
+def test_what_speaks_of_two_splits_is_in_neither(kind, root):
+    suffix = SUFFIX[kind]
+    write(kind, root / f"train-val-0{suffix}", 9)
+    assert found(kind, root, split="train") == {"train-0": 0, "train-1": 1}
+    assert found(kind, root, split="val") == {"val-0": 2}
+    assert found(kind, root, split="train-val") == {"train-val-0": 9}
+    assert left_out(kind, root, split="val")["of several splits"] == (1, [f"train-val-0{suffix}"])
+    write(kind, root / f"apart/train-val-0{suffix}", 9)
+    told = "split is 'train', but what path leads to speaks of both train and validation"
+    for split, warned in (("train", True), ("train-val", False), ("", False)):
+        warnings = opened(kind, root / "apart", split=split).warnings
+        assert [text.startswith(told) for text in warnings] == [True] * warned
+    write(kind, root / f"apart/train-val-1{suffix}", 9)
+    with pytest.raises(SourceError, match="no file of .* 'train': their names speak of both train and valid"):
+        opened(kind, root / "apart", split="train")
 
 
 def test_without_a_split_all_is_taken_and_said(kind, root):
@@ -85,9 +103,23 @@ def test_without_a_split_all_is_taken_and_said(kind, root):
         source = opened(kind, root, split=split)
         assert len(list(source.entries())) == 5
         (warning,) = source.warnings
-        assert warning.startswith("files of the splits train, validation, test are taken together")
+        assert warning.startswith("files of the splits train, validation, test and of no split are taken together")
         assert advice in warning
     assert opened(kind, root, split="all").warnings == ()
+
+
+@pytest.mark.parametrize("names", [("test-0", "0001"), ("train-0", "extra"), ("deep/val/0", "1")])
+def test_one_split_beside_files_of_none_is_said(kind, tmp_path, names):
+    for value, name in enumerate(names):
+        write(kind, tmp_path / f"{name}{SUFFIX[kind]}", value)
+    (warning,) = opened(kind, tmp_path).warnings
+    assert warning == (
+        f"files of the split {splits.splits_of(names)[0]} and of no split are taken together: the option 'split' takes "
+        "one of them"
+    )
+    assert opened(kind, tmp_path, split="all").warnings == ()
+    (tmp_path / f"{names[1]}{SUFFIX[kind]}").unlink()
+    assert opened(kind, tmp_path).warnings == ()
 
 
 def test_a_split_that_no_name_speaks_of_is_refused(kind, root):
@@ -158,3 +190,54 @@ class TestFolders:
     def test_a_path_that_speaks_of_another_split_is_told(self, parent):
         (warning,) = opened("imagefolder", parent / "val", split="train").warnings
         assert "speaks of validation" in warning
+
+    @pytest.mark.parametrize(
+        ("names", "alike"),
+        [
+            (("cat/train/0", "cat/test/0"), ("train/0", "test/0")),
+            (("cat/train_1", "dog/x", "dog/test_7"), ("train_1", "test_7")),
+            (("cat/a/val/deep/0", "dog/train/0"), ("a/val/deep/0", "train/0")),
+        ],
+    )
+    def test_images_of_several_splits_are_told(self, tmp_path, names, alike):
+        for value, name in enumerate(names):
+            write("imagefolder", tmp_path / f"{name}.png", value)
+        source = opened("imagefolder", tmp_path)
+        for _ in range(2):
+            assert len(list(source.entries())) == len(names)
+        (warning,) = source.warnings
+        assert warning.startswith("images of several splits are taken together")
+        assert all(repr(name) in warning for name in alike)
+
+    @pytest.mark.parametrize(
+        "names", [("cat/test_tube_1", "cat/train_station_1"), ("cat/train_1", "cat/train_2"), ("cat/train/0", "cat/1")]
+    )
+    def test_names_of_images_that_differ_otherwise_are_not(self, tmp_path, names):
+        for value, name in enumerate(names):
+            write("imagefolder", tmp_path / f"{name}.png", value)
+        source = opened("imagefolder", tmp_path)
+        assert len(list(source.entries())) == len(names)
+        assert source.warnings == ()
+
+    def test_folders_that_differ_by_the_word_of_a_split_alone_are_splits(self, tmp_path):
+        for name in ("imgs_train", "imgs_test"):
+            files.write_folder(tmp_path / name)
+        with pytest.raises(SourceError, match=r"is a folder of splits \(imgs_test, imgs_train\), not of classes"):
+            list(opened("imagefolder", tmp_path).entries())
+        assert opened("imagefolder", tmp_path, split="train").classes == ("cat", "dog")
+        assert left_out("imagefolder", tmp_path, split="train") == {"of another split": (1, ["imgs_test/"])}
+
+    def test_some_that_do_are_classes_and_told(self, tmp_path):
+        for value, name in enumerate(("bus/0", "imgs_train/0", "imgs_test/0", "train_station/0", "test_tube/0")):
+            write("imagefolder", tmp_path / f"{name}.png", value)
+        source = opened("imagefolder", tmp_path)
+        assert source.classes == ("bus", "imgs_test", "imgs_train", "test_tube", "train_station")
+        (warning,) = source.warnings
+        assert warning.startswith("the folders imgs_test, imgs_train are taken as classes")
+
+    def test_a_folder_beside_the_splits_is_of_none(self, parent):
+        (parent / "notes").mkdir()
+        assert left_out("imagefolder", parent, split="train") == {
+            "of another split": (1, ["val/"]),
+            "of no split": (1, ["notes/"]),
+        }

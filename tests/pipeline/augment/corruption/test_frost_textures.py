@@ -1,6 +1,8 @@
 """Frost from a user's photographs: which crop is drawn, how it is added, what is refused."""
 
+import gc
 import io
+import weakref
 
 import numpy as np
 import pytest
@@ -187,3 +189,17 @@ def test_what_is_no_image_is_named():
     options = Corrupt.Options.model_validate(GIVEN)
     with pytest.raises(ValueError, match=r"frost_textures: broken.png: "):
         Corrupt.check_inputs(options, (3, 32, 32), [], {"frost_textures/broken.png": b"not an image"})
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_photographs_are_shared_by_stages_and_go_with_the_last(scale):
+    contents = {"w.png": encoded(photograph(64, 64, seed=77))}
+    first, second = (FrostTextures(contents, scale, 32, 32) for _ in range(2))
+    assert first.textures[0] is second.textures[0]
+    held = weakref.ref(first.textures[0])
+    del first
+    gc.collect()
+    assert held() is not None
+    del second
+    gc.collect()
+    assert held() is None
