@@ -10,10 +10,10 @@ from PIL import TiffImagePlugin
 from pipeline.imagefiles import tiff_jpeg
 from pipeline.imagefiles.base import BadImage
 
-_COMPRESSION, _PHOTOMETRIC, _BITS, _BANDS, _EXTRA, _FORMAT = 259, 262, 258, 277, 338, 339
+_COMPRESSION, _PHOTOMETRIC, _BITS, _BANDS, _PLANES, _EXTRA, _FORMAT = 259, 262, 258, 277, 284, 338, 339
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
 _PHOTOMETRICS = (0, 1, 2, 3, 5, 6, 8)
-_OLD_JPEG = 6
+_UNCOMPRESSED, _OLD_JPEG = 1, 6
 _ALPHA = (1, 2)  # values of _EXTRA that say so: premultiplied or not
 _SIGNED, _FLOAT = 2, 3
 _FORMATS = {_SIGNED: "signed", _FLOAT: "float", 4: "untyped", 5: "complex", 6: "complex"}
@@ -31,6 +31,7 @@ def check_tags(encoded: bytes) -> tiff_jpeg.Segments | None:
         bands, extra = tags.get(_BANDS, 1), tuple(tags.get(_EXTRA, ()))
         bits = {*tags.get(_BITS, (1,) if bands == 1 else (8,))[:bands]}
         forms = {*tags.get(_FORMAT, (1,))[:bands]}
+        apart = tags.get(_PLANES, 1) == 2 and bands > 1
         values = (bands, compression, photometric, *bits, *forms, *extra)
         if not all(isinstance(value, int) for value in values):
             return None
@@ -47,6 +48,9 @@ def check_tags(encoded: bytes) -> tiff_jpeg.Segments | None:
     _check_values(bands, photometric, bits, forms)
     if encoded.startswith(b"MM") and bits & {12, 32} and forms == {1}:
         raise BadImage(f"big-endian {max(bits)}-bit values; not read")
+    if apart and compression == _UNCOMPRESSED and (bits != {8} or (bands > 3 and extra != (_ALPHA[1],))):
+        # Pillow takes the values of such planes for others, or the file for a damaged one.
+        raise BadImage(f"{bands} uncompressed planes of {max(bits)} bits; not read")
     if compression != tiff_jpeg.COMPRESSION:
         return None
     try:

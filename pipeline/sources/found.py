@@ -16,6 +16,9 @@ from pipeline.sources.pattern import MARKS, Expansion, alternatives
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import Item, Walk
 
+_WHOLE = ("", "all")
+"""Splits that select nothing."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -74,7 +77,7 @@ def find_files(wanted: Wanted, skipped: Skipped) -> Found:
         raise SourceError(
             f"source {wanted.kind}: the {what} {wanted.path!r} holds no {wanted.suffixes[0]} file{left_out}"
         )
-    chosen = _of_split(wanted, files, skipped)
+    chosen = _of_split(wanted, files, skipped, selects=root is not None)
     warning = splits.warning(wanted.split, place, list(chosen), selected=len(chosen) < len(files))
     for file in chosen.values():
         refuse_pointer(wanted.kind, file)
@@ -87,6 +90,7 @@ def _at(wanted: Wanted, path: str, skipped: Skipped) -> tuple[Path, str, dict[st
     resolved, given = existing_path(wanted.kind, wanted.path), Path(os.path.abspath(path))
     if resolved.is_dir():
         return resolved, given.name, _below(wanted, str(resolved), skipped)
+    _refuse_irregular(wanted, wanted.path, resolved.is_file())
     file = Path(path).absolute().parent.resolve() / given.name
     return file, given.parent.name, {file.name: file}
 
@@ -159,20 +163,28 @@ def _matched(wanted: Wanted, walk: Walk, name: str) -> Iterator[str]:
 
 
 def _fixed(pattern: str) -> tuple[str, str]:
-    """Return the folder that a pattern begins with, resolved, and the rest, from the first part with a mark."""
+    """Return the folder that a pattern begins with, resolved, and the rest.
+
+    The rest begins with the first part that has a mark and is not, as it stands, the name of a folder.
+    """
     parts = pattern.split("/")
-    count = next(number for number, part in enumerate(parts) if any(mark in part for mark in MARKS))
+    marked = (number for number, part in enumerate(parts) if any(mark in part for mark in MARKS))
+    count = next(number for number in marked if not os.path.isdir("/".join(parts[: number + 1])))
     folder = "/".join(parts[:count]) or ("/" if count else ".")
     return os.path.realpath(folder), "/".join(parts[count:])
 
 
-def _of_split(wanted: Wanted, files: dict[str, Path], skipped: Skipped) -> dict[str, Path]:
-    """Return the files of the split where names speak of it, else all."""
+def _of_split(wanted: Wanted, files: dict[str, Path], skipped: Skipped, *, selects: bool) -> dict[str, Path]:
+    """Return the files of the split where names speak of it, else all.
+
+    With `selects`, not so for a pattern, a split that no name speaks of is refused where each speaks of another.
+    """
     split = wanted.split
     chosen = {name: file for name, file in files.items() if splits.belongs(name, split)}
     if not chosen:
         spoken = splits.splits_of(files)
-        if spoken and len(files) > 1 and splits.splits_in(split):
+        unheard = selects and split.lower() not in _WHOLE and all(splits.splits_of([name]) for name in files)
+        if spoken and len(files) > 1 and (splits.splits_in(split) or unheard):
             raise SourceError(
                 f"source {wanted.kind}: no file of {wanted.path!r} is of the split {split!r}: their names speak of "
                 f"{', '.join(spoken)}; name one of these, or leave 'split' out"

@@ -101,6 +101,8 @@ def checked_label(kind: str, label: object, where: str) -> Label:
         raise SourceError(f"{start}label {label!r}, a float: neither an integer nor a name; store it as an integer")
     if not isinstance(label, int | str) or label == "":
         raise SourceError(f"{start}label {label!r}, which is neither an integer nor a name")
+    if isinstance(label, str) and any(mark in label for mark in "\0\n\r"):
+        raise SourceError(f"{start}label {label!r}, a name with a line break or a NUL")
     if isinstance(label, int) and label < 0:
         raise SourceError(f"{start}label {label}, which is negative; -1 often stands where labels are withheld")
     return label

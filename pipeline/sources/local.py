@@ -14,7 +14,7 @@ def existing_path(kind: str, path: str, *, folder: bool = False) -> Path:
     SourceError
         There is nothing there, or no folder where one is needed.
     """
-    found = Path(path).expanduser().absolute()
+    found = Path(os.path.expanduser(path)).absolute()
     try:
         found = found.resolve(strict=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13

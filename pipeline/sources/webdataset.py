@@ -168,7 +168,8 @@ class WebDataset(Source):
             text = content.decode().strip()
             label = json.loads(text)[field] if field else untyped_label(text)
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise SourceError(f"source webdataset: {where} has no label {field!r} in its .{extension}") from error
+            fault = f"has no label {field!r} in its" if field else "has no text in its"
+            raise SourceError(f"source webdataset: {where} {fault} .{extension}") from error
         return checked_label(self.kind, label, where)
 
     def _explained(self, error: SourceError, path: Path, sample: TarSample, where: str) -> SourceError:

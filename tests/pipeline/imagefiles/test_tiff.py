@@ -1,4 +1,8 @@
+import io
+
+import numpy as np
 import pytest
+import tifffile
 
 from pipeline.images import image_size, open_image
 from tests.pipeline.imagefiles.pictures import case, colors, reason, tiff
@@ -70,3 +74,24 @@ def test_sizes_are_told_without_a_word_from_pillow(bands, capfd, caplog):
     assert image_size(tiff(8, 3, 2, size=(2, 3))) == (2, 3)
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize(
+    ("bands", "bits", "extra"),
+    [(3, 8, None), (3, 16, None), *((4, bits, extra) for bits in (8, 16) for extra in ("unassalpha", "unspecified"))],
+)
+def test_planes_one_after_the_other_are_read_right_or_named(bands, bits, extra, compression, tile, order):
+    values = np.random.default_rng(0).integers(0, 2**bits, (20, 24, bands)).astype(f"u{bits // 8}")
+    values[..., 3:] = 2**bits - 1
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file, byteorder=order) as writer:
+        planes = np.ascontiguousarray(values.transpose(2, 0, 1))
+        options = {"extrasamples": [extra]} if extra else {}
+        writer.write(planes, photometric="rgb", planarconfig="separate", compression=compression, tile=tile, **options)
+    if compression is None and (bits == 16 or extra == "unspecified"):
+        assert reason(file.getvalue()) == f"{bands} uncompressed planes of {bits} bits; not read"
+    else:
+        np.testing.assert_array_equal(np.asarray(open_image(file.getvalue())), values[..., :3] >> (bits - 8))

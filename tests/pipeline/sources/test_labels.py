@@ -84,3 +84,9 @@ def test_of_a_number_of_classes_they_are_an_index_still():
     for label in ("010", "", "-07"):
         with pytest.raises(SourceError, match=f"has label {label!r}, which is none of"):
             ClassIndex("x", 10).index(label, "here")
+
+
+@pytest.mark.parametrize("label", ["cat\ndog", "cat\r", "c\0"])
+def test_a_name_of_several_lines_is_refused(label):
+    with pytest.raises(SourceError, match="a name with a line break or a NUL"):
+        checked_label("x", label, "here")

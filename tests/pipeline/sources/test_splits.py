@@ -241,3 +241,14 @@ class TestFolders:
             "of another split": (1, ["val/"]),
             "of no split": (1, ["notes/"]),
         }
+
+
+@pytest.mark.parametrize("kind", ["webdataset", "parquet"])
+def test_a_split_that_no_name_speaks_of_is_refused_where_they_speak_of_several_others(kind, tmp_path):
+    for value, name in enumerate(("train-0", "val-0", "test-0")):
+        write(kind, tmp_path / f"{name}{SUFFIX[kind]}", value)
+    with pytest.raises(SourceError, match="is of the split 'trian': their names speak of train, validation, test"):
+        opened(kind, tmp_path, split="trian")
+    assert list(found(kind, tmp_path, split="all")) == ["test-0", "train-0", "val-0"]
+    pattern = tmp_path / f"{{train,val}}-0{SUFFIX[kind]}"  # which has selected already
+    assert list(found(kind, pattern, split="mine")) == ["train-0", "val-0"]

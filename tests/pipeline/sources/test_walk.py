@@ -264,3 +264,21 @@ class TestPatterns:
 
 def left_out_names(root, pattern):
     return [f"{root}/c/{name}/" if pattern.startswith("{/") else f"c/{name}/" for name in ("here", "there")]
+
+
+@pytest.mark.parametrize("kind", ["webdataset", "parquet"])
+def test_a_folder_with_the_marks_of_a_pattern_in_its_name_is_meant_as_it_stands(kind, tmp_path):
+    write(kind, tmp_path / "a[1]{x}" / f"train-0{SUFFIX[kind]}", 4)
+    write(kind, tmp_path / "a1x" / f"train-0{SUFFIX[kind]}", 5)
+    assert found(kind, tmp_path / "a[1]{x}" / f"train-*{SUFFIX[kind]}") == {"train-0": 4}
+    assert found(kind, tmp_path / "a[1]x" / f"train-*{SUFFIX[kind]}") == {"train-0": 5}
+
+
+@pytest.mark.parametrize("kind", ["webdataset", "parquet"])
+def test_a_path_that_leads_to_no_file_or_no_home_is_refused(kind, tmp_path):
+    pipe = tmp_path / f"pipe{SUFFIX[kind]}"
+    os.mkfifo(pipe)
+    with pytest.raises(SourceError, match="is no regular file"):
+        opened(kind, pipe)  # to open it would wait for ever
+    with pytest.raises(SourceError, match="path '~nobody-of-that-name/x.tar' does not exist"):
+        opened(kind, "~nobody-of-that-name/x.tar")

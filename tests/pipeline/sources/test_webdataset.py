@@ -112,7 +112,7 @@ def test_numbers_sort_as_numbers_and_names_as_names(tmp_path):
         ([("a.cls", b"1")], "sample s/a has 0 images; it holds cls"),
         ([("a.cls", b"1"), ("a.png", b"x"), ("a.jpg", b"y")], "sample s/a has 2 images"),
         ([("a.cls", b""), ("a.png", b"x")], "sample s/a has label '', which is neither"),
-        ([("a.cls", b"\xff"), ("a.png", b"x")], "sample s/a has no label"),
+        ([("a.cls", b"\xff"), ("a.png", b"x")], "sample s/a has no text in its .cls"),
         ([("a.png", b"x"), ("a.png", b"x"), ("a.cls", b"0")], "s.tar holds 'a.png' twice"),
         ([("a.json", b"{}"), ("a.txt", b"x")], "sample s/a has 0 images; it holds json, txt"),
         ([("a.heic", b"x"), ("b.heic", b"x")], "s.tar holds files such as 'b.heic', but none with an extension"),
