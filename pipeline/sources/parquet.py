@@ -18,7 +18,7 @@ from pipeline.sources.found import Wanted, find_files
 from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
 from pipeline.sources.local import checked_key
 from pipeline.sources.parquet_classes import Names, common_names, huggingface_names, translation
-from pipeline.sources.parquet_images import image_column, value_type
+from pipeline.sources.parquet_images import image_column, is_text, value_type
 from pipeline.sources.parquet_rows import ImageRows
 from pipeline.sources.splits import SPLIT_DESCRIPTION
 from pipeline.sources.walk import IGNORE_DESCRIPTION, Walk
@@ -119,7 +119,9 @@ class Parquet(Source):
         }
         if all(pa.types.is_boolean(kind) for kind in kinds.values()):
             return 2
-        return common_names(self._own_names, [name for name, kind in kinds.items() if pa.types.is_integer(kind)])
+        integers = [name for name, kind in kinds.items() if pa.types.is_integer(kind)]
+        texts = [name for name, kind in kinds.items() if is_text(kind)]
+        return common_names(self._own_names, integers, texts)
 
     @cached_property
     def _own_indices(self) -> dict[str, ClassIndex | None]:

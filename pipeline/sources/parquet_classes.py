@@ -17,27 +17,30 @@ def huggingface_names(metadata: Mapping[bytes, bytes] | None, column: str) -> Na
     return [str(name) for name in names] if names and isinstance(names, list) else None
 
 
-def common_names(by_file: Mapping[str, Names], untyped: Sequence[str]) -> Names:
+def common_names(by_file: Mapping[str, Names], integers: Sequence[str], texts: Sequence[str]) -> Names:
     """Return the class names of the first file that has any.
 
     Parameters
     ----------
     by_file : file -> the class names in its metadata
-    untyped : files whose labels are integers
+    integers, texts : files whose labels are integers, and texts
 
     Raises
     ------
     SourceError
-        Another file has other classes, or has integers but no names for them; names both files.
+        Another file has other classes, or has integers but no names for them; names both files. Or there are no names,
+        and some files have integers, others texts.
     """
     named = {file: names for file, names in by_file.items() if names is not None}
+    if not named and integers and texts:
+        raise _refusal(f"{integers[0]} has integers as labels, {texts[0]} has names")
     if not named:
         return None
     first, names = next(iter(named.items()))
     for file, others in by_file.items():
         if others is not None and others != names and sorted(others) != sorted(names):
             raise _refusal(f"{first} has the classes {_shown(names)}, {file} has {_shown(others)}")
-        if others is None and file in untyped:
+        if others is None and file in integers:
             raise _refusal(f"{first} names its classes ({_shown(names)}), and {file} has integers without names")
     return names
 

@@ -54,9 +54,9 @@ def image_column(schema: Any, name: str) -> ImageColumn:
     if _is_struct(kind):
         fields = {field.name: field.type for field in kind.fields}
         encoded = f"{name}.bytes" if _is_bytes(fields.get("bytes")) else None
-        named = f"{name}.path" if _is_text(fields.get("path")) else None
+        named = f"{name}.path" if is_text(fields.get("path")) else None
     else:
-        encoded, named = (name if _is_bytes(kind) else None), (name if _is_text(kind) else None)
+        encoded, named = (name if _is_bytes(kind) else None), (name if is_text(kind) else None)
     if encoded is None and named is None:
         raise SourceError(
             f"source parquet: column {name!r} is {kind}, not bytes or a struct with a field 'bytes', nor paths of files"
@@ -110,7 +110,8 @@ def _is_bytes(kind: Any) -> bool:
     return kind is not None and any(test(kind) for test in tests)
 
 
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
+    """Whether values of an Arrow type, or those of its dictionary, are texts."""
     import pyarrow.types as types
 
     kind = value_type(kind)

@@ -65,6 +65,8 @@ class TestClasses:
         assert "a.parquet names its classes (cat, dog), and b.parquet has integers without" in refused(tmp_path)
         files.write_parquet(tmp_path / "b.parquet", count=2, label=lambda n: "dog")
         assert labels(tmp_path)[-2:] == [1, 1]
+        files.write_parquet(tmp_path / "a.parquet", label=lambda n: n % 2)
+        assert "a.parquet has integers as labels, b.parquet has names; list the names" in refused(tmp_path)
 
     def test_many_files_of_many_classes_are_compared_once_without_search(self, tmp_path, monkeypatch):
         class Unsearchable(tuple):
