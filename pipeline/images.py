@@ -55,8 +55,9 @@ def open_image(encoded: bytes) -> Image.Image:
     -----
     Gray is repeated; a palette is looked up; CMYK is converted without a profile; transparency is composited on
     white. 16 bits become 8 by keeping the high byte (v // 256), in gray as in color, where Pillow's own conversion
-    of gray clips. Gray of 32-bit integers is read as 16-bit if it lies in 0..65535, floating point in [0, 1] becomes
-    round(255 v) with halves to even; both are bad outside that range, because nothing says what white is.
+    of gray clips; 16-bit color of a PPM is scaled and rounded instead, by Pillow. Gray of 32-bit integers is read as
+    16-bit if it lies in 0..65535, floating point in [0, 1] becomes round(255 v) with halves to even; both are bad
+    outside that range, because nothing says what white is.
     """
     if not encoded:
         raise BadImage("empty")
