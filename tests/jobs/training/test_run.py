@@ -53,17 +53,18 @@ def assert_same_training(out: Path, expected: Path) -> None:
 
 
 def test_a_training_learns_and_says_what_it_did(train_job, digits, tmp_path):
-    evaluate = {"digits": {"path": str(digits), "views": ["clean", "low"]}}
-    job = train_job(epochs=15, evaluate=evaluate, output={"log_every_steps": 3, "tensorboard": True})
+    evaluate = {"digits": {"path": str(digits), "views": ["clean", "view1"]}}
+    job = train_job(epochs=30, evaluate=evaluate, output={"log_every_steps": 3, "tensorboard": True})
     results = train(job)
     out = tmp_path / "out"
-    assert results["accuracy"]["accuracy/digits/clean"] > 0.8
-    assert results["accuracy"]["accuracy/digits/clean"] > results["accuracy"]["accuracy/digits/low"] > 0.1
+    clean, augmented = (results["accuracy"][f"accuracy/digits/{view}"] for view in ("clean", "view1"))
+    assert clean > 0.9
+    assert clean - 0.02 > augmented > 0.2
     assert results == json.loads((out / "results.json").read_text())
-    assert results["steps"] == 15 * 7  # 355 samples, batches of 50, the last 5 left out
+    assert results["steps"] == 30 * 7  # 355 samples, batches of 50, the last 5 left out
     lines = read_metrics(out)
-    assert [line["step"] for line in lines if "loss" in line] == sorted({*range(3, 106, 3), *range(7, 106, 7)})
-    assert sum("accuracy/digits/clean" in line for line in lines) == 15
+    assert [line["step"] for line in lines if "loss" in line] == sorted({*range(3, 211, 3), *range(7, 211, 7)})
+    assert sum("accuracy/digits/clean" in line for line in lines) == 30
     assert lines[0]["loss"] > 2 > lines[-2]["loss"] == results["loss"]
     assert list((out / "tensorboard").glob("events.*"))
     assert sorted(p.name for p in out.iterdir() if p.is_file()) == [
@@ -367,7 +368,7 @@ def test_numbers_out_of_range_are_refused(train_job, changes, message):
 
 
 def test_a_checkpoint_is_trained_on(train_job, tmp_path):
-    train(train_job(tmp_path / "first", epochs=10))
+    train(train_job(tmp_path / "first", epochs=30))
     tuned = train_job(tmp_path / "second", epochs=1, network={"checkpoint": str(tmp_path / "first")}, seed=9)
     train(tuned)
     losses = [read_metrics(tmp_path / name)[0]["loss"] for name in ("first", "second")]
