@@ -112,7 +112,7 @@ def plan(
 
     spec = _load(job, executor, workers, None, backend, output)
     refuse_nested_output(spec)
-    planned = make_plan(spec)
+    planned = make_plan(spec, sizes=True)
     environment = current_environment(spec)
     num_gpus = count_gpus(environment["backend"])
     compute = spec.compute
@@ -182,9 +182,11 @@ def verify(
 
 
 def _remade(shards: list[int]) -> str:
+    from jobs.report.wording import count
+
     if not shards:
         return "remade files that are derived from the shards, and no shard"
-    return f"remade {_plural(len(shards), 'shard')}: {', '.join(map(str, shards))}"
+    return f"remade {count(len(shards), 'shard')}: {', '.join(map(str, shards))}"
 
 
 def inspect(
@@ -263,7 +265,3 @@ def stages(as_json: AsJson = False) -> None:
         print_json(found)
         return
     typer.echo(spell_listing(found, shutil.get_terminal_size((100, 24)).columns))
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

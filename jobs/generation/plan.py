@@ -21,7 +21,7 @@ from jobs.spec import GenerateJob, ImageSection
 from kernels import philox
 from pipeline.augment.draws import PLAN_VIEW, stream_key
 from pipeline.errors import PassbandError
-from pipeline.images import enlarges
+from pipeline.images import Fit, enlarges
 from pipeline.manifest import PLAN
 from pipeline.sources import Entry, Source
 from pipeline.sources.skipped import Omission
@@ -55,7 +55,7 @@ class Listing:
     name : the source's domain, or its kind
     skipped : what it left out, by reason
     warnings : what a person should know of it
-    enlarged : how many of its images are smaller than what is stored
+    enlarged : how many of its images are smaller than what is stored, where that was asked for
     """
 
     name: str
@@ -106,8 +106,8 @@ def random_key(sources: Sequence[Source], seed: int) -> int:
     return stream_key(seed, "+".join(s.name for s in sources), "+".join(s.split for s in sources))
 
 
-def make_plan(job: GenerateJob, progress: Progress = lambda samples: None) -> Plan:
-    """List, hash and order the samples of a job.
+def make_plan(job: GenerateJob, progress: Progress = lambda samples: None, *, sizes: bool = False) -> Plan:
+    """List, hash and order the samples of a job; with `sizes` also count the images that will be enlarged.
 
     Every byte of the source is read once, so that a shard can tell when its input is no longer the one planned.
     Samples are sorted by the bytes of their key, then shuffled once: class-sorted shards ruin streaming.
@@ -119,8 +119,9 @@ def make_plan(job: GenerateJob, progress: Progress = lambda samples: None) -> Pl
     sources = [entry.open() for entry in job.source]
     domains = [entry.domain for entry in job.source]
     classes = _common_classes(sources)
+    image = job.image if sizes else None  # to look at every header takes longer than to hash a small file
     listers = [
-        _Lister(source, position, -1 if domain is None else position, _prefix(domain, len(sources)), job.image)
+        _Lister(source, position, -1 if domain is None else position, _prefix(domain, len(sources)), image)
         for position, (source, domain) in enumerate(zip(sources, domains, strict=True))
     ]
     tables = [lister.table(progress) for lister in listers]
@@ -169,13 +170,13 @@ def without_image(empty: Sequence[str], of: int) -> str:
 
 @dataclass
 class _Lister:
-    """Lists a source: a row an image, and how many of the images `image` enlarges."""
+    """Lists a source: a row an image, and how many of the images `image`, if given, enlarges."""
 
     source: Source
     position: int
     domain: int
     prefix: str
-    image: ImageSection
+    image: ImageSection | None
     enlarged: int = 0
 
     def table(self, progress: Progress) -> pa.Table:
@@ -184,7 +185,9 @@ class _Lister:
 
     def _rows(self, entries: list[Entry]) -> pa.RecordBatch:
         images = self.source.read(entries)
-        self.enlarged += sum(map(self._is_enlarged, images))
+        if self.image is not None and self.image.size != "native":
+            height, width = self.image.size
+            self.enlarged += sum(self._is_enlarged(encoded, (height, width), self.image.fit) for encoded in images)
         columns: list[Any] = [
             pa.array([self.prefix + entry.key for entry in entries], pa.string()),
             pa.array([entry.label for entry in entries], pa.int64()),
@@ -195,12 +198,9 @@ class _Lister:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(SCHEMA)[1:]))
 
-    def _is_enlarged(self, encoded: bytes) -> bool:
-        if self.image.size == "native":
-            return False
-        height, width = self.image.size
+    def _is_enlarged(self, encoded: bytes, wanted: tuple[int, int], fit: Fit) -> bool:
         size = self.source.image_size(encoded)
-        return size is not None and enlarges(size, (height, width), self.image.fit)
+        return size is not None and enlarges(size, wanted, fit)
 
 
 def _chunks(entries: Iterator[Entry], size: int, progress: Progress) -> Iterator[list[Entry]]:
