@@ -92,12 +92,11 @@ def sharp_step(
         With the weights as they were.
     """
     update.gradient(model, loss, batch)
-    first = [(parameter, parameter.grad) for parameter in model.parameters() if parameter.grad is not None]
+    first = [(p, p.grad) for p in model.parameters() if p.grad is not None] if recorded else []
     with perturbed(model, ascent(model, rho, norm)):
         there = again()
         update.gradient(model, there, batch)
-    if recorded:
-        for parameter, gradient in first:
-            parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
+    for parameter, gradient in first:
+        parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
     length = update.apply(model, optimizer, batch)
     return {"loss": loss.detach(), "perturbed_loss": there.detach(), "gradient_norm": length}
