@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.corruption.masks import LUMA
+from pipeline.augment.corruption.masks import luma
 from pipeline.augment.corruption.tables import Constants, TableName
 from pipeline.augment.draws import Draws
 from pipeline.images import BadImage, native_pixels, open_image
@@ -79,10 +79,7 @@ class FrostTextures:
             x = _below(across, max(1, texture.shape[1] - width))
             cut[row] = texture[y : y + height, x : x + width].transpose(2, 0, 1)
         cut /= np.float32(255)
-        if channels == 3:
-            return cut
-        weighted = LUMA * cut
-        return (weighted[:, :1] + weighted[:, 1:2] + weighted[:, 2:]).repeat(channels, axis=1)
+        return cut if channels == 3 else luma(cut).repeat(channels, axis=1)
 
 
 def _below(word: np.uint32, count: int) -> int:

@@ -22,6 +22,12 @@ NEGLIGIBLE = 1e-9
 """Taps below this part of the largest are left out: they move no 8-bit level, and float32 slows down where it ends."""
 
 
+def luma(images: NDArray[np.float32], weights: NDArray[np.float32] = LUMA) -> NDArray[np.float32]:
+    """Return the grey of colours, (N, 3, H, W) -> (N, 1, H, W), added up in one order; `weights` lie where they do."""
+    weighted = weights * images
+    return weighted[:, :1] + weighted[:, 1:2] + weighted[:, 2:]
+
+
 def bell(distance: float, sigma: float) -> float:
     """Return exp(-d^2 / (2 sigma^2)); `decimal` rounds it correctly, where libm's exp differs between processors."""
     return float(Context(prec=40).exp(Decimal(-(distance * distance) / (2 * sigma * sigma))))

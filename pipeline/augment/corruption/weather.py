@@ -14,7 +14,7 @@ from pipeline.augment.corruption.blur import smear
 from pipeline.augment.corruption.fractal import fractal
 from pipeline.augment.corruption.frost import frost
 from pipeline.augment.corruption.levels import rounded, truncated
-from pipeline.augment.corruption.masks import LUMA, zoom_grid
+from pipeline.augment.corruption.masks import LUMA, luma, zoom_grid
 from pipeline.augment.corruption.tables import Constants
 from pipeline.augment.draws import Draws
 
@@ -78,8 +78,7 @@ def grey(images: Images, kernels: ModuleType) -> Layers:
     """Return the luma of colour images, or the mean of other channels: (N, 1, H, W)."""
     if images.shape[1] != 3:
         return images.mean(axis=1, keepdims=True)
-    weighted = kernels.asarray(LUMA) * images
-    return weighted[:, :1] + weighted[:, 1:2] + weighted[:, 2:]
+    return luma(images, kernels.asarray(LUMA))
 
 
 WEATHER = {"snow": snow, "frost": frost, "fog": fog, "brightness": brightness}
