@@ -16,9 +16,6 @@ from pipeline.sources.pattern import MARKS, Expansion, alternatives
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import Item, Walk
 
-_WHOLE = ("", "all")
-"""Splits that select nothing."""
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -183,7 +180,7 @@ def _of_split(wanted: Wanted, files: dict[str, Path], skipped: Skipped, *, selec
     chosen = {name: file for name, file in files.items() if splits.belongs(name, split)}
     if not chosen:
         spoken = splits.splits_of(files)
-        unheard = selects and split.lower() not in _WHOLE and all(splits.splits_of([name]) for name in files)
+        unheard = selects and split.lower() not in splits.WHOLE and all(splits.splits_of([name]) for name in files)
         if spoken and len(files) > 1 and (splits.splits_in(split) or unheard):
             raise SourceError(
                 f"source {wanted.kind}: no file of {wanted.path!r} is of the split {split!r}: their names speak of "

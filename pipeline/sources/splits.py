@@ -20,6 +20,8 @@ SPLIT_DESCRIPTION = (
     "the split to take, such as train: where names of files or folders speak of splits (train-0000.tar, val/), only "
     "those of this one are read. It enters the random draws"
 )
+WHOLE = ("", "all")
+"""What selects nothing: all is meant."""
 _EDGE = r"[-._ 0-9]"
 _EVERY = re.compile(rf"(?<![^-._ 0-9])(?:{'|'.join(sum(WORDS.values(), ()))})(?![^-._ 0-9])", re.IGNORECASE)
 _ROOTS = ("train", "val", "dev", "test")
@@ -60,7 +62,7 @@ def _spoken(name: str) -> tuple[tuple[str, ...], str]:
 
 def belongs(path: str, split: str) -> bool:
     """Tell whether the file at `path`, relative, is one of `split`, and of it alone."""
-    if split.lower() in ("", "all"):
+    if split.lower() in WHOLE:
         return False
     usual = next((name for name, words in WORDS.items() if split.lower() in words), None)
     for part in reversed(path.split("/")):

@@ -30,11 +30,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class TarSample:
-    """Members of one sample by extension, in lower case; `names` are theirs in the tar."""
+    """Members of one sample by extension, in lower case; `name` is that of the first one in the tar."""
 
     key: str
+    name: str
     members: dict[str, Member] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
 
 
 def tar_samples(file: io.BufferedReader, path: Path, skip: Skip) -> Iterator[TarSample]:
@@ -48,7 +48,7 @@ def tar_samples(file: io.BufferedReader, path: Path, skip: Skip) -> Iterator[Tar
     SourceError
         Not a tar, compressed, damaged or cut short; a sparse member or one that is no file; two of one extension.
     """
-    sample, links = TarSample(""), _Links(path)
+    sample, links = TarSample("", ""), _Links(path)
     for info in _infos(file, path):
         reason, match = _why_skipped(info.name), _NAME.fullmatch(info.name.removeprefix("./"))
         if reason or match is None:
@@ -59,11 +59,10 @@ def tar_samples(file: io.BufferedReader, path: Path, skip: Skip) -> Iterator[Tar
         if key != sample.key:
             if sample.members:
                 yield sample
-            sample = TarSample(key)
+            sample = TarSample(key, info.name)
         if extension in sample.members:
             raise SourceError(f"source webdataset: {path.name} holds {info.name!r} twice")
         sample.members[extension] = member
-        sample.names.append(info.name)
     if sample.members:
         yield sample
 

@@ -121,7 +121,7 @@ class WebDataset(Source):
                 for sample in tar_samples(file, path, partial(_skip_in, shard, skip)):
                     where = f"sample {shard}/{sample.key}"
                     if self._lies_beside(file, sample, where):
-                        beside = plain_name(sample.names[0])
+                        beside = plain_name(sample.name)
                         skip("beside the samples", f"{shard}/{beside}")
                         continue
                     try:
