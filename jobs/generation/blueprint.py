@@ -136,10 +136,10 @@ def draft(
     known: Sequence[StoredInput] = (),
 ) -> Blueprint:
     """Return the blueprint of `job` with `plan`."""
-    shape, files = _shape(job, plan), read_files(job, known)
+    shape, files, versions = _shape(job, plan), read_files(job, known), _versions(job)
     return Blueprint(
         job=job,
-        identity=identity(job, plan.fingerprint, len(plan.table), shape, plan.classes, files),
+        identity=identity(job, plan.fingerprint, len(plan.table), shape, plan.classes, files, versions),
         fingerprint=plan.fingerprint,
         plan_sha256=plan_sha256,
         samples=len(plan.table),
@@ -149,7 +149,7 @@ def draft(
         inputs=files,
         warnings=tuple(plan.source_warnings),
         empty_classes=tuple(plan.empty_classes),
-        versions=_versions(job),
+        versions=versions,
     )
 
 
@@ -184,13 +184,11 @@ def source_key(job: GenerateJob, key: str) -> str:
     return key if len(job.source) == 1 else key.partition("/")[2]
 
 
-def identity_form(
-    job: GenerateJob, inputs: Sequence[StoredInput], versions: Mapping[str, int] | None = None
-) -> dict[str, Any]:
+def identity_form(job: GenerateJob, inputs: Sequence[StoredInput], versions: Mapping[str, int]) -> dict[str, Any]:
     """Return what of a job decides the stored samples: resolved, without places, formats, compute and budgets.
 
-    Files that stages name stand there by their sha256; options that a stage did not have in its version of `versions`,
-    by default today's, are left out.
+    Files that stages name stand there by their sha256; options that a stage did not have in its version of `versions`
+    are left out.
     """
     form = job.resolved()
     del form["compute"], form["bad_images"], form["output"]["uri"], form["output"]["formats"]
@@ -202,7 +200,7 @@ def identity_form(
     ]
     contents = contents_by_place(job, inputs)
     for key in ("base", "views"):
-        form[key] = _without_younger(_by_content(form[key], contents), versions or {})
+        form[key] = _without_younger(_by_content(form[key], contents), versions)
     return form
 
 
@@ -239,16 +237,15 @@ def identity(
     samples: int,
     shape: tuple[int, int, int],
     classes: tuple[str, ...],
-    inputs: Sequence[StoredInput] = (),
-    versions: Mapping[str, int] | None = None,
+    inputs: Sequence[StoredInput],
+    versions: Mapping[str, int],
 ) -> str:
     """Return the sha256 that names a dataset: same identity and environment, same bytes.
 
     Parameters
     ----------
-    versions : stage -> version, for a dataset that was begun with other ones than today's
+    versions : stage -> version, those that the dataset was begun with
     """
-    versions = _versions(job) if versions is None else versions
     return digest(
         {
             "format": FORMAT,
