@@ -44,7 +44,7 @@ from pipeline.manifest import (
 )
 from pipeline.shards.tar import TarWriter
 from pipeline.sources import SourceError
-from pipeline.store import Store, attempt_id, open_store
+from pipeline.store import Store, attempt_id, open_output, open_store
 
 _AHEAD = 1
 
@@ -167,12 +167,13 @@ def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
     tar = shard_name(shop.blueprint.job.name, task.shard)
     identifier = attempt_id()
     with store.staged(tar, identifier) as path:
-        with path.open("wb") as file:
+        with open_output(path) as file:
             built = _fill(shop, task, file, clock)
         tar_file = _read_back(path, tar, built.sha256)
     provenance = _encode_table(built.provenance)
     with store.staged(provenance_name(task.shard), identifier) as path:
-        path.write_bytes(provenance)
+        with open_output(path) as file:
+            file.write(provenance)
     record = ShardRecord(
         identity=task.identity,
         environment=shop.blueprint.environment_digest,
