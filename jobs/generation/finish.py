@@ -8,7 +8,6 @@ from jobs.generation.ledger import Ledger
 from jobs.report.card import write_card
 from pipeline.errors import IntegrityError
 from pipeline.manifest import (
-    MANIFEST,
     BetonFile,
     Manifest,
     ManifestShard,
@@ -16,9 +15,9 @@ from pipeline.manifest import (
     check_file,
     merge_counts,
     read_manifest,
-    readable_json,
     record_name,
     stored_file,
+    write_manifest,
 )
 from pipeline.store import Store
 
@@ -67,8 +66,7 @@ def finish(store: Store, ledger: Ledger, step: Callable[[str], None], *, beton_a
     blueprint = ledger.blueprint
     manifest = build_manifest(store, blueprint, [ledger.done[shard] for shard in range(blueprint.shards)])
     beton = _earlier_beton(store, manifest)
-    manifest = manifest.model_copy(update={"beton": beton})
-    store.put(MANIFEST, readable_json(manifest))
+    manifest = write_manifest(store, manifest.model_copy(update={"beton": beton}))
     if "ffcv" in blueprint.job.output.formats or beton is not None or beton_again:
         stale = beton is None or any(check_file(store, beton, None, hashes=False))
         if stale or beton_again:

@@ -42,6 +42,7 @@ from pipeline.manifest import (
     record_name,
     shard_name,
 )
+from pipeline.seals import sealed
 from pipeline.shards.tar import TarWriter
 from pipeline.sources import SourceError
 from pipeline.store import Store, attempt_id, open_output, open_store
@@ -174,7 +175,7 @@ def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
     with store.staged(provenance_name(task.shard), identifier) as path:
         with open_output(path) as file:
             file.write(provenance)
-    record = ShardRecord(
+    made = ShardRecord(
         identity=task.identity,
         environment=shop.blueprint.environment_digest,
         shard=task.shard,
@@ -195,6 +196,7 @@ def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
         device=shop.augmenter.device,
         notes=shop.augmenter.take_notes(),
     )
+    record = sealed(made)
     if not store.put_new(name, readable_json(record)):
         return read_record(store, task.shard)
     return record
