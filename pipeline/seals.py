@@ -11,6 +11,8 @@ which a kill leaves a dataset that does not open::
 What was made before there were digests has none, neither inside nor beside it, and is read as it was then. In the
 file such a manifest stands with the sha256 of its bytes, which is not the digest of what it says: else it would do to
 cut the digest out of a manifest that has one.
+
+A ``job.yaml`` that is cut off between two lines is YAML all the same, so its first line is the digest of the others.
 """
 
 import hashlib
@@ -24,6 +26,7 @@ from pipeline.options import StrictModel
 from pipeline.store import Store
 
 KEY = "digest"
+_FIRST_LINE = f"{KEY}: ".encode()
 BESIDE = "manifest.sha256"
 Sealable = TypeVar("Sealable", bound=StrictModel)
 
@@ -77,3 +80,20 @@ def not_as_beside(store: Store, content: bytes, own: str | None) -> str | None:
     if own is None:
         return f"carries no digest, but {BESIDE} lies beside it: it was changed after it was written"
     return f"its digest {own} does not stand in {BESIDE}: one of the two was changed after they were written"
+
+
+def sealed_text(content: bytes) -> bytes:
+    """Return a YAML document with a first line that holds the sha256 of all that follows."""
+    return _FIRST_LINE + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
+def check_sealed_text(content: bytes, where: str) -> None:
+    """Raise IntegrityError if a YAML document carries a digest that is not its own; one without may be older."""
+    line, _, rest = content.partition(b"\n")
+    if line == sealed_text(rest).partition(b"\n")[0]:
+        return
+    if content.startswith(_FIRST_LINE) or b"\n" + _FIRST_LINE in content:
+        raise IntegrityError(
+            f"{where}: was changed after the plan was made, or cut short: its digest is not its own; "
+            f"if the change is yours, remove the line {KEY}"
+        )

@@ -18,6 +18,7 @@ from pipeline.errors import PassbandError
 from pipeline.images import BadImage
 from pipeline.manifest import FORMAT, JOB, PLAN, Problem, StoredInput, ViewEntry, digest, view_field
 from pipeline.options import StrictModel
+from pipeline.seals import check_sealed_text, sealed_text
 from pipeline.sources import SOURCES, Entry, Source
 from pipeline.store import Store
 
@@ -286,6 +287,7 @@ class _Envelope(StrictModel):
     inputs: list[StoredInput] = []
     warnings: list[str] = []
     job: dict[str, Any]
+    digest: str | None = None
 
 
 def write_blueprint(store: Store, blueprint: Blueprint, plan: bytes) -> None:
@@ -309,14 +311,17 @@ def write_job(store: Store, blueprint: Blueprint) -> None:
         warnings=list(blueprint.warnings),
         job=blueprint.job.resolved(),
     )
-    store.put(JOB, yaml.safe_dump(envelope.model_dump(), sort_keys=False, allow_unicode=True).encode())
+    written = yaml.safe_dump(envelope.model_dump(exclude={"digest"}), sort_keys=False, allow_unicode=True)
+    store.put(JOB, sealed_text(written.encode()))
 
 
 def read_blueprint(store: Store) -> Blueprint:
     """Read the blueprint of an output; raise PassbandError where there is none or it is damaged."""
     where = f"{store.uri}/{JOB}"
     try:
-        envelope = _Envelope.model_validate(yaml.safe_load(store.read(JOB)))
+        content = store.read(JOB)
+        check_sealed_text(content, where)
+        envelope = _Envelope.model_validate(yaml.safe_load(content))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise PassbandError(f"{store.uri}: no {JOB}; this is not a Passband dataset") from error
     except ValidationError as error:

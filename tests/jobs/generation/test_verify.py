@@ -5,9 +5,11 @@ import shutil
 import pytest
 import yaml
 
+from jobs.generation.blueprint import read_blueprint
 from jobs.generation.export import export_beton
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
+from jobs.spec import load_job
 from pipeline.errors import PassbandError
 from pipeline.loading import open_stream
 from pipeline.manifest import read_manifest
@@ -208,9 +210,37 @@ def test_a_dataset_of_before_there_were_digests_is_whole_and_gets_them_by_the_ne
 def test_an_edit_of_the_stored_job_is_named(out, key, value):
     stored = yaml.safe_load((out / "job.yaml").read_text())
     stored[key] = value
-    (out / "job.yaml").write_text(yaml.safe_dump(stored))
-    with pytest.raises(PassbandError, match=r"job\.yaml: was changed after the plan was made"):
+    for given in (stored, {key: value for key, value in stored.items() if key != "digest"}):
+        (out / "job.yaml").write_text(yaml.safe_dump(given))
+        with pytest.raises(PassbandError, match=r"job\.yaml: was changed after the plan was made"):
+            list(verify(LocalStore(out)))
+
+
+def test_a_stored_job_that_is_cut_short_or_flipped_anywhere_is_refused(out):
+    """Cut between two lines it is YAML all the same, and what it lacks has defaults."""
+    path = out / "job.yaml"
+    content, tried = path.read_bytes(), 0
+    changed = [content[:size] for size in range(len(content))]
+    changed += [content[:n] + bytes([content[n] ^ 1 << n % 8]) + content[n + 1 :] for n in range(len(content))]
+    for given in changed:
+        path.write_bytes(given)
+        with pytest.raises(PassbandError, match=r"job\.yaml"):
+            read_blueprint(LocalStore(out))
+        tried += 1
+    assert tried == 2 * len(content) > 3000
+    ends = [number for number, byte in enumerate(content) if byte == ord("\n")]
+    path.write_bytes(content[: ends[-3] + 1])
+    with pytest.raises(PassbandError, match=r"job\.yaml: was changed after the plan was made, or cut short"):
         list(verify(LocalStore(out)))
+    with pytest.raises(PassbandError, match=r"cut short"):
+        load_job(path)
+
+
+def test_a_stored_job_without_a_digest_is_one_of_before(out):
+    path = out / "job.yaml"
+    path.write_bytes(path.read_bytes().partition(b"\n")[2])
+    assert list(verify(LocalStore(out))) == []
+    assert load_job(path).name == "small"
 
 
 @pytest.mark.parametrize(
