@@ -32,6 +32,7 @@ from jobs.generation.views import Augmenter, Started
 from kernels.cuda.device import VARIABLE, failures
 from pipeline.errors import IntegrityError, OutputError, PassbandError
 from pipeline.manifest import (
+    JOB,
     PLAN,
     BadSample,
     ShardRecord,
@@ -162,6 +163,8 @@ def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
         threads.set_num_threads(task.threads)
     shop = _workshop(task.uri, task.identity)
     store, name = shop.store, record_name(task.shard)
+    if not store.exists(JOB):
+        raise OutputError(f"{store.uri}: its {JOB} went away while the dataset was made")
     if store.exists(name):
         return read_record(store, task.shard)  # an earlier attempt got that far before it was lost
     started, clock = time.perf_counter(), Clock()
