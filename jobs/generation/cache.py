@@ -49,7 +49,10 @@ def _finished(folder: Path, job: GenerateJob, identity: str) -> Manifest | None:
     store = open_store(folder)
     if not store.exists(MANIFEST):
         return None
-    manifest = read_manifest(store)
+    try:
+        manifest = read_manifest(store)
+    except IntegrityError:  # a run makes it again, or says what is wrong
+        return None
     if manifest.identity != identity:
         raise IntegrityError(f"{folder}: holds dataset {manifest.identity}, not {identity}; remove that folder")
     return None if "ffcv" in job.output.formats and manifest.beton is None else manifest
