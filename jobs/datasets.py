@@ -72,7 +72,8 @@ def _spelling(reference: Reference) -> str:
 def _make(jobs: Sequence[Any], cache: str | Path, progress: Callable[[Event], None]) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="passband-") as folder:
         files = [_job_file(job, Path(folder) / str(number)) for number, job in enumerate(jobs)]
-        arguments = ["run", *map(str, files), "--cache", str(cache), "--json"]
+        trusted = "--trust"  # whoever reads them compares every shard with its hash, once
+        arguments = ["run", *map(str, files), "--cache", str(cache), trusted, "--json"]
         with tempfile.TemporaryFile() as complaints, _child(arguments, complaints) as child:
             places, name = [], ""
             for event in _events(child):

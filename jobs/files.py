@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.errors import PassbandError
+from pipeline.seals import check_sealed_text
 
 
 class JobError(PassbandError):
@@ -38,9 +39,17 @@ def absolute_path(path: str) -> str:
 
 
 def read_yaml(path: str | Path) -> Any:
-    """Return what a YAML file says; raise JobError if it cannot be read, is not YAML or says a key twice."""
+    """Return what a YAML file says; raise JobError if it cannot be read, is not YAML or says a key twice.
+
+    Raises
+    ------
+    IntegrityError
+        If it is one of ours, written beside what was made, and was changed or cut short since.
+    """
     try:
-        return yaml.load(Path(path).read_text("utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
+        content = Path(path).read_bytes()
+        check_sealed_text(content, str(path))
+        return yaml.load(content.decode("utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(f"cannot read the job file {path}: {getattr(error, 'strerror', None) or error}") from error
     except (yaml.YAMLError, RecursionError) as error:

@@ -1,7 +1,7 @@
 """Records and manifest: what is known of a dataset, and whether what is stored is still that.
 
 A record is the last file of a shard to be written, so its presence means that the shard is done. The manifest holds
-all records of a finished dataset and is the one file that a reader needs to open it.
+all records of a finished dataset and is what a reader opens it by, with the digest beside it (`pipeline.seals`).
 """
 
 import hashlib
@@ -12,8 +12,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipeline.canonical import canonical_json as canonical_json
+from pipeline.canonical import digest as digest
 from pipeline.errors import IntegrityError
+from pipeline.names import provenance_name as provenance_name
+from pipeline.names import record_name as record_name
+from pipeline.names import shard_name as shard_name
+from pipeline.names import view_field as view_field
 from pipeline.options import StrictModel
+from pipeline.seals import check_own_digest, mark, not_as_beside, read_beside, sealed, write_beside
+from pipeline.soundness import unsound
 from pipeline.store import Store
 
 FORMAT = 1
@@ -65,6 +73,8 @@ class ShardRecord(StrictModel):
         Model name of the GPU whose kernels did.
     notes : list of str
         What happened on the way that changed no byte, such as a batch that the device had no memory for.
+    digest : str or None
+        Of all the rest (`pipeline.seals`); None in what was made before there were digests.
     """
 
     format: int = FORMAT
@@ -85,6 +95,7 @@ class ShardRecord(StrictModel):
     processor: str
     device: str | None = None
     notes: list[str] = []
+    digest: str | None = None
 
 
 class ViewEntry(StrictModel):
@@ -115,7 +126,13 @@ class ManifestShard(StrictModel):
 
 
 class Manifest(StrictModel):
-    """All of a finished dataset."""
+    """All of a finished dataset.
+
+    Attributes
+    ----------
+    digest : str or None
+        Of all the rest (`pipeline.seals`); None in what was made before there were digests.
+    """
 
     format: int = FORMAT
     name: str
@@ -133,31 +150,7 @@ class Manifest(StrictModel):
     shards: list[ManifestShard]
     inputs: list[StoredInput] = []
     beton: BetonFile | None = None
-
-
-def record_name(shard: int) -> str:
-    """Return the name of a shard's record below the output."""
-    return f"records/{shard:06d}.json"
-
-
-def provenance_name(shard: int) -> str:
-    """Return the name of a shard's per-sample provenance below the output."""
-    return f"records/{shard:06d}.parquet"
-
-
-def shard_name(dataset: str, shard: int) -> str:
-    """Return the name of a shard below the output."""
-    return f"shards/{dataset}-{shard:06d}.tar"
-
-
-def canonical_json(value: Any) -> bytes:
-    """Return the one JSON spelling of `value`: sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def digest(value: Any) -> str:
-    """Return the sha256 of the canonical JSON of `value`."""
-    return hashlib.sha256(canonical_json(value)).hexdigest()
+    digest: str | None = None
 
 
 def readable_json(model: StrictModel) -> bytes:
@@ -165,26 +158,76 @@ def readable_json(model: StrictModel) -> bytes:
     return (json.dumps(model.model_dump(), indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def read_record(store: Store, shard: int) -> ShardRecord:
-    """Read one record; raise IntegrityError if it is not one or is another shard's."""
+def read_record(store: Store, shard: int, listed: StoredFile | None = None) -> ShardRecord:
+    """Read one record; raise IntegrityError if it is not one, is another shard's, or is not what the manifest lists.
+
+    Parameters
+    ----------
+    listed : what the manifest says of the record, where there is one
+    """
     name = record_name(shard)
+    where = f"{store.uri}/{name}"
     try:
         content = store.read(name)
     except FileNotFoundError as error:
-        raise IntegrityError(f"{store.uri}/{name}: is missing") from error
-    record = _parse(ShardRecord, content, f"{store.uri}/{name}")
+        raise IntegrityError(f"{where}: is missing") from error
+    found = hashlib.sha256(content).hexdigest()
+    if listed is not None and found != listed.sha256:
+        raise IntegrityError(f"{where}: sha256 is {found}, the manifest says {listed.sha256}")
+    record = _parse(ShardRecord, content, where)
     if record.shard != shard:
-        raise IntegrityError(f"{store.uri}/{name}: is the record of shard {record.shard}, not of {shard}")
+        raise IntegrityError(f"{where}: is the record of shard {record.shard}, not of {shard}")
     return record
 
 
 def read_manifest(store: Store) -> Manifest:
-    """Read the manifest of a finished dataset; raise IntegrityError where there is none or it is damaged."""
+    """Read the manifest of a finished dataset.
+
+    Raises
+    ------
+    IntegrityError
+        Where there is none, or it is damaged, is not the one that was written, or cannot be true.
+    """
+    where, content = f"{store.uri}/{MANIFEST}", _manifest_content(store)
+    manifest: Manifest = _parse(Manifest, content, where)
+    while problem := not_as_beside(store, content, manifest.digest):
+        before, content = content, _manifest_content(store)
+        if content == before:
+            raise IntegrityError(f"{where}: {problem}")
+        manifest = _parse(Manifest, content, where)  # a run replaced it between one look and the other
+    for problem in unsound(manifest):
+        raise IntegrityError(f"{where}: cannot be true: {problem}")
+    return manifest
+
+
+def _manifest_content(store: Store) -> bytes:
     try:
-        content = store.read(MANIFEST)
+        return store.read(MANIFEST)
     except FileNotFoundError as error:
         raise IntegrityError(f"{store.uri}: no {MANIFEST}; the dataset is unfinished or this is not one") from error
-    return _parse(Manifest, content, f"{store.uri}/{MANIFEST}")
+
+
+def write_manifest(store: Store, manifest: Manifest) -> Manifest:
+    """Replace the manifest and the digest beside it; return it with its digest.
+
+    At every moment there is a manifest that opens, if there was one before: see `pipeline.seals`.
+    """
+    manifest = sealed(manifest)
+    assert manifest.digest is not None
+    content, before = readable_json(manifest), _mark_there(store)
+    if before != manifest.digest or read_beside(store) != [before] or store.read(MANIFEST) != content:
+        write_beside(store, [manifest.digest, *([] if before is None else [before])])
+        store.put(MANIFEST, content)
+        write_beside(store, [manifest.digest])
+    return manifest
+
+
+def _mark_there(store: Store) -> str | None:
+    """Return what stands beside the present manifest for it; None where there is none that opens."""
+    try:
+        return mark(_manifest_content(store), read_manifest(store).digest)
+    except IntegrityError:
+        return None
 
 
 def _parse(model: type[Any], content: bytes, where: str) -> Any:
@@ -192,10 +235,19 @@ def _parse(model: type[Any], content: bytes, where: str) -> Any:
         given = json.loads(content)
         if isinstance(given, dict) and given.get("format", FORMAT) != FORMAT:
             raise IntegrityError(f"{where}: has format {given['format']!r}, this version reads {FORMAT}")
+        check_own_digest(given, where)
         return model.model_validate(given)
     except (ValidationError, ValueError, RecursionError) as error:
-        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise IntegrityError(f"{where}: is not a valid {model.__name__}: {first}") from error
+        raise IntegrityError(f"{where}: is not a valid {model.__name__}: {_first(error)}") from error
+
+
+def _first(error: Exception) -> str:
+    """Return what is wrong on one line, with its place in a document that has one."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
 def stored_file(store: Store, name: str) -> StoredFile:

@@ -5,6 +5,7 @@ by writing a temporary file beside the final name, fsync and rename; the object 
 """
 
 import errno
+import io
 import os
 import shutil
 import socket
@@ -14,15 +15,27 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
-from pipeline.errors import PassbandError, output_error
+from pipeline.errors import OutputError, PassbandError, output_error
 
 INPUTS = "inputs"
 BLOCKS = "blocks"
 FOLDERS = ("shards", "records", INPUTS, BLOCKS)
 """The folders of a dataset, and that of an analysis."""
 _TEMPORARY = ".passband-"
+_ONLY_OF_WRITES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+"""What no read is answered with."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 """What a file system without hard links answers."""
+
+_NUMBERS = {
+    FileNotFoundError: errno.ENOENT,
+    PermissionError: errno.EACCES,
+    FileExistsError: errno.EEXIST,
+    IsADirectoryError: errno.EISDIR,
+    NotADirectoryError: errno.ENOTDIR,
+    TimeoutError: errno.ETIMEDOUT,
+}
+"""Drivers of object stores raise these without a number."""
 
 
 class Store(Protocol):
@@ -37,7 +50,7 @@ class Store(Protocol):
         """Return the size of `name` in bytes."""
 
     def names(self, folder: str) -> list[str]:
-        """Return the sorted names of the files in `folder`, temporary ones left out; [] where there is none."""
+        """Return the sorted names of the files in `folder`, writers' own ones left out; [] where there is none."""
 
     def open(self, name: str) -> IO[bytes]:
         """Open `name` for reading; the file can seek."""
@@ -52,7 +65,10 @@ class Store(Protocol):
         """Write `content` under `name` unless something is there; say whether it was written."""
 
     def staged(self, name: str, attempt: str) -> Any:
-        """Context manager over a local path to fill; on success it becomes `name`, on error it vanishes."""
+        """Context manager over a local path to fill; on success it becomes `name`, on error it vanishes.
+
+        What is read meanwhile may fail as well: `open_output` tells a failed write from a failed read.
+        """
 
     def delete(self, name: str) -> None:
         """Remove `name` if it is there."""
@@ -64,6 +80,35 @@ class Store(Protocol):
 def attempt_id() -> str:
     """Return a name for this process's temporary files that no other live process uses."""
     return f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
+
+
+@contextmanager
+def told_as_output(uri: str) -> Iterator[None]:
+    """Tell the OSError of a write below `uri` in words, where trying again cannot help."""
+    try:
+        yield
+    except OSError as error:
+        if (told := output_error(error, uri)) is None:
+            raise
+        raise told from error
+
+
+class _OutputFile(io.FileIO):
+    """Tells in words what the system answers a write, at whatever moment a buffer is written."""
+
+    def __init__(self, path: Path) -> None:
+        self._folder = str(path.parent)
+        with told_as_output(self._folder):
+            super().__init__(path, "wb")
+
+    def write(self, content: Any) -> int:
+        with told_as_output(self._folder):
+            return super().write(content)
+
+
+def open_output(path: Path) -> IO[bytes]:
+    """Open a staged file for writing; a write that fails is an OutputError, whatever else is read meanwhile."""
+    return io.BufferedWriter(_OutputFile(path))
 
 
 class LocalStore:
@@ -90,7 +135,7 @@ class LocalStore:
         base = self.path(folder)
         if not base.is_dir():
             return []
-        found = (p for p in base.iterdir() if _TEMPORARY not in p.name and p.is_file())
+        found = (p for p in base.iterdir() if not p.name.startswith(_TEMPORARY) and p.is_file())
         return sorted(p.relative_to(self.root).as_posix() for p in found)
 
     def open(self, name: str) -> IO[bytes]:
@@ -101,11 +146,12 @@ class LocalStore:
 
     def put(self, name: str, content: bytes) -> None:
         with self.staged(name, attempt_id()) as temporary:
-            temporary.write_bytes(content)
+            with told_as_output(self.uri):
+                temporary.write_bytes(content)
 
     def put_new(self, name: str, content: bytes) -> bool:
         final = self.path(name)
-        with self._temporary(final, attempt_id()) as temporary:
+        with self._temporary(final, attempt_id()) as temporary, told_as_output(self.uri):
             temporary.write_bytes(content)
             _fsync(temporary)
             try:
@@ -126,18 +172,23 @@ class LocalStore:
         final = self.path(name)
         with self._temporary(final, attempt) as temporary:
             yield temporary
-            _fsync(temporary)
-            os.replace(temporary, final)
-            _fsync(final.parent)
+            with told_as_output(self.uri):
+                _fsync(temporary)
+                os.replace(temporary, final)
+                _fsync(final.parent)
 
     @contextmanager
     def _temporary(self, final: Path, attempt: str) -> Iterator[Path]:
         temporary = final.with_name(f"{_TEMPORARY}{attempt}-{final.name}")
-        try:
+        with told_as_output(self.uri):
             final.parent.mkdir(parents=True, exist_ok=True)
+        try:
             yield temporary
         except OSError as error:
-            raise output_error(error, self.uri) or error from error
+            if error.errno not in _ONLY_OF_WRITES and error.filename != str(temporary):
+                raise  # of something that was read on the way
+            with told_as_output(self.uri):
+                raise
         finally:
             if temporary.exists():
                 temporary.unlink(missing_ok=True)
@@ -173,29 +224,32 @@ class ObjectStore:
 
     def exists(self, name: str) -> bool:
         self.files.invalidate_cache()  # another writer may have put it since the last listing
-        return bool(self.files.isfile(self._key(name)))
+        with self._named(name):
+            return bool(self.files.isfile(self._key(name)))
 
     def size(self, name: str) -> int:
-        return int(self.files.size(self._key(name)))
+        with self._named(name):
+            return int(self.files.size(self._key(name)))
 
     def names(self, folder: str) -> list[str]:
         self.files.invalidate_cache()
         base = self._key(folder).rstrip("/")
-        if not self.files.isdir(base):
-            return []
+        with self._named(folder):
+            found = self.files.ls(base, detail=True) if self.files.isdir(base) else []
         start = len(self.prefix) + 1
-        found = self.files.ls(base, detail=True)
         return sorted(entry["name"][start:] for entry in found if entry["type"] == "file" and entry["name"] != base)
 
     def open(self, name: str) -> IO[bytes]:
-        return self.files.open(self._key(name), "rb")
+        with self._named(name):
+            return self.files.open(self._key(name), "rb")
 
     def read(self, name: str) -> bytes:
-        content: bytes = self.files.cat_file(self._key(name))
+        with self._named(name):
+            content: bytes = self.files.cat_file(self._key(name))
         return content
 
     def put(self, name: str, content: bytes) -> None:
-        with self._errors():
+        with self._writing(name):
             self.files.pipe_file(self._key(name), content)
 
     def put_new(self, name: str, content: bytes) -> bool:
@@ -211,21 +265,36 @@ class ObjectStore:
         try:
             path = folder / PurePosixPath(name).name
             yield path
-            with self._errors():
+            with self._writing(name):
                 self.files.put_file(str(path), self._key(name))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _named(self, name: str) -> Iterator[None]:
+        """Let every error be an OSError that names bucket and object: drivers raise what they like, without either."""
         try:
             yield
-        except OSError as error:
-            raise output_error(error, self.uri) or error from error
+        except PassbandError:
+            raise
+        except Exception as error:
+            number = getattr(error, "errno", None) or _errno_of(error)
+            said = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
+            raise OSError(number, said, f"{self.uri}/{name}") from error
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """Tell a write that cannot succeed from one that may, tried again."""
+        try:
+            with told_as_output(self.uri), self._named(name):
+                yield
+        except FileNotFoundError as error:  # there is no such bucket
+            raise OutputError(f"cannot write to {self.uri}: {error.strerror}") from error
 
     def delete(self, name: str) -> None:
         if self.exists(name):
-            self.files.rm_file(self._key(name))
+            with self._writing(name):
+                self.files.rm_file(self._key(name))
 
     def sweep(self) -> int:
         return 0  # a PUT that did not finish shows no object; what was being staged lies in the temporary folder
@@ -237,6 +306,11 @@ def open_store(uri: str | Path) -> Store:
     if text.startswith("file://"):
         return LocalStore(text.removeprefix("file://"))
     return ObjectStore(text) if "://" in text else LocalStore(text)
+
+
+def _errno_of(error: Exception) -> int:
+    """Return the number of an error that has none: by its class, or that of a connection that did not hold."""
+    return next((number for kind, number in _NUMBERS.items() if isinstance(error, kind)), errno.ECONNRESET)
 
 
 def _fsync(path: Path) -> None:

@@ -15,6 +15,7 @@ from jobs.generation.environment import processor, refuse_mixing
 from pipeline.errors import PassbandError
 from pipeline.manifest import JOB
 from pipeline.options import StrictModel
+from pipeline.seals import check_sealed_text, sealed_text
 from pipeline.store import Store
 
 
@@ -43,6 +44,7 @@ class Envelope(StrictModel):
     inputs: str | None
     environment: dict[str, str]
     job: dict[str, Any]
+    digest: str | None = None
 
     @property
     def blocks(self) -> list[tuple[int, int]]:
@@ -63,14 +65,17 @@ def environment(of_images: dict[str, str], what: What) -> dict[str, str]:
 
 def write_envelope(store: Store, envelope: Envelope) -> None:
     """Store ``job.yaml``."""
-    store.put(JOB, yaml.safe_dump(envelope.model_dump(), sort_keys=False, allow_unicode=True).encode())
+    written = yaml.safe_dump(envelope.model_dump(exclude={"digest"}), sort_keys=False, allow_unicode=True)
+    store.put(JOB, sealed_text(written.encode()))
 
 
 def read_envelope(store: Store) -> Envelope:
     """Read ``job.yaml``; raise PassbandError where it is another kind of output's, or damaged."""
     where = f"{store.uri}/{JOB}"
     try:
-        given = yaml.safe_load(store.read(JOB))
+        content = store.read(JOB)
+        check_sealed_text(content, where)
+        given = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise PassbandError(f"{where}: is damaged: {error}") from error
     if not isinstance(given, dict) or given.get("kind") != "analyze":

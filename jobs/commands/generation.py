@@ -25,6 +25,7 @@ JobFiles = Annotated[list[Path], typer.Argument(help="job files (YAML), or the j
 Cache = Annotated[
     str | None, typer.Option("--cache", help="find or make it as FOLDER/NAME-IDENTITY instead", metavar="FOLDER")
 ]
+Trust = Annotated[bool, typer.Option("--trust", help="of what is there already, compare sizes and no hashes")]
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="URI")]
 
 
@@ -36,6 +37,7 @@ def run(
     backend: Backend = None,
     output: OtherOutput = None,
     cache: Cache = None,
+    trust: Trust = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the dataset of a job, or of several in turn; the same command resumes it."""
@@ -44,10 +46,10 @@ def run(
     if output is not None and (cache is not None or len(jobs) > 1):
         raise JobError(f"--output {output} is the place of one dataset: give it with one JOB and without --cache")
     for job in [_load(path, executor, workers, address, backend, output) for path in jobs]:
-        _run_one(job, cache, as_json)
+        _run_one(job, cache, trust, as_json)
 
 
-def _run_one(job: "GenerateJob", cache: str | None, as_json: bool) -> None:
+def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool) -> None:
     from jobs.display import choose_display
     from jobs.generation.cache import generate_cached
     from jobs.generation.run import generate
@@ -56,9 +58,9 @@ def _run_one(job: "GenerateJob", cache: str | None, as_json: bool) -> None:
         print_json({"event": "job", "name": job.name})
     with choose_display(as_json) as display:
         if cache is None:
-            manifest, place = generate(job, display=display, checkpoint=stop.check), job.output.uri
+            manifest, place = generate(job, display=display, checkpoint=stop.check, trust=trust), job.output.uri
         else:
-            manifest, place = generate_cached(job, cache, display, stop.check)
+            manifest, place = generate_cached(job, cache, display, stop.check, trust=trust)
     if as_json:
         print_json({"event": "finished", "output": place, "identity": manifest.identity})
     else:
@@ -176,9 +178,15 @@ def verify(
         if not as_json:
             typer.echo(_remade(sorted(shards)))
     if problems:
+        if not as_json and not repair:
+            typer.echo(f"{_found(len(problems))}; passband verify {path} --repair makes it again", err=True)
         sys.exit(1)
     if not as_json:
         typer.echo(f"{store.uri}: every byte is as recorded")
+
+
+def _found(problems: int) -> str:
+    return "1 thing is not as recorded" if problems == 1 else f"{problems} things are not as recorded"
 
 
 def _remade(shards: list[int]) -> str:

@@ -16,8 +16,9 @@ from jobs.spec import GenerateJob, check_stages, parse_job
 from pipeline.augment import AUGMENTATIONS, Stage
 from pipeline.errors import PassbandError
 from pipeline.images import BadImage
-from pipeline.manifest import FORMAT, JOB, PLAN, Problem, StoredInput, ViewEntry, digest
+from pipeline.manifest import FORMAT, JOB, PLAN, Problem, StoredInput, ViewEntry, digest, view_field
 from pipeline.options import StrictModel
+from pipeline.seals import check_sealed_text, sealed_text
 from pipeline.sources import SOURCES, Entry, Source
 from pipeline.store import Store
 
@@ -92,10 +93,9 @@ class Blueprint:
         told = [(stage, _without_younger({stage: o.model_dump()}, self.versions)[stage]) for stage, o in recipe]
         steps = [{"stage": stage, "version": self.versions[stage], **options} for stage, options in told]
         floating = bool(recipe) and getattr(recipe[-1][1], "range", None) == "float"
-        suffix = {"jpeg": "jpg"}.get(self.job.output.encoding, self.job.output.encoding)
-        own = "clean" if number == 0 else f"view{number}"
-        field = f"{own}.npy" if floating else "views.npy" if suffix == "npy" else f"{own}.{suffix}"
-        return ViewEntry(number=number, name=name, field=field, dtype="float16" if floating else "uint8", recipe=steps)
+        dtype, output = "float16" if floating else "uint8", self.job.output
+        field = view_field(number, name, dtype, output.encoding, "numbers")
+        return ViewEntry(number=number, name=name, field=field, dtype=dtype, recipe=steps)
 
     def stages(self, kernels: Any, contents: Contents) -> list[list[Stage]]:
         """Return the stages of the base and of every view, ready to apply; index 0 is the base, 1 + n view n.
@@ -287,6 +287,7 @@ class _Envelope(StrictModel):
     inputs: list[StoredInput] = []
     warnings: list[str] = []
     job: dict[str, Any]
+    digest: str | None = None
 
 
 def write_blueprint(store: Store, blueprint: Blueprint, plan: bytes) -> None:
@@ -310,14 +311,17 @@ def write_job(store: Store, blueprint: Blueprint) -> None:
         warnings=list(blueprint.warnings),
         job=blueprint.job.resolved(),
     )
-    store.put(JOB, yaml.safe_dump(envelope.model_dump(), sort_keys=False, allow_unicode=True).encode())
+    written = yaml.safe_dump(envelope.model_dump(exclude={"digest"}), sort_keys=False, allow_unicode=True)
+    store.put(JOB, sealed_text(written.encode()))
 
 
 def read_blueprint(store: Store) -> Blueprint:
     """Read the blueprint of an output; raise PassbandError where there is none or it is damaged."""
     where = f"{store.uri}/{JOB}"
     try:
-        envelope = _Envelope.model_validate(yaml.safe_load(store.read(JOB)))
+        content = store.read(JOB)
+        check_sealed_text(content, where)
+        envelope = _Envelope.model_validate(yaml.safe_load(content))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise PassbandError(f"{store.uri}: no {JOB}; this is not a Passband dataset") from error
     except ValidationError as error:

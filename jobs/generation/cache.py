@@ -9,10 +9,11 @@ from filelock import FileLock, Timeout
 from jobs.generation.blueprint import draft
 from jobs.generation.environment import current_environment
 from jobs.generation.plan import make_plan
-from jobs.generation.run import Display, generate
+from jobs.generation.run import ONLY_SIZES, Display, generate
+from jobs.report.wording import count
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error
-from pipeline.manifest import MANIFEST, Manifest, read_manifest
+from pipeline.manifest import MANIFEST, Manifest, check_file, read_manifest
 from pipeline.store import open_store
 
 _IDENTITY_DIGITS = 16
@@ -20,30 +21,48 @@ _NOTICE_S = 0.5  # a wait that is shorter is not worth a word
 
 
 def generate_cached(
-    job: GenerateJob, cache: str | Path, display: Display, checkpoint: Callable[[], None] = lambda: None
+    job: GenerateJob,
+    cache: str | Path,
+    display: Display,
+    checkpoint: Callable[[], None] = lambda: None,
+    *,
+    trust: bool = False,
 ) -> tuple[Manifest, str]:
     """Make the dataset of `job` below `cache`, or find it finished there; return its manifest and its own folder.
 
     Of two processes that want one dataset the second waits for the first. What an interrupted run left is gone on
-    with.
+    with. With `trust` sizes are all that is compared of what is there.
     """
     job = job.with_absolute_paths()
     identity = draft(job, make_plan(job), current_environment(job)).identity
     folder = Path(cache).expanduser().resolve() / f"{job.name}-{identity[:_IDENTITY_DIGITS]}"
     with _alone(folder, display):
         found = _finished(folder, job, identity)
-        made = found or generate(job.with_output(str(folder)), display=display, checkpoint=checkpoint)
-    return made, str(folder)
+        if found is not None and trust:
+            display.step(f"{ONLY_SIZES} of {count(len(found.shards), 'shard')} made before")
+        if found is None or not trust or _differs_in_size(folder, found):
+            found = generate(job.with_output(str(folder)), display=display, checkpoint=checkpoint, trust=trust)
+    return found, str(folder)
 
 
 def _finished(folder: Path, job: GenerateJob, identity: str) -> Manifest | None:
     store = open_store(folder)
     if not store.exists(MANIFEST):
         return None
-    manifest = read_manifest(store)
+    try:
+        manifest = read_manifest(store)
+    except IntegrityError:  # a run makes it again, or says what is wrong
+        return None
     if manifest.identity != identity:
         raise IntegrityError(f"{folder}: holds dataset {manifest.identity}, not {identity}; remove that folder")
     return None if "ffcv" in job.output.formats and manifest.beton is None else manifest
+
+
+def _differs_in_size(folder: Path, manifest: Manifest) -> bool:
+    store = open_store(folder)
+    files = [file for shard in manifest.shards for file in (shard.tar, shard.provenance, shard.record)]
+    files += [] if manifest.beton is None else [manifest.beton]
+    return any(problem for file in files for problem in check_file(store, file, None, hashes=False))
 
 
 @contextmanager

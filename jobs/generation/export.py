@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.errors import PassbandError
-from pipeline.manifest import MANIFEST, Manifest, readable_json
+from pipeline.manifest import Manifest, write_manifest
 from pipeline.shards.beton import BetonSample, write_beton
 from pipeline.shards.decode import read_shard
 from pipeline.store import Store
@@ -30,9 +30,7 @@ def export_beton(store: Store, manifest: Manifest) -> Manifest:
         raise PassbandError(f"{store.uri}: has no samples, and FFCV cannot represent an empty file")
     destination = f"{store.uri}/{manifest.name}.beton"
     beton = write_beton(destination, _samples(store, manifest), manifest.samples, len(manifest.views))
-    exported = manifest.model_copy(update={"beton": beton})
-    store.put(MANIFEST, readable_json(exported))
-    return exported
+    return write_manifest(store, manifest.model_copy(update={"beton": beton}))
 
 
 def _samples(store: Store, manifest: Manifest) -> Iterator[BetonSample]:

@@ -8,18 +8,20 @@ from jobs.generation.ledger import Ledger
 from jobs.report.card import write_card
 from pipeline.errors import IntegrityError
 from pipeline.manifest import (
-    MANIFEST,
     BetonFile,
     Manifest,
     ManifestShard,
     ShardRecord,
     check_file,
     merge_counts,
+    provenance_name,
     read_manifest,
-    readable_json,
     record_name,
+    shard_name,
     stored_file,
+    write_manifest,
 )
+from pipeline.shards.blocks import check_beton
 from pipeline.store import Store
 
 
@@ -62,16 +64,39 @@ def _earlier_beton(store: Store, manifest: Manifest) -> BetonFile | None:
     return earlier.beton if same else None
 
 
-def finish(store: Store, ledger: Ledger, step: Callable[[str], None], *, beton_again: bool) -> Manifest:
-    """Write what is derived from the shards: the manifest, the FFCV file and the card."""
+def _is_stale(store: Store, beton: BetonFile, step: Callable[[str], None], trust: bool) -> bool:
+    if trust:
+        return any(check_file(store, beton, None, hashes=False))
+    step(f"checking {beton.name}")
+    return any(check_beton(store, beton))
+
+
+def _refuse_absent(store: Store, blueprint: Blueprint) -> None:
+    """Raise IntegrityError if a file of a finished shard went away while others were made."""
+    shards = range(blueprint.shards)
+    own = [name for n in shards for name in (shard_name(blueprint.job.name, n), provenance_name(n), record_name(n))]
+    absent = sorted(set(own) - set(store.names("shards")) - set(store.names("records")))
+    if absent:
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise IntegrityError(
+            f"{store.uri}: {absent[0]}{more} went away while the dataset was made; the same command makes it again"
+        )
+
+
+def finish(
+    store: Store, ledger: Ledger, step: Callable[[str], None], *, beton_again: bool, trust: bool = False
+) -> Manifest:
+    """Write what is derived from the shards: the manifest, the FFCV file and the card.
+
+    With `trust` the size of an FFCV file that is there is all that is compared.
+    """
     blueprint = ledger.blueprint
+    _refuse_absent(store, blueprint)
     manifest = build_manifest(store, blueprint, [ledger.done[shard] for shard in range(blueprint.shards)])
     beton = _earlier_beton(store, manifest)
-    manifest = manifest.model_copy(update={"beton": beton})
-    store.put(MANIFEST, readable_json(manifest))
+    manifest = write_manifest(store, manifest.model_copy(update={"beton": beton}))
     if "ffcv" in blueprint.job.output.formats or beton is not None or beton_again:
-        stale = beton is None or any(check_file(store, beton, None, hashes=False))
-        if stale or beton_again:
+        if beton_again or beton is None or _is_stale(store, beton, step, trust):
             step("exporting to FFCV")
             manifest = export_beton(store, manifest)
     step("writing the card")

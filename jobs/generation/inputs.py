@@ -324,6 +324,13 @@ def load_inputs(store: Store, inputs: Sequence[StoredInput]) -> dict[str, bytes]
     return contents
 
 
+def refuse_damaged_inputs(store: Store, inputs: Sequence[StoredInput], *, trust: bool) -> None:
+    """Raise IntegrityError if an input that a dataset keeps is not as recorded; with `trust` sizes alone count."""
+    for entry in inputs:
+        for problem in check_file(store, entry, None, hashes=not trust):
+            raise IntegrityError(f"{problem.message}; verify --repair makes it again")
+
+
 def check_kept(store: Store, inputs: Sequence[StoredInput]) -> Iterator[Problem]:
     """Yield a problem for every input that is not as recorded, and for what lies there and is none."""
     for entry in inputs:

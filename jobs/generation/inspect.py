@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 from jobs.report.sheet import contact_sheet, spread_samples
 from pipeline.errors import PassbandError
-from pipeline.manifest import Manifest, ManifestShard, provenance_name, read_manifest, read_record
+from pipeline.loading.table import provenance_content
+from pipeline.manifest import Manifest, ManifestShard, read_manifest, read_record
 from pipeline.shards.decode import Sample, read_shard
 from pipeline.store import Store
 
@@ -21,7 +23,8 @@ def describe(store: Store, shard: int | None, sample: str | None) -> dict[str, A
         entry, row = find_sample(store, manifest, sample, shard)
         return {"shard": entry.tar.name, **row}
     if shard is not None:
-        return read_record(store, _shard(manifest, shard, store).shard).model_dump()
+        entry = _shard(manifest, shard, store)
+        return read_record(store, entry.shard, entry.record).model_dump()
     summary = manifest.model_dump(exclude={"shards", "bad", "classes"})
     return summary | {"classes": len(manifest.classes), "shards": len(manifest.shards), "bad": len(manifest.bad)}
 
@@ -46,8 +49,8 @@ def find_sample(
     if wanted.isdecimal() and int(wanted) < 2**32:
         filters.append([("index", "==", int(wanted))])
     for entry in entries:
-        with store.open(provenance_name(entry.shard)) as file:
-            rows = pq.read_table(file, filters=filters).to_pylist()
+        provenance = pa.BufferReader(provenance_content(store, entry))
+        rows = pq.read_table(provenance, filters=filters).to_pylist()
         if rows:
             row = rows[0]
             return entry, {k: v.hex() if isinstance(v, bytes) else v for k, v in row.items()}

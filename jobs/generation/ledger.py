@@ -1,13 +1,17 @@
 """What of a plan is done, what is left, what failed: read from the records, then kept up by the driver."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from jobs.executors.base import Outcome
 from jobs.generation.blueprint import Blueprint
+from jobs.generation.rehash import find_damaged
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import BadSample, ShardRecord, check_record, read_record, record_name, shard_name
 from pipeline.store import Store
+
+FAILURES = "failures.json"
+"""What failed in the last run, for ``status``."""
 
 
 class BadImagesError(PassbandError):
@@ -43,8 +47,17 @@ class Ledger:
     bad: list[BadSample] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._add_up()
+
+    def _add_up(self) -> None:
         self.samples = sum(record.samples for record in self.done.values())
         self.bad = [bad for record in self.done.values() for bad in record.bad]
+
+    def forget(self, shards: Collection[int]) -> None:
+        """Count `shards` as not made."""
+        for shard in shards:
+            self.done.pop(shard, None)
+        self._add_up()
 
     def pending(self) -> Iterator[int]:
         """Yield the shards that are neither done nor failed, in order."""
@@ -87,12 +100,27 @@ class Ledger:
             )
 
 
-def read_ledger(store: Store, blueprint: Blueprint) -> Ledger:
-    """Read what is done, and remove the records that do not hold, so that their shards are made again."""
+def read_ledger(
+    store: Store,
+    blueprint: Blueprint,
+    *,
+    trust: bool = False,
+    step: Callable[[str], None] = lambda name: None,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Ledger:
+    """Read what is done, and hold it against its records; what does not hold counts as not made. Nothing is changed.
+
+    Parameters
+    ----------
+    trust : compare sizes alone
+    step : told what is checked
+    checkpoint : called now and then; what it raises ends the run
+    """
     done, warnings = find_done(store, blueprint)
-    for shard in range(blueprint.shards):
-        if shard not in done:
-            store.delete(record_name(shard))
+    damaged = {} if trust else find_damaged(store, done.values(), step, checkpoint)
+    for shard, problem in sorted(damaged.items()):
+        del done[shard]
+        warnings.append(f"{problem}; the shard is made again")
     return Ledger(blueprint, done, warnings=warnings)
 
 
@@ -100,7 +128,7 @@ def find_done(store: Store, blueprint: Blueprint) -> tuple[dict[int, ShardRecord
     """Return the records that hold, and in words what does not.
 
     A record without its files does not count, nor a shard without its record. Sizes are compared here, hashes by
-    ``verify``. Nothing is changed.
+    `read_ledger` and ``verify``. Nothing is changed.
     """
     done: dict[int, ShardRecord] = {}
     warnings: list[str] = []

@@ -1,14 +1,21 @@
 """The output folder as a whole: whose it is, who may work on it, and what crashed writers left there."""
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from jobs.generation.blueprint import open_sources
+from jobs.generation.blueprint import Blueprint, open_sources
+from jobs.generation.ledger import FAILURES
+from jobs.report.card import README, REPORT
 from jobs.spec import GenerateJob
-from pipeline.errors import PassbandError
+from pipeline.errors import OutputError, PassbandError
 from pipeline.lock import LOCK
-from pipeline.manifest import JOB, PLAN
+from pipeline.manifest import JOB, MANIFEST, PLAN
+from pipeline.names import beton_name, provenance_name, record_name, shard_name
+from pipeline.seals import BESIDE
 from pipeline.store import BLOCKS, FOLDERS, INPUTS, LocalStore, Store, open_store
+
+_REMOVING_S = 5.0  # in which a folder of many files is removed, or its job alone was
 
 
 def refuse_nested_output(job: GenerateJob) -> None:
@@ -33,6 +40,65 @@ def swept(store: Store) -> Iterator[None]:
         yield
     finally:
         store.sweep()
+
+
+@contextmanager
+def still_there(store: Store, blueprint: Blueprint) -> Iterator[None]:
+    """Tell a run whose output was removed under it from one that failed, and leave nothing that refuses the next run.
+
+    What is written after that lies there without a job, and would be taken for somebody else's.
+    """
+    try:
+        yield
+    except Exception as error:
+        if (removed := _removed(store, blueprint)) is not None:
+            raise removed from error
+        raise
+    except BaseException:  # a signal is told as one
+        _removed(store, blueprint)
+        raise
+    if (removed := _removed(store, blueprint)) is not None:
+        raise removed
+
+
+def _removed(store: Store, blueprint: Blueprint) -> OutputError | None:
+    """Return the error of an output that is no longer this run's, and clear what was written after it was removed."""
+    try:
+        if store.exists(JOB):
+            own = blueprint.identity.encode() in store.read(JOB)
+            return None if own else OutputError(f"{store.uri}: was removed, and another run has begun there")
+        if not _is_gone(store):
+            return OutputError(f"{store.uri}: its {JOB} went away meanwhile; put it back, and run again")
+        for name in _own_names(blueprint):
+            store.delete(name)
+        if isinstance(store, LocalStore):
+            _remove_empty(store)
+    except OSError:
+        return None  # it cannot be told now: what happened first is what counts
+    return OutputError(f"{store.uri}: was removed while the dataset was made; the same command begins anew")
+
+
+def _is_gone(store: Store) -> bool:
+    """Tell whether the plan is gone too, waiting for whoever is still removing; without it nothing can be kept."""
+    end = time.monotonic() + _REMOVING_S
+    while store.exists(PLAN):
+        if time.monotonic() > end:
+            return False
+        time.sleep(_REMOVING_S / 50)
+    return True
+
+
+def _own_names(blueprint: Blueprint) -> Iterator[str]:
+    """Yield the names of all that a run writes after its plan."""
+    yield from (MANIFEST, BESIDE, beton_name(blueprint.job.name), README, REPORT, FAILURES)
+    for shard in range(blueprint.shards):
+        yield from (shard_name(blueprint.job.name, shard), provenance_name(shard), record_name(shard))
+
+
+def _remove_empty(store: LocalStore) -> None:
+    for folder in (*FOLDERS, ""):
+        with suppress(OSError):  # it is not there, or holds what is not ours
+            store.path(folder).rmdir()
 
 
 def refuse_foreign(store: Store) -> None:

@@ -13,10 +13,12 @@ from jobs.executors.choice import choose, open_executor
 from jobs.generation.blueprint import refuse_outdated
 from jobs.generation.environment import count_gpus
 from jobs.generation.finish import finish
-from jobs.generation.ledger import Ledger, read_ledger
-from jobs.generation.output import refuse_nested_output, swept
+from jobs.generation.inputs import refuse_damaged_inputs
+from jobs.generation.ledger import FAILURES, Ledger, read_ledger
+from jobs.generation.output import refuse_nested_output, still_there, swept
 from jobs.generation.prepare import prepare
 from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
+from jobs.report.wording import count
 from jobs.spec import GenerateJob
 from kernels.cuda.device import VARIABLE
 from pipeline.errors import OutputError
@@ -24,8 +26,7 @@ from pipeline.lock import locked
 from pipeline.manifest import Manifest, ShardRecord, record_name
 from pipeline.store import Store, open_store
 
-FAILURES = "failures.json"
-"""What failed in the last run, for ``status``."""
+ONLY_SIZES = "comparing only the sizes"
 Faults = Mapping[int, tuple[str, ...]]
 
 
@@ -77,8 +78,11 @@ def generate(
     checkpoint: Callable[[], None] = lambda: None,
     faults: Faults | None = None,
     remake: Remake | None = None,
+    trust: bool = False,
 ) -> Manifest:
     """Make, or go on making, the dataset of `job`.
+
+    What an earlier run left is read through and held against its hashes, and damage made again.
 
     Parameters
     ----------
@@ -88,26 +92,31 @@ def generate(
         For tests; see `ShardTask`.
     remake : Remake
         For repair.
+    trust : bool
+        Compare no more than the sizes of what an earlier run left.
 
     Raises
     ------
     PassbandError
         Everything a user can mend. Finished shards are always kept.
     """
-    display, remake, job = display or SilentDisplay(), remake or Remake(), job.with_absolute_paths()
+    display, job = display or SilentDisplay(), job.with_absolute_paths()
+    repairing, remake = remake is not None, remake or Remake()
     refuse_nested_output(job)
     store = open_store(job.output.uri)
     with locked(store), swept(store):
         blueprint = prepare(store, job, display.planning, display.step, checkpoint, plan_again=remake.plan)
-        if remake.shards:
-            refuse_outdated(blueprint, store.uri)
-        for shard in remake.shards:
-            store.delete(record_name(shard))  # without it the shard does not count, and is made anew
-        ledger = read_ledger(store, blueprint)
-        ledger.warnings[:0] = blueprint.spoken_warnings
-        display.started(ledger)
-        _make_shards(store, ledger, display, checkpoint, faults or {})
-        return finish(store, ledger, display.step, beton_again=remake.beton)
+        with still_there(store, blueprint):
+            trust = trust or repairing  # what is repaired was found by its hash
+            refuse_damaged_inputs(store, blueprint.inputs, trust=trust)
+            ledger = read_ledger(store, blueprint, trust=trust, step=display.step, checkpoint=checkpoint)
+            if ledger.done and trust and not repairing:
+                display.step(f"{ONLY_SIZES} of {count(len(ledger.done), 'shard')} made before")
+            ledger.forget(remake.shards)
+            ledger.warnings[:0] = blueprint.spoken_warnings
+            display.started(ledger)
+            _make_shards(store, ledger, display, checkpoint, faults or {})
+            return finish(store, ledger, display.step, beton_again=remake.beton, trust=trust)
 
 
 def _make_shards(
@@ -117,6 +126,8 @@ def _make_shards(
     pending = list(ledger.pending())
     if pending:
         refuse_outdated(ledger.blueprint, store.uri)
+        for name in {record_name(shard) for shard in pending} & set(store.names("records")):
+            store.delete(name)  # without it a shard does not count, and is made anew
         try:
             _run_tasks(store, ledger, pending, display, checkpoint, faults)
         finally:

@@ -5,13 +5,12 @@ from typing import Any
 
 from jobs.display import duration
 from jobs.generation.blueprint import read_blueprint
-from jobs.generation.ledger import find_done
-from jobs.generation.run import FAILURES
+from jobs.generation.ledger import FAILURES, find_done
 from jobs.report.throughput import Throughput, add_up
 from jobs.report.wording import size
-from pipeline.errors import PassbandError
+from pipeline.errors import IntegrityError, PassbandError
 from pipeline.lock import is_locked
-from pipeline.manifest import JOB, MANIFEST
+from pipeline.manifest import JOB, MANIFEST, read_manifest
 from pipeline.store import Store, open_store
 
 
@@ -29,7 +28,8 @@ def read_status(uri: str) -> dict[str, Any]:
     blueprint = read_blueprint(store)
     done, warnings = find_done(store, blueprint)
     samples = sum(record.samples for record in done.values())
-    finished = store.exists(MANIFEST) and len(done) == blueprint.shards
+    damaged = _manifest_problem(store)
+    finished = store.exists(MANIFEST) and not damaged and len(done) == blueprint.shards
     running = is_locked(store)
     return {
         "output": store.uri,
@@ -45,9 +45,19 @@ def read_status(uri: str) -> dict[str, Any]:
         "bytes": sum(record.tar.bytes for record in done.values()),
         "bad_images": [bad.model_dump() for record in done.values() for bad in record.bad],
         "failed": _failures(store),
-        "problems": warnings,
+        "problems": damaged + warnings,
         **_speed(add_up(done.values()), blueprint.samples),
     }
+
+
+def _manifest_problem(store: Store) -> list[str]:
+    """Return what is wrong with a manifest that is there; nothing where there is none yet."""
+    try:
+        if store.exists(MANIFEST):
+            read_manifest(store)
+    except IntegrityError as error:
+        return [f"{error}; the same job, run again, writes it anew"]
+    return []
 
 
 def _failures(store: Store) -> dict[str, str]:

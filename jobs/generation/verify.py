@@ -12,13 +12,13 @@ from pipeline.manifest import (
     PLAN,
     Problem,
     ShardRecord,
-    check_file,
     check_record,
     read_manifest,
     read_record,
     record_name,
     shard_name,
 )
+from pipeline.shards.blocks import check_beton
 from pipeline.store import Store
 
 _BETON = ".beton"
@@ -28,7 +28,7 @@ def verify(store: Store) -> Iterator[Problem]:
     """Yield everything in the output that is not as recorded; nothing at all means that it is whole.
 
     Every byte of plan, shards, provenance, records and FFCV file is read. The manifest is compared with what the
-    records say, the job with its own identity.
+    records say and with the digest beside it, the job with its own identity and digest.
 
     Raises
     ------
@@ -69,15 +69,22 @@ def _check_manifest(store: Store, blueprint: Blueprint, records: list[ShardRecor
         manifest = read_manifest(store)
     except IntegrityError as error:
         yield Problem(None, MANIFEST, str(error))
+        if "ffcv" not in blueprint.job.output.formats:  # else it is made again with the manifest
+            yield from _strays(store, betons)
         return
     if len(records) == blueprint.shards:
-        expected = build_manifest(store, blueprint, records).model_copy(update={"beton": manifest.beton})
+        own = {"beton": manifest.beton, "digest": manifest.digest}
+        expected = build_manifest(store, blueprint, records).model_copy(update=own)
         differing = [key for key in type(expected).model_fields if getattr(expected, key) != getattr(manifest, key)]
         if differing:
             yield Problem(None, MANIFEST, f"{where}: {', '.join(differing)} differ from what the records say")
     if manifest.beton is not None:
-        yield from check_file(store, manifest.beton, None)
+        yield from check_beton(store, manifest.beton)
         betons -= {manifest.beton.name}
+    yield from _strays(store, betons)
+
+
+def _strays(store: Store, betons: set[str]) -> Iterator[Problem]:
     for stray in sorted(betons):
         yield Problem(None, stray, f"{store.uri}/{stray}: is an FFCV file that the manifest does not name")
 

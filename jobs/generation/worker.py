@@ -32,6 +32,7 @@ from jobs.generation.views import Augmenter, Started
 from kernels.cuda.device import VARIABLE, failures
 from pipeline.errors import IntegrityError, OutputError, PassbandError
 from pipeline.manifest import (
+    JOB,
     PLAN,
     BadSample,
     ShardRecord,
@@ -42,9 +43,10 @@ from pipeline.manifest import (
     record_name,
     shard_name,
 )
+from pipeline.seals import sealed
 from pipeline.shards.tar import TarWriter
 from pipeline.sources import SourceError
-from pipeline.store import Store, attempt_id, open_store
+from pipeline.store import Store, attempt_id, open_output, open_store
 
 _AHEAD = 1
 
@@ -161,19 +163,22 @@ def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
         threads.set_num_threads(task.threads)
     shop = _workshop(task.uri, task.identity)
     store, name = shop.store, record_name(task.shard)
+    if not store.exists(JOB):
+        raise OutputError(f"{store.uri}: its {JOB} went away while the dataset was made")
     if store.exists(name):
         return read_record(store, task.shard)  # an earlier attempt got that far before it was lost
     started, clock = time.perf_counter(), Clock()
     tar = shard_name(shop.blueprint.job.name, task.shard)
     identifier = attempt_id()
     with store.staged(tar, identifier) as path:
-        with path.open("wb") as file:
+        with open_output(path) as file:
             built = _fill(shop, task, file, clock)
         tar_file = _read_back(path, tar, built.sha256)
     provenance = _encode_table(built.provenance)
     with store.staged(provenance_name(task.shard), identifier) as path:
-        path.write_bytes(provenance)
-    record = ShardRecord(
+        with open_output(path) as file:
+            file.write(provenance)
+    made = ShardRecord(
         identity=task.identity,
         environment=shop.blueprint.environment_digest,
         shard=task.shard,
@@ -194,6 +199,7 @@ def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
         device=shop.augmenter.device,
         notes=shop.augmenter.take_notes(),
     )
+    record = sealed(made)
     if not store.put_new(name, readable_json(record)):
         return read_record(store, task.shard)
     return record

@@ -62,7 +62,7 @@ class Facts:
 def gather(store: Store, blueprint: Blueprint, manifest: Manifest, records: Iterable[ShardRecord] | None) -> Facts:
     """Read the records and put everything into words."""
     if records is None:
-        records = (read_record(store, shard.shard) for shard in manifest.shards)
+        records = (read_record(store, shard.shard, shard.record) for shard in manifest.shards)
     throughput = add_up(records)
     kind = group_kind(blueprint)
     return Facts(

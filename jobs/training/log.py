@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import IntegrityError, output_error
+from pipeline.errors import IntegrityError
+from pipeline.store import told_as_output
 
 METRICS = "metrics.jsonl"
 EVENTS = "tensorboard"
@@ -34,11 +35,9 @@ class MetricLog:
 
     def write(self, step: int, epoch: int, values: Mapping[str, Any]) -> None:
         """Write the metrics of a step, and its numbers to TensorBoard; raise OutputError if the disk is full."""
-        try:
+        with told_as_output(str(self._folder)):
             self._file.write(json.dumps({"step": step, "epoch": epoch, **values}) + "\n")
             self._file.flush()
-        except OSError as error:
-            raise output_error(error, str(self._folder)) or error from error
         if self._events is not None:
             for name, value in values.items():
                 if isinstance(value, float | int):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import IntegrityError, PassbandError
+from pipeline.loading.columns import check_columns
 from pipeline.loading.files import CHUNK, Files, Stopped, mapped
 from pipeline.loading.keys import read_keys
 from pipeline.loading.table import shard_positions
@@ -66,6 +67,7 @@ class BetonReader:
         self.labels, self.groups, self.indices = (
             np.array(rows[names[name]], np.int64) for name in ("label", "group", "index")
         )
+        check_columns(self._manifest, self.labels, self.groups, self.indices, self._where)
         self.shards = shard_positions(self._manifest)
 
     def units(self, rows: NDArray[np.int64]) -> list[int]:

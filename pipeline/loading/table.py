@@ -11,6 +11,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from pipeline.errors import IntegrityError, PassbandError
+from pipeline.loading.columns import check_columns
 from pipeline.manifest import Manifest, ManifestShard, StoredFile
 from pipeline.store import Store
 
@@ -41,7 +42,8 @@ def read_table(store: Store, manifest: Manifest, fields: Sequence[str], *, verif
     Raises
     ------
     IntegrityError
-        If a file is missing or not what the manifest says; it names the file and, with `verify`, both hashes.
+        If a file is missing or not what the manifest says; it names the file and, with `verify`, both hashes. If the
+        samples, taken together, are not those that the manifest counts.
     """
     columns = ["index", "label", "group", *(f"{field}.{kind}" for field in fields for kind in ("offset", "size"))]
     with ThreadPoolExecutor(_READERS, thread_name_prefix="passband-table") as pool:
@@ -53,10 +55,12 @@ def read_table(store: Store, manifest: Manifest, fields: Sequence[str], *, verif
         values = [part[name].to_numpy().astype(np.int64) for part in parts]
         return np.concatenate([np.empty(0, np.int64), *values])
 
+    labels, groups, indices = column("label"), column("group"), column("index")
+    check_columns(manifest, labels, groups, indices, store.uri)
     return Table(
-        column("label"),
-        column("group"),
-        column("index"),
+        labels,
+        groups,
+        indices,
         shard_positions(manifest),
         {field: column(f"{field}.offset") for field in fields},
         {field: column(f"{field}.size") for field in fields},
@@ -70,14 +74,7 @@ def shard_positions(manifest: Manifest) -> NDArray[np.int64]:
 
 def read_provenance(store: Store, shard: ManifestShard, columns: Sequence[str], *, verify: bool) -> pa.Table:
     """Read some columns of a shard's provenance, its hash compared first."""
-    where = f"{store.uri}/{shard.provenance.name}"
-    try:
-        content = store.read(shard.provenance.name)
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{where}: is missing") from error
-    except OSError as error:
-        raise PassbandError(f"{where}: cannot be read: {error}") from error
-    check_content(where, content, shard.provenance, verify=verify)
+    where, content = f"{store.uri}/{shard.provenance.name}", provenance_content(store, shard, verify=verify)
     try:
         table = pa.parquet.read_table(pa.BufferReader(content), columns=list(columns), use_threads=False)
     except (pa.ArrowException, OSError) as error:
@@ -87,6 +84,19 @@ def read_provenance(store: Store, shard: ManifestShard, columns: Sequence[str], 
         found = f"{table.num_rows} samples" + (f" and no column {', '.join(absent)}" if absent else "")
         raise IntegrityError(f"{where}: has {found}, the manifest says {shard.samples}")
     return table
+
+
+def provenance_content(store: Store, shard: ManifestShard, *, verify: bool = True) -> bytes:
+    """Return a shard's provenance as the Parquet file that the manifest lists, its size and hash compared."""
+    where = f"{store.uri}/{shard.provenance.name}"
+    try:
+        content = store.read(shard.provenance.name)
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{where}: is missing") from error
+    except OSError as error:
+        raise PassbandError(f"{where}: cannot be read: {error}") from error
+    check_content(where, content, shard.provenance, verify=verify)
+    return content
 
 
 def check_content(where: str, content: bytes, expected: StoredFile, *, verify: bool) -> None:

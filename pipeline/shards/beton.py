@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.manifest import BetonFile
-from pipeline.store import attempt_id, open_store
+from pipeline.store import attempt_id, open_output, open_store
 
 VERSION = 2
 INT_FIELD, IMAGE_FIELD = 1, 2  # FFCV's type ids
@@ -171,7 +171,7 @@ def write_beton(
     folder, _, name = str(destination).rpartition("/")
     root = "/" if str(destination).startswith("/") else "."
     with open_store(folder or root).staged(name, attempt_id()) as temporary:
-        with open(temporary, "wb") as file:
+        with open_output(temporary) as file:
             fill_beton(file, samples, num_samples, num_views, page_bytes)
         return hash_blocks(temporary, name)
 

@@ -72,11 +72,15 @@ def read_shard(store: Store, manifest: Manifest, shard: ManifestShard, *, verify
         for problem in check_file(store, shard.tar, shard.shard):
             raise IntegrityError(problem.message)
     with store.open(shard.tar.name) as file:
+        count = 0
         for stored in read_samples(file):
+            count += 1
             try:
                 yield decode_sample(stored, manifest)
             except (ValueError, KeyError) as error:
                 raise IntegrityError(f"{store.uri}/{shard.tar.name}: {error}") from error
+    if count != shard.samples:
+        raise IntegrityError(f"{store.uri}/{shard.tar.name}: holds {count} samples, the manifest says {shard.samples}")
 
 
 def as_pixels(view: NDArray[Any]) -> NDArray[np.uint8]:

@@ -124,11 +124,49 @@ def test_verify_and_repair(passband, dataset, tmp_path):
     assert passband("verify", tmp_path)[0] == 0
     victim = tmp_path / "shards" / "small-000002.tar"
     victim.write_bytes(victim.read_bytes()[:-1] + b"x")
-    status, out, _ = passband("verify", tmp_path)
+    status, out, err = passband("verify", tmp_path)
     assert (status, "small-000002.tar: sha256" in out) == (1, True)
+    assert err == f"1 thing is not as recorded; passband verify {tmp_path} --repair makes it again\n"
+    status, out, err = passband("verify", tmp_path, "--json")
+    assert (status, len(json.loads(out)["problems"]), err) == (1, 1, "")
     status, out, _ = passband("verify", tmp_path, "--repair")
     assert (status, "remade 1 shard: 2" in out) == (0, True)
     assert stored_bytes(tmp_path) == stored_bytes(dataset)
+
+
+@pytest.mark.parametrize("where", [[], ["--cache", "cache"]])
+def test_run_looks_at_what_is_there_unless_it_is_told_to_trust_it(passband, job_file, tmp_path, monkeypatch, where):
+    """A cached dataset is one too: found finished, it was not looked at."""
+    monkeypatch.chdir(tmp_path)
+    assert passband("run", job_file, *where)[0] == 0
+    (victim,) = tmp_path.rglob("small-000002.tar")
+    content = victim.read_bytes()
+    victim.write_bytes(content[:-1] + b"x")
+    status, _, err = passband("run", job_file, *where, "--trust")
+    assert (status, "comparing only the sizes of 8 shards made before\n" in err) == (0, True)
+    assert victim.read_bytes() != content
+    status, _, err = passband("run", job_file, *where)
+    assert (status, "checking 8 shards made before\n" in err) == (0, True)
+    assert "small-000002.tar: sha256 is" in err
+    assert "; the shard is made again\n" in err
+    assert victim.read_bytes() == content
+    victim.unlink()
+    (manifest,) = tmp_path.rglob("manifest.json")
+    manifest.write_text("{")
+    status, _, err = passband("run", job_file, *where, "--trust")
+    assert (status, victim.read_bytes() == content) == (0, True)
+    assert passband("verify", manifest.parent)[0] == 0
+
+
+def test_status_does_not_call_a_dataset_finished_that_does_not_open(passband, tmp_path):
+    generate(small_job(tmp_path))
+    (tmp_path / "manifest.sha256").unlink()
+    found = json.loads(passband("status", tmp_path, "--json")[1])
+    assert found["state"] == "unfinished"
+    assert "manifest.sha256, which was written with it, is missing" in found["problems"][0]
+    generate(small_job(tmp_path))
+    found = json.loads(passband("status", tmp_path, "--json")[1])
+    assert (found["state"], found["problems"]) == ("finished", [])
 
 
 def test_inspect_shows_dataset_shard_sample_and_sheet(passband, dataset, tmp_path):

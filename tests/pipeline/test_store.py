@@ -1,13 +1,15 @@
+import errno
 import os
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from pipeline.errors import OutputError, PassbandError
-from pipeline.store import LocalStore, ObjectStore, attempt_id, open_store
+from pipeline.store import LocalStore, ObjectStore, attempt_id, open_output, open_store
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -124,3 +126,75 @@ def test_a_folder_without_permission_is_one_clear_error(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="permission denied"):
         LocalStore(tmp_path).put("x", b"")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EPERM, errno.ENOTDIR])
+@pytest.mark.parametrize("filename", [None, "/elsewhere/image.png"])
+def test_what_cannot_be_read_while_a_file_is_written_is_not_told_as_a_write(store, number, filename):
+    """Today's mistake: the source's error was told as one of the output."""
+    with pytest.raises(OSError, match="of a read") as raised, store.staged("s/x.tar", attempt_id()):
+        raise OSError(number, "of a read", filename)
+    assert (raised.value.errno, raised.value.filename) == (number, filename)
+
+
+def test_an_error_is_not_its_own_cause(tmp_path):
+    """Printing such a chain, a logger may walk for ever."""
+    with pytest.raises(OSError, match="busy") as raised, LocalStore(tmp_path).staged("x", attempt_id()):
+        raise OSError(errno.EBUSY, "busy")
+    assert raised.value.__cause__ is None
+
+
+def test_what_a_write_is_answered_is_told_whoever_writes(tmp_path):
+    """A library that is handed the path, and knows nothing of us, fills the disk."""
+    with pytest.raises(OutputError, match=f"cannot write to {tmp_path}: no space left") as raised:
+        with LocalStore(tmp_path).staged("x", attempt_id()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+    assert isinstance(raised.value.__cause__, OSError)
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20], ids=["when it is closed", "at once"])
+def test_a_write_that_fails_is_told_whenever_it_reaches_the_disk(size):
+    with pytest.raises(OutputError, match="cannot write to /dev: no space left"):
+        with open_output(Path("/dev/full")) as file:
+            file.write(b"x" * size)
+
+
+def test_only_what_a_writer_left_is_hidden(tmp_path):
+    """A class may be called after us: the file is the user's, and neither hidden nor swept away."""
+    store = LocalStore(tmp_path)
+    for name in ("shards/a.passband-b.tar", "a.passband-b.txt"):
+        store.put(name, b"mine")
+    (tmp_path / "shards" / ".passband-host-1-x.tar").write_bytes(b"left behind")
+    assert store.names("shards") == ["shards/a.passband-b.tar"]
+    assert store.names("") == ["a.passband-b.txt"]
+    assert store.sweep() == 1
+    assert store.names("shards") == ["shards/a.passband-b.tar"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_errors_of_an_object_store_name_the_bucket(s3_server):
+    store = open_store("s3://no-such-bucket/set")
+
+    def stage():
+        with store.staged("x.tar", attempt_id()) as path:
+            path.write_bytes(b"x")
+
+    for write in (stage, lambda: store.put("x", b""), lambda: store.put_new("x", b"")):
+        with pytest.raises(OutputError, match="cannot write to s3://no-such-bucket/set: The specified bucket does not"):
+            write()
+    for read in (store.read, store.size, store.open):
+        with pytest.raises(FileNotFoundError) as raised:
+            read("x")
+        assert raised.value.filename == "s3://no-such-bucket/set/x"
+
+
+def test_a_driver_that_fails_in_its_own_way_is_an_error_of_that_object(tmp_path, monkeypatch):
+    store = ObjectStore(f"memory://{tmp_path.name}")
+
+    def fail(*_):
+        raise RuntimeError("Could not connect\nto the endpoint")
+
+    monkeypatch.setattr(type(store.files), "cat_file", fail)
+    with pytest.raises(ConnectionError, match="Could not connect to the endpoint") as raised:
+        store.read("x")
+    assert raised.value.filename == f"memory://{tmp_path.name}/x"

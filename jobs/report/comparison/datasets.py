@@ -41,7 +41,7 @@ def _numbers(runs: Sequence[Run]) -> Table:
 def _row(run: Run) -> list[Cell]:
     found: Dataset = run.content
     manifest = found.manifest
-    made = add_up(read_record(found.store, shard.shard) for shard in manifest.shards)
+    made = add_up(read_record(found.store, shard.shard, shard.record) for shard in manifest.shards)
     stored = sum(shard.tar.bytes for shard in manifest.shards) + (manifest.beton.bytes if manifest.beton else 0)
     _, height, width = manifest.shape
     said = [

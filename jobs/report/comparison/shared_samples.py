@@ -4,13 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from jobs.report.comparison.reading import Dataset
 from jobs.report.sheet import LOOKED_AT, choose_views, spread_samples
 from pipeline.errors import IntegrityError
-from pipeline.manifest import ManifestShard
+from pipeline.loading.table import read_provenance
+from pipeline.manifest import check_file
 from pipeline.shards.decode import Sample, decode_sample
 from pipeline.shards.tar import read_samples
 
@@ -36,23 +34,12 @@ def places_of(dataset: Dataset) -> Places:
     """Return key -> place of the first samples of a dataset, in plan order; only the provenance is read."""
     found: Places = {}
     for number, shard in enumerate(dataset.manifest.shards):
-        table = _provenance(dataset, shard)
+        table = read_provenance(dataset.store, shard, ["key", "index", "label"], verify=True)
         columns = (table[name].to_pylist() for name in ("key", "index", "label"))
         found |= {key: Place(number, index, label) for key, index, label in zip(*columns, strict=True)}
         if len(found) >= MAX_KEYS:
             break
     return found
-
-
-def _provenance(dataset: Dataset, shard: ManifestShard) -> pa.Table:
-    where = f"{dataset.store.uri}/{shard.provenance.name}"
-    try:
-        with dataset.store.open(shard.provenance.name) as file:
-            return pq.read_table(file, columns=["key", "index", "label"])
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{where}: is missing") from error
-    except (pa.ArrowException, OSError) as error:
-        raise IntegrityError(f"{where}: is damaged: {error}") from error
 
 
 def families(datasets: Sequence[Places]) -> list[list[int]]:
@@ -99,18 +86,18 @@ def read_keys(dataset: Dataset, places: Places, keys: Sequence[str]) -> list[Sam
 
 
 def _read(dataset: Dataset, number: int, wanted: set[int]) -> Iterable[Sample]:
-    name = dataset.manifest.shards[number].tar.name
-    where, left = f"{dataset.store.uri}/{name}", set(wanted)
+    shard = dataset.manifest.shards[number]
+    where, left = f"{dataset.store.uri}/{shard.tar.name}", set(wanted)
+    for problem in check_file(dataset.store, shard.tar, shard.shard):
+        raise IntegrityError(problem.message)
     try:
-        with dataset.store.open(name) as file:
+        with dataset.store.open(shard.tar.name) as file:
             for stored in read_samples(file):
                 if stored.index in left:
                     left.remove(stored.index)
                     yield decode_sample(stored, dataset.manifest)
                 if not left:
                     return
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{where}: is missing") from error
     except (ValueError, KeyError, OSError) as error:
         raise IntegrityError(f"{where}: is damaged: {error}") from error
     raise IntegrityError(f"{where}: lacks the samples {', '.join(map(str, sorted(left)))}")

@@ -11,7 +11,7 @@ from jobs.analysis.spec import parse_analyze_job
 from jobs.generation.inputs import InputError
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
-from pipeline.errors import PassbandError
+from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import read_manifest
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
@@ -117,6 +117,20 @@ def test_a_damaged_copy_is_made_again_from_the_folder(windows, tmp_path):
     repaired(store, list(verify(store)), SilentDisplay())
     assert list(verify(store)) == []
     assert kept.read_bytes() == (folder / NAMES[1]).read_bytes()
+
+
+def test_a_run_does_not_call_a_dataset_finished_whose_copy_is_damaged(windows, tmp_path):
+    folder, store = borrowed(windows, tmp_path)
+    kept = tmp_path / "out" / read_manifest(store).inputs[1].name
+    content = kept.read_bytes()
+    kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    job = frosted(tmp_path / "out", folder)
+    with pytest.raises(IntegrityError, match=rf"{kept.name}: sha256 is .*; verify --repair makes it again"):
+        generate(job)
+    generate(job, trust=True)
+    repaired(store, list(verify(store)), SilentDisplay())
+    generate(job)
+    assert kept.read_bytes() == content
 
 
 def test_or_the_photograph_that_is_missing_is_named(windows, tmp_path):

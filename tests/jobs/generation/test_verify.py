@@ -1,14 +1,21 @@
 import json
+import re
 import shutil
 
 import pytest
 import yaml
 
+from jobs.generation.blueprint import read_blueprint
+from jobs.generation.export import export_beton
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
+from jobs.spec import load_job
 from pipeline.errors import PassbandError
+from pipeline.loading import open_stream
+from pipeline.manifest import read_manifest
+from pipeline.seals import own_digest
 from pipeline.store import LocalStore
-from tests.jobs.generation.made import small_job, stored_bytes
+from tests.jobs.generation.made import as_before_digests, forge, small_job, stored_bytes
 from tests.pipeline.sources.files import write_folder
 
 
@@ -81,8 +88,6 @@ def test_damage_to_a_shard_is_named_and_repaired(dataset, out, name, damage, mes
 
 
 def _match_none(problems, message):
-    import re
-
     assert not any(re.search(message, problem.message) for problem in problems)
 
 
@@ -128,21 +133,75 @@ def test_a_changed_record_is_named_by_the_manifest(out):
     record = out / "records" / "000001.json"
     record.write_text(record.read_text().replace('"attempts": 1', '"attempts": 2'))
     (problem,) = verify(LocalStore(out))
+    assert "000001.json: was changed after it was written: its digest is" in problem.message
+    changed = json.loads(record.read_text())
+    record.write_text(json.dumps(changed | {"digest": own_digest(changed)}))
+    (problem,) = verify(LocalStore(out))
     assert "manifest.json: shards differ from what the records say" in problem.message
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("samples", 354), ("classes", ["x"] * 10), ("encoding", "npy"), ("views", []), ("name", "other"), ("bad", [])],
-)
-def test_an_edit_of_the_manifest_is_named(out, key, value):
+EDITS = {
+    "samples": 354,
+    "classes": [f"class {number}" for number in range(10)],
+    "encoding": "webp",
+    "views": [],
+    "name": "other",
+    "bad": [{"index": 0, "key": "k", "reason": "r"}],
+    "identity": "0" * 64,
+    "environment": {},
+}
+
+
+@pytest.mark.parametrize("key", EDITS)
+def test_an_edit_of_the_manifest_is_named_whatever_was_made_to_fit(out, key):
+    manifest = json.loads((out / "manifest.json").read_text()) | {key: EDITS[key]}
+    messages = {
+        (False, False): "manifest.json: was changed after it was written: its digest is",
+        (True, False): r"does not stand in manifest\.sha256: one of the two was changed",
+        (True, True): f"manifest.json: (cannot be true: |.*{key}.* differ from what the records say)",
+    }
+    for (inside, beside), message in messages.items():
+        forge(out, manifest, inside=inside, beside=beside)
+        (problem,) = verify(LocalStore(out))
+        assert re.search(message, problem.message)
+        repaired(LocalStore(out), [problem], SilentDisplay())
+        assert list(verify(LocalStore(out))) == []
+
+
+def test_an_exported_beton_is_made_again_with_a_damaged_manifest(tmp_path):
+    """Nothing but the manifest knows that there is one: the job does not ask for it."""
+    generate(small_job(tmp_path))
+    store = LocalStore(tmp_path)
+    export_beton(store, read_manifest(store))
+    made = stored_bytes(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    repaired(store, list(verify(store)), SilentDisplay())
+    assert list(verify(store)) == []
+    assert stored_bytes(tmp_path) == made
+
+
+def test_a_hash_of_a_block_that_is_not_its_own_is_named_and_repaired(dataset, out):
+    """Nothing could read such a beton, while verify called it good: the file's own hash is right."""
     manifest = json.loads((out / "manifest.json").read_text())
-    manifest[key] = value if manifest[key] != value else [{"index": 0, "key": "k", "reason": "r"}]
-    (out / "manifest.json").write_text(json.dumps(manifest))
+    manifest["beton"]["blocks"][0] = "0" * 64
+    forge(out, manifest, inside=True, beside=True)
     (problem,) = verify(LocalStore(out))
-    assert f"manifest.json: {key} differ from what the records say" in problem.message
+    assert re.search(r"small\.beton: block 0: sha256 is \w{64}, the manifest says 0{64}", problem.message)
     repaired(LocalStore(out), [problem], SilentDisplay())
     assert list(verify(LocalStore(out))) == []
+    assert stored_bytes(out) == stored_bytes(dataset)
+
+
+def test_a_dataset_of_before_there_were_digests_is_whole_and_gets_them_by_the_next_run(dataset, out):
+    as_before_digests(out)
+    assert list(verify(LocalStore(out))) == []
+    with open_stream(out, batch_size=50) as stream:
+        assert len(list(stream)) == 7
+    generate(small_job(out, output={"formats": ["webdataset", "ffcv"]}))
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert (out / "manifest.sha256").read_text() == f"{manifest['digest']}\n"
+    assert list(verify(LocalStore(out))) == []
+    assert stored_bytes(out) == stored_bytes(dataset)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +210,37 @@ def test_an_edit_of_the_manifest_is_named(out, key, value):
 def test_an_edit_of_the_stored_job_is_named(out, key, value):
     stored = yaml.safe_load((out / "job.yaml").read_text())
     stored[key] = value
-    (out / "job.yaml").write_text(yaml.safe_dump(stored))
-    with pytest.raises(PassbandError, match=r"job\.yaml: was changed after the plan was made"):
+    for given in (stored, {key: value for key, value in stored.items() if key != "digest"}):
+        (out / "job.yaml").write_text(yaml.safe_dump(given))
+        with pytest.raises(PassbandError, match=r"job\.yaml: was changed after the plan was made"):
+            list(verify(LocalStore(out)))
+
+
+def test_a_stored_job_that_is_cut_short_or_flipped_anywhere_is_refused(out):
+    """Cut between two lines it is YAML all the same, and what it lacks has defaults."""
+    path = out / "job.yaml"
+    content, tried = path.read_bytes(), 0
+    changed = [content[:size] for size in range(len(content))]
+    changed += [content[:n] + bytes([content[n] ^ 1 << n % 8]) + content[n + 1 :] for n in range(len(content))]
+    for given in changed:
+        path.write_bytes(given)
+        with pytest.raises(PassbandError, match=r"job\.yaml"):
+            read_blueprint(LocalStore(out))
+        tried += 1
+    assert tried == 2 * len(content) > 3000
+    ends = [number for number, byte in enumerate(content) if byte == ord("\n")]
+    path.write_bytes(content[: ends[-3] + 1])
+    with pytest.raises(PassbandError, match=r"job\.yaml: was changed after the plan was made, or cut short"):
         list(verify(LocalStore(out)))
+    with pytest.raises(PassbandError, match=r"cut short"):
+        load_job(path)
+
+
+def test_a_stored_job_without_a_digest_is_one_of_before(out):
+    path = out / "job.yaml"
+    path.write_bytes(path.read_bytes().partition(b"\n")[2])
+    assert list(verify(LocalStore(out))) == []
+    assert load_job(path).name == "small"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +260,7 @@ def test_a_stored_job_that_is_none_is_one_clear_error(out, text, message):
 
 def test_a_beton_that_the_manifest_does_not_name_is_named(out):
     manifest = json.loads((out / "manifest.json").read_text())
-    (out / "manifest.json").write_text(json.dumps(manifest | {"beton": None}))
+    forge(out, manifest | {"beton": None}, inside=True, beside=True)
     (problem,) = verify(LocalStore(out))
     assert "small.beton: is an FFCV file that the manifest does not name" in problem.message
     repaired(LocalStore(out), [problem], SilentDisplay())

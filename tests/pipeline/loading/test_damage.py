@@ -8,7 +8,7 @@ import pytest
 from jobs.generation.run import generate
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.loading import open_stream
-from pipeline.manifest import BetonFile, read_manifest, readable_json
+from pipeline.manifest import BetonFile, read_manifest, write_manifest
 from pipeline.shards.beton import hash_blocks
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
@@ -120,7 +120,7 @@ def small_blocks(folder):
     store = LocalStore(folder)
     manifest = read_manifest(store)
     beton = hash_blocks(folder / "small.beton", "small.beton", 1 << 20)
-    store.put("manifest.json", readable_json(manifest.model_copy(update={"beton": beton})))
+    write_manifest(store, manifest.model_copy(update={"beton": beton}))
     return beton
 
 
@@ -167,7 +167,7 @@ def test_a_beton_that_the_manifest_does_not_list_is_refused(damaged):
     with pytest.raises(PassbandError, match=r"the manifest lists small\.beton"):
         open_stream(damaged / "other.beton", batch_size=50)
     store = LocalStore(damaged)
-    store.put("manifest.json", readable_json(read_manifest(store).model_copy(update={"beton": None})))
+    write_manifest(store, read_manifest(store).model_copy(update={"beton": None}))
     with pytest.raises(PassbandError, match=r"lists no FFCV file; add ffcv to output\.formats"):
         open_stream(damaged / "small.beton", batch_size=50)
 

@@ -1,0 +1,99 @@
+"""Digests of what nothing else vouches for: shards stand in the manifest with their sha256, the manifest in no file.
+
+A record and a manifest carry the digest of all that they say beside it. Whoever edits one may edit the digest too, so
+that of the manifest stands once more in a file beside it: an edit of one file cannot pass. While a manifest is
+replaced the file holds two digests, of the new one and of the one that is still there, so that there is no moment at
+which a kill leaves a dataset that does not open::
+
+    manifest.json   old      old        new        new
+    manifest.sha256 old      new, old   new, old   new
+
+What was made before there were digests has none, neither inside nor beside it, and is read as it was then. In the
+file such a manifest stands with the sha256 of its bytes, which is not the digest of what it says: else it would do to
+cut the digest out of a manifest that has one.
+
+A ``job.yaml`` that is cut off between two lines is YAML all the same, so its first line is the digest of the others.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pipeline.canonical import digest
+from pipeline.errors import IntegrityError
+from pipeline.options import StrictModel
+from pipeline.store import Store
+
+KEY = "digest"
+_FIRST_LINE = f"{KEY}: ".encode()
+BESIDE = "manifest.sha256"
+Sealable = TypeVar("Sealable", bound=StrictModel)
+
+
+def own_digest(document: Mapping[str, Any]) -> str:
+    """Return the digest of what a JSON document says beside its digest."""
+    return digest({key: value for key, value in document.items() if key != KEY})
+
+
+def sealed(model: Sealable) -> Sealable:
+    """Return `model` with the digest that its JSON has."""
+    written = json.loads(json.dumps(model.model_dump()))
+    return model.model_copy(update={KEY: own_digest(written)})
+
+
+def check_own_digest(document: Any, where: str) -> None:
+    """Raise IntegrityError if a JSON document carries a digest that is not its own; one without may be older."""
+    given = document.get(KEY) if isinstance(document, dict) else None
+    if given is None:
+        return
+    found = own_digest(document)
+    if given != found:
+        raise IntegrityError(f"{where}: was changed after it was written: its digest is {found}, it says {given}")
+
+
+def mark(content: bytes, own: str | None) -> str:
+    """Return what stands beside a manifest for it: its digest, or the sha256 of one that has none."""
+    return own or hashlib.sha256(content).hexdigest()
+
+
+def read_beside(store: Store) -> list[str] | None:
+    """Return the digests that stand beside the manifest; None where there is no such file."""
+    try:
+        return store.read(BESIDE).decode("ascii", "replace").split()
+    except FileNotFoundError:
+        return None
+
+
+def write_beside(store: Store, marks: list[str]) -> None:
+    """Replace the digests that stand beside the manifest."""
+    store.put(BESIDE, "".join(f"{line}\n" for line in dict.fromkeys(marks)).encode())
+
+
+def not_as_beside(store: Store, content: bytes, own: str | None) -> str | None:
+    """Say why a manifest is not the one that the file beside it stands for; None where it is."""
+    listed = read_beside(store)
+    if listed is None:
+        return None if own is None else f"{BESIDE}, which was written with it, is missing"
+    if mark(content, own) in listed:
+        return None
+    if own is None:
+        return f"carries no digest, but {BESIDE} lies beside it: it was changed after it was written"
+    return f"its digest {own} does not stand in {BESIDE}: one of the two was changed after they were written"
+
+
+def sealed_text(content: bytes) -> bytes:
+    """Return a YAML document with a first line that holds the sha256 of all that follows."""
+    return _FIRST_LINE + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
+def check_sealed_text(content: bytes, where: str) -> None:
+    """Raise IntegrityError if a YAML document carries a digest that is not its own; one without may be older."""
+    line, _, rest = content.partition(b"\n")
+    if line == sealed_text(rest).partition(b"\n")[0]:
+        return
+    if content.startswith(_FIRST_LINE) or b"\n" + _FIRST_LINE in content:
+        raise IntegrityError(
+            f"{where}: was changed after the plan was made, or cut short: its digest is not its own; "
+            f"if the change is yours, remove the line {KEY}"
+        )
