@@ -16,7 +16,7 @@ def markdown(tally: Tally, seed: int, share: float) -> str:
         f"# Attack, {datetime.now(UTC):%Y-%m-%d}",
         "",
         f"`python -m benchmarks.attack --seed {seed} --share {share:g}`: {tally.attempts:,} attempts in "
-        f"{(time.monotonic() - tally.begun) / 60:.0f} min, {len(tally.failures)} failed. {describe_machine()}.",
+        f"{(time.monotonic() - tally.begun) / 60:.0f} min, {len(tally.failures)} failed. {_machine()}.",
         "",
         f"| attacked | looked at by | attempts | {' | '.join(_COLUMNS)} |",
         f"|---|---|{'---:|' * (1 + len(_COLUMNS))}",
@@ -33,3 +33,9 @@ def markdown(tally: Tally, seed: int, share: float) -> str:
 def _row(kind: str, reader: str, counter: Counter[str]) -> str:
     counts = " | ".join(str(counter[column] or "") for column in _COLUMNS)
     return f"| {kind} | {reader} | {counter.total()} | {counts} |"
+
+
+def _machine() -> str:
+    found = describe_machine()
+    versions = ", ".join(f"{name} {found[name]}" for name in ("python", "numpy", "torch") if name in found)
+    return f"{found['processor']}, {found['cpus']} CPUs, {versions}"

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from benchmarks.attack import looks, targets
-from benchmarks.attack.attempt import HUNG, MENDED, REFUSED, WRONG, Attempt
+from benchmarks.attack.attempt import HUNG, MENDED, SAME, WRONG, Attempt
 from benchmarks.attack.commands import ended, start
 from jobs.generation.run import generate
 from jobs.spec import parse_job
@@ -55,7 +55,7 @@ def _interrupted(command: str, file: Path, draws: random.Random) -> Iterator[Att
         if outcome.status is None:
             yield Attempt("signals", command, spelled, sent.name, HUNG, "it did not end")
         elif outcome.status in (0, -sent, 128 + sent):  # 0: it was through before
-            verdict, told = (REFUSED, "") if "Traceback" not in outcome.errors else (WRONG, outcome.errors[-200:])
+            verdict, told = (SAME, "") if "Traceback" not in outcome.errors else (WRONG, outcome.errors[-200:])
             yield Attempt("signals", command, spelled, sent.name, verdict, told)
         else:
             yield Attempt("signals", command, spelled, sent.name, WRONG, f"{outcome.status}: {outcome.errors[-200:]}")
