@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.attack.attempt import Attempt, Tally
 from benchmarks.attack.damage import damage
+from benchmarks.attack.jobfiles import job_files
 from benchmarks.attack.report import markdown
 from benchmarks.attack.resources import resources
 from benchmarks.attack.signals import signals
@@ -15,6 +16,7 @@ from benchmarks.attack.signals import signals
 CLASSES: dict[str, Callable[[Path, int, float], Iterator[Attempt]]] = {
     "signals": signals,
     "damage": damage,
+    "job-files": job_files,
     "resources": resources,
 }
 

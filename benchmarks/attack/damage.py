@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.attack import targets
@@ -29,26 +30,35 @@ def damage(root: Path, seed: int, share: float) -> Iterator[Attempt]:
 
 
 def _mutations(target: Target, seed: int) -> Iterator[Mutation]:
-    names = target.files()
-    for name in names:
-        others = [other for other in names if other != name and Path(other).parent == Path(name).parent]
-        draws = random.Random(f"{seed} {target.name} {name}")
-        yield from byte_mutations(target.untouched, name, others, draws, flips=6)
-        if name.endswith(FIELDS):
-            yield from field_mutations(target.untouched, name)
+    """Yield what is done; of equal files, such as records, the bytes of two and the fields of one are changed."""
+    kinds: dict[str, list[str]] = {}
+    for name in target.files():
+        kinds.setdefault(_group(name), []).append(name)
+    for group, names in kinds.items():
+        draws = random.Random(f"{seed} {target.name} {group}")
+        chosen = draws.sample(names, min(2, len(names)))
+        for name in chosen:
+            others = [other for other in names if other != name]
+            yield from byte_mutations(target.untouched, name, others, draws, flips=8)
+        if chosen[0].endswith(FIELDS):
+            yield from field_mutations(target.untouched, chosen[0])
 
 
 def _attempts(target: Target, mutation: Mutation) -> Iterator[Attempt]:
     kind = f"{target.name}: {_group(mutation.target)}"
     for look in target.looks:
         with target.changed(mutation.contents):
-            verdict, told = judged(lambda look=look: look.look(target.folder), look.expected, mends=look.mends)
+            verdict, told = judged(partial(look.look, target.folder), look.expected, mends=look.mends)
         if look.name == "verify" and verdict == "same":
             verdict, told = "wrong", "verify calls it whole"
         yield Attempt(kind, mutation.target, mutation.action, look.name, verdict, told)
 
 
 def _group(name: str) -> str:
-    """Return what a file is one of: ``shards/*.tar``, ``manifest.json``."""
+    """Return the name that equal files share: ``shards/*.tar``; ``manifest.json`` has no equal."""
     path = Path(name)
-    return f"{path.parent}/*{path.suffix}" if path.parent.name else (f"*{path.suffix}" if path.suffix == ".beton" else name)
+    return (
+        f"{path.parent}/*{path.suffix}"
+        if path.parent.name
+        else (f"*{path.suffix}" if path.suffix == ".beton" else name)
+    )

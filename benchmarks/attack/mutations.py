@@ -141,9 +141,13 @@ def _changes(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, dict) and len(value) > 1:
         names = list(value)
         if value[names[0]] != value[names[-1]]:
-            yield "values of its first and last key swapped", value | {
-                names[0]: value[names[-1]],
-                names[-1]: value[names[0]],
-            }
+            yield (
+                "values of its first and last key swapped",
+                value
+                | {
+                    names[0]: value[names[-1]],
+                    names[-1]: value[names[0]],
+                },
+            )
     elif value is None:
         yield "a number", 7

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,10 @@ def hardships(root: Path) -> list[Hardship]:
         Hardship("the C locale", environment={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}),
         Hardship("stdout full", stdout="/dev/full"),
         Hardship("stderr full", stderr="/dev/full", speaks=False),
-        Hardship("stdin closed", before=lambda: os.close(0)),
-        Hardship("stdout closed", before=lambda: os.close(1)),
-        Hardship("stderr closed", before=lambda: os.close(2), speaks=False),
-        Hardship("all closed", before=lambda: [os.close(n) for n in (0, 1, 2)] and None, speaks=False),
+        Hardship("stdin closed", before=partial(os.close, 0)),
+        Hardship("stdout closed", before=partial(os.close, 1)),
+        Hardship("stderr closed", before=partial(os.close, 2), speaks=False),
+        Hardship("all closed", before=partial(os.closerange, 0, 3), speaks=False),
     ]
     return found
 
@@ -85,10 +86,14 @@ def resources(root: Path, seed: int, share: float) -> Iterator[Attempt]:
         job: dict[str, Any] = targets.generate_job(out)
         file.write_text(yaml.safe_dump(job))
         for command in (["plan", str(file)], ["verify", str(made)], ["inspect", str(made)], ["status", str(made)]):
-            yield _attempt(command, hardship, lambda: True)
-        yield _attempt(["run", str(file)], hardship, lambda out=out: looks.stored(out) == expected)
+            yield _attempt(command, hardship, partial(bool, 1))
+        yield _attempt(["run", str(file)], hardship, partial(_same, out, expected))
         yield _afterwards(file, out, hardship, expected)
         shutil.rmtree(out, ignore_errors=True)
+
+
+def _same(out: Path, expected: dict[str, str]) -> bool:
+    return looks.stored(out) == expected
 
 
 def _attempt(command: list[str], hardship: Hardship, right: Callable[[], bool]) -> Attempt:

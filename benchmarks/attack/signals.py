@@ -1,4 +1,4 @@
-"""Class "signals": a run or a training is killed, terminated or interrupted at any moment, and the same command again."""
+"""Class "signals": a run or a training is killed, ended or interrupted at any moment, and started again."""
 
 import random
 import signal
@@ -40,7 +40,9 @@ def signals(root: Path, seed: int, share: float) -> Iterator[Attempt]:
         file.write_text(yaml.safe_dump(job_of(out)))
         yield from _interrupted(command, file, draws)
         verdict, told = _finished(command, file, out, look, expected)
-        yield Attempt("signals", command, f"run to its end after them, round {number}", "the same command", verdict, told)
+        yield Attempt(
+            "signals", command, f"run to its end after them, round {number}", "the same command", verdict, told
+        )
 
 
 def _interrupted(command: str, file: Path, draws: random.Random) -> Iterator[Attempt]:
@@ -61,9 +63,7 @@ def _interrupted(command: str, file: Path, draws: random.Random) -> Iterator[Att
             yield Attempt("signals", command, spelled, sent.name, WRONG, f"{outcome.status}: {outcome.errors[-200:]}")
 
 
-def _finished(
-    command: str, file: Path, out: Path, look: Callable[[Path], Any], expected: Any
-) -> tuple[str, str]:
+def _finished(command: str, file: Path, out: Path, look: Callable[[Path], Any], expected: Any) -> tuple[str, str]:
     outcome = ended(start([command, str(file)]))
     if outcome.status != 0:
         return WRONG, f"status {outcome.status}: {outcome.errors[-300:]}"
