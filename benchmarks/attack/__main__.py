@@ -1,4 +1,4 @@
-"""``python -m benchmarks.attack [--seed N] [--share S] [--only CLASS] [--json FILE]``: exit status 1 if anything fell."""
+"""``python -m benchmarks.attack [--seed N] [--share S] [--only CLASS] [--output FILE]``; status 1 if anything fell."""
 
 import argparse
 import sys

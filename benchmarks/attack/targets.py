@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def dataset(root: Path) -> Target:
             Look("stream", looks.streamed, looks.streamed(out)),
             Look("stream of FFCV", lambda path: looks.streamed(path / beton), looks.streamed(out / beton)),
             Look("verify", looks.verified, True),
-            Look("run", lambda path: looks.resumed(file, path), bytes_of_all, mends=True),
+            Look("run", partial(looks.resumed, file), bytes_of_all, mends=True),
             Look("run of its own job", looks.resumed_from_within, bytes_of_all, mends=True),
         ],
     )
@@ -134,7 +135,7 @@ def trainings(root: Path, data: Path) -> list[Target]:
         file.write_text(yaml.safe_dump(given))
         _train(job, steps)
         whole = root / "training"
-        views = [Look("train", lambda path, file=file: looks.trained(file, path), looks.loaded(whole), mends=True)]
+        views = [Look("train", partial(looks.trained, file), looks.loaded(whole), mends=True)]
         if steps is None:
             views.insert(0, Look("load", looks.loaded, looks.loaded(whole)))
         found.append(_target(name, out, views))
