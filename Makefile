@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 APT := build-essential pkg-config libopencv-dev libturbojpeg0-dev python3-dev libgl1 libglib2.0-0
 DEMO := runs/mnist5k-prime
 
-.PHONY: help venv apt demo test test-slow test-cuda cuda-table lint format bench clean
+.PHONY: help venv apt demo test test-slow test-cuda cuda-table lint format bench attack clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,6 +68,9 @@ bench: venv  ## measure every stage, training with stored views, the codecs, and
 	$(BIN)/python -m benchmarks.loading
 	$(BIN)/python -m benchmarks.sada
 	$(BIN)/python -m benchmarks.sensitivity
+
+attack: venv  ## damage, kill and starve real outputs and commands; SHARE=0.1 makes a tenth of the attempts
+	$(BIN)/python -m benchmarks.attack --share $(or $(SHARE),1)
 
 clean:  ## remove the environment and what the demo made
 	rm -rf $(VENV) runs
