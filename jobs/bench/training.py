@@ -102,7 +102,7 @@ def measure_training(
 
 def _open_loop(plan: TrainingPlan, device: BenchDevice, path: Path, way: str, stack: ExitStack) -> Loop:
     views = None if way == STORED else ["clean"]
-    stream = stack.enter_context(open_stream(path, views=views, batch_size=plan.batch_size))
+    stream = stack.enter_context(open_stream(path, views=views, batch_size=plan.batch_size, rank=0, world_size=1))
     channels, height, width = stream.manifest.shape
     shape = (channels, height, width)
     spec = network_spec(plan, shape, stream.manifest.classes)

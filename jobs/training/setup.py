@@ -94,7 +94,7 @@ def check_evaluations(job: TrainJob, stream: Stream) -> None:
     trained = stream.manifest
     for name, entry in job.evaluate.items():
         assert entry.path is not None, "datasets are made before a training begins"
-        with open_stream(entry.path, views=entry.views, batch_size=1, shuffle=False, drop_last=False) as looked:
+        with open_stream(entry.path, views=entry.views, batch_size=1, rank=0, world_size=1) as looked:
             found = looked.manifest
         if (found.shape, found.classes) != (trained.shape, trained.classes):
             raise JobError(
@@ -181,7 +181,9 @@ def _statistics(job: TrainJob, stream: Stream) -> tuple[list[float], list[float]
     size = min(_MEASURED_SAMPLES, stream.num_samples)
     assert job.data.path is not None
     first = stream.views[0]
-    with open_stream(job.data.path, views=[first], batch_size=size, shuffle=False, drop_last=False) as samples:
+    with open_stream(  # the same ones in every process
+        job.data.path, views=[first], batch_size=size, rank=0, world_size=1, shuffle=False, drop_last=False
+    ) as samples:
         stored = next(iter(samples)).images[first]
     images = stored.double() / 255 if stored.dtype == torch.uint8 else stored.double()
     mean, std = images.mean((0, 2, 3)), images.std((0, 2, 3)).clamp_min(1e-3)

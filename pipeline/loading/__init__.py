@@ -3,12 +3,13 @@
 The package itself is light; torch is imported when a stream is opened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from pipeline.loading.batch import Batch as Batch
+    from pipeline.loading.presenting import Transform
     from pipeline.loading.stream import Stream as Stream
 
 __all__ = ["Batch", "Stream", "open_stream"]
@@ -20,8 +21,8 @@ def open_stream(
     views: Sequence[str] | None = None,
     batch_size: int,
     seed: int = 0,
-    rank: int = 0,
-    world_size: int = 1,
+    rank: int | None = None,
+    world_size: int | None = None,
     drop_last: bool = True,
     shuffle: bool = True,
     balance: Literal["group", "class"] | None = None,
@@ -33,6 +34,8 @@ def open_stream(
     prefetch: int = 4,
     pin_memory: bool | None = None,
     cache: str | Path | None = None,
+    transforms: "Mapping[str, Transform] | Transform | None" = None,
+    tv_tensors: bool = False,
 ) -> "Stream":
     """Open a dataset for training.
 
@@ -43,8 +46,10 @@ def open_stream(
     batch_size : int, samples a batch of one rank
     seed : int
         Decides, with the dataset's identity and the epoch, the order of the samples; nothing else does.
-    rank, world_size : int
-        Every rank reads its own part of each global batch of ``batch_size * world_size``.
+    rank, world_size : int or None, both or neither
+        Every rank reads its own part of each global batch of ``batch_size * world_size``. Not given, they are those of
+        the process group of torch.distributed if there is one (also one that is initialized later), else RANK and
+        WORLD_SIZE as torchrun sets them, else 0 and 1; ``repr(stream)`` says which.
     drop_last : bool
         Leave out the last, incomplete global batch; False splits it over the ranks, whose sizes may then differ by one
         and may be 0. Nothing is padded, and every rank gets equally many batches.
@@ -65,48 +70,64 @@ def open_stream(
     verify : bool
         Compare the sha256 of everything before its first use. Sizes are always compared.
     workers : int or None
-        Threads that decode; None: as many as there are CPUs, at most 8.
+        Threads of a rank that decode; None: as many as there are CPUs, at most 8. Workers of a DataLoader divide them.
     prefetch : int
-        Batches made ahead.
+        Batches of a rank made ahead.
     pin_memory : bool or None
-        Put batches in page-locked memory; None: if there is CUDA.
+        Put batches in page-locked memory; None: if there is CUDA. A DataLoader's workers do not: it has that option.
     cache : folder or None
         Where shards of an object store are kept; None: a temporary folder that `Stream.close` removes.
+    transforms : view name -> callable, or one callable for all views
+        Called in the threads that decode, with all images of a view in a batch, (N, C, H, W) of their stored dtype;
+        what it returns, a tensor whose first axis is N, is handed out in their place. What it draws it draws for the
+        whole batch, and from generators of its own: the position and order of the stream do not depend on it. Where
+        views are samples of their own, the images are called ``image``. A DataLoader that spawns workers pickles it.
+    tv_tensors : bool
+        Hand images out, and to `transforms`, as `torchvision.tv_tensors.Image`, which torchvision.transforms.v2 knows
+        from other tensors.
 
     Raises
     ------
     PassbandError
-        For options that make no sense; the message says what is allowed.
+        For options that make no sense, or ranks that are not whole; the message says what is allowed.
     IntegrityError
         If the dataset is unfinished or damaged. Damage to a shard is raised by the first batch that needs it.
     """
     from pipeline.errors import PassbandError
     from pipeline.loading.building import Delivery
-    from pipeline.loading.opening import open_reader, strata
-    from pipeline.loading.order import Order
+    from pipeline.loading.opening import located
+    from pipeline.loading.presenting import Presentation
+    from pipeline.loading.ranks import find_ranks
+    from pipeline.loading.source import Request, Source
     from pipeline.loading.stream import Stream
     from pipeline.loading.topology import Topology
-    from pipeline.loading.views import require_one_form
 
     if views_as_samples and views_by_epoch:
         raise PassbandError("views_as_samples reads every view in every epoch, views_by_epoch one: choose one of them")
-    topology = Topology(batch_size, rank, world_size, drop_last)
+    ranks = find_ranks(rank, world_size)
+    Topology(batch_size, ranks.rank, ranks.world_size, drop_last)  # refuses what makes no sense
     delivery = Delivery.chosen(workers, prefetch, pin_memory)
-    manifest, chosen, reader = open_reader(path, views, verify=verify, cache=cache)
-    if views_as_samples:
-        require_one_form(chosen, str(path))
-    draws = len(chosen) if views_as_samples else 1
-    order = Order(manifest.identity, seed, shuffle, reader.shards, window, balance, strata(reader, balance), draws)
-    return Stream(
-        manifest,
-        reader,
-        chosen,
-        order,
-        topology,
-        delivery,
-        views_by_epoch=views_by_epoch,
-        views_as_samples=views_as_samples,
+    request = Request(
+        located(path),
+        views,
+        seed,
+        shuffle,
+        balance,
+        views_by_epoch,
+        views_as_samples,
+        window,
+        verify,
+        None if cache is None else located(cache),
     )
+    presentation = Presentation(transforms, tv_tensors)
+    stream = Stream(Source(request), ranks, batch_size, drop_last, delivery, presentation)
+    try:
+        presentation.require(stream.image_names)
+        stream.require_batches()
+    except BaseException:
+        stream.close()
+        raise
+    return stream
 
 
 def __getattr__(name: str) -> Any:

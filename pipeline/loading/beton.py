@@ -1,13 +1,14 @@
-"""Samples of a dataset's FFCV file, read from mapped memory.
+"""Samples of a dataset's FFCV file, read by random access.
 
 Our betons hold uncompressed images of one size, so every place follows from the sample's number: FFCV itself is not
 needed (it takes seconds to import and compiles its pipelines). The manifest holds a hash of every 64 MiB block; a
 block is compared before the first sample of it is used.
 """
 
-import hashlib
+import os
 import threading
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import IntegrityError, PassbandError
+from pipeline.loading.checked import Checked
 from pipeline.loading.columns import check_columns
-from pipeline.loading.files import CHUNK, Files, Stopped, mapped
+from pipeline.loading.decoding import flat_bytes, side_by_side
+from pipeline.loading.descriptors import read_into
+from pipeline.loading.files import Files
 from pipeline.loading.keys import read_keys
 from pipeline.loading.table import shard_positions
 from pipeline.manifest import BetonFile, Manifest, ViewEntry
 from pipeline.shards.beton import COLUMNS, HEADER, Layout, read_beton_header
 from pipeline.store import Store
+
+_READINGS = 3
+_PART = 1 << 30  # a single read gives less than 2 GiB
 
 
 class BetonReader:
@@ -37,32 +44,31 @@ class BetonReader:
         verify: bool = True,
         cache: str | Path | None = None,
     ) -> None:
-        self._store = store
         self._manifest = manifest
         self._verify = verify
         self._file = _listed(store, manifest, name)
         self._where = f"{store.uri}/{name}"
         self._numbers = {view.name: view.number for view in views}
-        self._checked: set[int] = set()
-        self._files = Files(store, cache, verify=verify)
+        self.checked = Checked(len(self._file.blocks))
+        self.files = Files(store, cache, verify=verify, checked=self.checked)
         try:
             self._open()
         except BaseException:
-            self._files.close()
+            self.files.close()
             raise
 
     def _open(self) -> None:
-        """Map the file and read the columns; the blocks that hold them are compared first."""
-        path = self._files.locate(self._file, threading.Event())
-        self._content = mapped(path, self._file.bytes)
-        if self._files.fetches or not self._verify:
-            self._checked.update(range(len(self._file.blocks)))
+        """Open the file and read the columns; the blocks that hold them are compared first."""
+        self._descriptor = self.files.open(self._file, threading.Event())
+        if self.files.cache is not None or not self._verify:
+            for block in range(len(self._file.blocks)):
+                self.checked.note(block, self._descriptor.stamp)
         self._check_bytes(0, HEADER.itemsize)
-        self._layout = _layout(path, self._where, self._manifest)
+        self._layout = _layout(self.files.path(self._file), self._where, self._manifest)
         start, metadata = self._layout.metadata_start, self._layout.metadata
         end = start + self._layout.num_samples * metadata.itemsize
         self._check_bytes(start, end)
-        rows = self._content[start:end].view(metadata)
+        rows = np.frombuffer(self._content(start, end), metadata)
         names = {name: f"f{number}" for number, name in enumerate(COLUMNS, self._layout.num_views)}
         self.labels, self.groups, self.indices = (
             np.array(rows[names[name]], np.int64) for name in ("label", "group", "index")
@@ -72,13 +78,17 @@ class BetonReader:
 
     def units(self, rows: NDArray[np.int64]) -> list[int]:
         """Return the blocks that hold `rows` and are not compared yet."""
-        if len(self._checked) == len(self._file.blocks):
+        stamp = self._descriptor.stamp
+        if self.checked.knows_all(stamp):
             return []
         starts = self._layout.pointers(rows)[:, 0]
         firsts = starts // self._file.block_bytes
         lasts = (starts + self._layout.sample_bytes - 1) // self._file.block_bytes
-        touched = (block for first, last in zip(firsts, lasts, strict=True) for block in range(first, last + 1))
-        return [block for block in dict.fromkeys(touched) if block not in self._checked]
+        touched = dict.fromkeys(np.concatenate([firsts, lasts]).tolist())
+        for first, last in zip(firsts, lasts, strict=True):
+            if last > first + 1:  # a sample larger than a block
+                touched |= dict.fromkeys(range(first, last + 1))
+        return [block for block in touched if not self.checked.knows(block, stamp)]
 
     def prepare(self, unit: int, stop: threading.Event) -> None:
         """Compare a block of the file, once.
@@ -88,44 +98,71 @@ class BetonReader:
         IntegrityError
             If it is not what the manifest says; it names the file, the block and both hashes.
         """
-        if unit in self._checked:
+        descriptor = self._descriptor
+        if self.checked.knows(unit, descriptor.stamp):
             return
         begin = unit * self._file.block_bytes
         end = min(begin + self._file.block_bytes, self._file.bytes)
-        sha256 = hashlib.sha256()
-        for start in range(begin, end, CHUNK):
-            if stop.is_set():
-                raise Stopped
-            sha256.update(self._content[start : min(start + CHUNK, end)].data)
-        found, expected = sha256.hexdigest(), self._file.blocks[unit]
+        try:
+            found = descriptor.sha256(begin, end, stop)
+        except OSError as error:
+            raise PassbandError(f"{self._where}: cannot be read: {error}") from error
+        expected = self._file.blocks[unit]
         if found != expected:
             raise IntegrityError(
                 f"{self._where}: bytes {begin} to {end} (block {unit}): sha256 is {found}, the manifest says {expected}"
             )
-        self._checked.add(unit)
+        self.checked.note(unit, descriptor.stamp)
 
     def fill(self, rows: NDArray[np.int64], out: Mapping[str, NDArray[Any]]) -> None:
-        """Copy the views of `rows`, whose blocks are compared, into view name -> (N, H, W, 3) uint8."""
+        """Copy the views of `rows`, whose blocks are compared, into view name -> (N, H, W, 3) uint8.
+
+        Raises
+        ------
+        IntegrityError
+            If the file was changed since, and is not what the manifest says any more.
+        """
+        for _ in range(_READINGS):
+            descriptor = self._descriptor
+            for block in self.units(rows):  # none, unless the file was opened anew
+                self.prepare(block, threading.Event())
+            whole = self._read(descriptor.number, rows, out)
+            if whole and not descriptor.changed():
+                return
+            self.files.doubt(self._file)
+            self._descriptor = self.files.open(self._file, threading.Event())
+        raise IntegrityError(f"{self._where}: is written to while it is read")
+
+    def _read(self, number: int, rows: NDArray[np.int64], out: Mapping[str, NDArray[Any]]) -> bool:
+        """Read views of `rows`, those that lie side by side at once; say whether all of them were there."""
         pointers, size = self._layout.pointers(rows), self._layout.view_bytes
-        starting_at = np.ndarray((len(self._content) - size + 1, size), np.uint8, self._content.data, 0, (1, 1))
-        for name, pixels in out.items():
-            pixels.reshape(len(rows), size)[:] = starting_at[pointers[:, self._numbers[name]]]
+        found = 0
+        for first, run in side_by_side({self._numbers[name]: pixels for name, pixels in out.items()}):
+            targets = [(flat_bytes(pixels), size) for pixels in run]
+            found += read_into(repeat(number), pointers[:, first].tolist(), targets)
+        return found == len(rows) * len(out) * size
 
     def release(self, shard: int) -> None:
         """Do nothing: a beton is one file."""
 
     def keys(self, rows: NDArray[np.int64]) -> list[str]:
         """Return the keys of `rows`, which only the provenance beside the shards knows."""
-        return read_keys(self._store, self._manifest, self.shards, rows, verify=self._verify)
+        return read_keys(self.files.store, self._manifest, self.shards, rows, verify=self._verify)
 
     def close(self) -> None:
-        """Drop the mapping and a copy that was fetched to a temporary folder."""
-        self._content = np.empty(0, np.uint8)
-        self._files.close()
+        """Close the file and remove a copy that was fetched to a temporary folder."""
+        self.files.close()
 
     def _check_bytes(self, start: int, end: int) -> None:
         for block in range(start // self._file.block_bytes, -(-end // self._file.block_bytes)):
             self.prepare(block, threading.Event())
+
+    def _content(self, start: int, end: int) -> bytes:
+        parts = [os.pread(self._descriptor.number, min(_PART, end - at), at) for at in range(start, end, _PART)]
+        content = b"".join(parts)
+        if len(content) < end - start or self._descriptor.changed():
+            raise IntegrityError(f"{self._where}: is written to while it is read")
+        return content
 
 
 def _listed(store: Store, manifest: Manifest, name: str) -> BetonFile:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pipeline.errors import PassbandError
 from pipeline.loading.ahead import Ahead
 from pipeline.loading.batch import Batch
+from pipeline.loading.presenting import Presentation
 from pipeline.loading.reader import Reader
+from pipeline.loading.share import Share
 from pipeline.loading.topology import Slice
 from pipeline.manifest import ViewEntry
 
@@ -27,7 +29,7 @@ class Delivery:
 
     Attributes
     ----------
-    workers, prefetch : int, threads that decode, and batches made ahead
+    workers, prefetch : int, threads of a rank that decode, and batches made ahead
     pinned : bool, whether batches lie in page-locked memory
     """
 
@@ -46,6 +48,15 @@ class Delivery:
             raise PassbandError("pin_memory=True needs CUDA, and there is none; None pins where there is")
         return cls(usable, prefetch, torch.cuda.is_available() if pin_memory is None else pin_memory)
 
+    def within(self, share: Share) -> "Delivery":
+        """Return the part of a DataLoader's worker: its share of the threads and of the batches ahead.
+
+        It pins nothing: what it makes is sent to another process, where the DataLoader pins.
+        """
+        if not share.is_worker:
+            return self
+        return Delivery(max(1, self.workers // share.of), -(-self.prefetch // share.of), False)
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -60,6 +71,7 @@ class Epoch:
         Where views are samples of their own: the place in `views` of the one that each draw shows.
     drop_past : bool
         Drop a fetched shard when no draw ahead needs it.
+    presentation : what is done to the images of a view
     """
 
     reader: Reader
@@ -69,6 +81,7 @@ class Epoch:
     chosen: NDArray[np.int64] | None
     drop_past: bool
     delivery: Delivery
+    presentation: Presentation
 
     def batches(self, pieces: Sequence[Slice]) -> Generator[tuple[Slice, Batch], None, None]:
         """Yield the batch of every piece, in order, made ahead on threads that end with the iterator."""
@@ -98,8 +111,9 @@ class Epoch:
             columns.append(self.chosen[piece.start : piece.stop])
             pixels = {IMAGE: self._one_each(rows, columns[-1])}
         tensors = [torch.from_numpy(column) for column in columns]
-        images = {name: tensor.permute(0, 3, 1, 2) for name, tensor in pixels.items()}
-        return Batch(images, *(tensor.pin_memory() if pinned else tensor for tensor in tensors))
+        images = {name: self.presentation.shown(name, tensor.permute(0, 3, 1, 2)) for name, tensor in pixels.items()}
+        batch = Batch(images, *tensors)
+        return batch.pin_memory() if pinned else batch
 
     def _one_each(self, rows: NDArray[np.int64], chosen: NDArray[np.int64]) -> torch.Tensor:
         """Return one view of each of `rows`, the one at `chosen`: (N, H, W, C)."""

@@ -1,25 +1,43 @@
 """Fill a batch's pixels from the members of its samples.
 
-A member is a memoryview of a mapped shard; nothing is copied before it is decoded. What costs little for a batch and
+A member is a memoryview of what was read of a shard, and a stack of views is read right to where its pixels belong;
+nothing is copied before it is decoded. What costs little for a batch and
 much for an image (undoing PNG's filters, looking at headers) is done for many images at once. zlib and Pillow let
 other threads run meanwhile.
 """
 
 import functools
+import os
 import struct
 import zlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.loading.descriptors import read_into
 from pipeline.shards.codec import decode_npy, encode_npy
 from pipeline.shards.png import CACHED_BYTES, NONE, UP, decode_png, encode_png
 
 Member = memoryview
 _HEAD_BYTES = 33  # signature and IHDR
 _TAIL_BYTES = 12  # IEND
+
+
+class Places(NamedTuple):
+    """Where N members lie.
+
+    Attributes
+    ----------
+    numbers : of the open file of each
+    starts, sizes : (N,) int64, bytes
+    """
+
+    numbers: Sequence[int]
+    starts: NDArray[np.int64]
+    sizes: NDArray[np.int64]
 
 
 class DamagedMember(ValueError):
@@ -30,28 +48,48 @@ class DamagedMember(ValueError):
         self.position = position
 
 
-def fill_stacked(members: Sequence[Member], numbers: Sequence[int], depth: int, out: Sequence[NDArray[Any]]) -> None:
-    """Copy some views of stacks of all views.
+def fill_stacked(places: Places, numbers: Sequence[int], depth: int, out: Sequence[NDArray[Any]]) -> None:
+    """Read some views of stacks of all views.
 
     Parameters
     ----------
-    members : N NumPy files of (depth, H, W, 3) uint8
-    numbers : which of the views to copy
+    places : where N NumPy files of (depth, H, W, 3) uint8 lie
+    numbers : which of the views to read
     out : an (N, H, W, 3) uint8 array for each of `numbers`, filled
     """
-    shape = out[0].shape[1:]
-    header = _npy_head((depth, *shape))
-    view_bytes = int(np.prod(shape))
-    size = len(header) + depth * view_bytes
-    starts = [len(header) + number * view_bytes for number in numbers]
-    targets = [pixels.reshape(-1).data for pixels in out]  # copying between memoryviews costs a third of NumPy's
-    for position, member in enumerate(members):
-        if len(member) != size or member[: len(header)] != header:
-            _copy_stack(position, member, numbers, (depth, *shape), out)
-            continue
-        place = position * view_bytes
-        for start, target in zip(starts, targets, strict=True):
-            target[place : place + view_bytes] = member[start : start + view_bytes]
+    shape = (depth, *out[0].shape[1:])
+    header = _npy_head(shape)
+    view_bytes = int(np.prod(shape[1:]))
+    heads = bytearray(len(places.starts) * len(header))
+    head = (memoryview(heads), len(header))
+    found = 0 if 0 in numbers else _read_at(places, 0, [head])
+    for first, run in side_by_side(dict(zip(numbers, out, strict=True))):
+        targets = [(flat_bytes(pixels), view_bytes) for pixels in run]
+        found += (
+            _read_at(places, len(header) + first * view_bytes, targets)
+            if first
+            else _read_at(places, 0, [head, *targets])
+        )
+    usual = places.sizes == len(header) + depth * view_bytes
+    if not usual.all() or heads != header * len(usual) or found < len(usual) * (len(header) + len(out) * view_bytes):
+        _copy_stacks(places, numbers, shape, out)
+
+
+def _read_at(places: Places, offset: int, targets: Sequence[tuple[memoryview, int]]) -> int:
+    return read_into(places.numbers, (places.starts + offset).tolist(), targets)
+
+
+def side_by_side(arrays: Mapping[int, NDArray[Any]]) -> Iterator[tuple[int, list[NDArray[Any]]]]:
+    """Yield the arrays of numbers that follow each other together, with the first of the numbers."""
+    ordered = sorted(arrays)
+    for _, run in groupby(enumerate(ordered), lambda item: item[1] - item[0]):
+        numbers = [number for _, number in run]
+        yield numbers[0], [arrays[number] for number in numbers]
+
+
+def flat_bytes(array: NDArray[Any]) -> memoryview:
+    """Return the memory of a dense array."""
+    return array.reshape(-1).view(np.uint8).data
 
 
 def fill_png(members: Sequence[Member], out: NDArray[np.uint8]) -> None:
@@ -85,18 +123,17 @@ def _npy_head(shape: tuple[int, ...]) -> bytes:
     return encode_npy(pixels)[: -pixels.nbytes]
 
 
-def _copy_stack(
-    position: int, member: Member, numbers: Sequence[int], shape: tuple[int, ...], out: Sequence[NDArray[Any]]
-) -> None:
-    """Copy from a stack with another spelling of the header than ours."""
-    try:
-        stack = decode_npy(bytes(member))
-    except ValueError as error:
-        raise DamagedMember(position, str(error)) from error
-    if stack.shape != shape or stack.dtype != np.uint8:
-        raise DamagedMember(position, f"is {stack.shape} {stack.dtype}, expected {shape} uint8")
-    for number, target in zip(numbers, out, strict=True):
-        target[position] = stack[number]
+def _copy_stacks(places: Places, numbers: Sequence[int], shape: tuple[int, ...], out: Sequence[NDArray[Any]]) -> None:
+    """Copy from stacks of which some have another spelling of the header than ours, or are damaged."""
+    for position, (number, start, size) in enumerate(zip(places.numbers, places.starts, places.sizes, strict=True)):
+        try:
+            stack = decode_npy(os.pread(number, size, start))
+        except ValueError as error:
+            raise DamagedMember(position, str(error)) from error
+        if stack.shape != shape or stack.dtype != np.uint8:
+            raise DamagedMember(position, f"is {stack.shape} {stack.dtype}, expected {shape} uint8")
+        for depth, target in zip(numbers, out, strict=True):
+            target[position] = stack[depth]
 
 
 @functools.lru_cache(8)

@@ -15,6 +15,12 @@ from pipeline.store import open_store
 BALANCES = ("group", "class")
 
 
+def located(path: str | Path) -> str:
+    """Return a path that means the same in another folder and process; a URI as it is."""
+    text = str(path).rstrip("/") or "/"
+    return text if "://" in text else str(Path(text).expanduser().absolute())
+
+
 def open_reader(
     path: str | Path, views: Sequence[str] | None, *, verify: bool, cache: str | Path | None
 ) -> tuple[Manifest, list[ViewEntry], Reader]:

@@ -7,13 +7,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.loading.checked import Checked
+from pipeline.loading.files import Files
+
 
 class Reader(Protocol):
     """Reads a dataset by row: a sample's place in stored order. Columns are (N,) int64.
 
-    A *unit* is what is fetched and checked as one: a shard, or a block of a beton.
+    A *unit* is what is fetched and checked as one: a shard, or a block of a beton. `checked` are those that were.
     """
 
+    checked: Checked
+    files: Files
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
     indices: NDArray[np.int64]

@@ -1,126 +1,116 @@
 """The stream: an order, a topology and a reader put together, with a position that can be saved."""
 
 import weakref
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
-from typing import Any
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PassbandError
-from pipeline.loading.batch import Batch
-from pipeline.loading.building import IMAGE, Delivery, Epoch
-from pipeline.loading.order import Order
-from pipeline.loading.reader import Reader
+from pipeline.loading.building import Delivery, Epoch
+from pipeline.loading.facts import Facts
+from pipeline.loading.iteration import Iteration
+from pipeline.loading.position import read_position, require_count, write_position
+from pipeline.loading.presenting import Presentation
+from pipeline.loading.ranks import Ranks
+from pipeline.loading.share import current_share
+from pipeline.loading.source import Source
 from pipeline.loading.topology import Slice, Topology
-from pipeline.manifest import Manifest, ViewEntry
+from pipeline.loading.turns import Turns
+
+if TYPE_CHECKING:
+    from pipeline.loading.dataset import StreamDataset
+
+_SHOWN_VIEWS = 6
 
 
-class Stream:
+class Stream(Facts):
     """Batches of a dataset, epoch after epoch. Made by `open_stream`.
 
     Iterating goes on from the current position to the end of the epoch, and moves to the start of the next one when
-    the epoch is exhausted. One iterator is live at a time: another one, `set_epoch` and `load_state_dict` end it.
+    the epoch is exhausted, or when it is iterated again after its last batch. One iterator is live at a time: another
+    one, `set_epoch` and `load_state_dict` end it.
+
+    A worker of a DataLoader that iterates gets its share of the rank's batches. A stream can be pickled, with its
+    position; what it reads is opened again when it is first used.
 
     Attributes
     ----------
-    manifest : Manifest
-    views : names of the views, in the order asked for
-    image_names : names of the images in a batch: the views, or ``image`` where views are samples of their own
-    labels, groups, indices : (num_samples,) int64 arrays over all samples in stored order
+    manifest, views, classes, labels, ... : see `Facts`
     epoch, samples : int
         The position: the epoch, and how many of its `num_draws` all ranks together have handed out.
     """
 
     def __init__(
         self,
-        manifest: Manifest,
-        reader: Reader,
-        views: Sequence[ViewEntry],
-        order: Order,
-        topology: Topology,
+        source: Source,
+        ranks: Ranks,
+        batch_size: int,
+        drop_last: bool,
         delivery: Delivery,
-        *,
-        views_by_epoch: bool = False,
-        views_as_samples: bool = False,
+        presentation: Presentation,
     ) -> None:
-        self.manifest = manifest
-        self.views = tuple(view.name for view in views)
-        self.labels, self.groups, self.indices = reader.labels, reader.groups, reader.indices
         self.epoch = self.samples = 0
-        self._reader, self._order, self._topology, self._delivery = reader, order, topology, delivery
-        self._views = tuple(views)
-        self._views_by_epoch = views_by_epoch
-        self._views_as_samples = views_as_samples
-        self.image_names = (IMAGE,) if views_as_samples else self.views
+        self._begun = 0  # where the batches that a DataLoader's workers share are counted from
+        self._source, self._delivery, self._presentation = source, delivery, presentation
+        self._ranks, self._batch_size, self._drop_last = ranks, batch_size, drop_last
         self._live: weakref.ref[Iteration] | None = None
+        self._turns: Turns | None = None
         self._closed = False
-        if topology.drop_last and not len(self):
-            what = "views of samples" if views_as_samples else "samples"
-            raise PassbandError(
-                f"{manifest.name} has {self.num_draws} {what}, fewer than the global batch of "
-                f"{topology.batch_size} x {topology.world_size} ranks, and drop_last drops an incomplete batch: "
-                "nothing would be left; give a smaller batch_size or drop_last=False"
-            )
-
-    @property
-    def num_samples(self) -> int:
-        """Number of samples of the dataset."""
-        return len(self.labels)
-
-    @property
-    def num_draws(self) -> int:
-        """Number of draws in an epoch, of all ranks together: of samples, or of views that are samples of their own."""
-        return self._order.num_draws
 
     def __len__(self) -> int:
         """Return the batches of one rank in a whole epoch."""
         return self._topology.num_batches(self.num_draws)
 
-    def __iter__(self) -> Iterator[Batch]:
-        """Iterate from the current position to the end of the epoch."""
-        if self._closed:
-            raise PassbandError(f"the stream of {self.manifest.name} is closed")
+    def __repr__(self) -> str:
+        where = f"{self._batch_size} a batch, {self._ranks.current()}, epoch {self.epoch}"
+        if self._closed or not self._source.is_open:
+            return f"<Stream of {self._source.request.path}, {'closed' if self._closed else 'not opened yet'}, {where}>"
+        shown = ", ".join(self.views) if len(self.views) <= _SHOWN_VIEWS else f"{len(self.views)}"
+        name, samples = self.manifest.name, f"{self.num_samples:,} samples"
+        drawn = f"{self.samples:,} of {self.num_draws:,} drawn"
+        return f"<Stream of {name}: {samples}, views {shown}, {where}, {drawn}>"
+
+    def __iter__(self) -> Iteration:
+        """Iterate from the current position to the end of the epoch; from that of its last batch, over the next one."""
+        self._require_open()
+        everyones = list(self._topology.slices(self._begun, self.num_draws))
+        mine = current_share().part(everyones)
+        if not self._left(mine) and (mine or not everyones):  # a worker may have none, of which it is not at the end
+            self.stand_at(self.epoch + 1, 0)
+        return self.rest()
+
+    def rest(self) -> Iteration:
+        """Iterate from the current position to the end of the epoch, even if there is nothing left of it."""
+        self._require_open()
+        self.require_batches()
         self.end_iteration()
-        draws = self._order.draws(self.epoch)
+        opened, request, share = self._source.opened, self._source.request, current_share()
+        order, draws = opened.order, opened.order.draws(self.epoch)
         epoch = Epoch(
-            self._reader,
+            opened.reader,
             self.views_of(self.epoch),
             self.manifest.shape,
-            draws // self._order.views,
-            draws % self._order.views if self._views_as_samples else None,
-            self._order.window is not None,
-            self._delivery,
+            draws // order.views,
+            draws % order.views if request.views_as_samples else None,
+            order.window is not None,
+            self._delivery.within(share),
+            self._presentation,
         )
-        pieces = list(self._topology.slices(self.samples, self.num_draws))
-        live = Iteration(self, epoch.batches(pieces))
+        everyones = list(self._topology.slices(self._begun, self.num_draws))
+        live = Iteration(self, epoch.batches(self._left(share.part(everyones))))
         self._live = weakref.ref(live)
         return live
 
-    def views_of(self, epoch: int) -> tuple[ViewEntry, ...]:
-        """Return the views that `epoch` reads; raise PassbandError if there are none for it."""
-        if not self._views_by_epoch:
-            return self._views
-        if epoch >= len(self._views):
-            names = ", ".join(self.views)
-            raise PassbandError(
-                f"views_by_epoch: epoch {epoch} has no view; the {len(self._views)} views {names} serve epochs "
-                f"0 to {len(self._views) - 1}"
-            )
-        return self._views[epoch : epoch + 1]
-
     def set_epoch(self, epoch: int) -> None:
         """Go to the first sample of `epoch`."""
-        _require_count("epoch", epoch)
+        require_count("epoch", epoch)
         self.views_of(epoch)
         self.end_iteration()
-        self.epoch, self.samples = epoch, 0
+        self.stand_at(epoch, 0)
+        self._tell_turns()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the position as JSON: what was handed out counts, not what was prefetched."""
-        return {"epoch": self.epoch, "samples": self.samples, **self._options()}
+        return write_position(self.epoch, self.samples, self._begun, self.describe())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go to a saved position; batch size, ranks, format and delivery may differ from those it was saved with.
@@ -130,16 +120,33 @@ class Stream:
         PassbandError
             If the state is of another dataset, seed or order, or is not a state; it names what differs.
         """
-        for name, own in self._options().items():
-            if name not in state or state[name] != own:
-                given = repr(state[name]) if name in state else "nothing"
-                raise PassbandError(f"the state is of another stream: its {name} is {given}, this one has {own!r}")
-        epoch: Any = state.get("epoch")
-        samples: Any = state.get("samples")
-        _require_count("epoch", epoch)
-        _require_count("samples", samples, self.num_draws)
+        position = read_position(state, self.describe(), self.num_draws)
         self.end_iteration()
-        self.epoch, self.samples = epoch, samples
+        self.epoch, self.samples, self._begun = position
+        self._tell_turns()
+
+    def stand_at(self, epoch: int, samples: int) -> None:
+        """Take a position."""
+        self.epoch, self.samples, self._begun = epoch, samples, samples
+
+    def advance(self, samples: int) -> None:
+        """Note that `samples` draws of the epoch are handed out now."""
+        self.samples = samples
+        if not current_share().is_worker:
+            self._begun = samples
+
+    def as_dataset(self) -> "StreamDataset":
+        """Return this stream as a dataset of torch, for ``DataLoader(dataset, batch_size=None)``."""
+        from pipeline.loading.dataset import StreamDataset
+
+        return StreamDataset(self)
+
+    def share_turns(self) -> Turns:
+        """Return what the workers of a DataLoader agree on epochs by; what is compared and fetched they share too."""
+        if self._turns is None:
+            self._source.share()
+            self._turns = Turns(self.epoch, self.samples)
+        return self._turns
 
     def in_stored_order(self) -> "Stream":
         """Return a stream of the first view of every sample, once, in stored order; it is closed with this one.
@@ -147,30 +154,23 @@ class Stream:
         For a look at the whole training set, which an epoch of this stream need not show: `drop_last` leaves samples
         out, and so does balancing.
         """
-        order = replace(self._order, shuffle=False, balance=None, strata=None, views=1)
-        topology = replace(self._topology, drop_last=False)
-        return Stream(self.manifest, self._reader, self._views[:1], order, topology, self._delivery)
-
-    def keys(self, indices: Sequence[int] | NDArray[np.int64] | torch.Tensor) -> list[str]:
-        """Return the keys of the samples with these plan indices; raise PassbandError for one that is not there."""
-        wanted = np.asarray(indices, np.int64).reshape(-1)
-        rows = np.searchsorted(self.indices, wanted)
-        absent = wanted[self.indices[np.minimum(rows, self.num_samples - 1)] != wanted]
-        if len(absent):
-            raise PassbandError(f"{self.manifest.name} has no sample with index {absent[0]}")
-        return self._reader.keys(rows)
+        source = self._source.in_stored_order()
+        return Stream(source, self._ranks, self._batch_size, False, self._delivery, self._presentation)
 
     def close(self) -> None:
-        """End iterating and drop what was mapped or fetched; the stream cannot be used again."""
+        """End iterating, close files and remove what was fetched; the stream cannot be used again."""
         self._closed = True
         self.end_iteration()
-        self._reader.close()
+        self._source.close()
 
     def __enter__(self) -> "Stream":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_live": None, "_ranks": self._ranks.current()}
 
     def end_iteration(self) -> None:
         """End the live iterator, if there is one, and its threads."""
@@ -179,49 +179,33 @@ class Stream:
         if live is not None:
             live.close()
 
-    def _options(self) -> dict[str, Any]:
-        options = {**self._order.describe(), "views": list(self.views), "views_by_epoch": self._views_by_epoch}
-        return options | ({"views_as_samples": True} if self._views_as_samples else {})
-
-    def owns(self, iteration: "Iteration") -> bool:
+    def owns(self, iteration: Iteration) -> bool:
         """Say whether `iteration` is the live one."""
         return self._live is not None and self._live() is iteration
 
+    def require_batches(self) -> None:
+        """Raise PassbandError if an epoch would be empty."""
+        if not self._drop_last or len(self):
+            return
+        what = "views of samples" if self._source.request.views_as_samples else "samples"
+        raise PassbandError(
+            f"{self.manifest.name} has {self.num_draws} {what}, fewer than the global batch of "
+            f"{self._batch_size} x {self._topology.world_size} ranks, and drop_last drops an incomplete batch: "
+            "nothing would be left; give a smaller batch_size or drop_last=False"
+        )
 
-class Iteration(Iterator[Batch]):
-    """The rest of one epoch; moves the stream's position as it hands batches out."""
+    @property
+    def _topology(self) -> Topology:
+        ranks = self._ranks.current()
+        return Topology(self._batch_size, ranks.rank, ranks.world_size, self._drop_last)
 
-    def __init__(self, stream: Stream, batches: Generator[tuple[Slice, Batch], None, None]) -> None:
-        self._stream = stream
-        self._batches = batches
-        self._exhausted = False
+    def _left(self, pieces: Sequence[Slice]) -> list[Slice]:
+        return [piece for piece in pieces if piece.end > self.samples]
 
-    def __next__(self) -> Batch:
-        stream = self._stream
-        if self._exhausted:
-            raise StopIteration
-        if not stream.owns(self):
-            raise PassbandError(
-                "this iterator has ended: its stream failed, was closed, moved or iterated anew; call iter() again"
-            )
-        try:
-            piece, batch = next(self._batches)
-        except StopIteration:
-            self._exhausted = True
-            stream.epoch, stream.samples = stream.epoch + 1, 0
-            raise
-        except BaseException:
-            stream.end_iteration()
-            raise
-        stream.samples = piece.end
-        return batch
+    def _tell_turns(self) -> None:
+        if self._turns is not None and not current_share().is_worker:
+            self._turns.move(self.epoch, self.samples)
 
-    def close(self) -> None:
-        """End the threads that work ahead."""
-        self._batches.close()
-
-
-def _require_count(name: str, value: Any, most: int | None = None) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0 or (most is not None and value > most):
-        allowed = "0 or more" if most is None else f"0 to {most}"
-        raise PassbandError(f"{name} is {value!r}; it must be an integer, {allowed}")
+    def _require_open(self) -> None:
+        if self._closed:
+            raise PassbandError(f"the stream of {self.manifest.name} is closed")

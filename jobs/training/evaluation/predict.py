@@ -87,7 +87,14 @@ def predict(
     classify = {view: classifiers(view) for view in views}
     predicted: dict[str, list[Tensor]] = {view: [] for view in views}
     stream = open_stream(
-        path, views=list(views), batch_size=batch_size, shuffle=False, drop_last=False, workers=workers
+        path,
+        views=list(views),
+        batch_size=batch_size,
+        rank=0,  # every process that asks predicts all samples
+        world_size=1,
+        shuffle=False,
+        drop_last=False,
+        workers=workers,
     )
     with closing(stream), torch.inference_mode():
         for batch in stream:

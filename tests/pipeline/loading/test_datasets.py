@@ -77,7 +77,7 @@ def test_one_sample(make, tmp_path):
 
 def test_a_batch_larger_than_the_dataset(npy):
     with pytest.raises(PassbandError, match=r"355 samples, fewer than the global batch of 100 x 4 .*drop_last=False"):
-        open_stream(npy.path, batch_size=100, world_size=4)
+        open_stream(npy.path, batch_size=100, rank=0, world_size=4)
     parts = []
     for rank in range(4):
         with open_stream(npy.path, batch_size=100, world_size=4, rank=rank, drop_last=False) as stream:
@@ -112,11 +112,20 @@ def test_options_that_make_no_sense_are_refused(npy, options, message):
         open_stream(npy.path, **options)
 
 
-def test_mapped_shards_keep_no_file_open(npy):
-    with open_stream(npy.path, batch_size=50) as stream:
-        list(stream)
-        held = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
-        assert not [name for name in held if name.startswith(str(npy.path))]
+def files_open_below(folder) -> list[str]:
+    links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [name for name in links if name.startswith(str(folder))]
+
+
+def test_few_files_are_open_at_a_time_and_none_afterwards(npy, monkeypatch):
+    """An eighth of the files that a process may have, however many shards there are."""
+    monkeypatch.setattr("pipeline.loading.descriptors._LEAST", 3)
+    monkeypatch.setattr("resource.getrlimit", lambda _: (24, 24))
+    with open_stream(npy.path, batch_size=50, workers=1, drop_last=False) as stream:
+        for batch in stream:
+            assert_holds(batch, npy, stream.views)
+        assert len(files_open_below(npy.path)) == 3 < len(npy.manifest.shards)
+    assert files_open_below(npy.path) == []
 
 
 def test_no_module_of_the_package_imports_what_it_must_not():

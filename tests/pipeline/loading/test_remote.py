@@ -1,5 +1,6 @@
 """Datasets in object stores: whole files are fetched, checked, kept and dropped."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.loading import open_stream
-from pipeline.loading.files import Files, Stopped
+from pipeline.loading.checked import Checked
+from pipeline.loading.descriptors import Stopped
+from pipeline.loading.files import Files
 from pipeline.store import ObjectStore
 from tests.pipeline.loading.conftest import assert_holds
 
@@ -104,6 +107,14 @@ def test_a_window_bounds_the_space(memory, npy, tmp_path):
     assert order(memory, window=2) == order(npy.path, window=2)
 
 
+def opened(store, cache) -> Files:
+    return Files(store, cache, verify=True, checked=Checked(1))
+
+
+def content(files, shard) -> bytes:
+    return os.pread(files.prepare(shard, 0, threading.Event()).number, shard.bytes, 0)
+
+
 class Flaky(ObjectStore):
     """Fails the first reads, as a network does."""
 
@@ -119,14 +130,13 @@ class Flaky(ObjectStore):
 
 
 def test_a_read_that_fails_is_tried_again(memory, npy, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.loading.files._BACKOFF_S", 0.01)
+    monkeypatch.setattr("pipeline.loading.fetching._BACKOFF_S", 0.01)
     shard = npy.manifest.shards[0].tar
-    files = Files(Flaky(memory, 2), tmp_path, verify=True)
-    files.prepare(shard, threading.Event())
-    assert files.content(shard.name).tobytes() == (npy.path / shard.name).read_bytes()
-    files = Files(Flaky(memory, 3), tmp_path / "other", verify=True)
+    files = opened(Flaky(memory, 2), tmp_path)
+    assert content(files, shard) == (npy.path / shard.name).read_bytes()
+    files = opened(Flaky(memory, 3), tmp_path / "other")
     with pytest.raises(PassbandError, match="cannot be fetched to .*: no answer"):
-        files.prepare(shard, threading.Event())
+        content(files, shard)
 
 
 def test_one_of_several_that_share_a_cache_fetches(memory, npy, tmp_path):
@@ -138,22 +148,22 @@ def test_one_of_several_that_share_a_cache_fetches(memory, npy, tmp_path):
             return super().open(name)
 
     shard = npy.manifest.shards[0].tar
-    stores = [Files(Counting(memory), tmp_path, verify=True) for _ in range(4)]
-    threads = [threading.Thread(target=files.prepare, args=(shard, threading.Event())) for files in stores]
+    stores = [opened(Counting(memory), tmp_path) for _ in range(4)]
+    threads = [threading.Thread(target=content, args=(files, shard)) for files in stores]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert fetched == [shard.name]
-    assert len({files.content(shard.name).tobytes() for files in stores}) == 1
+    assert len({content(files, shard) for files in stores}) == 1
 
 
 def test_an_iteration_that_ends_while_it_fetches_leaves_nothing(memory, npy, tmp_path):
     stop = threading.Event()
     stop.set()
-    files = Files(ObjectStore(memory), tmp_path, verify=True)
+    files = opened(ObjectStore(memory), tmp_path)
     with pytest.raises(Stopped):
-        files.prepare(npy.manifest.shards[0].tar, stop)
+        files.prepare(npy.manifest.shards[0].tar, 0, stop)
     assert files_in(tmp_path) == []
 
 

@@ -34,7 +34,8 @@ def test_every_position_is_restored_exactly(npy, options):
             state = json.loads(json.dumps(left.state_dict()))
             assert (state["epoch"], state["samples"]) == (0, min(30 * (step + 1), 355))
             right.load_state_dict(state)
-            assert [batch.indices.tolist() for batch in right] == reference[step + 1 :]
+            if reference[step + 1 :]:  # else the next iteration is the next epoch
+                assert [batch.indices.tolist() for batch in right] == reference[step + 1 :]
             assert walk(right) == following
         right.load_state_dict(left.state_dict())
         assert walk(right) == following

@@ -105,7 +105,7 @@ def test_the_next_iteration_is_the_next_epoch(npy):
 def test_a_stream_shows_the_whole_set_without_moving(npy, suffix):
     options = {"batch_size": 50, "world_size": 2, "balance": "class", "views": ["view1", "clean"]}
     with (
-        open_stream(npy.path / suffix, **options) as stream,
+        open_stream(npy.path / suffix, **options, rank=0) as stream,
         open_stream(npy.path / suffix, **options, rank=1) as other,
     ):
         next(iter(stream))
