@@ -14,8 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-import yaml
-
+from jobs.yamltext import dump_yaml
 from pipeline.errors import PassbandError
 
 Event = Mapping[str, Any]
@@ -94,7 +93,7 @@ def _job_file(job: Any, folder: Path) -> Path:
     complete = {**job, "output": {"uri": "cache", **output} if isinstance(output, dict) else output}
     folder.mkdir()
     file = folder / "job"
-    file.write_text(yaml.safe_dump(complete, sort_keys=False, allow_unicode=True), "utf-8")
+    file.write_text(dump_yaml(complete), "utf-8")
     return file
 
 

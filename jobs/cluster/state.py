@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.executors.private import write_private
+from pipeline.documents import parse_json
 from pipeline.errors import PassbandError
 
 
@@ -46,7 +47,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any] | None:
     """Return the mapping in `path`; None where there is none, or it is damaged."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

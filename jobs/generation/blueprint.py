@@ -13,11 +13,13 @@ from pydantic import Field, ValidationError
 from jobs.generation.inputs import Contents, by_role, contents_by_place, read_files
 from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, without_image
 from jobs.spec import GenerateJob, check_stages, parse_job
+from jobs.yamltext import YamlError, read_store_yaml
 from pipeline.augment import AUGMENTATIONS, Stage
 from pipeline.errors import PassbandError
 from pipeline.images import BadImage
 from pipeline.manifest import FORMAT, JOB, PLAN, Problem, StoredInput, ViewEntry, digest
 from pipeline.options import StrictModel
+from pipeline.problems import first_problem
 from pipeline.sources import SOURCES, Entry, Source
 from pipeline.store import Store
 
@@ -317,14 +319,12 @@ def read_blueprint(store: Store) -> Blueprint:
     """Read the blueprint of an output; raise PassbandError where there is none or it is damaged."""
     where = f"{store.uri}/{JOB}"
     try:
-        envelope = _Envelope.model_validate(yaml.safe_load(store.read(JOB)))
+        envelope = _Envelope.model_validate(read_store_yaml(store, JOB))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise PassbandError(f"{store.uri}: no {JOB}; this is not a Passband dataset") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise PassbandError(f"{where}: is damaged or of another version: {key}: {first['msg']}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise PassbandError(f"{where}: is damaged or of another version: {first_problem(error)}") from error
+    except YamlError as error:
         raise PassbandError(f"{where}: is damaged: {error}") from error
     if envelope.format != FORMAT:
         raise PassbandError(f"{where}: has format {envelope.format}, this version reads {FORMAT}")

@@ -1,6 +1,5 @@
 """How far a dataset is, read from its output folder alone: it needs neither the driver nor a cluster."""
 
-import json
 from typing import Any
 
 from jobs.display import duration
@@ -9,6 +8,7 @@ from jobs.generation.ledger import find_done
 from jobs.generation.run import FAILURES
 from jobs.report.throughput import Throughput, add_up
 from jobs.report.wording import size
+from pipeline.documents import read_json
 from pipeline.errors import PassbandError
 from pipeline.lock import is_locked
 from pipeline.manifest import JOB, MANIFEST
@@ -53,8 +53,8 @@ def read_status(uri: str) -> dict[str, Any]:
 def _failures(store: Store) -> dict[str, str]:
     """Return shard -> what happened in the last run; {} where it failed nowhere."""
     try:
-        return {str(shard): str(error) for shard, error in json.loads(store.read(FAILURES)).items()}
-    except (FileNotFoundError, ValueError):
+        return {str(shard): str(error) for shard, error in read_json(store, FAILURES).items()}
+    except (FileNotFoundError, ValueError, AttributeError):
         return {}
 
 
