@@ -15,6 +15,7 @@ from jobs.examples import example
 from jobs.yamltext import MAX_YAML_BYTES, YamlError, parse_yaml
 from pipeline.documents import too_long
 from pipeline.errors import PassbandError
+from pipeline.home import expanded
 from pipeline.problems import nearest, problem
 from pipeline.shortened import on_one_line, spelled
 
@@ -35,7 +36,7 @@ class JobError(PassbandError):
 
 def absolute_path(path: str) -> str:
     """Return a local path made absolute; an address of an object store stays as it is."""
-    return path if "://" in path else os.path.abspath(os.path.expanduser(path))
+    return path if "://" in path else os.path.abspath(expanded(path))
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -62,7 +63,7 @@ def check_kind(given: Any, where: str, *allowed: str) -> str:
     if isinstance(kind, str) and kind in allowed:
         return kind
     if isinstance(kind, str) and kind in COMMANDS:
-        raise JobError(f"{where}: is a job of kind {kind}, and {names} is needed here; {COMMANDS[kind]} runs it")
+        raise JobError(f"{where}: is a job of kind {kind} where {names} is needed; {COMMANDS[kind]} runs it")
     if "kind" not in job:
         raise JobError(f"{where}: missing: kind; allowed: {names}")
     raise JobError(f"{where}: kind: {spelled(kind)} is unknown; allowed: {names}{nearest(kind, allowed)}")

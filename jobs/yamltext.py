@@ -185,7 +185,7 @@ _CONSTRUCTORS: dict[str | None, Any] = {
     for tag, build in SafeConstructor.yaml_constructors.items()
     if tag and str(tag).removeprefix(_TAG) in ("null", "bool", "int", "float", "timestamp", "seq", "map")
 }
-_Loader.yaml_constructors = _CONSTRUCTORS | {f"{_TAG}str": _text, f"{_TAG}value": _text, None: _undefined}  # type: ignore[assignment]
+_Loader.yaml_constructors = _CONSTRUCTORS | {f"{_TAG}str": _text, f"{_TAG}value": _text, None: _undefined}
 
 
 class _JobLoader(_Loader):

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
 from pipeline.errors import PassbandError, output_error
+from pipeline.home import expanded
 
 INPUTS = "inputs"
 BLOCKS = "blocks"
@@ -70,7 +71,7 @@ class LocalStore:
     """A folder of a local (or mounted) file system."""
 
     def __init__(self, folder: str | Path) -> None:
-        self.root = Path(folder).expanduser().resolve()
+        self.root = Path(expanded(folder)).resolve()
         self.uri = str(self.root)
 
     def path(self, name: str) -> Path:

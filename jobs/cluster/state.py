@@ -9,6 +9,7 @@ from typing import Any
 from jobs.executors.private import write_private
 from pipeline.documents import parse_json
 from pipeline.errors import PassbandError
+from pipeline.home import expanded
 
 
 class ClusterError(PassbandError):
@@ -18,7 +19,9 @@ class ClusterError(PassbandError):
 def state_folder() -> Path:
     """Return the folder of Passband's state: ``$XDG_STATE_HOME/passband``, or ``~/.local/state/passband``."""
     given = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(given) if os.path.isabs(given) else Path.home() / ".local" / "state"  # a relative one is to be ignored
+    base = (
+        Path(given) if os.path.isabs(given) else Path(expanded("~")) / ".local" / "state"
+    )  # a relative one is to be ignored
     return base / "passband"
 
 

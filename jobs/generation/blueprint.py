@@ -319,7 +319,9 @@ def read_blueprint(store: Store) -> Blueprint:
     """Read the blueprint of an output; raise PassbandError where there is none or it is damaged."""
     where = f"{store.uri}/{JOB}"
     try:
-        envelope = _Envelope.model_validate(read_store_yaml(store, JOB))
+        given = read_store_yaml(store, JOB)
+        refuse_other_kind(given, store.uri)
+        envelope = _Envelope.model_validate(given)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise PassbandError(f"{store.uri}: no {JOB}; this is not a Passband dataset") from error
     except ValidationError as error:
@@ -347,6 +349,15 @@ def read_blueprint(store: Store) -> Blueprint:
         warnings=tuple(envelope.warnings),
         versions=begun,
     )
+
+
+def refuse_other_kind(given: Any, uri: str) -> None:
+    """Raise PassbandError if what a ``job.yaml`` says is of a training or an analysis."""
+    job = given.get("job") if isinstance(given, dict) else None
+    kind = job.get("kind") if isinstance(job, dict) else None
+    called = {"train": "a training", "analyze": "an analysis"}.get(str(kind))
+    if called is not None:
+        raise PassbandError(f"{uri}: holds {called} and no dataset; passband status tells how far it is")
 
 
 def refuse_outdated(blueprint: Blueprint, uri: str) -> None:

@@ -12,6 +12,7 @@ from jobs.generation.plan import make_plan
 from jobs.generation.run import Display, generate
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error
+from pipeline.home import expanded
 from pipeline.manifest import MANIFEST, Manifest, read_manifest
 from pipeline.store import open_store
 
@@ -29,7 +30,7 @@ def generate_cached(
     """
     job = job.with_absolute_paths()
     identity = draft(job, make_plan(job), current_environment(job)).identity
-    folder = Path(cache).expanduser().resolve() / f"{job.name}-{identity[:_IDENTITY_DIGITS]}"
+    folder = Path(expanded(cache)).resolve() / f"{job.name}-{identity[:_IDENTITY_DIGITS]}"
     with _alone(folder, display):
         found = _finished(folder, job, identity)
         made = found or generate(job.with_output(str(folder)), display=display, checkpoint=checkpoint)

@@ -107,7 +107,7 @@ BAD = {
     "group without severity": (job(group="severity"), "group: severity needs"),
     "inline with workers": (job(compute={"executor": "inline", "workers": 2}), "inline has one worker"),
     "no job": ([], "a job is a mapping"),
-    "other kind": (job(kind="train"), "kind train, and generate is needed here; passband train runs it"),
+    "other kind": (job(kind="train"), "is a job of kind train where generate is needed; passband train runs it"),
     "missing": (
         {k: v for k, v in GOOD.items() if k != "output"},
         "missing: output; for example output: {uri: runs/mine}",

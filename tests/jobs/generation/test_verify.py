@@ -160,7 +160,7 @@ def test_an_edit_of_the_stored_job_is_named(out, key, value):
     ("text", "message"),
     [
         ("[" * 5000, r"job\.yaml"),
-        ("format: 1", "identity: Field required"),
+        ("format: 1", "identity: is missing"),
         ("{}", "damaged or of another version"),
         ("1", "damaged or of another version"),
     ],
