@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-import yaml
-
+from jobs.yamltext import dump_yaml
 from pipeline.errors import PassbandError
+from pipeline.home import expanded
 
 Event = Mapping[str, Any]
 """What the child says of its work: one line of ``passband run --json``."""
@@ -75,14 +75,17 @@ def _make(jobs: Sequence[Any], cache: str | Path, progress: Callable[[Event], No
         trusted = "--trust"  # whoever reads them compares every shard with its hash, once
         arguments = ["run", *map(str, files), "--cache", str(cache), trusted, "--json"]
         with tempfile.TemporaryFile() as complaints, _child(arguments, complaints) as child:
-            places, name = [], ""
+            places, name, told = [], "", ""
             for event in _events(child):
+                if event["event"] in ("error", "stopped"):
+                    told = str(event["message"])
+                    continue
                 progress(event)
                 name = event["name"] if event["event"] == "job" else name
                 if event["event"] == "finished":
                     places.append(str(event["output"]))
             if child.wait() != 0:
-                said = _complaint(complaints, name, child.returncode)
+                said = _complaint(told or _last_words(complaints), name, child.returncode)
                 raise DatasetError(re.sub(rf"{re.escape(folder)}/\d+/", "", said))
     return places
 
@@ -90,12 +93,12 @@ def _make(jobs: Sequence[Any], cache: str | Path, progress: Callable[[Event], No
 def _job_file(job: Any, folder: Path) -> Path:
     """Return the file of a job; one that is spelled out is written below `folder` and needs no place of its own."""
     if isinstance(job, str):
-        return Path(job).expanduser()
+        return Path(expanded(job))
     output = job.get("output", {})
     complete = {**job, "output": {"uri": "cache", **output} if isinstance(output, dict) else output}
     folder.mkdir()
     file = folder / "job"
-    file.write_text(yaml.safe_dump(complete, sort_keys=False, allow_unicode=True), "utf-8")
+    file.write_text(dump_yaml(complete), "utf-8")
     return file
 
 
@@ -132,12 +135,12 @@ def _events(child: subprocess.Popen[str]) -> Iterator[Event]:
             yield event
 
 
-def _complaint(complaints: IO[bytes], name: str, status: int) -> str:
-    """Return what the child said last on standard error, as a message of ours."""
+def _last_words(complaints: IO[bytes]) -> str:
+    """Return the last lines on standard error of a child that could not say as an event why it ends."""
     complaints.seek(0)
-    said = complaints.read().decode(errors="replace")
-    _, marker, message = said.rpartition("passband: ")
+    return "\n".join(complaints.read().decode(errors="replace").strip().splitlines()[-3:])
+
+
+def _complaint(message: str, name: str, status: int) -> str:
     what = f"the dataset {name}" if name else "the datasets"
-    if not marker:
-        message = "\n".join(said.strip().splitlines()[-3:]) or f"the process ended with status {status}"
-    return f"{what} could not be made: {message.strip()}"
+    return f"{what} could not be made: {message.strip() or f'the process ended with status {status}'}"

@@ -1,6 +1,5 @@
 """How a run looks: a live picture on a terminal, plain lines in a log, JSON lines for a machine."""
 
-import json
 import sys
 import time
 from collections import deque
@@ -11,6 +10,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
+
+from jobs import events
 
 if TYPE_CHECKING:
     from jobs.generation.ledger import Ledger
@@ -125,8 +126,7 @@ class JsonDisplay(_Base):
         self._say("step", step=name)
 
     def _say(self, event: str, **values: Any) -> None:
-        sys.stdout.write(json.dumps({"event": event, "time": round(time.time(), 3), **values}) + "\n")
-        sys.stdout.flush()
+        events.say(event, **values)
 
 
 class PlainDisplay(_Base):

@@ -16,6 +16,10 @@ from pipeline.sources import SOURCES, Source
 
 MAX_STAGES = 256
 """Stages of one recipe: their position is a byte in the address of their random draws."""
+MAX_VIEWS = 4096
+"""Views of a job, copies counted: each is an entry in job.yaml and in the manifest, and a member of every sample."""
+MAX_VIEW_STAGES = 8192
+"""Stages of all views together, copies counted: job.yaml spells each out with its options."""
 StageName = Literal[tuple(sorted(AUGMENTATIONS))]  # type: ignore[valid-type]
 
 

@@ -8,38 +8,40 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from jobs.examples import example
+from jobs.yamltext import MAX_YAML_BYTES, YamlError, parse_yaml
+from pipeline.documents import too_long
 from pipeline.errors import PassbandError
+from pipeline.home import expanded
+from pipeline.problems import nearest, problem
 from pipeline.seals import check_sealed_text
+from pipeline.shortened import on_one_line, spelled
+
+COMMANDS = {
+    "generate": "passband run",
+    "train": "passband train",
+    "evaluate": "passband evaluate",
+    "analyze": "passband analyze",
+}
+"""Kind of a job -> the command that runs it."""
+_MOST = 20  # problems that are told of one file
+_LENGTH = 1000  # characters of one
 
 
 class JobError(PassbandError):
     """A job file that cannot be run; the message names the key's path, the value and what is allowed."""
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a mapping that says one key twice, where plain YAML keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key in seen:
-                raise yaml.YAMLError(f"key {key!r} stands twice in one mapping, line {key_node.start_mark.line + 1}")
-            seen.add(key if isinstance(key, str) else str(key))
-        return super().construct_mapping(node, deep=deep)
-
-
 def absolute_path(path: str) -> str:
     """Return a local path made absolute; an address of an object store stays as it is."""
-    return path if "://" in path else os.path.abspath(os.path.expanduser(path))
+    return path if "://" in path else os.path.abspath(expanded(path))
 
 
 def read_yaml(path: str | Path) -> Any:
-    """Return what a YAML file says; raise JobError if it cannot be read, is not YAML or says a key twice.
+    """Return what a YAML file says; raise JobError if it cannot be read, or not as `jobs.yamltext` reads YAML.
 
     Raises
     ------
@@ -47,22 +49,32 @@ def read_yaml(path: str | Path) -> Any:
         If it is one of ours, written beside what was made, and was changed or cut short since.
     """
     try:
-        content = Path(path).read_bytes()
-        check_sealed_text(content, str(path))
-        return yaml.load(content.decode("utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506  # a SafeLoader
-    except (OSError, UnicodeDecodeError) as error:
+        with open(path, "rb") as file:  # perhaps a pipe, whose end nobody knows
+            content = file.read(MAX_YAML_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise JobError(f"cannot read the job file {path}: {getattr(error, 'strerror', None) or error}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise JobError(f"{path} is not YAML: {error}") from error
+    if len(content) > MAX_YAML_BYTES:
+        raise JobError(f"{path}: {too_long(None, MAX_YAML_BYTES)}")
+    check_sealed_text(content, str(path))
+    try:
+        return parse_yaml(content)
+    except YamlError as error:
+        raise JobError(f"{path}: {error}") from error
 
 
 def check_kind(given: Any, where: str, *allowed: str) -> str:
     """Return the kind of a job that is a mapping and of an allowed kind; raise JobError otherwise."""
     if not isinstance(given, dict):
         raise JobError(f"{where}: a job is a mapping of keys, found {type(given).__name__}")
-    if given.get("kind") not in allowed:
-        raise JobError(f"{where}: kind: {given.get('kind')!r} is unknown; allowed: {', '.join(allowed)}")
-    return str(given["kind"])
+    job = given["job"] if "identity" in given and isinstance(given.get("job"), dict) else given
+    kind, names = job.get("kind"), ", ".join(allowed)
+    if isinstance(kind, str) and kind in allowed:
+        return kind
+    if isinstance(kind, str) and kind in COMMANDS:
+        raise JobError(f"{where}: is a job of kind {kind} where {names} is needed; {COMMANDS[kind]} runs it")
+    if "kind" not in job:
+        raise JobError(f"{where}: missing: kind; allowed: {names}")
+    raise JobError(f"{where}: kind: {spelled(kind)} is unknown; allowed: {names}{nearest(kind, allowed)}")
 
 
 def validated(model: type[Any], given: Any, where: str) -> Any:
@@ -70,16 +82,23 @@ def validated(model: type[Any], given: Any, where: str) -> Any:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        details = [(_path(detail, given), detail) for detail in error.errors(include_url=False)]
-        paths = [path for path, _ in details]
-        lines = [f"  {_describe(path, detail)}" for path, detail in details if not _is_told_inside(path, detail, paths)]
-        raise JobError("\n".join([f"{where}:", *lines])) from error
+        raise JobError("\n".join([f"{where}:", *_lines(error, given)])) from error
 
 
-def _is_told_inside(path: str, detail: ErrorDetails, paths: list[str]) -> bool:
+def _lines(error: ValidationError, given: Any) -> list[str]:
+    """Return a line for each value that something is wrong with."""
+    by_path: dict[str, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        by_path.setdefault(_path(detail, given), []).append(detail)
+    told = [(path, details) for path, details in by_path.items() if not _is_told_inside(path, details, by_path)]
+    lines = [f"  {on_one_line(_describe(path, details), _LENGTH)}" for path, details in told[:_MOST]]
+    return lines + ([f"  and more: {len(told) - _MOST:,} problems are left out"] if len(told) > _MOST else [])
+
+
+def _is_told_inside(path: str, details: list[ErrorDetails], by_path: dict[str, list[ErrorDetails]]) -> bool:
     """Tell whether a list is refused for being no single value, and an entry of it is what is wrong."""
-    no_value = isinstance(detail["input"], list) and detail["type"] in ("int_type", "string_type", "float_type")
-    return no_value and any(other.startswith(f"{path}[") for other in paths)
+    no_value = isinstance(details[0]["input"], list) and all(d["type"].endswith("_type") for d in details)
+    return no_value and any(other.startswith(f"{path}[") for other in by_path)
 
 
 def _path(detail: ErrorDetails, given: Any) -> str:
@@ -95,15 +114,23 @@ def _path(detail: ErrorDetails, given: Any) -> str:
     return path
 
 
-def _describe(path: str, detail: ErrorDetails) -> str:
-    """Spell one problem: path, message, and the value where it is short."""
-    message = detail["msg"].removeprefix("Value error, ")
-    value = detail["input"]
-    if detail["type"] in ("missing", "unknown_key") or isinstance(value, dict | list) or not path:
-        return f"{path}: {message}" if path else message
-    hint = _quoting(value, path.endswith("]")) if detail["type"] == "string_type" else ""
-    shown = str(value) if isinstance(value, date) else repr(value)
-    return f"{path}: got {shown}; {message[0].lower()}{message[1:]}{hint}"
+def _describe(path: str, details: list[ErrorDetails]) -> str:
+    """Spell one problem: path, what stands there, and what is allowed; of a missing key, how it may look."""
+    if details[0]["type"] == "missing":
+        parent, _, key = path.rpartition(".")
+        return _missing(parent, key, path)
+    hint = _quoting(details[0]["input"], path.endswith("]")) if details[-1]["type"] == "string_type" else ""
+    message = problem(details, hint)
+    if message.startswith("missing: "):
+        key = message.removeprefix("missing: ")
+        return _missing(path, key, f"{path}.{key}")
+    return f"{path}: {message}" if path else message
+
+
+def _missing(parent: str, key: str, path: str) -> str:
+    shown = example(path)
+    message = f"missing: {key}" + ("" if shown is None else f"; for example {key}: {shown}")
+    return f"{parent}: {message}" if parent else message
 
 
 def _quoting(value: Any, in_list: bool) -> str:

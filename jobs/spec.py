@@ -1,13 +1,14 @@
 """Job files: YAML in, a checked and resolved job out."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from jobs.entries import MAX_STAGES, AnySource, StageEntry, View
+from jobs.entries import MAX_STAGES, MAX_VIEW_STAGES, MAX_VIEWS, AnySource, StageEntry, View
 from jobs.files import absolute_path, check_kind, read_yaml, validated
 from pipeline.augment import AUGMENTATIONS, StageOptions
 from pipeline.options import StrictModel
@@ -153,11 +154,12 @@ class GenerateJob(StrictModel):
 
     @model_validator(mode="after")
     def _check_views(self) -> Self:
+        self._check_number()
         recipes = self.view_recipes()
         names = [name for name, _ in recipes]
         if names[0] != "clean":
             raise ValueError("views must begin with clean")
-        repeated = sorted({name for name in names if names.count(name) > 1})
+        repeated = sorted(name for name, times in Counter(names).items() if times > 1)
         if repeated:
             raise ValueError(f"views share the name {', '.join(repeated)}; a name belongs to one view")
         for name, _ in self.base_recipe():
@@ -166,6 +168,15 @@ class GenerateJob(StrictModel):
         for name, recipe in [("base", self.base_recipe()), *recipes]:
             self._check_float(name, recipe)
         return self
+
+    def _check_number(self) -> None:
+        """Refuse more views or stages than a job holds, before their copies are spelled out."""
+        views = sum(entry.copies for entry in self.views)
+        stages = sum(entry.copies * len(entry.recipe()) for entry in self.views)
+        if views > MAX_VIEWS:
+            raise ValueError(f"views: {views:,} with their copies; at most {MAX_VIEWS:,} are allowed")
+        if stages > MAX_VIEW_STAGES:
+            raise ValueError(f"views: {stages:,} stages with their copies; at most {MAX_VIEW_STAGES:,} are allowed")
 
     def _check_float(self, name: str, recipe: Recipe) -> None:
         floats = [getattr(options, "range", None) == "float" for _, options in recipe]

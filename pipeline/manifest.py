@@ -14,12 +14,14 @@ from pydantic import ValidationError
 
 from pipeline.canonical import canonical_json as canonical_json
 from pipeline.canonical import digest as digest
+from pipeline.documents import DocumentError, parse_json
 from pipeline.errors import IntegrityError
 from pipeline.names import provenance_name as provenance_name
 from pipeline.names import record_name as record_name
 from pipeline.names import shard_name as shard_name
 from pipeline.names import view_field as view_field
 from pipeline.options import StrictModel
+from pipeline.problems import first_problem
 from pipeline.seals import check_own_digest, mark, not_as_beside, read_beside, sealed, write_beside
 from pipeline.soundness import unsound
 from pipeline.store import Store
@@ -232,22 +234,15 @@ def _mark_there(store: Store) -> str | None:
 
 def _parse(model: type[Any], content: bytes, where: str) -> Any:
     try:
-        given = json.loads(content)
+        given = parse_json(content)
         if isinstance(given, dict) and given.get("format", FORMAT) != FORMAT:
             raise IntegrityError(f"{where}: has format {given['format']!r}, this version reads {FORMAT}")
         check_own_digest(given, where)
         return model.model_validate(given)
-    except (ValidationError, ValueError, RecursionError) as error:
-        raise IntegrityError(f"{where}: is not a valid {model.__name__}: {_first(error)}") from error
-
-
-def _first(error: Exception) -> str:
-    """Return what is wrong on one line, with its place in a document that has one."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else first["msg"]
+    except ValidationError as error:
+        raise IntegrityError(f"{where}: is not a valid {model.__name__}: {first_problem(error)}") from error
+    except DocumentError as error:
+        raise IntegrityError(f"{where}: is not a valid {model.__name__}: {error}") from error
 
 
 def stored_file(store: Store, name: str) -> StoredFile:

@@ -5,11 +5,17 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
+from pipeline.problems import nearest
+from pipeline.shortened import spelled
+
 
 class StrictModel(BaseModel):
-    """Refuses unknown keys and wrong types; an unknown key is answered with the keys that are allowed."""
+    """Refuses unknown keys, wrong types and numbers that are not finite.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    An unknown key is answered with the one that was perhaps meant, and with those that are allowed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -18,7 +24,6 @@ class StrictModel(BaseModel):
             for key in given:
                 if key not in cls.model_fields:
                     allowed = ", ".join(sorted(cls.model_fields)) or "none"
-                    raise PydanticCustomError(
-                        "unknown_key", "unknown key {key}; allowed: {allowed}", {"key": repr(key), "allowed": allowed}
-                    )
+                    told = {"key": spelled(key), "near": nearest(key, cls.model_fields), "allowed": allowed}
+                    raise PydanticCustomError("unknown_key", "unknown key {key}{near}; allowed: {allowed}", told)
         return given

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
 from pipeline.errors import OutputError, PassbandError, output_error
+from pipeline.home import expanded
 
 INPUTS = "inputs"
 BLOCKS = "blocks"
@@ -115,7 +116,7 @@ class LocalStore:
     """A folder of a local (or mounted) file system."""
 
     def __init__(self, folder: str | Path) -> None:
-        self.root = Path(folder).expanduser().resolve()
+        self.root = Path(expanded(folder)).resolve()
         self.uri = str(self.root)
 
     def path(self, name: str) -> Path:

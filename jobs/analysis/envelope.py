@@ -12,10 +12,12 @@ from jobs.analysis.results import UsedSurrogate
 from jobs.analysis.sensitivity import block_ranges
 from jobs.analysis.spec import What
 from jobs.generation.environment import processor, refuse_mixing
+from jobs.yamltext import YamlError, read_store_yaml
 from pipeline.errors import PassbandError
 from pipeline.manifest import JOB
 from pipeline.options import StrictModel
-from pipeline.seals import check_sealed_text, sealed_text
+from pipeline.problems import first_problem
+from pipeline.seals import sealed_text
 from pipeline.store import Store
 
 
@@ -73,19 +75,15 @@ def read_envelope(store: Store) -> Envelope:
     """Read ``job.yaml``; raise PassbandError where it is another kind of output's, or damaged."""
     where = f"{store.uri}/{JOB}"
     try:
-        content = store.read(JOB)
-        check_sealed_text(content, where)
-        given = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        given = read_store_yaml(store, JOB)
+    except YamlError as error:
         raise PassbandError(f"{where}: is damaged: {error}") from error
     if not isinstance(given, dict) or given.get("kind") != "analyze":
         raise PassbandError(f"{where}: is of a dataset or a training; choose another folder for the analysis")
     try:
         return Envelope.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise PassbandError(f"{where}: is damaged or of another version: {key}: {first['msg']}") from error
+        raise PassbandError(f"{where}: is damaged or of another version: {first_problem(error)}") from error
 
 
 def refuse_other(there: Envelope, here: Envelope, uri: str) -> None:

@@ -1,6 +1,5 @@
 """What an analysis found, as ``results.json`` holds it. Error rates are in 0..1."""
 
-import json
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 
 from jobs.analysis.spec import What
 from jobs.files import JobError
+from pipeline.documents import read_json
 from pipeline.options import StrictModel
 from pipeline.store import Store
 
@@ -85,7 +85,7 @@ def read_results(store: Store) -> Analysis | None:
     if not store.exists(RESULTS):
         return None
     try:
-        return Analysis.model_validate(json.loads(store.read(RESULTS)))
+        return Analysis.model_validate(read_json(store, RESULTS))
     except (ValidationError, ValueError) as error:
         where = f"{store.uri}/{RESULTS}"
         raise JobError(f"{where}: is not the {RESULTS} of an analysis; choose another folder") from error

@@ -1,6 +1,5 @@
 """One task is a block of frequencies of one map; its record, a file, is what the map is put together from."""
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +14,7 @@ from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
 from jobs.executors.base import PermanentError, worker_name
 from jobs.generation.environment import current_environment, refuse_mixing
 from jobs.generation.worker import WriteFailure
+from pipeline.documents import read_json
 from pipeline.errors import IntegrityError, OutputError, PassbandError
 from pipeline.manifest import readable_json
 from pipeline.options import StrictModel
@@ -59,7 +59,7 @@ def read_block(store: Store, identity: str, name: MapName, block: int) -> BlockR
     if not store.exists(where):
         return None
     try:
-        record = BlockRecord.model_validate(json.loads(store.read(where)))
+        record = BlockRecord.model_validate(read_json(store, where))
     except (ValidationError, ValueError):
         return None
     return record if (record.identity, record.map, record.block) == (identity, name, block) else None

@@ -1,8 +1,8 @@
 """Writing what was measured to a file: atomically, and never over something else."""
 
-import json
 from pathlib import Path
 
+from pipeline.documents import parse_json
 from pipeline.errors import PassbandError
 from pipeline.options import StrictModel
 from pipeline.store import LocalStore
@@ -20,7 +20,7 @@ def check_output(output: Path | None) -> None:
 
 def _is_ours(output: Path) -> bool:
     try:
-        found = json.loads(output.read_bytes())
+        found = parse_json(output.read_bytes())
     except ValueError:
         return False
     return isinstance(found, dict) and str(found.get("kind")).startswith("bench ")

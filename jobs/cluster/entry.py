@@ -13,11 +13,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from jobs.cluster.state import ClusterError
 from jobs.cluster.submission import VARIABLE
 from jobs.executors.versions import current_versions, differences
+from jobs.yamltext import dump_yaml
 
 SUBMITTED = ("passband", "ray")
 """What must be the same where a job is submitted. The libraries that make its bytes are the cluster's own affair."""
@@ -62,7 +61,7 @@ def _cluster(given: Mapping[str, Any]) -> Iterator[str | None]:
 def _run(given: Mapping[str, Any], address: str | None, file: Path) -> None:
     from jobs.cli import main as passband
 
-    file.write_text(yaml.safe_dump(given["job"], sort_keys=False, allow_unicode=True), "utf-8")
+    file.write_text(dump_yaml(given["job"]), "utf-8")
     options = [] if address is None else ["--executor", "ray", "--address", address]
     if given["workers"] is not None and address is not None:
         options += ["--workers", str(given["workers"])]

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs.executors.private import write_private
+from pipeline.documents import parse_json
 from pipeline.errors import PassbandError
+from pipeline.home import expanded
 
 
 class ClusterError(PassbandError):
@@ -17,7 +19,9 @@ class ClusterError(PassbandError):
 def state_folder() -> Path:
     """Return the folder of Passband's state: ``$XDG_STATE_HOME/passband``, or ``~/.local/state/passband``."""
     given = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(given) if os.path.isabs(given) else Path.home() / ".local" / "state"  # a relative one is to be ignored
+    base = (
+        Path(given) if os.path.isabs(given) else Path(expanded("~")) / ".local" / "state"
+    )  # a relative one is to be ignored
     return base / "passband"
 
 
@@ -46,7 +50,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any] | None:
     """Return the mapping in `path`; None where there is none, or it is damaged."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from jobs.cluster.state import ClusterError, make_folder, state_folder
 from jobs.executors.janitor import TOKEN_VARIABLE
 from jobs.executors.private import write_private
+from pipeline.home import expanded
 
 _BYTES = 32
 
@@ -39,8 +40,9 @@ def find_token(given: Path | None) -> Path:
     """
     named = os.environ.get(TOKEN_VARIABLE)
     path = given or (Path(named) if named else default_token_file())
-    check_token(path.expanduser())
-    return path.expanduser().absolute()
+    path = Path(expanded(path)).absolute()
+    check_token(path)
+    return path
 
 
 def check_token(path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.commands.generation import Address, ExecutorName, Workers
-from jobs.commands.shared import AsJson, JobFile, print_json, stop
+from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
 
 if TYPE_CHECKING:
     from jobs.analysis.results import Analysis
@@ -58,7 +58,8 @@ def _run(spec: "AnalyzeJob", what: "What", as_json: bool) -> None:
     from jobs.analysis.display import choose_analysis_display
     from jobs.analysis.run import analyze
 
-    with choose_analysis_display(as_json) as display:
+    told = KEPT if what == "sensitivity" else stop.told  # an amplitude is one pass, and begins again
+    with stop.telling(told), choose_analysis_display(as_json) as display:
         found = analyze(spec, what, display=display, checkpoint=stop.check)
     if as_json:
         print_json({"event": "finished", "output": spec.output.uri, "results": found.model_dump()})

@@ -112,7 +112,7 @@ def augment(
     if dry_run:
         _tell_dry_run(plan, device, as_json)
         return
-    with choose_progress() as progress, stop.deferred(STOPPED):
+    with choose_progress() as progress, stop.deferred(), stop.telling(STOPPED):
         document = measure(plan, device, progress, stopped=lambda: stop.number != 0)
     if output is not None:
         write_document(document, output)
@@ -165,7 +165,8 @@ def training(
         price_per_hour=price_per_hour,
     )
     device = open_device(backend, threads)
-    with choose_progress() as progress, stop.deferred(STOPPED):
+    told = stop.told if dry_run else STOPPED
+    with choose_progress() as progress, stop.deferred(), stop.telling(told):
         if dry_run:
             found = estimate_training(plan, device, progress)
             print_json(asdict(found)) if as_json else typer.echo(format_training_estimate(plan, found, _width()))

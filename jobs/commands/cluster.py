@@ -113,7 +113,7 @@ def submit(
 def _tell_submission(submission: "Submission", address: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    import yaml
+    from jobs.yamltext import dump_yaml
 
     if as_json:
         print_json({"address": address, **asdict(submission)})
@@ -123,7 +123,7 @@ def _tell_submission(submission: "Submission", address: str, as_json: bool) -> N
     if submission.spreads:
         typer.echo(f"workers  {submission.workers or 'one for every CPU of the cluster'}")
     typer.echo(f"output   {submission.output}")
-    typer.echo(yaml.safe_dump(submission.job, sort_keys=False, allow_unicode=True).rstrip())
+    typer.echo(dump_yaml(submission.job).rstrip())
 
 
 def jobs(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.shared import AsJson, JobFile, print_json, stop
+from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
 
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="FOLDER")]
 
@@ -21,7 +21,7 @@ def evaluate(job: JobFile, output: OtherOutput = None, as_json: AsJson = False) 
 
     spec = load_evaluate_job(job)
     spec = spec if output is None else spec.with_output(output)
-    with choose_evaluation_display(as_json) as display:
+    with stop.telling(KEPT), choose_evaluation_display(as_json) as display:
         found = evaluate(spec, display=display, checkpoint=stop.check)
     if as_json:
         print_json({"event": "finished", "output": spec.output.uri, "results": found.model_dump()})

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.commands.cluster import TokenFile, Url, tell_job
-from jobs.commands.shared import AsJson, JobFile, print_json, stop
+from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
 
 if TYPE_CHECKING:
     from jobs.spec import GenerateJob
     from pipeline.manifest import Manifest
 
 Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
-PathOrId = Annotated[str, typer.Argument(help="output of a dataset, or id of a submitted job", metavar="PATH|ID")]
+PathOrId = Annotated[str, typer.Argument(help="output folder, or id of a submitted job", metavar="PATH|ID")]
 ExecutorName = Annotated[str | None, typer.Option("--executor", help="inline or ray", metavar="NAME")]
 Backend = Annotated[str | None, typer.Option("--backend", help="auto, cpu or cuda", metavar="NAME")]
 Workers = Annotated[int | None, typer.Option("--workers", help="number of workers", metavar="N")]
 Address = Annotated[str | None, typer.Option("--address", help="of an existing Ray cluster", metavar="A")]
-JobFiles = Annotated[list[Path], typer.Argument(help="job files (YAML), or the job.yaml of datasets", metavar="JOB...")]
+JobFiles = Annotated[list[Path], typer.Argument(help="job files (YAML), or the job.yaml of datasets", metavar="JOB")]
 Cache = Annotated[
     str | None, typer.Option("--cache", help="find or make it as FOLDER/NAME-IDENTITY instead", metavar="FOLDER")
 ]
@@ -56,7 +56,7 @@ def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool) 
 
     if as_json:
         print_json({"event": "job", "name": job.name})
-    with choose_display(as_json) as display:
+    with stop.telling(KEPT), choose_display(as_json) as display:
         if cache is None:
             manifest, place = generate(job, display=display, checkpoint=stop.check, trust=trust), job.output.uri
         else:
@@ -137,21 +137,24 @@ def status(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """How far a dataset is: shards done, left and failed. Or how far a submitted job is."""
+    """How far an output is: a dataset, training, evaluation, analysis, reproduction; or a submitted job."""
     from jobs.cluster.records import find_record, is_id
     from jobs.cluster.state import ClusterError
     from jobs.generation.status import read_status, spell_status
+    from jobs.runs import read_run, spell_run
+    from pipeline.store import open_store
 
     if address is not None or (not Path(path).exists() and find_record(path) is not None):
         tell_job(path, address, token_file, as_json)
         return
     if is_id(path) and not Path(path).exists():
         raise ClusterError(f"{path}: is no output here, and no job that was submitted from here; see `passband jobs`")
-    found = read_status(path)
+    run = read_run(open_store(path))
+    found = read_status(path) if run is None else run
     if as_json:
         print_json(found)
         return
-    typer.echo(spell_status(found))
+    typer.echo(spell_status(found) if run is None else spell_run(run))
 
 
 def verify(
@@ -172,7 +175,7 @@ def verify(
     if problems and repair:
         from jobs.display import choose_display
 
-        with choose_display(as_json) as display:
+        with stop.telling(KEPT), choose_display(as_json) as display:
             shards = repaired(store, problems, display)
         problems = list(verify(store))
         if not as_json:

@@ -9,7 +9,7 @@ from jobs.commands.shared import AsJson, print_json
 
 Runs = Annotated[
     list[str],
-    typer.Argument(help="output folders: datasets, trainings, evaluations, analyses, reproductions", metavar="RUN..."),
+    typer.Argument(help="output folders: datasets, trainings, evaluations, analyses, reproductions", metavar="RUN"),
 ]
 Output = Annotated[Path, typer.Option("--output", help="where the page is written", metavar="FILE.html")]
 Title = Annotated[str | None, typer.Option("--title", help="of the page; default: names of the runs", metavar="TEXT")]
@@ -19,8 +19,9 @@ def report(runs: Runs, output: Output = Path("report.html"), title: Title = None
     """Show runs of any kind side by side: one HTML page that needs nothing beside it."""
     from jobs.report.comparison.page import check_output, page, summary, write_page
     from jobs.report.comparison.reading import read_runs
+    from pipeline.home import expanded
 
-    output = output.expanduser()
+    output = Path(expanded(output))
     check_output(output)  # before the work
     found = read_runs(runs)
     write_page(page(found, title), output)

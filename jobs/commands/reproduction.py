@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.commands.shared import AsJson, print_json
+from jobs.commands.shared import KEPT, AsJson, print_json, stop
 
 if TYPE_CHECKING:
     from jobs.reproduce.outcome import Result
@@ -40,9 +40,10 @@ def reproduce(
     """Make a paper's table again, on real images: datasets, trainings, evaluations; the same command resumes it."""
     from jobs.reproduce.plan import make_plan, num_workers
     from jobs.reproduce.recipes import find_recipe
+    from pipeline.home import expanded
 
     recipe = find_recipe(name, quick=quick, seeds=seeds, rounds=rounds, fine_tune=fine_tune)
-    folder = str((output or Path("runs") / f"reproduce-{name}").expanduser().resolve())
+    folder = str(Path(expanded(output or Path("runs") / f"reproduce-{name}")).resolve())
     number = num_workers(workers)
     if plan:
         planned = make_plan(recipe, folder, number)
@@ -52,7 +53,7 @@ def reproduce(
     from jobs.reproduce.outcome import conclude, write
     from jobs.reproduce.run import run_graph
 
-    with choose_reproduction_display(as_json) as display:
+    with stop.telling(KEPT), choose_reproduction_display(as_json) as display:
         ledger = run_graph(recipe.graph, folder, number, display)
     result = conclude(recipe, ledger)
     write(result, folder)

@@ -1,12 +1,13 @@
 """What the commands have in common: arguments, output for machines, and how one is stopped."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from jobs import events
 
 JobFile = Annotated[Path, typer.Argument(help="job file (YAML), or the job.yaml of a dataset", metavar="JOB")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
@@ -20,7 +21,7 @@ class Stop:
     """
 
     number = 0
-    told = "stopped; what is finished is kept, and the same command resumes"
+    told = "stopped"
     """What the user is told at the end."""
     _deferred = False
 
@@ -31,20 +32,23 @@ class Stop:
             raise SystemExit(128 + number)
 
     @contextmanager
-    def deferred(self, told: str | None = None) -> Iterator[None]:
-        """Let the first signal only be remembered: what runs inside asks, saves its state, and ends by itself.
+    def telling(self, told: str) -> Iterator[None]:
+        """Say `told` at the end where the signal comes inside: it is true of this part of the command."""
+        before, self.told = self.told, told
+        try:
+            yield
+        finally:
+            if not self.number:
+                self.told = before
 
-        Parameters
-        ----------
-        told : what the user is told at the end, where the same command does not resume
-        """
-        self._deferred, self.told = True, told or self.told
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Let the first signal only be remembered: what runs inside asks, saves its state, and ends by itself."""
+        self._deferred = True
         try:
             yield
         finally:
             self._deferred = False
-            if not self.number:
-                self.told = type(self).told
 
     def check(self) -> None:
         """Raise if a signal came whose exception was lost."""
@@ -53,8 +57,10 @@ class Stop:
 
 
 stop = Stop()
+KEPT = "stopped; what is finished is kept, and the same command resumes"
+"""Said where a command leaves something that it goes on from."""
 
 
 def print_json(value: Any) -> None:
-    """Print `value` on one line."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """Print `value` on one line; an event with its time."""
+    events.write(value)

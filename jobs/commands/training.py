@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.commands.shared import AsJson, JobFile, print_json, stop
+from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
 
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="FOLDER")]
 
@@ -22,9 +22,9 @@ def train(job: JobFile, output: OtherOutput = None, as_json: AsJson = False) -> 
     if output is not None:
         spec = spec.with_output(output)
     first = announced_rank() == 0
-    with choose_evaluation_display(as_json) if first else SilentDisplay() as making:
+    with stop.telling(KEPT), choose_evaluation_display(as_json) if first else SilentDisplay() as making:
         spec = spec.with_paths(make_missing(spec.references(), spec.datasets, progress=making.dataset))
-    with choose_training_display(as_json, first) as display, stop.deferred():
+    with stop.telling(KEPT), choose_training_display(as_json, first) as display, stop.deferred():
         results = train(spec, display=display, stopped=lambda: stop.number != 0)
     if first:
         print_json({"event": "finished", **results}) if as_json else typer.echo(_table(spec.output.uri, results))

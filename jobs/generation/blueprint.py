@@ -13,12 +13,14 @@ from pydantic import Field, ValidationError
 from jobs.generation.inputs import Contents, by_role, contents_by_place, read_files
 from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, without_image
 from jobs.spec import GenerateJob, check_stages, parse_job
+from jobs.yamltext import YamlError, read_store_yaml
 from pipeline.augment import AUGMENTATIONS, Stage
 from pipeline.errors import PassbandError
 from pipeline.images import BadImage
 from pipeline.manifest import FORMAT, JOB, PLAN, Problem, StoredInput, ViewEntry, digest, view_field
 from pipeline.options import StrictModel
-from pipeline.seals import check_sealed_text, sealed_text
+from pipeline.problems import first_problem
+from pipeline.seals import sealed_text
 from pipeline.sources import SOURCES, Entry, Source
 from pipeline.store import Store
 
@@ -319,16 +321,14 @@ def read_blueprint(store: Store) -> Blueprint:
     """Read the blueprint of an output; raise PassbandError where there is none or it is damaged."""
     where = f"{store.uri}/{JOB}"
     try:
-        content = store.read(JOB)
-        check_sealed_text(content, where)
-        envelope = _Envelope.model_validate(yaml.safe_load(content))
+        given = read_store_yaml(store, JOB)
+        refuse_other_kind(given, store.uri)
+        envelope = _Envelope.model_validate(given)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise PassbandError(f"{store.uri}: no {JOB}; this is not a Passband dataset") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise PassbandError(f"{where}: is damaged or of another version: {key}: {first['msg']}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise PassbandError(f"{where}: is damaged or of another version: {first_problem(error)}") from error
+    except YamlError as error:
         raise PassbandError(f"{where}: is damaged: {error}") from error
     if envelope.format != FORMAT:
         raise PassbandError(f"{where}: has format {envelope.format}, this version reads {FORMAT}")
@@ -351,6 +351,15 @@ def read_blueprint(store: Store) -> Blueprint:
         warnings=tuple(envelope.warnings),
         versions=begun,
     )
+
+
+def refuse_other_kind(given: Any, uri: str) -> None:
+    """Raise PassbandError if what a ``job.yaml`` says is of a training or an analysis."""
+    job = given.get("job") if isinstance(given, dict) else None
+    kind = job.get("kind") if isinstance(job, dict) else None
+    called = {"train": "a training", "analyze": "an analysis"}.get(str(kind))
+    if called is not None:
+        raise PassbandError(f"{uri}: holds {called} and no dataset; passband status tells how far it is")
 
 
 def refuse_outdated(blueprint: Blueprint, uri: str) -> None:

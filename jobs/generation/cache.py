@@ -13,6 +13,7 @@ from jobs.generation.run import ONLY_SIZES, Display, generate
 from jobs.report.wording import count
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error
+from pipeline.home import expanded
 from pipeline.manifest import MANIFEST, Manifest, check_file, read_manifest
 from pipeline.store import open_store
 
@@ -35,7 +36,7 @@ def generate_cached(
     """
     job = job.with_absolute_paths()
     identity = draft(job, make_plan(job), current_environment(job)).identity
-    folder = Path(cache).expanduser().resolve() / f"{job.name}-{identity[:_IDENTITY_DIGITS]}"
+    folder = Path(expanded(cache)).resolve() / f"{job.name}-{identity[:_IDENTITY_DIGITS]}"
     with _alone(folder, display):
         found = _finished(folder, job, identity)
         if found is not None and trust:

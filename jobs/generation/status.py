@@ -1,6 +1,5 @@
 """How far a dataset is, read from its output folder alone: it needs neither the driver nor a cluster."""
 
-import json
 from typing import Any
 
 from jobs.display import duration
@@ -8,6 +7,7 @@ from jobs.generation.blueprint import read_blueprint
 from jobs.generation.ledger import FAILURES, find_done
 from jobs.report.throughput import Throughput, add_up
 from jobs.report.wording import size
+from pipeline.documents import read_json
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.lock import is_locked
 from pipeline.manifest import JOB, MANIFEST, read_manifest
@@ -63,8 +63,8 @@ def _manifest_problem(store: Store) -> list[str]:
 def _failures(store: Store) -> dict[str, str]:
     """Return shard -> what happened in the last run; {} where it failed nowhere."""
     try:
-        return {str(shard): str(error) for shard, error in json.loads(store.read(FAILURES)).items()}
-    except (FileNotFoundError, ValueError):
+        return {str(shard): str(error) for shard, error in read_json(store, FAILURES).items()}
+    except (FileNotFoundError, ValueError, AttributeError):
         return {}
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from jobs.datasets import DatasetError, make_missing
 from jobs.reproduce.graph import DatasetTask, Made, Node
 from jobs.reproduce.ledger import Ledger
+from pipeline.documents import DocumentError, read_json
 from pipeline.manifest import MANIFEST, digest
 from pipeline.store import LocalStore
 
@@ -111,5 +112,13 @@ def find_datasets(ledger: Ledger, output: str) -> None:
 
 
 def _read_places(store: LocalStore) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(store.read(_PLACES)) if store.exists(_PLACES) else {}
-    return found
+    """Return the places that are known; a damaged file knows none, and is written anew."""
+    try:
+        found = read_json(store, _PLACES) if store.exists(_PLACES) else {}
+    except DocumentError:
+        return {}
+    return {key: place for key, place in found.items() if _is_place(place)} if isinstance(found, dict) else {}
+
+
+def _is_place(place: Any) -> bool:
+    return isinstance(place, dict) and all(isinstance(place.get(key), str) for key in ("identity", "folder"))

@@ -1,6 +1,5 @@
 """How a reproduction looks: a live picture on a terminal, plain lines in a log, JSON lines for a machine."""
 
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from jobs import events
 from jobs.display import duration
 from jobs.reproduce.ledger import Ledger
 
@@ -61,8 +61,7 @@ class JsonDisplay(SilentDisplay):
         self._say("failed", node=name, message=ledger.failed[name])
 
     def _say(self, event: str, **values: Any) -> None:
-        sys.stdout.write(json.dumps({"event": event, "time": round(time.time(), 3), **values}) + "\n")
-        sys.stdout.flush()
+        events.say(event, **values)
 
 
 class PlainDisplay(SilentDisplay):

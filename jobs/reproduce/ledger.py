@@ -1,11 +1,12 @@
 """How far a graph is: what was found, made and failed, and how long the rest may take."""
 
-import json
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.reproduce.graph import RESULTS, DatasetTask, Graph, Made, Node
+from pipeline.documents import DocumentError, read_json
+from pipeline.errors import PassbandError
 from pipeline.store import LocalStore
 
 _DIGITS = 16
@@ -43,9 +44,7 @@ class Ledger:
         assert not isinstance(node.task, DatasetTask), "datasets are found by the child that makes them"
         identity = node.task.identity({need: self.made[need] for need in node.needs})
         folder = f"{output}/{node.task.kind}s/{node.name}-{identity[:_DIGITS]}"
-        store = LocalStore(folder)
-        results = json.loads(store.read(RESULTS)) if store.exists(RESULTS) else None
-        return Made(identity, folder), results
+        return Made(identity, folder), _read_results(LocalStore(folder))
 
     def enter(self, node: Node, made: Made, results: dict[str, Any] | None, seconds: float | None) -> None:
         """Take note of a node that is there; `seconds` is None where it was found."""
@@ -81,3 +80,21 @@ class Ledger:
         now = time.monotonic()
         spent = sum(min(now - begun, pace * estimates[name]) for name, begun in self.running.items())
         return max(0.0, pace * sum(node.seconds for node in self.left) - spent) / self.workers
+
+
+def _read_results(store: LocalStore) -> dict[str, Any] | None:
+    """Return what the results of a node say, None where there are none; raise PassbandError if they are damaged."""
+    if not store.exists(RESULTS):
+        return None
+    try:
+        found = read_json(store, RESULTS)
+    except DocumentError as error:
+        raise damaged(store.uri, str(error)) from error
+    if not isinstance(found, dict):
+        raise damaged(store.uri, "holds no mapping of keys")
+    return found
+
+
+def damaged(folder: str, why: str) -> PassbandError:
+    """Return the error for results of a node in `folder` that cannot be used."""
+    return PassbandError(f"{folder}/{RESULTS}: is damaged: {why}; delete it, and the same command makes it again")

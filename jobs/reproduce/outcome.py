@@ -66,9 +66,9 @@ class Result:
 
 def conclude(recipe: Recipe, ledger: Ledger) -> Result:
     """Return the tables of what was made."""
-    rows = collect(recipe.measures, ledger.results)
-    blocks = tuple(fill(table, rows) for table in recipe.tables)
     places = {name: made.path for name, made in ledger.made.items()}
+    rows = collect(recipe.measures, ledger.results, places)
+    blocks = tuple(fill(table, rows) for table in recipe.tables)
     behind = tuple(ledger.graph.behind({*ledger.failed}))
     return Result(recipe, tuple(rows), blocks, dict(ledger.failed), behind, places)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from jobs.reproduce.recipe import PERCENT, Measure, Table, Unit
+from jobs.reproduce.ledger import damaged
+from jobs.reproduce.recipe import PERCENT, Measure, Reading, Table, Unit
 
 Fields = tuple[tuple[str, str], ...]
 
@@ -47,17 +48,25 @@ class Row:
         }
 
 
-def collect(measures: Iterable[Measure], results: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+def collect(
+    measures: Iterable[Measure], results: Mapping[str, Mapping[str, Any]], places: Mapping[str, str] | None = None
+) -> list[Row]:
     """Return the rows of all that was measured, in the order of `measures` and with the values in that of the seeds.
 
     Parameters
     ----------
     results : name of a node -> what its ``results.json`` says; one that failed is not there
+    places : name of a node -> its folder, for errors
+
+    Raises
+    ------
+    PassbandError
+        If results do not say what is asked of them.
     """
     found: dict[tuple[Fields, str, Unit], dict[int, float]] = {}
     for measure in measures:
         for condition, read in measure.conditions.items():
-            values = [one.value(results[one.node]) if one.node in results else None for one in read]
+            values = [_value(one, results[one.node], places or {}) if one.node in results else None for one in read]
             there = [value for value in values if value is not None]
             if len(there) == len(read):
                 key = (tuple(measure.fields.items()), condition, read[0].unit)
@@ -66,6 +75,13 @@ def collect(measures: Iterable[Measure], results: Mapping[str, Mapping[str, Any]
         Row(dict(fields), condition, tuple(by_seed[seed] for seed in sorted(by_seed)), unit)
         for (fields, condition, unit), by_seed in found.items()
     ]
+
+
+def _value(one: Reading, results: Mapping[str, Any], places: Mapping[str, str]) -> float | None:
+    try:
+        return one.value(results)
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(places.get(one.node, one.node), "it lacks a number of the table") from error
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ taken by `sum_over_ranks`, so that every process holds the same loss; the gradie
 samples, and `sum_gradients` adds them up to the gradient of the global loss. With one process both do nothing.
 """
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from jobs.training.launch import announced
 
 
 def rank() -> int:
@@ -21,7 +22,7 @@ def rank() -> int:
 
 def announced_rank() -> int:
     """Return the number that torchrun gave this process, before it joins the others."""
-    return int(os.environ.get("RANK", "0"))
+    return announced().rank
 
 
 def world_size() -> int:

@@ -1,6 +1,5 @@
 """How a training looks: one line that redraws on a terminal, plain lines in a log, JSON lines for a machine."""
 
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from jobs import events
 from jobs.display import duration
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ class JsonDisplay(SilentDisplay):
         self._say("evaluated", epoch=epoch, accuracy=dict(accuracy))
 
     def _say(self, event: str, **values: Any) -> None:
-        sys.stdout.write(json.dumps({"event": event, "time": round(time.time(), 3), **values}) + "\n")
-        sys.stdout.flush()
+        events.say(event, **values)
 
 
 class PlainDisplay(SilentDisplay):

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pipeline.documents import parse_json
 from pipeline.errors import IntegrityError
 from pipeline.store import told_as_output
 
@@ -59,7 +60,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 def _metrics(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        metrics: dict[str, Any] = json.loads(line)
+        metrics: dict[str, Any] = parse_json(line, finite=False)
         int(metrics["step"])
     except (ValueError, TypeError, KeyError) as error:
         raise IntegrityError(f"{path}: line {number} is damaged; remove it") from error

@@ -1,6 +1,5 @@
 """One process or several: what torchrun announces, and where this process computes."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -9,6 +8,7 @@ import torch
 import torch.distributed as dist
 
 from jobs.files import JobError
+from jobs.training.launch import announced, local_rank
 
 _TIMEOUT = timedelta(hours=2)  # the first process evaluates while the others wait
 
@@ -19,13 +19,13 @@ def choose_device(asked: str) -> torch.device:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise JobError("compute.device: cuda is asked for, but torch finds no GPU; allowed here: auto, cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cuda", local_rank())
 
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[None]:
     """Join the processes that torchrun started, where it did; a caller that has joined them stays in charge."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
+    if dist.is_initialized() or announced().world_size == 1:
         yield
         return
     if device.type == "cuda":

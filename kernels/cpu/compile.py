@@ -70,7 +70,8 @@ def _cache_folder() -> Path | None:
     code for good. With the hash in the folder's name, code of other sources has no name at all.
     """
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    for parent in (Path(__file__).with_name("__pycache__"), Path(home) / "passband"):
+    own = [Path(home) / "passband"] if os.path.isabs(home) else []  # where nobody knows the home, it is "~" itself
+    for parent in (Path(__file__).with_name("__pycache__"), *own):
         folder = parent / f"numba-{_digest_sources()[:16]}"
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ Images = NDArray[np.float32]
 # "inf" as text in dumps, since JSON has no infinity; in a job file `inf` is text too, `.inf` a number.
 Radius = Annotated[
     float,
+    Field(allow_inf_nan=True),
     BeforeValidator(lambda value: math.inf if value == "inf" else value),
     PlainSerializer(lambda value: "inf" if value == math.inf else value),
     WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "inf"}]}),

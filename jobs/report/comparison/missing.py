@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from jobs.report.comparison.results import RESULTS
+from jobs.yamltext import YamlError, read_store_yaml
 from pipeline.manifest import JOB, MANIFEST
 from pipeline.store import LocalStore, Store
 
@@ -24,8 +23,8 @@ def what_is_missing(store: Store) -> str:
 
 def _read_envelope(store: Store) -> Mapping[str, Any]:
     try:
-        found = yaml.safe_load(store.read(JOB))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        found = read_store_yaml(store, JOB)
+    except YamlError:
         return {}
     return found if isinstance(found, Mapping) else {}
 

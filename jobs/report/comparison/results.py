@@ -1,11 +1,12 @@
 """What the ``results.json`` of trainings, analyses and reproductions say; an evaluation's has a module of its own."""
 
-import json
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.documents import DocumentError, read_json
 from pipeline.errors import PassbandError
+from pipeline.problems import first_problem
 from pipeline.store import Store
 
 RESULTS = "results.json"
@@ -106,8 +107,8 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_results(store: Store) -> dict[str, Any]:
     """Return the content of ``results.json``; raise PassbandError where it is damaged."""
     try:
-        found = json.loads(store.read(RESULTS))
-    except (ValueError, RecursionError) as error:
+        found = read_json(store, RESULTS)
+    except DocumentError as error:
         raise PassbandError(f"{store.uri}: {RESULTS} is damaged: {error}") from error
     if not isinstance(found, dict):
         raise PassbandError(f"{store.uri}: {RESULTS} is damaged: it holds no mapping of keys")
@@ -119,6 +120,4 @@ def checked(model: type[Model], found: dict[str, Any], store: Store) -> Model:
     try:
         return model.model_validate(found)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise PassbandError(f"{store.uri}: {RESULTS} is damaged: {where}: {first['msg']}") from error
+        raise PassbandError(f"{store.uri}: {RESULTS} is damaged: {first_problem(error)}") from error

@@ -1,6 +1,5 @@
 """How an evaluation looks while it runs: a line that redraws, plain lines in a log, JSON lines for a machine."""
 
-import json
 import math
 import sys
 import time
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from jobs import events
 from jobs.display import sentence
 
 _EVERY_S = 5.0
@@ -56,9 +56,8 @@ class JsonDisplay(SilentDisplay):
         """Say what is looked at."""
         self._say({"event": "predicting", "what": what, "done": done, "total": total})
 
-    def _say(self, event: Mapping[str, Any]) -> None:
-        sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+    def _say(self, event: dict[str, Any]) -> None:
+        events.write(event)
 
 
 class _TextDisplay(SilentDisplay):

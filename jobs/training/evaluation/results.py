@@ -1,13 +1,14 @@
 """What an evaluation found, as ``results.json`` holds it. Accuracies and errors are in 0..1, an mCE is in percent."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import ValidationError, model_validator
 
 from jobs.files import JobError
+from pipeline.documents import DocumentError, parse_json
 from pipeline.options import StrictModel
+from pipeline.problems import first_problem
 
 FORMAT = 1
 RESULTS = "results.json"
@@ -109,12 +110,10 @@ def read_evaluation(path: str | Path) -> Evaluation:
     """Read the results of an evaluation: its file, or its folder; raise JobError where it is none."""
     file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
     try:
-        return Evaluation.model_validate(json.loads(file.read_bytes()))
+        return Evaluation.model_validate(parse_json(file.read_bytes()))
     except OSError as error:
         raise JobError(f"cannot read the results {file}: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise JobError(f"{file}: is not the {RESULTS} of an evaluation: {where}: {first['msg']}") from error
-    except ValueError as error:
+        raise JobError(f"{file}: is not the {RESULTS} of an evaluation: {first_problem(error)}") from error
+    except DocumentError as error:
         raise JobError(f"{file}: is not the {RESULTS} of an evaluation: {error}") from error

@@ -247,7 +247,7 @@ def test_a_stored_job_without_a_digest_is_one_of_before(out):
     ("text", "message"),
     [
         ("[" * 5000, r"job\.yaml"),
-        ("format: 1", "identity: Field required"),
+        ("format: 1", "identity: is missing"),
         ("{}", "damaged or of another version"),
         ("1", "damaged or of another version"),
     ],

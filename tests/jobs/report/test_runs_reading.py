@@ -97,9 +97,9 @@ def test_of_an_object_store_an_analysis_is_read_and_a_training_is_not(runs):
         ("{}", "of kind None"),
         ('{"kind": ["train"]}', "of kind ['train']"),
         ('{"kind": "bake"}', "of kind 'bake'; a page shows train, evaluate, analyze, reproduction"),
-        ('{"kind": "train", "name": "x"}', "results.json is damaged: identity: Field required"),
-        ('{"kind": "analyze", "name": "x"}', "results.json is damaged: format: Field required"),
-        ('{"kind": "reproduction", "name": "x"}', "results.json is damaged: title: Field required"),
+        ('{"kind": "train", "name": "x"}', "results.json is damaged: identity: is missing"),
+        ('{"kind": "analyze", "name": "x"}', "results.json is damaged: format: is missing"),
+        ('{"kind": "reproduction", "name": "x"}', "results.json is damaged: title: is missing"),
         ('{"kind": "evaluate", "name": "x"}', "is not the results.json of an evaluation"),
     ],
 )
@@ -143,8 +143,8 @@ def test_keys_that_a_later_version_adds_are_no_damage(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "format: Input should be 1"),
-        ({"what": "taste"}, "what: Input should be 'sensitivity' or 'amplitude'"),
+        ({"format": 2}, "format: got 2; allowed: 1"),
+        ({"what": "taste"}, "what: got 'taste'; allowed: sensitivity, amplitude"),
         ({"shape": [3, 16]}, "shape"),
         ({"shape": [3, 16, 15]}, "original is float64 of shape [16, 16], not a map of the images' [16, 15]"),
         ({"maps": []}, "maps"),
