@@ -3,12 +3,11 @@
 import json
 from typing import Any
 
-from jobs.display import duration
 from jobs.generation.blueprint import read_blueprint
 from jobs.generation.ledger import find_done
 from jobs.generation.run import FAILURES
 from jobs.report.throughput import Throughput, add_up
-from jobs.report.wording import size
+from jobs.report.wording import duration, size
 from pipeline.errors import PassbandError
 from pipeline.lock import is_locked
 from pipeline.manifest import JOB, MANIFEST
