@@ -150,6 +150,21 @@ def shard_name(dataset: str, shard: int) -> str:
     return f"shards/{dataset}-{shard:06d}.tar"
 
 
+def view_field(number: int, name: str, dtype: str, encoding: str, members: str) -> str:
+    """Return the field of a view's member in the shards: what follows the sample's number and a dot.
+
+    Parameters
+    ----------
+    members : "names" or "numbers"
+        Whether members are called after the view's name or its number; view 0 is ``clean`` in both.
+    """
+    suffix = {"jpeg": "jpg"}.get(encoding, encoding)
+    own = "clean" if number == 0 else name if members == "names" else f"view{number}"
+    if dtype == "float16":
+        return f"{own}.npy"
+    return "views.npy" if suffix == "npy" else f"{own}.{suffix}"
+
+
 def canonical_json(value: Any) -> bytes:
     """Return the one JSON spelling of `value`: sorted keys, no spaces, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

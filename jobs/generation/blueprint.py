@@ -12,11 +12,11 @@ from pydantic import Field, ValidationError
 
 from jobs.generation.inputs import Contents, by_role, contents_by_place, read_files
 from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, without_image
-from jobs.spec import GenerateJob, check_stages, parse_job
+from jobs.spec import GenerateJob, check_stages, parse_stored
 from pipeline.augment import AUGMENTATIONS, Stage
 from pipeline.errors import PassbandError
 from pipeline.images import BadImage
-from pipeline.manifest import FORMAT, JOB, PLAN, Problem, StoredInput, ViewEntry, digest
+from pipeline.manifest import FORMAT, JOB, PLAN, Problem, StoredInput, ViewEntry, digest, view_field
 from pipeline.options import StrictModel
 from pipeline.sources import SOURCES, Entry, Source
 from pipeline.store import Store
@@ -92,10 +92,9 @@ class Blueprint:
         told = [(stage, _without_younger({stage: o.model_dump()}, self.versions)[stage]) for stage, o in recipe]
         steps = [{"stage": stage, "version": self.versions[stage], **options} for stage, options in told]
         floating = bool(recipe) and getattr(recipe[-1][1], "range", None) == "float"
-        suffix = {"jpeg": "jpg"}.get(self.job.output.encoding, self.job.output.encoding)
-        own = "clean" if number == 0 else f"view{number}"
-        field = f"{own}.npy" if floating else "views.npy" if suffix == "npy" else f"{own}.{suffix}"
-        return ViewEntry(number=number, name=name, field=field, dtype="float16" if floating else "uint8", recipe=steps)
+        dtype, output = "float16" if floating else "uint8", self.job.output
+        field = view_field(number, name, dtype, output.encoding, output.members)
+        return ViewEntry(number=number, name=name, field=field, dtype=dtype, recipe=steps)
 
     def stages(self, kernels: Any, contents: Contents) -> list[list[Stage]]:
         """Return the stages of the base and of every view, ready to apply; index 0 is the base, 1 + n view n.
@@ -194,6 +193,7 @@ def identity_form(job: GenerateJob, inputs: Sequence[StoredInput], versions: Map
     del form["compute"], form["bad_images"], form["output"]["uri"], form["output"]["formats"]
     if form["output"]["encoding"] != "jpeg":
         del form["output"]["quality"]
+    _drop_younger_output(form["output"])
     sources = form["source"] if isinstance(form["source"], list) else [form["source"]]
     form["source"] = [
         {k: v for k, v in source.items() if k not in SOURCES[source["kind"]].Options.places} for source in sources
@@ -202,6 +202,13 @@ def identity_form(job: GenerateJob, inputs: Sequence[StoredInput], versions: Map
     for key in ("base", "views"):
         form[key] = _without_younger(_by_content(form[key], contents), versions)
     return form
+
+
+def _drop_younger_output(output: dict[str, Any]) -> None:
+    """Leave out keys that datasets did not have once, where they say what was done then."""
+    for key, before in (("members", "numbers"), ("cls", False)):
+        if output[key] == before:
+            del output[key]
 
 
 def _without_younger(value: Any, versions: Mapping[str, int]) -> Any:
@@ -328,7 +335,7 @@ def read_blueprint(store: Store) -> Blueprint:
         raise PassbandError(f"{where}: is damaged: {error}") from error
     if envelope.format != FORMAT:
         raise PassbandError(f"{where}: has format {envelope.format}, this version reads {FORMAT}")
-    job, shape = parse_job(envelope.job, where), (envelope.shape[0], envelope.shape[1], envelope.shape[2])
+    job, shape = parse_stored(envelope.job, where), (envelope.shape[0], envelope.shape[1], envelope.shape[2])
     classes = tuple(envelope.classes)
     told = (job, envelope.fingerprint, envelope.samples, shape, classes, envelope.inputs)
     begun = next((v for v in _possible_versions(job) if identity(*told, v) == envelope.identity), None)

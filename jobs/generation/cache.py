@@ -6,13 +6,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from jobs.generation.blueprint import draft
+from jobs.generation.blueprint import Blueprint, draft
 from jobs.generation.environment import current_environment
 from jobs.generation.plan import make_plan
 from jobs.generation.run import Display, generate
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error
-from pipeline.manifest import MANIFEST, Manifest, read_manifest
+from pipeline.manifest import JOB, MANIFEST, Manifest, read_manifest
 from pipeline.store import open_store
 
 _IDENTITY_DIGITS = 16
@@ -28,12 +28,25 @@ def generate_cached(
     with.
     """
     job = job.with_absolute_paths()
-    identity = draft(job, make_plan(job), current_environment(job)).identity
-    folder = Path(cache).expanduser().resolve() / f"{job.name}-{identity[:_IDENTITY_DIGITS]}"
+    job, identity, folder = _place(job, Path(cache).expanduser().resolve())
     with _alone(folder, display):
         found = _finished(folder, job, identity)
         made = found or generate(job.with_output(str(folder)), display=display, checkpoint=checkpoint)
     return made, str(folder)
+
+
+def _place(job: GenerateJob, cache: Path) -> tuple[GenerateJob, str, Path]:
+    """Return identity and folder of a dataset, and the job as it is read there: as once, where it was begun then."""
+    plan, environment = make_plan(job), current_environment(job)
+    drafted = draft(job, plan, environment)
+    before = draft(job.with_numbers(), plan, environment, known=drafted.inputs)
+    there = [(found, _folder(cache, found)) for found in (before, drafted)]
+    chosen, folder = next(((found, folder) for found, folder in there if (folder / JOB).exists()), there[-1])
+    return chosen.job, chosen.identity, folder
+
+
+def _folder(cache: Path, drafted: Blueprint) -> Path:
+    return cache / f"{drafted.job.name}-{drafted.identity[:_IDENTITY_DIGITS]}"
 
 
 def _finished(folder: Path, job: GenerateJob, identity: str) -> Manifest | None:
