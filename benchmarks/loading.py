@@ -24,7 +24,7 @@ from jobs.generation.run import generate
 from jobs.spec import parse_job
 from pipeline.loading import open_stream
 
-VIEWS = ("clean", "view1", "view2", "view3")
+VIEWS = ("clean", "prime-1", "prime-2", "prime-3")
 TARGETS = {"npy": "20,000/s", "png": "5,000/s", "beton": "0.9 x ffcv"}
 
 
@@ -138,7 +138,7 @@ def measure_waiting(path: Path, steps: int) -> dict[str, Any]:
             before = time.perf_counter()
             batch = next(batches)
             waited.append(time.perf_counter() - before)
-            loss = torch.nn.functional.cross_entropy(model(batch.images["view1"].float() / 255), batch.labels)
+            loss = torch.nn.functional.cross_entropy(model(batch.images["prime-1"].float() / 255), batch.labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

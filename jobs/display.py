@@ -6,12 +6,9 @@ from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.text import Text
-
 from jobs import events
+from jobs.live import Picture
+from jobs.report.wording import duration
 
 if TYPE_CHECKING:
     from jobs.generation.ledger import Ledger
@@ -59,15 +56,6 @@ def snapshot(ledger: "Ledger", rate: Rate) -> dict[str, Any]:
         "views_per_s": round(rate.per_s * len(blueprint.views()), 1),
         "eta_s": round(left / rate.per_s, 1) if rate.per_s else None,
     }
-
-
-def duration(seconds: float | None) -> str:
-    """Spell seconds as 3:07 or 1:02:45; a question mark for None."""
-    if seconds is None:
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def sentence(state: dict[str, Any]) -> str:
@@ -188,54 +176,54 @@ class LiveDisplay(_Base):
 
     def __init__(self) -> None:
         super().__init__()
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
-        self._last = ""
+        self._picture = Picture()
+        self._counts: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._picture.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-        if self._last:
-            self._console.print(Text(self._last))
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._picture.__exit__(kind, error, trace)
+        if self._counts:
+            self._picture.say(" · ".join(self._counts))
 
     def planning(self, samples: int) -> None:
         """Show how many samples are listed."""
         self.planned += samples
-        self._live.update(Text(f"planning: {self.planned:,} samples listed"))
+        self._picture.show(f"planning: {self.planned:,} samples listed")
 
     def started(self, ledger: "Ledger") -> None:
         """Show what is planned and what was found done."""
         state = self._enter_progress(ledger)
         for warning in ledger.warnings:
-            self._console.print(Text(f"warning: {warning}", style="yellow"))
-        self._console.print(Text(started_line(ledger, state)))
+            self._picture.say(f"warning: {warning}", "yellow")
+        self._picture.say(started_line(ledger, state))
         self._draw(state)
 
     def event(self, ledger: "Ledger", message: str | None) -> None:
         """Show what went wrong and how far it is."""
         if message:
-            self._console.print(Text(message, style="yellow"))
+            self._picture.say(message, "yellow")
         self._draw(self._enter_progress(ledger))
 
     def step(self, name: str) -> None:
-        """Show which step runs."""
-        self._live.update(Text(f"{name} ..."))
+        """Show which step runs, and how far it was before."""
+        self._picture.show(f"{name} ...", *self._counts)
 
     def _draw(self, state: dict[str, Any]) -> None:
         counts = f"{state['done']}/{state['shards']} shards"
         trouble = f" · {state['failed']} failed · {state['retried']} retried"
         bad = f" · {state['bad_images']} bad images" if state["bad_images"] else ""
         speed = f"{state['samples_per_s']:,.0f} samples/s · {state['views_per_s']:,.0f} views/s"
-        self._last = f"{counts}{trouble}{bad} · {speed}"
-        self._live.update(
-            Group(
-                ProgressBar(total=state["samples"], completed=state["samples_done"]),
-                Text(counts + trouble + bad),
-                Text(f"{speed} · ETA {duration(state['eta_s'])}"),
-            )
+        self._counts = (counts + trouble + bad, speed)
+        self._picture.show(
+            self._counts[0],
+            f"{speed} · ETA {duration(state['eta_s'])}",
+            done=state["samples_done"],
+            total=state["samples"],
         )
 
 

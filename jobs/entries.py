@@ -66,7 +66,7 @@ class _ViewEntry(_OneStage):
 
     chain: list[StageEntry] | None = Field(None, max_length=MAX_STAGES)
     copies: int = Field(1, ge=1, le=1024, description="independent views by this recipe, numbered consecutively")
-    name: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="name of the view; default viewN")
+    name: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="default: after its stages")
 
     @model_validator(mode="after")
     def _check_recipe(self) -> Self:

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from jobs.entries import MAX_STAGES, MAX_VIEW_STAGES, MAX_VIEWS, AnySource, StageEntry, View
 from jobs.files import absolute_path, check_kind, read_yaml, validated
+from jobs.view_names import LONGEST, copy_names, numbered_name, view_names
 from pipeline.augment import AUGMENTATIONS, StageOptions
 from pipeline.options import StrictModel
 
@@ -42,6 +43,8 @@ class OutputSection(StrictModel):
     quality: int = Field(95, ge=1, le=100, description="of jpeg")
     samples_per_shard: int = Field(500, ge=1, le=1_000_000)
     formats: list[Literal["webdataset", "ffcv"]] = Field(default=["webdataset"], min_length=1)
+    members: Literal["names", "numbers"] = Field("names", description="of a sample's files: prime-1.png, or view1.png")
+    cls: bool = Field(False, description="a member .cls with the label, which some readers ask for")
 
     @model_validator(mode="after")
     def _check_formats(self) -> Self:
@@ -109,12 +112,8 @@ class GenerateJob(StrictModel):
 
     def view_recipes(self) -> list[tuple[str, Recipe]]:
         """Return (name, recipe) of every view, copies spelled out; number 0 is ``clean``."""
-        recipes: list[tuple[str, Recipe]] = []
-        for entry in self.views:
-            for copy in range(entry.copies):
-                own = entry.name if entry.copies == 1 or entry.name is None else f"{entry.name}-{copy + 1}"
-                recipes.append((own or f"view{len(recipes)}", entry.recipe()))
-        return recipes
+        recipes = [entry.recipe() for entry in self.views for _ in range(entry.copies)]
+        return list(zip(view_names(self.views), recipes, strict=True))
 
     def recipes(self) -> list[tuple[str, Recipe]]:
         """Return ("base", its stages) and (name, recipe) of every view."""
@@ -148,6 +147,29 @@ class GenerateJob(StrictModel):
         job = self.model_copy(update={"source": sources, **entries})
         return job.with_output(absolute_path(job.output.uri))
 
+    def with_numbers(self) -> "GenerateJob":
+        """Return the job as it was once read: what it does not name, views and members, has numbers."""
+        views = [entry.model_copy(update={"copies": 1}) for entry in self.views for _ in range(entry.copies)]
+        names = (name for entry in self.views if entry.name for name in copy_names(entry.name, entry.copies))
+        named = [
+            entry.model_copy(update={"name": next(names) if entry.name else numbered_name(number)})
+            for number, entry in enumerate(views)
+        ]
+        members = self.output.members if "members" in self.output.model_fields_set else "numbers"
+        return self.model_copy(update={"views": named, "output": self.output.model_copy(update={"members": members})})
+
+    def as_begun(self, begun: "GenerateJob") -> "GenerateJob":
+        """Return the job with the defaults that `begun` was read with, if it is what this job once made."""
+        before = self.with_numbers()
+        same_names = [name for name, _ in before.view_recipes()] == [name for name, _ in begun.view_recipes()]
+        same_members = before.output.members == begun.output.members
+        return self.model_copy(
+            update={
+                "views": before.views if same_names else self.views,
+                "output": before.output if same_members else self.output,
+            }
+        )
+
     def with_output(self, uri: str) -> "GenerateJob":
         """Return the job with another place for its output."""
         return self.model_copy(update={"output": self.output.model_copy(update={"uri": uri})})
@@ -159,6 +181,8 @@ class GenerateJob(StrictModel):
         names = [name for name, _ in recipes]
         if names[0] != "clean":
             raise ValueError("views must begin with clean")
+        if longest := next((name for name in names if len(name) > LONGEST), None):
+            raise ValueError(f"view {longest}: a name has at most {LONGEST} characters, with the number of its copy")
         repeated = sorted(name for name, times in Counter(names).items() if times > 1)
         if repeated:
             raise ValueError(f"views share the name {', '.join(repeated)}; a name belongs to one view")
@@ -182,6 +206,8 @@ class GenerateJob(StrictModel):
         floats = [getattr(options, "range", None) == "float" for _, options in recipe]
         if any(floats[:-1]) or (name == "base" and any(floats)):
             raise ValueError(f"{name}: range float is for the last stage of a view; use clip, shift or minmax")
+        if name == "views" and any(floats) and self.output.members == "names":
+            raise ValueError("views: views.npy is the member that holds all views together; choose another name")
         if any(floats) and "ffcv" in self.output.formats:
             raise ValueError(f"{name}: range float cannot be stored in FFCV; leave ffcv out of output.formats")
 
@@ -236,7 +262,7 @@ def load_job(path: str | Path) -> GenerateJob:
     given = read_yaml(path)
     if isinstance(given, dict) and "identity" in given and "job" in given:
         own_folder = os.path.dirname(os.path.abspath(path))  # where the dataset lies now, should it have moved
-        return parse_job(given["job"], str(path)).with_output(own_folder)
+        return parse_stored(given["job"], str(path)).with_output(own_folder)
     return parse_job(given, str(path))
 
 
@@ -245,3 +271,11 @@ def parse_job(given: Any, where: str = "job") -> GenerateJob:
     check_kind(given, where, "generate")
     job: GenerateJob = validated(GenerateJob, given, where)
     return job
+
+
+def parse_stored(given: Any, where: str) -> GenerateJob:
+    """Check the job that a dataset keeps; what it does not say yet is as it was when it was written."""
+    output = given.get("output") if isinstance(given, dict) else None
+    if isinstance(output, dict):
+        given = {**given, "output": {"members": "numbers", **output}}
+    return parse_job(given, where)

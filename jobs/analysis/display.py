@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from jobs.display import Rate, duration
+from jobs.display import Rate
+from jobs.report.wording import duration
 from jobs.training.evaluation import display as evaluation
 
 if TYPE_CHECKING:

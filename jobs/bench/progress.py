@@ -5,8 +5,9 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from jobs.display import Rate
+from jobs.live import Picture
+from jobs.report.wording import duration
 
 _EVERY_S = 10.0
 
@@ -15,31 +16,33 @@ class Bar:
     """A bar for each part of the work, with the case that is under way."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(12), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(
-            *columns, TextColumn("{task.fields[case]}"), console=Console(stderr=True), transient=True
-        )
-        self._task: TaskID | None = None
+        self._picture = Picture()
+        self._name, self._total, self._done, self._rate = "", 0, 0, Rate()
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._picture.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._picture.__exit__(kind, error, trace)
 
     def step(self, name: str, total: int) -> None:
         """Begin a bar."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(name, total=total, case="")
+        self._name, self._total, self._done, self._rate = name, total, 0, Rate()
+        self._draw("")
 
     def advance(self, name: str) -> None:
         """Move the bar by one run."""
-        assert self._task is not None, "a step begins before a run is done"
-        self._progress.update(self._task, advance=1, case=name)
+        self._done += 1
+        self._draw(name)
+
+    def _draw(self, case: str) -> None:
+        self._rate.add(self._done)
+        left = (self._total - self._done) / self._rate.per_s if self._rate.per_s else None
+        line = f"{self._name} {self._done:,}/{self._total:,} · ETA {duration(left)}"
+        self._picture.show(f"{line} · {case}" if case else line, done=self._done, total=self._total)
 
 
 class Lines:

@@ -204,22 +204,24 @@ def inspect(
     path: Output,
     shard: Annotated[int | None, typer.Option("--shard", help="show one shard's record", metavar="N")] = None,
     sample: Annotated[str | None, typer.Option("--sample", help="show one sample, by key or index")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="show one sample, by key alone")] = None,
+    index: Annotated[int | None, typer.Option("--index", help="show one sample, by index alone", metavar="N")] = None,
     sheet: Annotated[Path | None, typer.Option("--sheet", help="write a contact sheet", metavar="FILE.png")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a dataset, one shard, one sample, or a contact sheet."""
-    from jobs.generation.inspect import describe, spell, write_sheet
+    from jobs.generation.inspect import describe, spell, wanted_sample, write_sheet
     from pipeline.store import open_store
 
-    store = open_store(path)
+    store, wanted = open_store(path), wanted_sample(sample, key, index)
     if sheet is not None:
-        write_sheet(store, sheet, shard, sample)
+        write_sheet(store, sheet, shard, wanted)
         if as_json:
             print_json({"sheet": str(sheet)})
         else:
             typer.echo(f"wrote {sheet}")
         return
-    found = describe(store, shard, sample)
+    found = describe(store, shard, wanted)
     if as_json:
         print_json(found)
         return

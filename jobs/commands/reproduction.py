@@ -63,7 +63,7 @@ def reproduce(
 
 
 def _spell_plan(plan: "Plan", folder: str) -> str:
-    from jobs.display import duration
+    from jobs.report.wording import duration
 
     width = max(len(line.name) for line in plan.lines)
     return "\n".join(

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from jobs.generation.inputs import Contents, by_role, contents_by_place, read_files
 from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, without_image
-from jobs.spec import GenerateJob, check_stages, parse_job
+from jobs.spec import GenerateJob, check_stages, parse_stored
 from jobs.yamltext import YamlError, read_store_yaml
 from pipeline.augment import AUGMENTATIONS, Stage
 from pipeline.errors import PassbandError
@@ -96,7 +96,7 @@ class Blueprint:
         steps = [{"stage": stage, "version": self.versions[stage], **options} for stage, options in told]
         floating = bool(recipe) and getattr(recipe[-1][1], "range", None) == "float"
         dtype, output = "float16" if floating else "uint8", self.job.output
-        field = view_field(number, name, dtype, output.encoding, "numbers")
+        field = view_field(number, name, dtype, output.encoding, output.members)
         return ViewEntry(number=number, name=name, field=field, dtype=dtype, recipe=steps)
 
     def stages(self, kernels: Any, contents: Contents) -> list[list[Stage]]:
@@ -196,6 +196,7 @@ def identity_form(job: GenerateJob, inputs: Sequence[StoredInput], versions: Map
     del form["compute"], form["bad_images"], form["output"]["uri"], form["output"]["formats"]
     if form["output"]["encoding"] != "jpeg":
         del form["output"]["quality"]
+    _drop_younger_output(form["output"])
     sources = form["source"] if isinstance(form["source"], list) else [form["source"]]
     form["source"] = [
         {k: v for k, v in source.items() if k not in SOURCES[source["kind"]].Options.places} for source in sources
@@ -204,6 +205,13 @@ def identity_form(job: GenerateJob, inputs: Sequence[StoredInput], versions: Map
     for key in ("base", "views"):
         form[key] = _without_younger(_by_content(form[key], contents), versions)
     return form
+
+
+def _drop_younger_output(output: dict[str, Any]) -> None:
+    """Leave out keys that datasets did not have once, where they say what was done then."""
+    for key, before in (("members", "numbers"), ("cls", False)):
+        if output[key] == before:
+            del output[key]
 
 
 def _without_younger(value: Any, versions: Mapping[str, int]) -> Any:
@@ -332,7 +340,7 @@ def read_blueprint(store: Store) -> Blueprint:
         raise PassbandError(f"{where}: is damaged: {error}") from error
     if envelope.format != FORMAT:
         raise PassbandError(f"{where}: has format {envelope.format}, this version reads {FORMAT}")
-    job, shape = parse_job(envelope.job, where), (envelope.shape[0], envelope.shape[1], envelope.shape[2])
+    job, shape = parse_stored(envelope.job, where), (envelope.shape[0], envelope.shape[1], envelope.shape[2])
     classes = tuple(envelope.classes)
     told = (job, envelope.fingerprint, envelope.samples, shape, classes, envelope.inputs)
     begun = next((v for v in _possible_versions(job) if identity(*told, v) == envelope.identity), None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from jobs.generation.blueprint import draft
+from jobs.generation.blueprint import Blueprint, draft
 from jobs.generation.environment import current_environment
 from jobs.generation.plan import make_plan
 from jobs.generation.run import ONLY_SIZES, Display, generate
@@ -14,7 +14,7 @@ from jobs.report.wording import count
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error
 from pipeline.home import expanded
-from pipeline.manifest import MANIFEST, Manifest, check_file, read_manifest
+from pipeline.manifest import JOB, MANIFEST, Manifest, check_file, read_manifest
 from pipeline.store import open_store
 
 _IDENTITY_DIGITS = 16
@@ -35,8 +35,7 @@ def generate_cached(
     with. With `trust` sizes are all that is compared of what is there.
     """
     job = job.with_absolute_paths()
-    identity = draft(job, make_plan(job), current_environment(job)).identity
-    folder = Path(expanded(cache)).resolve() / f"{job.name}-{identity[:_IDENTITY_DIGITS]}"
+    job, identity, folder = _place(job, Path(expanded(cache)).resolve())
     with _alone(folder, display):
         found = _finished(folder, job, identity)
         if found is not None and trust:
@@ -44,6 +43,20 @@ def generate_cached(
         if found is None or not trust or _differs_in_size(folder, found):
             found = generate(job.with_output(str(folder)), display=display, checkpoint=checkpoint, trust=trust)
     return found, str(folder)
+
+
+def _place(job: GenerateJob, cache: Path) -> tuple[GenerateJob, str, Path]:
+    """Return identity and folder of a dataset, and the job as it is read there: as once, where it was begun then."""
+    plan, environment = make_plan(job), current_environment(job)
+    drafted = draft(job, plan, environment)
+    before = draft(job.with_numbers(), plan, environment, known=drafted.inputs)
+    there = [(found, _folder(cache, found)) for found in (before, drafted)]
+    chosen, folder = next(((found, folder) for found, folder in there if (folder / JOB).exists()), there[-1])
+    return chosen.job, chosen.identity, folder
+
+
+def _folder(cache: Path, drafted: Blueprint) -> Path:
+    return cache / f"{drafted.job.name}-{drafted.identity[:_IDENTITY_DIGITS]}"
 
 
 def _finished(folder: Path, job: GenerateJob, identity: str) -> Manifest | None:

@@ -42,6 +42,8 @@ class Packer:
                     columns[view.field] = [encode_npy(array) for array in stored]
                 elif view.field not in columns:
                     columns[view.field] = self._encoding.encode_batch(stored)
+            if self._job.output.cls:
+                columns["cls"] = [b"%d" % row.label for row in batch.rows]
             domains = np.array([row.domain for row in batch.rows], np.int64)
             groups = _groups(self._job, domains, views.severity)
             columns["json"] = [

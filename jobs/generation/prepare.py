@@ -53,6 +53,7 @@ def prepare(
         write_blueprint(store, blueprint, plan)
         return blueprint
     blueprint = read_blueprint(store)
+    job = job.as_begun(blueprint.job)
     files = read_files(job, blueprint.inputs)
     _refuse_other_job(blueprint, job, files, store.uri)
     refuse_other_environment(blueprint, store.uri, job)
@@ -100,9 +101,10 @@ def _refuse_other_job(blueprint: Blueprint, job: GenerateJob, files: Sequence[St
     here = identity_form(job, files, blueprint.versions)
     differing = list(_differences(there, here, ""))
     if differing:
+        go_on = "go back to that job" if "://" in uri else f"go on with that job: passband run {uri}/{JOB}"
         raise PassbandError(
             f"{uri}: holds a dataset of another job: {'; '.join(differing[:8])}"
-            f"{' and more' if len(differing) > 8 else ''}. Choose another output.uri, or go back to that job"
+            f"{' and more' if len(differing) > 8 else ''}. Choose another output.uri, or {go_on}"
         )
 
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from jobs.display import duration
 from jobs.generation.plan import Listing, Plan, shorten, without_image
 from jobs.generation.probe import Estimate
-from jobs.report.wording import count, plain, size
+from jobs.report.wording import count, duration, plain, size
 from jobs.spec import GenerateJob
 from pipeline.sources.skipped import Omission, spell
 

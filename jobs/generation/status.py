@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from jobs.display import duration
 from jobs.generation.blueprint import read_blueprint
 from jobs.generation.ledger import FAILURES, find_done
 from jobs.report.throughput import Throughput, add_up
-from jobs.report.wording import size
+from jobs.report.wording import duration, size
 from pipeline.documents import read_json
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.lock import is_locked

@@ -1,5 +1,6 @@
 """The card of a dataset: README.md for a repository of datasets, report.html to look at."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,12 +17,14 @@ from pipeline.manifest import Manifest, ShardRecord, canonical_json
 from pipeline.store import Store
 
 README, REPORT = "README.md", "report.html"
+TIMM_INFO = "_info.json"
+SHARDS = "shards/*.tar"
 
 
 def write_card(
     store: Store, blueprint: Blueprint, manifest: Manifest, records: Iterable[ShardRecord] | None = None
 ) -> None:
-    """Write README.md and report.html of a finished dataset.
+    """Write README.md and report.html of a finished dataset, and what timm asks for.
 
     Parameters
     ----------
@@ -39,6 +42,7 @@ def write_card(
     front_matter = yaml.safe_dump(_front_matter(facts), sort_keys=False, allow_unicode=True)
     readme = pages.get_template("readme.md.j2").render(facts=facts, front_matter=front_matter)
     report = pages.get_template("report.html.j2").render(facts=facts, pictures=draw(look, manifest))
+    store.put(TIMM_INFO, (json.dumps(timm_info(manifest), indent=1, ensure_ascii=False) + "\n").encode())
     store.put(README, readme.encode())
     store.put(REPORT, report.encode())
 
@@ -118,4 +122,18 @@ def _front_matter(facts: Facts) -> dict[str, object]:
         "task_categories": ["image-classification"],
         "size_categories": [facts.size_category],
         "tags": ["webdataset", "passband"],
+        # Without it, load_dataset takes the Parquet files of plan and provenance for the data.
+        "configs": [{"config_name": "default", "data_files": SHARDS}],
     }
+
+
+def timm_info(manifest: Manifest) -> dict[str, object]:
+    """Return what timm's reader of WebDataset wants to know beside the shards: one split, its shards and samples."""
+    split = {
+        "name": "train",
+        "num_samples": manifest.samples,
+        "filenames": [shard.tar.name for shard in manifest.shards],
+        "shard_lengths": [shard.samples for shard in manifest.shards],
+        "alt_label": "label",  # where the JSON of a sample has it
+    }
+    return {"name": manifest.name, "splits": {"train": split}, "num_classes": len(manifest.classes)}

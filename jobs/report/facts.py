@@ -217,16 +217,16 @@ def _reproduce(store: Store, blueprint: Blueprint) -> str:
 
 
 def _snippets(manifest: Manifest) -> list[Snippet]:
-    ffcv = snippets.ffcv_snippet(manifest)
-    return [
-        *(
-            [Snippet("Samples, with webdataset alone", snippets.webdataset_snippet(manifest))]
-            if manifest.shards
-            else []
-        ),
-        *([Snippet("Batches, with ffcv alone", ffcv)] if ffcv is not None else []),
-        Snippet("Provenance of every sample, with pyarrow alone", snippets.provenance_snippet(manifest)),
-    ]
+    plain = {
+        "Batches, with Passband": snippets.stream_snippet(manifest),
+        "Samples, with webdataset alone": snippets.webdataset_snippet(manifest),
+        "Samples, with datasets alone": snippets.datasets_snippet(manifest),
+        "Samples, with timm alone": snippets.timm_snippet(manifest),
+        "Batches, with ffcv alone": snippets.ffcv_snippet(manifest),
+    }
+    shown = plain if manifest.samples else {}
+    always = {"Provenance of every sample, with pyarrow alone": snippets.provenance_snippet(manifest)}
+    return [Snippet(title, code) for title, code in {**shown, **always}.items() if code is not None]
 
 
 def _size_category(samples: int) -> str:

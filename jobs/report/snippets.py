@@ -1,4 +1,7 @@
-"""Code that reads a dataset without Passband, as a card shows it; the tests run it."""
+"""Code that reads a dataset, with Passband and without, as a card shows it; the tests run it."""
+
+import builtins
+import keyword
 
 from jobs.report.wording import plain
 from pipeline.manifest import Manifest, ViewEntry, shard_name
@@ -9,14 +12,14 @@ def webdataset_snippet(manifest: Manifest) -> str:
     last = max(0, len(manifest.shards) - 1)
     first = shard_name(manifest.name, 0)
     shards = first.removesuffix("000000.tar") + f"{{000000..{last:06d}}}.tar"
-    views = [manifest.views[0], *manifest.views[1:3]]
+    shown = [manifest.views[0], *manifest.views[1:3]]
     lines = [
         "import webdataset",
         "",
         f'shards = "{shards}"',
         'dataset = webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8")',
         "for sample in dataset:",
-        *(f"    {_variable(view)} = {_member(manifest, view)}  # {_layout(manifest, view)}" for view in views),
+        *(f"    {_variable(view)} = {_member(manifest, view)}  # {_layout(manifest, view)}" for view in shown),
         '    label, group = sample["json"]["label"], sample["json"]["group"]',
     ]
     return "\n".join(lines)
@@ -57,8 +60,64 @@ def provenance_snippet(manifest: Manifest) -> str:
     )
 
 
+def stream_snippet(manifest: Manifest) -> str:
+    """Return a loop over the batches of a process, with Passband; the same under torchrun and alone."""
+    name = manifest.views[-1].name
+    return "\n".join(
+        [
+            "from pipeline.loading import open_stream",
+            "",
+            "# under torchrun each process is served its own part of every epoch",
+            'with open_stream(".", batch_size=64, shuffle=True, seed=0) as stream:',
+            "    for batch in stream:",
+            f'        images, labels = batch.images["{name}"], batch.labels',
+            "        print(images.shape, images.dtype, labels.shape)",
+        ]
+    )
+
+
+def datasets_snippet(manifest: Manifest) -> str:
+    """Return how to load the samples with Hugging Face ``datasets``."""
+    first = manifest.views[0]
+    shown = [f'sample["{first.field}"]', 'sample["json"]["label"]']
+    return "\n".join(
+        [
+            "import os",
+            "",
+            "from datasets import load_dataset",
+            "",
+            'dataset = load_dataset(os.getcwd(), split="train")  # a folder is one split, whichever it was made from',
+            "sample = dataset[0]",
+            f"print(dataset.num_rows, {', '.join(shown)})",
+        ]
+    )
+
+
+def timm_snippet(manifest: Manifest) -> str | None:
+    """Return how to open one view with ``timm``; None where views are no images of their own."""
+    images = [view for view in manifest.views if not view.field.endswith(".npy")]
+    if not images or not manifest.shards:
+        return None
+    return "\n".join(
+        [
+            "from timm.data import create_dataset",
+            "",
+            f'view = "{images[-1].field};jpg"  # a member of the samples; jpg is what timm calls it once it is decoded',
+            f'dataset = create_dataset("wds/{manifest.name}", root=".", split="train", input_key=view)',
+            "for image, label in dataset:",
+            "    print(image.size, label)",
+            "    break",
+        ]
+    )
+
+
+_TAKEN = {"webdataset", "shards", "dataset", "sample", "label", "group", *dir(builtins)}
+
+
 def _variable(view: ViewEntry) -> str:
-    return "clean" if view.number == 0 else f"view{view.number}"
+    """Return a variable for a view: its name, where that can be one."""
+    name = view.name.replace("-", "_")
+    return f"view{view.number}" if not name.isidentifier() or keyword.iskeyword(name) or name in _TAKEN else name
 
 
 def _member(manifest: Manifest, view: ViewEntry) -> str:

@@ -32,13 +32,16 @@ def significant(number: float) -> str:
     return f"{number:#.3g}".rstrip(".")
 
 
-def duration(seconds: float) -> str:
-    """Return "0.42 s", "12.3 s", "3 min 05 s", "2 h 07 min"."""
+def duration(seconds: float | None) -> str:
+    """Return "0.42 s", "4.2 s", "45 s", "22 min", "1 h 05 min"; a question mark for None."""
+    if seconds is None:
+        return "?"
+    if seconds < 9.95:
+        return f"{float(f'{seconds:.2g}'):g} s"
     if seconds < 99.5:
-        return f"{significant(seconds)} s"
-    if seconds < 3600:
-        return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
-    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60:02d} min"
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 
 
 def plain(text: str) -> str:
@@ -67,9 +70,14 @@ def _step(step: Options) -> str:
 
 
 def _by_name(step: Options) -> str:
-    options = {k: v for k, v in step.items() if k not in ("stage", "version") and v is not None}
+    options = {k: v for k, v in step.items() if k not in ("stage", "version") and not _is_empty(v)}
     listed = ", ".join(f"{key} {_value(value)}" for key, value in options.items())
     return f"{step['stage']} ({listed})" if listed else str(step["stage"])
+
+
+def _is_empty(value: Any) -> bool:
+    """Tell whether an option says nothing: it is not set, or a list, a mapping or a text of nothing."""
+    return value is None or (isinstance(value, str | Sequence | Mapping) and not value)
 
 
 def _value(value: Any) -> str:
@@ -154,8 +162,8 @@ _RANGES = {
 
 
 def source(entry: Options) -> str:
-    """Return a source in words: kind, then its options."""
-    options = {k: v for k, v in entry.items() if k not in ("kind", "domain") and v is not None}
+    """Return a source in words: kind, then those of its options that say something."""
+    options = {k: v for k, v in entry.items() if k not in ("kind", "domain") and not _is_empty(v)}
     listed = ", ".join(f"{key} {_value(value)}" for key, value in options.items())
     domain = f"domain {entry['domain']}: " if entry.get("domain") is not None else ""
     return domain + (f"{entry['kind']} ({listed})" if listed else str(entry["kind"]))

@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.text import Text
-
 from jobs import events
-from jobs.display import duration
+from jobs.live import Picture
+from jobs.report.wording import duration
 from jobs.reproduce.ledger import Ledger
 
 _EVERY_S = 10.0
@@ -101,15 +97,16 @@ class LiveDisplay(SilentDisplay):
     """A bar, numbers, and what is at work, redrawn in place; failures scroll by above them."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._picture = Picture()
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._picture.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._picture.__exit__(kind, error, trace)
 
     def dataset(self, ledger: Ledger, name: str, event: Mapping[str, Any]) -> None:
         """Show which dataset is made."""
@@ -125,15 +122,14 @@ class LiveDisplay(SilentDisplay):
 
     def failed(self, ledger: Ledger, name: str) -> None:
         """Show which node failed, and why."""
-        self._console.print(Text(f"{name} failed: {ledger.failed[name]}", style="yellow"))
+        self._picture.say(f"{name} failed: {ledger.failed[name]}", "yellow")
         self.tick(ledger)
 
     def tick(self, ledger: Ledger) -> None:
         """Redraw."""
         now, at_work = snapshot(ledger), time.monotonic()
-        bar = ProgressBar(total=now["nodes"], completed=now["done"])
-        names = (Text(f"{duration(at_work - begun)} {name}", no_wrap=True) for name, begun in ledger.running.items())
-        self._live.update(Group(bar, Text(sentence(ledger), no_wrap=True), *names))
+        names = (f"{name}, for {duration(at_work - begun)}" for name, begun in ledger.running.items())
+        self._picture.show(sentence(ledger), *names, done=now["done"], total=now["nodes"])
 
 
 def snapshot(ledger: Ledger) -> dict[str, Any]:

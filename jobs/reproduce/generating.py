@@ -34,6 +34,8 @@ class GenerationTask:
         job = parse_job(with_identities({**self.job, **_placed(self.job, "folder")}, needs))
         form = job.resolved()
         del form["compute"], form["output"]["uri"], form["output"]["formats"]
+        for key in {"members", "cls"} - job.output.model_fields_set:  # younger than some reproductions
+            del form["output"][key]
         stages = {name: AUGMENTATIONS[name].version for _, recipe in job.recipes() for name, _ in recipe}
         return digest({"format": FORMAT, "job": form, "stages": stages})
 

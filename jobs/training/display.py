@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from jobs import events
-from jobs.display import duration
+from jobs.live import Picture
+from jobs.report.wording import duration
 
 if TYPE_CHECKING:
     from jobs.training.loop import Watch
@@ -102,29 +99,28 @@ class LiveDisplay(SilentDisplay):
     """One line that redraws in place; accuracies scroll by above it."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._picture = Picture()
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._picture.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        self._picture.__exit__(kind, error, trace)
 
     def started(self, training: "Training") -> None:
         """Show what is trained."""
-        self._console.print(Text(title(training)))
+        self._picture.say(title(training))
 
     def step(self, training: "Training", epoch: int, metrics: Mapping[str, float], watch: "Watch") -> None:
         """Show how far it is."""
-        self._live.update(Text(sentence(training, epoch, metrics, watch)))
+        self._picture.show(sentence(training, epoch, metrics, watch))
 
     def evaluated(self, epoch: int, accuracy: Mapping[str, float]) -> None:
         """Show the accuracies."""
-        self._console.print(Text(accuracies(epoch, accuracy)))
+        self._picture.say(accuracies(epoch, accuracy))
 
 
 def state(training: "Training", watch: "Watch") -> dict[str, Any]:

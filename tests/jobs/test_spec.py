@@ -32,7 +32,7 @@ def test_every_spelling_of_a_view_is_read():
     ]
     views.append({"chain": [{"dct": {"size": 4, "keep": "low"}}], "name": "block"})
     recipes = parse_job(job(views=views)).view_recipes()
-    assert [name for name, _ in recipes] == ["clean", "view1", "low-1", "low-2", "view4", "block"]
+    assert [name for name, _ in recipes] == ["clean", "dct_flip", "low-1", "low-2", "radial-dct_flip", "block"]
     assert [[stage for stage, _ in recipe] for _, recipe in recipes] == [
         [],
         ["dct_flip"],
@@ -49,7 +49,7 @@ def test_resolving_is_idempotent_and_complete():
     again = parse_job(yaml.safe_load(yaml.safe_dump(resolved)))
     assert again.resolved() == resolved
     assert resolved["views"][1] == {
-        "name": "view1",
+        "name": "radial",
         "chain": [{"radial": {"low": 0.0, "high": 8.0, "range": "clip"}}],
     }
     assert resolved["compute"]["batch_size"] == 256
@@ -101,7 +101,7 @@ BAD = {
     "size": (job(image={"size": 0}), "image.size: got 0; needs a side"),
     "size of three": (job(image={"size": [1, 2, 3]}), "image.size"),
     "channels": (job(image={"size": 32, "channels": 1}), "image.channels: got 1"),
-    "too large for the image": (job(views=["clean", {"dct": {"size": 33, "keep": "low"}}]), "view1: dct: .*33"),
+    "too large for the image": (job(views=["clean", {"dct": {"size": 33, "keep": "low"}}]), "dct: dct: .*33"),
     "two sources without domains": (job(source=[GOOD["source"], GOOD["source"]]), "need a domain each"),
     "group without domain": (job(group="domain"), "group: domain needs"),
     "group without severity": (job(group="severity"), "group: severity needs"),

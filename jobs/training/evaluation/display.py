@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from jobs import events
 from jobs.display import sentence
+from jobs.live import Picture
 
 _EVERY_S = 5.0
 
@@ -119,25 +116,24 @@ class LiveDisplay(_TextDisplay):
     """One line that redraws in place."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._picture = Picture()
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._picture.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        self._picture.__exit__(kind, error, trace)
 
     def passing(self, line: str) -> None:
         """Draw the line anew."""
-        self._live.update(Text(line, overflow="ellipsis", no_wrap=True))
+        self._picture.show(line)
 
     def lasting(self, line: str) -> None:
         """Print above the line that redraws."""
-        self._console.print(Text(line))
+        self._picture.say(line)
 
 
 def choose_evaluation_display(as_json: bool) -> JsonDisplay | PlainDisplay | LiveDisplay:

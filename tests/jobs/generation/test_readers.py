@@ -37,7 +37,7 @@ def test_plain_webdataset_reads_every_sample(dataset, ours):
         if "views.npy" in sample:
             views = sample["views.npy"]
         else:
-            views = [sample["clean.png"], sample["view1.png"], sample["view2.png"]]
+            views = [sample["clean.png"], sample["prime.png"], sample["low.png"]]
         np.testing.assert_array_equal(np.stack(views), np.stack(expected.views))
         assert (sample["json"]["label"], sample["json"]["key"]) == (expected.label, expected.key)
         seen += 1

@@ -37,7 +37,7 @@ def test_every_sample_is_stored_once_with_all_views(dataset):
     source = SOURCES["digits"](SOURCES["digits"].Options(split="test"))
     assert {sample.key: sample.label for sample in samples} == {e.key: e.label for e in source.entries()}
     assert all(view.shape == (16, 16, 3) for sample in samples for view in sample.views)
-    assert [view.name for view in manifest.views] == ["clean", "view1", "low"]
+    assert [view.name for view in manifest.views] == ["clean", "prime", "low"]
     assert sum(manifest.class_counts.values()) == manifest.samples == sum(manifest.group_counts.values())
 
 
@@ -65,7 +65,7 @@ def test_the_provenance_points_at_the_bytes_of_every_member(dataset):
         with tarfile.open(shard) as archive:
             members = {m.name: archive.extractfile(m).read() for m in archive}
         for row in table:
-            for field in ("clean.png", "view1.png", "view2.png", "json"):
+            for field in ("clean.png", "prime.png", "low.png", "json"):
                 start, size = row[f"{field}.offset"], row[f"{field}.size"]
                 assert content[start : start + size] == members.pop(f"{row['index']:08d}.{field}")
         assert not members

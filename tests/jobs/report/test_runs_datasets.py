@@ -71,7 +71,7 @@ def test_the_table_says_what_manifest_and_records_say(runs):
     row = dict(zip([c.heading for c in numbers.columns], [c.text for c in numbers.rows[1]], strict=True))
     seconds = sum(read_record(store, shard.shard).seconds for shard in manifest.shards)  # one worker, one by one
     assert (row["samples"], row["views"], row["pixels"]) == ("355", "4", "16 × 16")
-    assert float(row["made in"].removesuffix(" s")) == pytest.approx(seconds, rel=0.05)
+    assert float(row["made in"].removesuffix(" s")) == pytest.approx(seconds, rel=0.1)  # two digits are told
     assert row["identity"] == manifest.identity[:12]
     assert row["backend"] == "cpu"
 
@@ -83,7 +83,7 @@ def test_every_view_is_told_of(runs):
         ["digits", "0", "clean"],
         ["", "1", "low"],
         ["reseeded", "0", "clean"],
-        ["", "1–2", "view1, view2"],
+        ["", "1–2", "prime-1, prime-2"],
         ["", "3", "high"],
     ]
     assert "low-pass: spatial frequencies below 4 bins" in views[1][3]

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from jobs.report import wording
 from pipeline.augment import AUGMENTATIONS
+from pipeline.sources import SOURCES
 
 SURROGATE = {"network": "lenet", "checkpoint": "model.pt"}
 SADA = {"stage": "sada", "version": 1, **AUGMENTATIONS["sada"].Options(surrogate=SURROGATE).model_dump()}
@@ -39,7 +40,21 @@ def test_three_significant_digits(number, expected):
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(0.0, "0 s"), (0.4213, "0.421 s"), (12.34, "12.3 s"), (185.0, "3 min 05 s"), (7620.0, "2 h 07 min")],
+    [
+        (None, "?"),
+        (0.0, "0 s"),
+        (0.4213, "0.42 s"),
+        (4.0, "4 s"),
+        (9.96, "10 s"),
+        (45.2, "45 s"),
+        (99.4, "99 s"),
+        (99.6, "2 min"),
+        (1329.0, "22 min"),
+        (3569.0, "59 min"),
+        (3571.0, "1 h 00 min"),
+        (3900.0, "1 h 05 min"),
+        (200_000.0, "55 h 33 min"),
+    ],
 )
 def test_durations(seconds, expected):
     assert wording.duration(seconds) == expected
@@ -149,3 +164,16 @@ def test_labels_without_a_name_are_numbers():
     assert wording.class_name(1, ["cat", "dog"]) == "dog"
     assert wording.class_name(2, ["cat", "dog"]) == "2"
     assert wording.class_name(0, [" \n"]) == "0"
+
+
+@pytest.mark.parametrize("kind", sorted(SOURCES))
+def test_a_source_is_said_without_options_that_say_nothing(kind):
+    fields = {name: field for name, field in SOURCES[kind].Options.model_fields.items() if not field.is_required()}
+    options = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
+    said = wording.source({"kind": kind, "domain": None, **options})
+    assert "[]" not in said
+    assert "{}" not in said
+    assert "None" not in said
+    assert wording.source({"kind": "imagefolder", "path": "/x", "ignore": ["*.txt"], "classes": []}) == (
+        "imagefolder (path /x, ignore [*.txt])"
+    )

@@ -50,7 +50,7 @@ def test_two_processes_take_the_steps_of_one(train_job, domains, tmp_path):
             name: train_job(
                 tmp_path / place / name,
                 domains,
-                data={"views": ["clean", "view1", "low"], "crop_padding": 1, "flip": True},
+                data={"views": ["clean", "prime", "low"], "crop_padding": 1, "flip": True},
                 epochs=1,
                 clip_norm=5.0,
                 **changes,

@@ -53,11 +53,11 @@ def assert_same_training(out: Path, expected: Path) -> None:
 
 
 def test_a_training_learns_and_says_what_it_did(train_job, digits, tmp_path):
-    evaluate = {"digits": {"path": str(digits), "views": ["clean", "view1"]}}
+    evaluate = {"digits": {"path": str(digits), "views": ["clean", "prime"]}}
     job = train_job(epochs=30, evaluate=evaluate, output={"log_every_steps": 3, "tensorboard": True})
     results = train(job)
     out = tmp_path / "out"
-    clean, augmented = (results["accuracy"][f"accuracy/digits/{view}"] for view in ("clean", "view1"))
+    clean, augmented = (results["accuracy"][f"accuracy/digits/{view}"] for view in ("clean", "prime"))
     assert clean > 0.9
     assert clean - 0.02 > augmented > 0.2
     assert results == json.loads((out / "results.json").read_text())
@@ -102,7 +102,7 @@ def test_the_same_job_gives_the_same_bits(train_job, tmp_path):
 @pytest.mark.parametrize("stops", [[1], [3, 0, 2], [7, 7, 1], [6]])
 def test_a_stopped_training_goes_on_bit_for_bit(train_job, tmp_path, stops):
     changes = {
-        "data": {"views": ["clean", "view1"], "crop_padding": 2, "flip": True},
+        "data": {"views": ["clean", "prime"], "crop_padding": 2, "flip": True},
         "objective": {"kind": "jsd"},
         "optimizer": {"kind": "adam", "lr": 1e-3},
         "schedule": {"kind": "one_cycle"},

@@ -8,7 +8,7 @@ from pipeline.errors import PassbandError
 from pipeline.loading import Batch, Stream, open_stream
 from tests.pipeline.loading.conftest import assert_holds
 
-NAMES = ("clean", "view1", "low")
+NAMES = ("clean", "prime", "low")
 
 
 def drained(stream) -> list[Batch]:
@@ -73,14 +73,14 @@ def test_only_the_members_of_the_views_asked_for_are_decoded(png, monkeypatch):
 
     fill = shards.fill_png
     monkeypatch.setattr(shards, "fill_png", lambda members, out: seen.append(len(members)) or fill(members, out))
-    with open_stream(png.path, batch_size=50, views=["view1"], drop_last=False) as stream:
+    with open_stream(png.path, batch_size=50, views=["prime"], drop_last=False) as stream:
         drained(stream)
     assert sum(seen) == 355
 
 
 @pytest.mark.parametrize("views", [["view2"], [], ["clean", "clean"]])
 def test_views_that_cannot_be_served_are_answered_with_those_that_exist(npy, views):
-    with pytest.raises(PassbandError, match="its views are clean, view1, low"):
+    with pytest.raises(PassbandError, match="its views are clean, prime, low"):
         open_stream(npy.path, batch_size=5, views=views)
 
 
@@ -103,7 +103,7 @@ def test_the_next_iteration_is_the_next_epoch(npy):
 
 @pytest.mark.parametrize("suffix", ["", "small.beton"])
 def test_a_stream_shows_the_whole_set_without_moving(npy, suffix):
-    options = {"batch_size": 50, "world_size": 2, "balance": "class", "views": ["view1", "clean"]}
+    options = {"batch_size": 50, "world_size": 2, "balance": "class", "views": ["prime", "clean"]}
     with (
         open_stream(npy.path / suffix, **options, rank=0) as stream,
         open_stream(npy.path / suffix, **options, rank=1) as other,
@@ -113,7 +113,7 @@ def test_a_stream_shows_the_whole_set_without_moving(npy, suffix):
         shown = [drained(part.in_stored_order()) for part in (stream, other)]
         assert len(shown[0]) == len(shown[1])
         for batch in (*shown[0], *shown[1]):
-            assert list(batch.images) == ["view1"]
-            assert_holds(batch, npy, ["view1"])
+            assert list(batch.images) == ["prime"]
+            assert_holds(batch, npy, ["prime"])
         assert sorted(indices_of(shown[0]) + indices_of(shown[1])) == sorted(npy.samples)
         assert stream.state_dict() == position

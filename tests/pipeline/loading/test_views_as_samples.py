@@ -11,7 +11,7 @@ from pipeline.errors import PassbandError
 from pipeline.loading import open_stream
 from tests.pipeline.loading.conftest import Made
 
-NAMES = ["clean", "view1", "low"]
+NAMES = ["clean", "prime", "low"]
 FLOAT = {"views": ["clean", {"radial": {"low": 3, "range": "float"}, "name": "high"}]}
 
 

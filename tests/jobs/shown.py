@@ -1,0 +1,81 @@
+"""Drives one of the live displays through a run that is made up; for a terminal of a test."""
+
+import sys
+import time
+from types import SimpleNamespace
+
+from jobs import display as generation
+from jobs.analysis import display as analysis
+from jobs.bench import progress as bench
+from jobs.reproduce import display as reproduction
+from jobs.training import display as training
+from jobs.training.evaluation import display as evaluation
+
+STEPS = 4
+_FRAME_S = 0.3  # a picture is drawn four times a second
+
+
+def show_generation() -> None:
+    job = SimpleNamespace(name="a-name-of-some-length")
+    blueprint = SimpleNamespace(shards=STEPS, samples=40, job=job, views=lambda: [None] * 3)
+    ledger = SimpleNamespace(blueprint=blueprint, samples=0, bad=[], done={}, failed={}, retried=0, warnings=[])
+    with generation.LiveDisplay() as display:
+        display.started(ledger)
+        for step in range(STEPS):
+            time.sleep(_FRAME_S)
+            ledger.done[step], ledger.samples = None, 10 * (step + 1)
+            display.event(ledger, "shard 1: took a second try" if step == 1 else None)
+        display.step("writing the card")
+        time.sleep(_FRAME_S)
+
+
+def show_training() -> None:
+    job = SimpleNamespace(batch_size=10, epochs=1, steps=None)
+    run = SimpleNamespace(step=0, steps=1234, epochs=12, job=job)
+    watch = SimpleNamespace(samples=100, spent=2.0, waited=0.1, seconds=2.0)
+    with training.LiveDisplay() as display:
+        for step in range(STEPS):
+            run.step = step + 1
+            display.step(run, 0, {"loss": 2.5}, watch)
+            time.sleep(_FRAME_S)
+
+
+def show_evaluation() -> None:
+    with evaluation.LiveDisplay() as display:
+        for step in range(STEPS):
+            display.predicting("a-training-of-some-length on a-dataset-of-some-length: corrupted", step, STEPS)
+            time.sleep(_FRAME_S)
+
+
+def show_analysis() -> None:
+    envelope = SimpleNamespace(samples=10)
+    ledger = SimpleNamespace(envelope=envelope, frequencies=400, frequencies_done=0, failed={}, retried=1)
+    with analysis.LiveDisplay() as display:
+        for _ in range(STEPS):
+            ledger.frequencies_done += 10
+            display.event(ledger, None)
+            time.sleep(_FRAME_S)
+
+
+def show_reproduction() -> None:
+    ledger = SimpleNamespace(
+        graph=list(range(STEPS)), made={}, found=[], failed={}, seconds_left=lambda: 1320.0,
+        running={"a-training-of-some-length": time.monotonic(), "another-one": time.monotonic() - 3900},
+    )  # fmt: skip
+    with reproduction.LiveDisplay() as display:
+        for step in range(STEPS):
+            ledger.made[step] = None
+            display.tick(ledger)
+            time.sleep(_FRAME_S)
+
+
+def show_bench() -> None:
+    with bench.Bar() as display:
+        display.step("a case of some length", STEPS)
+        for _ in range(STEPS):
+            display.advance("prime at 224 pixels, 256 images, on the CPU")
+            time.sleep(_FRAME_S)
+
+
+if __name__ == "__main__":
+    globals()[f"show_{sys.argv[1]}"]()
