@@ -26,6 +26,9 @@ class Display(Protocol):
     def predicting(self, what: str, done: int, total: int) -> None:
         """Tell what is looked at now, and how many were before."""
 
+    def note(self, message: str) -> None:
+        """Tell what a person should know."""
+
 
 class SilentDisplay:
     """Shows nothing; the default of the Python call."""
@@ -34,6 +37,9 @@ class SilentDisplay:
         """Show nothing."""
 
     def predicting(self, what: str, done: int, total: int) -> None:
+        """Show nothing."""
+
+    def note(self, message: str) -> None:
         """Show nothing."""
 
     def __enter__(self) -> Self:
@@ -55,6 +61,10 @@ class JsonDisplay(SilentDisplay):
     def predicting(self, what: str, done: int, total: int) -> None:
         """Say what is looked at."""
         self._say({"event": "predicting", "what": what, "done": done, "total": total})
+
+    def note(self, message: str) -> None:
+        """Say it."""
+        self._say({"event": "note", "message": message})
 
     def _say(self, event: Mapping[str, Any]) -> None:
         sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
@@ -83,6 +93,10 @@ class _TextDisplay(SilentDisplay):
     def predicting(self, what: str, done: int, total: int) -> None:
         """Say what is looked at."""
         self.passing(f"evaluating {done + 1}/{total} · {what}")
+
+    def note(self, message: str) -> None:
+        """Say it, and leave it there."""
+        self.lasting(message)
 
     def passing(self, line: str) -> None:
         """Show a line until the next one comes."""
