@@ -23,6 +23,9 @@ _EVERY_S = 5.0
 class Display(Protocol):
     """What a person or a machine sees of a training."""
 
+    def note(self, message: str) -> None:
+        """Tell what a person should know."""
+
     def started(self, training: "Training") -> None:
         """Tell what is trained, and from which step."""
 
@@ -35,6 +38,9 @@ class Display(Protocol):
 
 class SilentDisplay:
     """Shows nothing; the default of the Python call, and of every process but the first."""
+
+    def note(self, message: str) -> None:
+        """Show nothing."""
 
     def started(self, training: "Training") -> None:
         """Show nothing."""
@@ -56,6 +62,10 @@ class SilentDisplay:
 
 class JsonDisplay(SilentDisplay):
     """One JSON object a line on standard output; ``event`` names its kind."""
+
+    def note(self, message: str) -> None:
+        """Say it."""
+        self._say("note", message=message)
 
     def started(self, training: "Training") -> None:
         """Say what is trained."""
@@ -79,6 +89,10 @@ class PlainDisplay(SilentDisplay):
 
     def __init__(self) -> None:
         self._last = 0.0
+
+    def note(self, message: str) -> None:
+        """Say it."""
+        self._say(message)
 
     def started(self, training: "Training") -> None:
         """Say what is trained."""
@@ -114,6 +128,10 @@ class LiveDisplay(SilentDisplay):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+
+    def note(self, message: str) -> None:
+        """Print it above the line that redraws."""
+        self._console.print(Text(message))
 
     def started(self, training: "Training") -> None:
         """Show what is trained."""
