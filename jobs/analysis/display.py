@@ -25,6 +25,9 @@ class Display(Protocol):
     def step(self, name: str) -> None:
         """Tell that a step begins."""
 
+    def note(self, message: str) -> None:
+        """Tell what a person should know."""
+
     def started(self, ledger: "Ledger") -> None:
         """Tell what is planned, done already, and left."""
 

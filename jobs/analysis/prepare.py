@@ -13,11 +13,12 @@ from jobs.analysis.results import UsedSurrogate
 from jobs.analysis.sensitivity import block_ranges
 from jobs.analysis.spec import AnalyzeJob, What
 from jobs.analysis.subset import Chosen, choose
-from jobs.files import JobError
 from jobs.generation.output import refuse_foreign
 from pipeline.errors import IntegrityError
+from pipeline.hashed import HashedFile
 from pipeline.manifest import JOB, digest
-from pipeline.store import Store, open_store
+from pipeline.networks.checkpoint import read_checkpoint
+from pipeline.store import Store
 
 if TYPE_CHECKING:
     from pipeline.surrogate.model import Surrogate
@@ -40,7 +41,7 @@ def draw_up(job: AnalyzeJob, what: What, progress: Callable[[int], None]) -> Dra
     PassbandError
         Everything a user can mend, by name: source, checkpoint, network, classes, image size, subset.
     """
-    sha256 = hashlib.sha256(_weights(job)).hexdigest() if what == "sensitivity" else None  # before a long listing
+    sha256 = _weights(job).sha256 if what == "sensitivity" else None  # before a long listing
     images, used = list_images(job, progress), None
     images = images.readable(job.compute.batch_size) if job.bad_images else images
     if sha256 is not None and job.surrogate is not None:
@@ -71,19 +72,9 @@ def _envelope(job: AnalyzeJob, what: What, images: SourceImages, used: UsedSurro
     )
 
 
-def _weights(job: AnalyzeJob) -> bytes:
-    from pipeline.networks.checkpoint import checkpoint_file
-    from pipeline.networks.network import read_checkpoint
-
+def _weights(job: AnalyzeJob) -> HashedFile:
     assert job.surrogate is not None
-    path = job.surrogate.checkpoint
-    if "://" not in path:
-        return read_checkpoint(checkpoint_file(path))
-    folder, _, name = path.rpartition("/")
-    try:
-        return open_store(folder).read(name)
-    except FileNotFoundError as error:
-        raise JobError(f"{path}: there is no checkpoint") from error
+    return read_checkpoint(job.surrogate.checkpoint, job.surrogate.sha256)
 
 
 def surrogate_of(
@@ -105,7 +96,7 @@ def surrogate_of(
     from pipeline.surrogate.model import load_surrogate
 
     assert job.surrogate is not None
-    weights = _weights(job) if weights is None else weights
+    weights = _weights(job).content if weights is None else weights
     if (found := hashlib.sha256(weights).hexdigest()) != sha256:
         raise IntegrityError(f"{job.surrogate.checkpoint}: has sha256 {found}, the analysis began with {sha256}")
     return load_surrogate(weights, job.surrogate, classes=classes, shape=shape)
@@ -143,7 +134,7 @@ def with_inputs(store: Store, envelope: Envelope, drawn: Draft, job: AnalyzeJob)
     """Return the envelope with its inputs and itself stored; inputs that are there already are left."""
     if envelope.inputs is not None and store.exists(INPUTS) and store.exists(MODEL):
         return envelope
-    store.put(MODEL, _weights(job))
+    store.put(MODEL, _weights(job).content)
     inputs = gather(drawn.images, drawn.chosen, "enhanced" in job.maps, job.compute.batch_size)
     sha256 = store_inputs(store, inputs)
     if envelope.inputs not in (None, sha256):

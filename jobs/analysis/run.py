@@ -23,6 +23,7 @@ from jobs.generation.output import refuse_nested_output, swept
 from jobs.generation.worker import WriteFailure
 from pipeline.errors import OutputError
 from pipeline.lock import locked
+from pipeline.networks.checkpoint import without_hash
 from pipeline.store import Store, open_store
 
 
@@ -56,6 +57,8 @@ def analyze(
             return found
         if what == "amplitude":
             return _amplitude(store, envelope, drawn, job, display)
+        if job.surrogate is not None and (note := without_hash(job.surrogate.checkpoint, job.surrogate.sha256)):
+            display.note(note)
         display.step("reading images")
         envelope = with_inputs(store, envelope, drawn, job)
         ledger = read_ledger(store, envelope, list(job.maps), job.compute.failure_budget)

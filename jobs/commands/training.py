@@ -1,33 +1,73 @@
 """The command that trains."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
 
+if TYPE_CHECKING:
+    from jobs.training.spec import TrainJob
+
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="FOLDER")]
 
+DryRun = Annotated[
+    bool, typer.Option("--plan", help="dry run: steps, time by a few real steps, memory; nothing is written")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="replace another output in the folder, after telling what is deleted")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask before --overwrite deletes")]
 
-def train(job: JobFile, output: OtherOutput = None, as_json: AsJson = False) -> None:
+
+def train(
+    job: JobFile,
+    output: OtherOutput = None,
+    plan: DryRun = False,
+    overwrite: Overwrite = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
     """Train a network on a stored dataset; the same command resumes it. Under torchrun, on several processes."""
     from jobs.datasets import make_missing
     from jobs.training.collective import announced_rank
     from jobs.training.display import choose_training_display
     from jobs.training.evaluation.display import SilentDisplay, choose_evaluation_display
-    from jobs.training.run import train
+    from jobs.training.run import check_first, train
     from jobs.training.spec import load_train_job
 
     spec = load_train_job(job)
     if output is not None:
         spec = spec.with_output(output)
+    if plan:
+        _tell_plan(spec, overwrite, as_json)
+        return
     first = announced_rank() == 0
+    check_first(spec, overwrite=overwrite)
     with stop.telling(KEPT), choose_evaluation_display(as_json) if first else SilentDisplay() as making:
         spec = spec.with_paths(make_missing(spec.references(), spec.datasets, progress=making.dataset))
+    if overwrite and first:
+        _agree(spec, yes)
     with stop.telling(KEPT), choose_training_display(as_json, first) as display, stop.deferred():
-        results = train(spec, display=display, stopped=lambda: stop.number != 0)
+        results = train(spec, display=display, stopped=lambda: stop.number != 0, overwrite=overwrite)
     if first:
         print_json({"event": "finished", **results}) if as_json else typer.echo(_table(spec.output.uri, results))
+
+
+def _agree(spec: "TrainJob", yes: bool) -> None:
+    """Return only if what else lies in the output, if anything, is to be deleted."""
+    from jobs.overwrite import ask_overwrite
+    from jobs.training.output import other_output
+
+    if (other := other_output(spec)) is not None:
+        ask_overwrite(other, yes=yes, kind="training")
+
+
+def _tell_plan(spec: "TrainJob", overwrite: bool, as_json: bool) -> None:
+    from jobs.training.plan import plan_json, plan_training, spell_plan
+
+    found = plan_training(spec, overwrite=overwrite)
+    print_json(plan_json(found)) if as_json else typer.echo(spell_plan(found))
 
 
 def _table(uri: str, results: dict[str, Any]) -> str:

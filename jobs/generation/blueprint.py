@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
-from jobs.generation.inputs import Contents, by_role, contents_by_place, read_files
+from jobs.generation.inputs import Contents, by_role, contents_by_place, notes_on_weights, read_files
 from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, without_image
 from jobs.spec import GenerateJob, check_stages, parse_stored
 from jobs.yamltext import YamlError, read_store_yaml
@@ -149,7 +149,7 @@ def draft(
         classes=plan.classes,
         environment=environment,
         inputs=files,
-        warnings=tuple(plan.source_warnings),
+        warnings=(*plan.source_warnings, *notes_on_weights(job)),
         empty_classes=tuple(plan.empty_classes),
         versions=versions,
     )
@@ -235,7 +235,8 @@ def _without_younger(value: Any, versions: Mapping[str, int]) -> Any:
 def _by_content(value: Any, contents: Mapping[str, str | list[str]]) -> Any:
     """Return a part of a resolved job with every path of an input replaced by the hash of what is there."""
     if isinstance(value, dict):
-        return {key: _by_content(entry, contents) for key, entry in value.items()}
+        told_twice = {"sha256"} if "checkpoint" in value else set()  # a check of what its hash stands for already
+        return {key: _by_content(entry, contents) for key, entry in value.items() if key not in told_twice}
     if isinstance(value, list):
         return [_by_content(entry, contents) for entry in value]
     return contents[value] if isinstance(value, str) and value in contents else value

@@ -8,7 +8,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,9 @@ from jobs.spec import GenerateJob
 from pipeline.augment import AUGMENTATIONS
 from pipeline.augment.base import ComputedMap, InputFile, InputFolder
 from pipeline.errors import IntegrityError, PassbandError
+from pipeline.hashed import read_hashed_file
 from pipeline.manifest import Problem, StoredInput, check_file, digest
-from pipeline.networks.checkpoint import checkpoint_file
+from pipeline.networks.checkpoint import checkpoint_file, without_hash
 from pipeline.sources.base import SourceError
 from pipeline.sources.imagefolder import SUFFIXES
 from pipeline.sources.skipped import Skipped
@@ -87,7 +88,21 @@ def read_files(job: GenerateJob, known: Sequence[StoredInput] = ()) -> tuple[Sto
     names = {entry.sha256: entry.name for entry in known}
     listed = (path for folder in folder_paths(job) for path in _list_folder(folder, known))
     found = [_read_file(path, kept.get(path)) for path in (*file_paths(job), *listed)]
+    _refuse_other_hashes(job, hashes(found))
     return tuple(entry.model_copy(update={"name": names.get(entry.sha256, entry.name)}) for entry in found)
+
+
+def _refuse_other_hashes(job: GenerateJob, found: Mapping[str, str]) -> None:
+    for entry in _wanted(job):
+        if isinstance(entry, InputFile) and entry.sha256 is not None and found[entry.path] != entry.sha256:
+            raise InputError(f"{entry.path}: has sha256 {found[entry.path]}, the job says {entry.sha256}")
+
+
+def notes_on_weights(job: GenerateJob) -> list[str]:
+    """Return what a person is told of checkpoints that nothing gives a hash of, each once."""
+    files = (entry for entry in _wanted(job) if isinstance(entry, InputFile) and entry.weights)
+    told = (without_hash(entry.path, entry.sha256) for entry in files)
+    return [note for note in dict.fromkeys(told) if note is not None]
 
 
 def _list_folder(folder: str, known: Sequence[StoredInput]) -> list[str]:
@@ -107,14 +122,13 @@ def _list_folder(folder: str, known: Sequence[StoredInput]) -> list[str]:
 
 def _read_file(path: str, kept: StoredInput | None) -> StoredInput:
     try:
-        content = checkpoint_file(path).read_bytes()
+        file = read_hashed_file(checkpoint_file(path))
     except OSError as error:
         if kept is not None:
             return kept
         raise InputError(_unread(path, error)) from error
-    sha256 = hashlib.sha256(content).hexdigest()
-    name = f"{FOLDER}/{sha256[:16]}{checkpoint_file(path).suffix}"
-    return StoredInput(reference=path, name=name, bytes=len(content), sha256=sha256)
+    name = f"{FOLDER}/{file.sha256[:16]}{checkpoint_file(path).suffix}"
+    return StoredInput(reference=path, name=name, bytes=len(file.content), sha256=file.sha256)
 
 
 def _unread(path: str, error: OSError) -> str:
@@ -142,7 +156,8 @@ def _in_folder(folder: str, inputs: Sequence[StoredInput]) -> list[StoredInput]:
 
 def map_reference(wanted: ComputedMap, files: Sequence[StoredInput]) -> str:
     """Return what names a computed map: its kind and all that it is computed from, wherever the checkpoint lies."""
-    surrogate = wanted.surrogate.model_dump(mode="json") | {"checkpoint": hashes(files)[wanted.surrogate.checkpoint]}
+    checkpoint = hashes(files)[wanted.surrogate.checkpoint]
+    surrogate = wanted.surrogate.model_dump(mode="json", exclude={"sha256"}) | {"checkpoint": checkpoint}
     told = digest([wanted.kind, surrogate, wanted.sensitivity.model_dump(mode="json")])
     return f"{wanted.kind} map {told[:16]}"
 
@@ -245,6 +260,8 @@ class Keeper:
                 path: self._laid_out(path, files, place) for path in folder_paths(self.job) if not os.path.isdir(path)
             }
             checkpoint, uri = kept[wanted.surrogate.checkpoint], f"{self.store.uri}/{folder}"
+            known = {"sha256": hashes(files)[wanted.surrogate.checkpoint]}  # no hash lies beside what is kept
+            wanted = replace(wanted, surrogate=wanted.surrogate.model_copy(update=known))
             job = map_job(self.job, wanted, checkpoint, uri, again)
             analyze(job, "sensitivity", display=display, checkpoint=self.checkpoint)
 

@@ -1,34 +1,62 @@
 """Checkpoints: all that a training must know to go on as if it had never stopped."""
 
 import io
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline.errors import IntegrityError
+from pipeline.hashed import HashedFile, put_hashed, read_hashed
+from pipeline.networks.checkpoint import NetworkError
+from pipeline.networks.finite import find_non_finite
+from pipeline.networks.network import load_safely
 from pipeline.store import LocalStore
 
 FORMAT = 1
 LAST = "checkpoint.pt"
+_FINITE = ("network", "optimizer", "average")
+"""What must be finite; an objective may keep -inf for a group that it has not seen."""
+_ADVICE = "delete it to begin the training anew"
+
+
+def non_finite(state: dict[str, Any]) -> str | None:
+    """Return what in a state is not finite: "network.body.0.weight holds NaN"."""
+    return find_non_finite({name: state.get(name) for name in _FINITE})
 
 
 def save_checkpoint(store: LocalStore, state: dict[str, Any]) -> None:
-    """Write `state` under its one name; a crash at any byte leaves the checkpoint before."""
+    """Write `state` under its one name, its hash beside it; a crash at any byte leaves the checkpoint before."""
     buffer = io.BytesIO()
     torch.save({"format": FORMAT} | state, buffer)
-    store.put(LAST, buffer.getvalue())
+    put_hashed(store, LAST, buffer.getvalue())
 
 
-def load_checkpoint(store: LocalStore, device: torch.device) -> dict[str, Any] | None:
-    """Return the state of the last checkpoint, or None before the first; raise IntegrityError if it is damaged."""
-    path = Path(store.path(LAST))
-    if not path.exists():
+def load_checkpoint(store: LocalStore, identity: str) -> tuple[dict[str, Any], bool] | None:
+    """Return the state of the last checkpoint, on the CPU, and whether a hash vouched for it; None before the first.
+
+    Raises
+    ------
+    IntegrityError
+        If it is damaged, not finite, or of another training than that of `identity`.
+    """
+    where = f"{store.uri}/{LAST}"
+    if not store.exists(LAST):
         return None
+    file = read_hashed(store, LAST, _ADVICE)
+    state = _state(file, where)
+    if state.get("identity", identity) != identity:
+        raise IntegrityError(f"{where}: is of training {state['identity']}, not of {identity}; {_ADVICE}")
+    if (found := non_finite(state)) is not None:
+        raise IntegrityError(f"{where}: {found}, so there is nothing to go on from; {_ADVICE}")
+    return state, file.recorded
+
+
+def _state(file: HashedFile, where: str) -> dict[str, Any]:
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # torch answers damage with errors of pickle, zip and its own
-        raise IntegrityError(f"{path}: cannot be read; delete it to begin the training anew: {error}") from error
+        state = load_safely(file.content, where, hashed=file.recorded)
+    except NetworkError as error:
+        told = str(error).removeprefix(f"{where}: ")
+        raise IntegrityError(f"{where}: cannot be read; {_ADVICE}: {told}") from error
     if state.get("format") != FORMAT:
-        raise IntegrityError(f"{path}: has format {state.get('format')!r}, this version reads {FORMAT}")
+        raise IntegrityError(f"{where}: has format {state.get('format')!r}, this version reads {FORMAT}")
     return state

@@ -20,6 +20,9 @@ _EVERY_S = 5.0
 class Display(Protocol):
     """What a person or a machine sees of a training."""
 
+    def note(self, message: str) -> None:
+        """Tell what a person should know."""
+
     def started(self, training: "Training") -> None:
         """Tell what is trained, and from which step."""
 
@@ -32,6 +35,9 @@ class Display(Protocol):
 
 class SilentDisplay:
     """Shows nothing; the default of the Python call, and of every process but the first."""
+
+    def note(self, message: str) -> None:
+        """Show nothing."""
 
     def started(self, training: "Training") -> None:
         """Show nothing."""
@@ -54,6 +60,10 @@ class SilentDisplay:
 class JsonDisplay(SilentDisplay):
     """One JSON object a line on standard output; ``event`` names its kind."""
 
+    def note(self, message: str) -> None:
+        """Say it."""
+        self._say("note", message=message)
+
     def started(self, training: "Training") -> None:
         """Say what is trained."""
         self._say("started", name=training.job.name, step=training.step, steps=training.steps)
@@ -75,6 +85,10 @@ class PlainDisplay(SilentDisplay):
 
     def __init__(self) -> None:
         self._last = 0.0
+
+    def note(self, message: str) -> None:
+        """Say it."""
+        self._say(message)
 
     def started(self, training: "Training") -> None:
         """Say what is trained."""
@@ -109,6 +123,10 @@ class LiveDisplay(SilentDisplay):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._picture.__exit__(kind, error, trace)
+
+    def note(self, message: str) -> None:
+        """Print it above the line that redraws."""
+        self._picture.say(message)
 
     def started(self, training: "Training") -> None:
         """Show what is trained."""

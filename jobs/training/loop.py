@@ -66,7 +66,7 @@ def run_epoch(training: Training, epoch: int, watch: Watch, after_step: Callable
             return
         for group in training.optimizer.param_groups:
             group["lr"] = training.rate(training.step)
-        metrics = _step(training, device_batch(training, batch, epoch))
+        metrics = _step(training, device_batch(training, batch, epoch), epoch)
         training.step += 1
         watch.samples += training.job.batch_size
         after_step(metrics)
@@ -79,14 +79,15 @@ def device_batch(training: Training, batch: Batch, epoch: int) -> TrainBatch:
     return to_device(moved, training.device, channels_last=training.job.compute.channels_last)
 
 
-def _step(training: Training, batch: TrainBatch) -> Mapping[str, Any]:
+def _step(training: Training, batch: TrainBatch, epoch: int) -> Mapping[str, Any]:
     try:
         return training.objective.step(training.model, training.optimizer, batch)
     except NonFiniteError as error:
         # The loss is that of the global batch, so it is not finite in any process, and each comes here.
         keys = training.stream.keys(gathered(torch.tensor(error.indices, device=training.device)).cpu())
         shown = ", ".join(keys[:_NAMED_KEYS]) + (f" and {len(keys) - _NAMED_KEYS} more" if keys[_NAMED_KEYS:] else "")
-        raise TrainingError(f"step {training.step}: {error}; nothing was stepped; samples: {shown}", keys) from error
+        where = f"epoch {epoch + 1}, step {training.step}"
+        raise TrainingError(f"{where}: {error}; nothing was stepped; samples: {shown}", keys) from error
 
 
 def end_epoch(training: Training, epoch: int) -> None:

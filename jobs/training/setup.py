@@ -11,15 +11,13 @@ from torch.optim.swa_utils import AveragedModel
 from jobs.files import JobError
 from jobs.training.collective import rank, world_size
 from jobs.training.crop_flip import CropFlip
+from jobs.training.first_network import first_network
 from jobs.training.objectives import Objective, Setting
 from jobs.training.schedule import make_schedule
 from jobs.training.spec import OptimizerSection, TrainJob
 from jobs.training.update import Update
 from pipeline.loading import Stream, open_stream
-from pipeline.networks.network import Network, NetworkSpec, build_network, load_network
-
-_MEASURED_SAMPLES = 2000
-_LARGEST_CIFAR_SIDE = 64
+from pipeline.networks.network import Network
 
 
 @dataclass
@@ -31,6 +29,7 @@ class Training:
     model : what the objective is given: `network`, compiled where that was asked for
     rate : step -> learning rate
     average : running mean of the weights, for SWA
+    steps : of the whole training
     step : number of steps done
     """
 
@@ -44,24 +43,21 @@ class Training:
     rate: Callable[[int], float]
     crop_flip: CropFlip
     average: AveragedModel | None
+    steps: int
     step: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Steps of the whole training."""
-        return _steps(self.job, self.stream)
 
     @property
     def epochs(self) -> int:
         """Epochs that the training begins; where the job counts steps, the last may be cut short."""
-        return -(-self.steps // len(self.stream))
+        return self.objective.setting.epochs
 
 
-def _steps(job: TrainJob, stream: Stream) -> int:
+def count_steps(job: TrainJob, steps_per_epoch: int) -> tuple[int, int]:
+    """Return the steps of the whole training, and the epochs that it begins."""
     if job.steps is not None:
-        return job.steps
+        return job.steps, -(-job.steps // steps_per_epoch)
     assert job.epochs is not None
-    return job.epochs * len(stream)
+    return job.epochs * steps_per_epoch, job.epochs
 
 
 def open_training_stream(job: TrainJob, device: torch.device) -> Stream:
@@ -105,11 +101,10 @@ def check_evaluations(job: TrainJob, stream: Stream) -> None:
 
 def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
     """Build network, objective, optimizer and schedule for the data of `stream`."""
-    steps = _steps(job, stream)
-    epochs = -(-steps // len(stream))
+    steps, epochs = count_steps(job, len(stream))
     if job.data.views_by_epoch and epochs > len(stream.views):
         raise JobError(f"data.views_by_epoch: {epochs} epochs need as many views; there are {len(stream.views)}")
-    network = _network(job, stream).to(device)
+    network = first_network(job, stream).to(device)
     if job.compute.channels_last:
         network.to(memory_format=torch.channels_last)
     update = Update(device, job.clip_norm, torch.bfloat16 if job.precision == "bfloat16" else None)
@@ -141,6 +136,7 @@ def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
         rate=make_schedule(job.schedule, job.optimizer, steps, len(stream)),
         crop_flip=CropFlip(job.seed, job.data.crop_padding, job.data.flip),
         average=AveragedModel(network) if job.swa else None,
+        steps=steps,
     )
 
 
@@ -150,41 +146,3 @@ def make_optimizer(section: OptimizerSection, network: nn.Module) -> Optimizer:
     if section.kind == "sgd":
         return SGD(parameters, momentum=section.momentum, nesterov=section.nesterov, **common)
     return (AdamW if section.kind == "adamw" else Adam)(parameters, **common)
-
-
-def _network(job: TrainJob, stream: Stream) -> Network:
-    section, shape, classes = job.network, stream.manifest.shape, stream.manifest.classes
-    if section.checkpoint is not None:
-        network = load_network(section.checkpoint, classes=classes, shape=shape)
-        if network.spec.kind != section.kind:
-            raise JobError(f"network.checkpoint: holds {network.spec.kind}, network.kind is {section.kind}")
-        return network
-    mean, std = (section.mean, section.std) if section.mean and section.std else _statistics(job, stream)
-    stem = section.stem or ("cifar" if max(shape[1:]) <= _LARGEST_CIFAR_SIDE else "imagenet")
-    if not len(mean) == len(std) == shape[0]:
-        raise JobError(
-            f"network: mean {mean} and std {std}; the images have {shape[0]} channels, each needs one number"
-        )
-    spec = NetworkSpec(
-        kind=section.kind,
-        stem=stem if section.kind == "resnet18" else None,
-        shape=shape,
-        classes=classes,
-        mean=mean,
-        std=std,
-    )
-    return build_network(spec, job.seed)
-
-
-def _statistics(job: TrainJob, stream: Stream) -> tuple[list[float], list[float]]:
-    """Return mean and deviation of each channel over the first view of the first stored samples."""
-    size = min(_MEASURED_SAMPLES, stream.num_samples)
-    assert job.data.path is not None
-    first = stream.views[0]
-    with open_stream(  # the same ones in every process
-        job.data.path, views=[first], batch_size=size, rank=0, world_size=1, shuffle=False, drop_last=False
-    ) as samples:
-        stored = next(iter(samples)).images[first]
-    images = stored.double() / 255 if stored.dtype == torch.uint8 else stored.double()
-    mean, std = images.mean((0, 2, 3)), images.std((0, 2, 3)).clamp_min(1e-3)
-    return [round(value, 4) for value in mean.tolist()], [round(value, 4) for value in std.tolist()]

@@ -6,14 +6,24 @@ import operator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, create_model, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    create_model,
+    model_serializer,
+    model_validator,
+)
 
 from jobs.files import JobError, absolute_path, check_kind, read_yaml, validated
 from jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOptions
 from pipeline.manifest import digest
 from pipeline.networks.checkpoint import checkpoint_file
+from pipeline.networks.names import OURS, RESIDUAL, TORCHVISION, check_network, check_stem
 from pipeline.options import StrictModel
+from pipeline.surrogate.options import SHA256
 
+_YOUNGER = ("sha256", "weights")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 
@@ -51,22 +61,40 @@ class DataSection(DatasetReference):
 class NetworkSection(StrictModel):
     """The network; it normalises images by the mean and deviation given here."""
 
-    kind: Literal["convnet", "lenet", "resnet18", "wide_resnet16_4"]
-    stem: Literal["cifar", "imagenet"] | None = Field(None, description="of resnet18; default: cifar up to 64 pixels")
+    kind: str = Field(description=f"{', '.join(OURS)}, or {TORCHVISION}NAME")
+    stem: Literal["cifar", "imagenet"] | None = Field(
+        None, description=f"of {' and '.join(RESIDUAL)}; default: cifar up to 64 pixels a side, imagenet above"
+    )
     mean: list[float] | None = Field(None, description="one a channel; default: measured on the first view")
     std: list[Annotated[float, Field(gt=0)]] | None = Field(
         None, description="one a channel; default: measured on the first view"
     )
     checkpoint: str | None = Field(None, description="start from these weights: a training's folder or a model.pt")
+    sha256: str | None = Field(None, pattern=SHA256, description="of the checkpoint's file; another one is refused")
+    weights: str | None = Field(
+        None, min_length=1, description=f"torchvision's own, by name: of {TORCHVISION}NAME, from torch hub's folder"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave younger keys out that are not given: older jobs read and count as they did."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key not in _YOUNGER or value is not None}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.stem is not None and self.kind != "resnet18":
-            raise ValueError(f"a stem is chosen for resnet18 only, not for {self.kind}")
+        check_network(self.kind, "kind")
+        check_stem(self.kind, self.stem)
+        if self.weights is not None and not self.kind.startswith(TORCHVISION):
+            raise ValueError(f"weights by name are torchvision's, for {TORCHVISION}NAME, not for {self.kind}")
+        if self.weights is not None and self.checkpoint is not None:
+            raise ValueError("a network begins from weights by name or from a checkpoint, not from both")
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std are given together or not at all")
         if self.checkpoint is not None and self.mean is not None:
             raise ValueError("mean and std come with the checkpoint")
+        if self.checkpoint is None and self.sha256 is not None:
+            raise ValueError("sha256 is that of a checkpoint, and none is given")
         return self
 
 
@@ -199,7 +227,15 @@ class TrainJob(StrictModel):
             del kept["data"]["views_as_samples"]
         if self.network.checkpoint is not None:
             kept["network"]["checkpoint"] = file_digest(self.network.checkpoint)
+        if self.network.weights is not None:
+            kept["network"]["weights"] = self._weights_digest(self.network.weights)
+        kept["network"].pop("sha256", None)  # a check, of what its hash stands for already
         return digest(kept | {"dataset": dataset})
+
+    def _weights_digest(self, weights: str) -> str:
+        from pipeline.networks.pretrained import read_weights  # torchvision
+
+        return read_weights(self.network.kind, weights).sha256
 
     def references(self) -> list[DatasetReference]:
         """Return every dataset that the job names."""

@@ -33,9 +33,16 @@ class InputFile:
     """A local file that a stage reads, as its options name it: it enters the identity by its content.
 
     A folder stands for the ``model.pt`` in it.
+
+    Attributes
+    ----------
+    weights : whether it is a checkpoint, beside which its sha256 lies
+    sha256 : what the options say of it
     """
 
     path: str
+    weights: bool = False
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)

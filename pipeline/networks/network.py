@@ -2,6 +2,8 @@
 
 import io
 import math
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -10,9 +12,11 @@ import torch
 from pydantic import Field, ValidationError, model_validator
 from torch import Tensor, nn
 
-from pipeline.errors import PassbandError
-from pipeline.networks.checkpoint import checkpoint_file
+from pipeline.networks.checkpoint import NetworkError, checkpoint_file, read_checkpoint
+from pipeline.networks.finite import find_non_finite
+from pipeline.networks.names import TORCHVISION, check_network, check_stem
 from pipeline.networks.plain import convnet, lenet
+from pipeline.networks.pretrained import Weights, refuse_untrainable, take_weights, torchvision_body, try_out
 from pipeline.networks.residual import resnet18, wide_resnet16_4
 from pipeline.options import StrictModel
 
@@ -25,20 +29,18 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-class NetworkError(PassbandError):
-    """A checkpoint that cannot be used, or a network that does not fit its images; the message says why."""
-
-
 class NetworkSpec(StrictModel):
     """All that is needed to build a network.
 
     Attributes
     ----------
+    kind : a key of `NETWORKS`, or torchvision/NAME
+    stem : of residual networks; None is each one's first form: ``cifar``
     shape : [C, H, W] of the images
     mean, std : one number a channel, of images in [0, 1]
     """
 
-    kind: Literal["convnet", "lenet", "resnet18", "wide_resnet16_4"]
+    kind: str
     stem: Literal["cifar", "imagenet"] | None = None
     shape: Annotated[list[int], Field(min_length=3, max_length=3)]
     classes: list[str] = Field(min_length=1)
@@ -47,8 +49,8 @@ class NetworkSpec(StrictModel):
 
     @model_validator(mode="after")
     def _check_channels(self) -> Self:
-        if self.stem is not None and self.kind != "resnet18":
-            raise ValueError(f"a stem is chosen for resnet18 only, not for {self.kind}")
+        check_network(self.kind, "kind")
+        check_stem(self.kind, self.stem)
         if len(self.mean) != self.shape[0] or len(self.std) != self.shape[0] or not all(s > 0 for s in self.std):
             raise ValueError(f"mean {self.mean} and std {self.std}: one number a channel, std above 0")
         return self
@@ -62,13 +64,8 @@ class Network(nn.Module):
 
     def __init__(self, spec: NetworkSpec) -> None:
         super().__init__()
-        channels, height, width = spec.shape
-        options = {} if spec.stem is None else {"stem": spec.stem}
-        try:
-            with torch.device("meta"):  # nothing is drawn from torch's global generator
-                self.body = NETWORKS[spec.kind]((channels, height, width), len(spec.classes), **options)
-        except ValueError as error:
-            raise NetworkError(f"network {spec.kind}: {error}") from error
+        with torch.device("meta"):  # nothing is drawn from torch's global generator
+            self.body = _body(spec)
         self.body.to_empty(device="cpu")
         self.spec = spec
         self.register_buffer("mean", torch.tensor(spec.mean).view(-1, 1, 1))
@@ -80,13 +77,34 @@ class Network(nn.Module):
         return logits
 
 
-def build_network(spec: NetworkSpec, seed: int) -> Network:
-    """Return a network whose weights are a function of `spec` and `seed`, and of no global random state.
+def _body(spec: NetworkSpec) -> nn.Module:
+    if spec.kind.startswith(TORCHVISION):
+        return torchvision_body(spec.kind, len(spec.classes))
+    channels, height, width = spec.shape
+    options = {} if spec.stem is None else {"stem": spec.stem}
+    try:
+        return NETWORKS[spec.kind]((channels, height, width), len(spec.classes), **options)
+    except ValueError as error:
+        raise NetworkError(f"network {spec.kind}: {error}") from error
 
+
+def build_network(spec: NetworkSpec, seed: int, weights: Weights | None = None) -> Network:
+    """Return a network whose weights are a function of `spec`, `seed` and `weights`, and of no global random state.
+
+    Parameters
+    ----------
+    weights : of torchvision's, which a network of torchvision begins from
+        A last layer that tells another number of classes apart is drawn.
+
+    Notes
+    -----
     Convolutions are drawn as He et al. 2015 (normal, fan out), linear layers uniformly within 1 / sqrt(inputs) as
     torch does; norms start at 1 and 0.
     """
     network, generator = Network(spec), torch.Generator().manual_seed(seed)
+    if spec.kind.startswith(TORCHVISION):
+        refuse_untrainable(network.body, spec.kind, given=weights is not None)
+        try_out(network.body, spec.kind, spec.shape, len(spec.classes))
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
@@ -97,19 +115,33 @@ def build_network(spec: NetworkSpec, seed: int) -> Network:
             module.reset_parameters()
         if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
+    if weights is not None:
+        take_weights(network.body, weights)
     return network
 
 
 def network_bytes(network: Network) -> bytes:
-    """Return `network` as the content of a checkpoint, which `load_network` reads."""
+    """Return `network` as the content of a checkpoint, which `load_network` reads.
+
+    Raises
+    ------
+    NetworkError
+        If a weight is not finite.
+    """
     buffer = io.BytesIO()
     state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
+    if (found := find_non_finite(state)) is not None:
+        raise NetworkError(f"the weight {found}, so the network is not written")
     torch.save({"format": FORMAT, "network": network.spec.model_dump(), "state": state}, buffer)
     return buffer.getvalue()
 
 
 def load_network(
-    path: str | Path, *, classes: Sequence[str] | None = None, shape: Sequence[int] | None = None
+    path: str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    shape: Sequence[int] | None = None,
+    sha256: str | None = None,
 ) -> Network:
     """Read the network of a checkpoint, in evaluation mode on the CPU.
 
@@ -117,31 +149,29 @@ def load_network(
     ----------
     path : a file, or the output folder of a training, whose ``model.pt`` is read
     classes, shape : what the caller's data has; another is refused
+    sha256 : what the file must have; the hash beside it, where there is one, counts in any case
 
     Raises
     ------
     NetworkError
-        If the file is not a checkpoint of ours, or of other classes or another image size.
+        If the file is not a checkpoint of ours, or of other classes or another image size, or a weight is not finite.
+    IntegrityError
+        If it has another hash.
     """
-    file = checkpoint_file(path)
-    return read_network(read_checkpoint(file), str(file), classes=classes, shape=shape)
-
-
-def read_checkpoint(file: Path) -> bytes:
-    """Return the content of a checkpoint's file; raise NetworkError where it cannot be read."""
-    try:
-        return file.read_bytes()
-    except FileNotFoundError as error:
-        raise NetworkError(f"{file}: there is no checkpoint") from error
-    except OSError as error:
-        raise NetworkError(f"{file}: cannot be read: {error.strerror}") from error
+    file, found = checkpoint_file(path), read_checkpoint(path, sha256)
+    return read_network(found.content, str(file), classes=classes, shape=shape, hashed=found.recorded)
 
 
 def read_network(
-    content: bytes, where: str, *, classes: Sequence[str] | None = None, shape: Sequence[int] | None = None
+    content: bytes,
+    where: str,
+    *,
+    classes: Sequence[str] | None = None,
+    shape: Sequence[int] | None = None,
+    hashed: bool = False,
 ) -> Network:
     """Return the network of a checkpoint that was read already; `where` names it in errors, see `load_network`."""
-    found = load_safely(content, where)
+    found = load_safely(content, where, hashed=hashed)
     if found.get("format") != FORMAT:
         raise NetworkError(f"{where}: is not a checkpoint of format {FORMAT}")
     try:
@@ -150,6 +180,7 @@ def read_network(
         network.load_state_dict(found["state"])
     except (KeyError, TypeError, ValidationError, RuntimeError, AttributeError) as error:
         raise NetworkError(f"{where}: is not a checkpoint of a network: {_first_line(error)}") from error
+    refuse_non_finite(found["state"], where)
     if classes is not None and list(classes) != spec.classes:
         raise NetworkError(f"{where}: tells {_brief(spec.classes)} apart, the data has {_brief(classes)}")
     if shape is not None and list(shape) != spec.shape:
@@ -157,8 +188,22 @@ def read_network(
     return network.eval()
 
 
-def load_safely(content: bytes, where: str) -> dict[str, Any]:
-    """Return the mapping in a file of torch's, tensors and plain values alone; raise NetworkError otherwise."""
+def refuse_non_finite(state: Any, where: str) -> None:
+    """Raise NetworkError, naming it, if a weight is not finite."""
+    if (found := find_non_finite(state)) is not None:
+        raise NetworkError(f"{where}: the weight {found}; a network that is not finite is of no use")
+
+
+def load_safely(content: bytes, where: str, *, hashed: bool = False) -> dict[str, Any]:
+    """Return the mapping in a file of torch's, tensors and plain values alone; raise NetworkError otherwise.
+
+    Parameters
+    ----------
+    hashed : whether it was compared with a hash
+        If not, it is held against the check sums of its own archive, which torch does not look at.
+    """
+    if not hashed:
+        _check_archive(content, where)
     try:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch answers damage with errors of pickle, zip and its own
@@ -166,6 +211,18 @@ def load_safely(content: bytes, where: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise NetworkError(f"{where}: is not a checkpoint of format {FORMAT}")
     return found
+
+
+def _check_archive(content: bytes, where: str) -> None:
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return  # torch's older form, which has no check sums
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+        raise NetworkError(f"{where}: is not a checkpoint that can be read safely: {_first_line(error)}") from error
+    if damaged is not None:
+        raise NetworkError(f"{where}: is damaged: {damaged} in it has another check sum than is recorded")
 
 
 def _first_line(error: Exception) -> str:

@@ -24,16 +24,26 @@ def resnet18(shape: Shape, num_classes: int, stem: str = "cifar") -> nn.Module:
     return body
 
 
-def wide_resnet16_4(shape: Shape, num_classes: int) -> nn.Module:
-    """Return a Wide ResNet of depth 16 and width 4 (Zagoruyko & Komodakis 2016), without dropout."""
+def wide_resnet16_4(shape: Shape, num_classes: int, stem: str = "cifar") -> nn.Module:
+    """Return a Wide ResNet of depth 16 and width 4 (Zagoruyko & Komodakis 2016), without dropout.
+
+    Parameters
+    ----------
+    stem : str
+        ``cifar``: the paper's 3 x 3 convolution of stride 1; ``imagenet``: 7 x 7 of stride 2 and a pooling, without a
+        norm between them, since the blocks begin with theirs.
+    """
     widths = (16, 64, 128, 256)
     blocks: list[nn.Module] = []
     for stage in range(3):
         for position in range(2):
             inputs = widths[stage] if position == 0 else widths[stage + 1]
             blocks.append(_WideBlock(inputs, widths[stage + 1], stride=2 if stage > 0 and position == 0 else 1))
+    first: list[nn.Module] = [nn.Conv2d(shape[0], widths[0], 3, padding=1, bias=False)]
+    if stem == "imagenet":
+        first = [nn.Conv2d(shape[0], widths[0], 7, stride=2, padding=3, bias=False), nn.MaxPool2d(3, 2, padding=1)]
     return nn.Sequential(
-        nn.Conv2d(shape[0], widths[0], 3, padding=1, bias=False),
+        *first,
         *blocks,
         nn.BatchNorm2d(widths[3]),
         nn.ReLU(),

@@ -15,14 +15,13 @@ from torch import nn
 from torch.nn import functional
 
 from kernels import backend
-from pipeline.networks.network import NetworkError, load_safely, read_network
+from pipeline.networks.network import NetworkError, load_safely, read_network, refuse_non_finite
+from pipeline.networks.pretrained import IMAGENET, refuse_unknown
 from pipeline.openmp import single_openmp_thread
-from pipeline.surrogate.options import TORCHVISION, SurrogateOptions
+from pipeline.surrogate.options import SurrogateOptions
 
 Images = NDArray[np.float32]
 Integers = NDArray[np.int64]
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Mean and deviation that torchvision's own weights were trained with."""
 
 
 class Verdict(NamedTuple):
@@ -144,7 +143,8 @@ def load_surrogate(
     Raises
     ------
     NetworkError
-        If it is another network, tells other classes apart, or takes images of another size; each by name.
+        If it is another network, tells other classes apart, takes images of another size, or has a weight that is not
+        finite; each by name.
     """
     kernels = kernels or backend("cpu")
     if options.is_torchvision:
@@ -156,12 +156,9 @@ def load_surrogate(
 
 
 def _torchvision(content: bytes, options: SurrogateOptions, num_classes: int, shape: Sequence[int]) -> nn.Module:
-    from torchvision import models
-    from torchvision.models import get_model, list_models
+    from torchvision.models import get_model
 
-    name = options.network.removeprefix(TORCHVISION)
-    if name not in list_models(module=models):  # detection and segmentation would fetch weights of a backbone
-        raise NetworkError(f"{options.network}: torchvision has no classifier of that name")
+    name = refuse_unknown(options.network)
     state = load_safely(content, options.checkpoint)
     try:
         body = get_model(name, weights=None, num_classes=num_classes)
@@ -169,6 +166,7 @@ def _torchvision(content: bytes, options: SurrogateOptions, num_classes: int, sh
     except (ValueError, TypeError, RuntimeError, AttributeError) as error:
         wanted = f"{options.network} for {num_classes} classes"
         raise NetworkError(f"{options.checkpoint}: is no state dict of {wanted}: {_last_line(error)}") from error
+    refuse_non_finite(state, options.checkpoint)
     mean, std = (options.mean, options.std) if options.mean and options.std else IMAGENET
     network = _Normalised(body, mean, std)
     _try_out(network, options, num_classes, shape)

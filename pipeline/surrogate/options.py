@@ -1,13 +1,13 @@
 """Which surrogate a stage or an analysis uses, as it stands in a job file."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from pipeline.networks.names import OURS, TORCHVISION, check_network
 from pipeline.options import StrictModel
 
-TORCHVISION = "torchvision/"
-OURS = ("convnet", "lenet", "resnet18", "wide_resnet16_4")
+SHA256 = "^[0-9a-f]{64}$"
 Channels = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=3, max_length=3)]
 
 
@@ -22,6 +22,7 @@ class SurrogateOptions(StrictModel):
 
     network: str = Field(description=f"{', '.join(OURS)}, or {TORCHVISION}NAME")
     checkpoint: str = Field(min_length=1, description="a training's folder, its model.pt, or torchvision's state dict")
+    sha256: str | None = Field(None, pattern=SHA256, description="of the checkpoint's file; another one is refused")
     batch: int = Field(64, ge=1, le=4096, description="images in every forward pass")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: autocast, less exact; faster on processors that have it"
@@ -30,6 +31,12 @@ class SurrogateOptions(StrictModel):
     mean: Channels | None = Field(None, description="of torchvision, one a channel; default: ImageNet's")
     std: Channels | None = Field(None, description="of torchvision, one a channel; default: ImageNet's")
 
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave a hash out that is not given: jobs that are older than the key read and count as they did."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key != "sha256" or value is not None}
+
     @property
     def is_torchvision(self) -> bool:
         """Whether the network is one of torchvision's."""
@@ -37,8 +44,7 @@ class SurrogateOptions(StrictModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.is_torchvision and self.network not in OURS:
-            raise ValueError(f"network is {self.network!r}; allowed: {', '.join(OURS)}, or {TORCHVISION}NAME")
+        check_network(self.network, "network")
         if not self.is_torchvision and (self.mean is not None or self.std is not None):
             raise ValueError("mean and std come with the checkpoint; they are given for torchvision only")
         if self.std is not None and min(self.std) <= 0:

@@ -23,6 +23,9 @@ class Display(Protocol):
     def predicting(self, what: str, done: int, total: int) -> None:
         """Tell what is looked at now, and how many were before."""
 
+    def note(self, message: str) -> None:
+        """Tell what a person should know."""
+
 
 class SilentDisplay:
     """Shows nothing; the default of the Python call."""
@@ -31,6 +34,9 @@ class SilentDisplay:
         """Show nothing."""
 
     def predicting(self, what: str, done: int, total: int) -> None:
+        """Show nothing."""
+
+    def note(self, message: str) -> None:
         """Show nothing."""
 
     def __enter__(self) -> Self:
@@ -52,6 +58,10 @@ class JsonDisplay(SilentDisplay):
     def predicting(self, what: str, done: int, total: int) -> None:
         """Say what is looked at."""
         self._say({"event": "predicting", "what": what, "done": done, "total": total})
+
+    def note(self, message: str) -> None:
+        """Say it."""
+        self._say({"event": "note", "message": message})
 
     def _say(self, event: dict[str, Any]) -> None:
         events.write(event)
@@ -79,6 +89,10 @@ class _TextDisplay(SilentDisplay):
     def predicting(self, what: str, done: int, total: int) -> None:
         """Say what is looked at."""
         self.passing(f"evaluating {done + 1}/{total} · {what}")
+
+    def note(self, message: str) -> None:
+        """Say it, and leave it there."""
+        self.lasting(message)
 
     def passing(self, line: str) -> None:
         """Show a line until the next one comes."""

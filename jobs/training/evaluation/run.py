@@ -1,10 +1,8 @@
 """Evaluate a network from a job file to results; the same call goes on with what was predicted before."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -29,8 +27,8 @@ from jobs.training.processes import choose_device
 from pipeline.loading.views import chosen_views
 from pipeline.lock import locked
 from pipeline.manifest import JOB, Manifest, read_manifest, readable_json
-from pipeline.networks.checkpoint import checkpoint_file
-from pipeline.networks.network import Network, NetworkSpec, load_network
+from pipeline.networks.checkpoint import checkpoint_file, read_checkpoint, without_hash
+from pipeline.networks.network import Network, NetworkSpec, read_network
 from pipeline.store import LocalStore, open_store
 
 
@@ -62,13 +60,15 @@ def evaluate(
     display, job = display or SilentDisplay(), job.with_absolute_paths()
     store = _output(job.output.uri)
     baseline = None if job.baseline is None else read_evaluation(job.baseline)
-    weights = checkpoint_file(job.checkpoint)
-    network = load_network(weights)
+    weights, loaded = checkpoint_file(job.checkpoint), read_checkpoint(job.checkpoint, job.sha256)
+    network = read_network(loaded.content, str(weights), hashed=loaded.recorded)
+    if note := without_hash(job.checkpoint, job.sha256):
+        display.note(note)
     classifiers = _classifiers(network, job)
     parts = parts_of(job)
     paths = make_missing([part.reference for part in parts], job.datasets, progress=display.dataset)
     opened = [_opened(part, path, network.spec) for part, path in zip(parts, paths, strict=True)]
-    used = Checkpoint(path=str(weights), sha256=_sha256(weights), network=network.spec.kind)
+    used = Checkpoint(path=str(weights), sha256=loaded.sha256, network=network.spec.kind)
     with locked(store), _threads(job.compute.threads):
         outcomes = _predict_all(job, opened, store, used.sha256, classifiers, display, checkpoint)
         found = _evaluation(job, used, opened, Summarizer(job, outcomes, baseline))
@@ -87,11 +87,6 @@ def _output(uri: str) -> LocalStore:
     if store.exists(RESULTS):
         read_evaluation(store.root)  # refuses to replace what is not an evaluation's
     return store
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _classifiers(network: Network, job: EvaluateJob) -> Callable[[str], Classify]:

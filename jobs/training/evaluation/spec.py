@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from jobs.files import absolute_path, check_kind, read_yaml, validated
 from jobs.training.spec import DatasetReference, Name
 from pipeline.options import StrictModel
+from pipeline.surrogate.options import SHA256
 
 CORRUPTIONS = (
     "gaussian_noise",
@@ -146,6 +147,7 @@ class EvaluateJob(StrictModel):
     name: Name
     seed: int = Field(0, ge=0, lt=2**63, description="of the bootstrap")
     checkpoint: str = Field(min_length=1, description="a training's folder or a model.pt")
+    sha256: str | None = Field(None, pattern=SHA256, description="of the checkpoint's file; another one is refused")
     test: EvaluatedDataset
     domains: dict[Name, EvaluatedDataset] = {}
     corruptions: CorruptionGrid | None = None

@@ -67,6 +67,11 @@ class Objective(ABC):
         self.setting = setting
         self.update = setting.update
 
+    @classmethod
+    def first_epochs(cls, options: Any) -> int:
+        """Return the epochs of the model that `prepare` trains; most train none."""
+        return 0
+
     @classmethod  # noqa: B027  # most objectives take any data
     def check(cls, options: Any, setting: Setting) -> None:
         """Raise ValueError if `options` cannot work on this data (one view for JSD, one group for GroupDRO)."""

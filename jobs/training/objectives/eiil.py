@@ -52,6 +52,12 @@ class Eiil(Objective):
         )
         self._groups = torch.empty(0, dtype=torch.int64, device=setting.update.device)  # by plan index
 
+    @classmethod
+    def first_epochs(cls, options: Any) -> int:
+        """Return the epochs of the reference model; the inference of groups comes on top."""
+        epochs: int = options.reference.epochs
+        return epochs
+
     def prepare(self, model: nn.Module, stream: "Stream") -> None:
         """Train the reference model and infer the groups from its logits on the training set."""
         reference = train_reference(model, stream, self.update, self.options.reference)

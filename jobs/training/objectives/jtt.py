@@ -41,6 +41,12 @@ class Jtt(Objective):
         super().__init__(options, setting)
         self._weights = torch.empty(0, device=setting.update.device)  # by plan index
 
+    @classmethod
+    def first_epochs(cls, options: Any) -> int:
+        """Return the epochs of the first model."""
+        epochs: int = options.first.epochs
+        return epochs
+
     def prepare(self, model: nn.Module, stream: "Stream") -> None:
         """Train the first model and weigh the samples by its errors on the training set."""
         reference = train_reference(model, stream, self.update, self.options.first)

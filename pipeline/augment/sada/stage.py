@@ -49,7 +49,9 @@ class Sada(Stage):
     @classmethod
     def inputs(cls, options: Any) -> dict[str, InputFile | InputFolder | ComputedMap]:
         """Return the surrogate's checkpoint, and the map as a file or as what is to be computed."""
-        found: dict[str, InputFile | InputFolder | ComputedMap] = {"surrogate": InputFile(options.surrogate.checkpoint)}
+        found: dict[str, InputFile | InputFolder | ComputedMap] = {
+            "surrogate": InputFile(options.surrogate.checkpoint, weights=True, sha256=options.surrogate.sha256)
+        }
         if options.map_file is not None:
             found["map"] = InputFile(options.map_file)
         elif options.computes_map:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from pipeline.networks.names import RESIDUAL, STEMS, default_stem
 from pipeline.networks.network import (
     NETWORKS,
     NetworkError,
@@ -137,3 +138,82 @@ def test_other_classes_and_sizes_are_refused_by_name(tmp_path):
 def test_a_spec_that_cannot_be_built_is_refused(changes):
     with pytest.raises(ValidationError):
         spec(**changes)
+
+
+@pytest.mark.parametrize(
+    ("side", "stem"), [(16, "cifar"), (32, "cifar"), (64, "cifar"), (65, "imagenet"), (224, "imagenet")]
+)
+def test_the_stem_follows_the_longer_side(side, stem):
+    assert default_stem([3, side, 8]) == default_stem([3, 8, side]) == stem
+
+
+@pytest.mark.parametrize("kind", RESIDUAL)
+def test_a_stem_for_large_images_leaves_a_sixteenth_of_the_work(kind):
+    """Counted in multiplications of the convolutions, which are nearly all there are."""
+    work = {stem: _multiplications(build_network(spec(kind, (3, 224, 224), stem=stem), 0)) for stem in STEMS}
+    assert 10 < work["cifar"] / work["imagenet"] < 17
+
+
+def _multiplications(network) -> int:
+    body, total = network.body.to("meta"), 0
+
+    def count(module, given, found):
+        nonlocal total
+        total += found[0].numel() * module.weight[0].numel()
+
+    for module in body.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(count)
+    body.eval()(torch.empty(1, 3, 224, 224, device="meta"))
+    return total
+
+
+@pytest.mark.parametrize("kind", RESIDUAL)
+@pytest.mark.parametrize("stem", [None, *STEMS])
+def test_the_stem_is_kept_with_the_weights(kind, stem, tmp_path):
+    network = build_network(spec(kind, (3, 66, 40), stem=stem), 0)
+    (tmp_path / "model.pt").write_bytes(network_bytes(network))
+    again = load_network(tmp_path)
+    assert again.spec.stem == stem
+    images = torch.rand(2, 3, 66, 40)
+    assert torch.equal(again(images), network.eval()(images))
+
+
+def test_a_network_without_a_stem_and_an_unknown_one_are_named():
+    with pytest.raises(ValidationError, match="a stem is chosen for resnet18 and wide_resnet16_4 only, not for lenet"):
+        spec(stem="cifar")
+    with pytest.raises(ValidationError, match="kind is 'vit'; allowed: convnet, lenet, .*, or torchvision/NAME"):
+        spec("vit")
+
+
+def test_a_network_that_is_not_finite_is_neither_written_nor_read(tmp_path):
+    network = build_network(spec(), 0)
+    (tmp_path / "good.pt").write_bytes(network_bytes(network))
+    with torch.no_grad():
+        network.body[0].bias[2] = float("nan")
+    with pytest.raises(NetworkError, match=r"^the weight body.0.bias holds NaN, so the network is not written$"):
+        network_bytes(network)
+    state = torch.load(tmp_path / "good.pt", weights_only=True)
+    state["state"]["body.0.bias"][2] = float("inf")
+    torch.save(state, tmp_path / "bad.pt")
+    with pytest.raises(NetworkError, match="bad.pt: the weight body.0.bias holds infinity"):
+        load_network(tmp_path / "bad.pt")
+
+
+def test_no_flipped_byte_gives_other_weights_without_a_hash_either(tmp_path):
+    """The archive has check sums of its own, which torch does not look at; its padding may be anything."""
+    network, path = build_network(spec(), seed=0), tmp_path / "model.pt"
+    content, refused = network_bytes(network), 0
+    places = range(0, len(content), len(content) // 120)
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 0x10
+        path.write_bytes(damaged)
+        try:
+            found = load_network(path)
+        except NetworkError:
+            refused += 1
+            continue
+        assert found.spec == network.spec
+        assert all(torch.equal(found.state_dict()[name], value) for name, value in network.state_dict().items())
+    assert refused > 0.9 * len(places) > 100

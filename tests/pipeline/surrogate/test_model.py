@@ -142,3 +142,29 @@ def test_on_a_gpu_convolutions_are_cudnns_in_full_precision(squeezenet):
     with surrogate._calling():
         flags = torch.backends.cudnn
         assert (flags.enabled, flags.benchmark, flags.deterministic, flags.allow_tf32) == (True, False, True, False)
+
+
+def test_weights_that_are_not_finite_are_refused(squeezenet):
+    state = {name: value.clone() for name, value in squeezenet.state_dict().items()}
+    state["features.0.bias"][0] = float("nan")
+    with pytest.raises(NetworkError, match="net.pt: the weight features.0.bias holds NaN"):
+        load(saved(state), options())
+    spec = NetworkSpec(kind="lenet", shape=list(SHAPE), classes=CLASSES, mean=[0.5] * 3, std=[0.25] * 3)
+    found = torch.load(io.BytesIO(network_bytes(build_network(spec, 0))), weights_only=True)
+    found["state"]["body.0.bias"][0] = float("inf")
+    with pytest.raises(NetworkError, match="net.pt: the weight body.0.bias holds infinity"):
+        load(saved(found), options("lenet"))
+
+
+def test_a_flipped_bit_is_refused(squeezenet):
+    content = bytearray(saved(squeezenet.state_dict()))
+    content[len(content) // 2] ^= 1
+    with pytest.raises(NetworkError, match="net.pt: is damaged: .* has another check sum"):
+        load(bytes(content), options())
+
+
+def test_a_hash_stands_in_a_job_only_where_it_is_given():
+    assert "sha256" not in options().model_dump()
+    assert options(sha256="0" * 64).model_dump()["sha256"] == "0" * 64
+    with pytest.raises(ValueError, match="sha256"):
+        options(sha256="abc")

@@ -1,0 +1,66 @@
+"""The network that a training begins with: drawn by its seed, from a checkpoint, or with torchvision's own weights."""
+
+from collections.abc import Sequence
+
+from jobs.files import JobError
+from jobs.training.spec import TrainJob
+from jobs.training.statistics import channel_statistics
+from pipeline.loading import Stream
+from pipeline.networks.names import default_stem
+from pipeline.networks.network import Network, NetworkSpec, build_network, load_network
+from pipeline.networks.pretrained import Weights, read_weights
+
+
+def with_stem(job: TrainJob, shape: Sequence[int]) -> TrainJob:
+    """Return the job with the stem of a Wide ResNet for images of `shape` said, where it is not the first form's.
+
+    It had that form alone once, at any size, so a job that leaves the stem out keeps its identity up to 64 pixels, and
+    above has another one. Of a ResNet-18 the rule is as old as the network.
+    """
+    network = job.network
+    fixed = network.kind != "wide_resnet16_4" or network.stem is not None or network.checkpoint is not None
+    if fixed or default_stem(shape) != "imagenet":
+        return job
+    return job.model_copy(update={"network": network.model_copy(update={"stem": "imagenet"})})
+
+
+def first_network(job: TrainJob, stream: Stream) -> Network:
+    """Return the network before the first step.
+
+    Raises
+    ------
+    PassbandError
+        If it does not fit the images, or what it begins from is not there, damaged, or of another network.
+    """
+    section, shape, classes = job.network, stream.manifest.shape, stream.manifest.classes
+    if section.checkpoint is not None:
+        network = load_network(section.checkpoint, classes=classes, shape=shape, sha256=section.sha256)
+        if network.spec.kind != section.kind:
+            raise JobError(f"network.checkpoint: holds {network.spec.kind}, network.kind is {section.kind}")
+        return network
+    weights = None if section.weights is None else read_weights(section.kind, section.weights)
+    mean, std = _normalisation(job, stream, weights)
+    if not len(mean) == len(std) == shape[0]:
+        raise JobError(
+            f"network: mean {mean} and std {std}; the images have {shape[0]} channels, each needs one number"
+        )
+    spec = NetworkSpec(
+        kind=section.kind,
+        stem=section.stem or (default_stem(shape) if section.kind == "resnet18" else None),  # type: ignore[arg-type]
+        shape=shape,
+        classes=classes,
+        mean=mean,
+        std=std,
+    )
+    return build_network(spec, job.seed, weights)
+
+
+def _normalisation(job: TrainJob, stream: Stream, weights: Weights | None) -> tuple[list[float], list[float]]:
+    """Return mean and deviation: of the job, else of what the weights were trained with, else of the images."""
+    section = job.network
+    if section.mean and section.std:
+        return section.mean, section.std
+    if weights is not None:
+        return list(weights.mean), list(weights.std)
+    assert job.data.path is not None
+    return channel_statistics(job.data.path, stream.views[0])

@@ -1,0 +1,173 @@
+"""Classifiers of torchvision, and its own weights for them where they lie on disk; nothing is ever downloaded."""
+
+import copy
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.hashed import read_hashed_file
+from pipeline.networks.checkpoint import NetworkError
+from pipeline.networks.names import TORCHVISION
+
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and deviation that torchvision's own weights were trained with, but for a few that say otherwise."""
+_HASHED_NAME = re.compile(r"-([0-9a-f]{8,64})\.pth?$")
+_INITIALISED = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
+"""What `build_network` draws the first weights of."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of torchvision's that lie on disk.
+
+    Attributes
+    ----------
+    state : name in the network -> tensor
+    mean, std : what images are normalised by, one number a channel
+    """
+
+    file: Path
+    sha256: str
+    state: Mapping[str, Tensor]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def refuse_unknown(kind: str) -> str:
+    """Return torchvision's name of a network; raise NetworkError where it has no such classifier."""
+    from torchvision import models
+
+    name = kind.removeprefix(TORCHVISION)
+    if name not in models.list_models(module=models):  # detection and segmentation would fetch weights of a backbone
+        raise NetworkError(f"{kind}: torchvision has no classifier of that name")
+    return name
+
+
+def torchvision_body(kind: str, num_classes: int) -> nn.Module:
+    """Return a classifier of torchvision; raise NetworkError for one that cannot be told its number of classes."""
+    from torchvision.models import get_model
+
+    name = refuse_unknown(kind)
+    try:
+        body: nn.Module = get_model(name, weights=None, num_classes=num_classes)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise NetworkError(f"{kind}: cannot be built for {num_classes} classes: {error}") from error
+    return body
+
+
+def read_weights(kind: str, weights: str) -> Weights:
+    """Read torchvision's own weights of a network from the folder in which torch hub keeps what was downloaded.
+
+    Parameters
+    ----------
+    weights : as torchvision names them, ``IMAGENET1K_V2``
+
+    Raises
+    ------
+    NetworkError
+        If there are no such weights, or their file is not there or not what its name says: that ends in the first
+        digits of its sha256.
+    """
+    from pipeline.networks.network import load_safely, refuse_non_finite  # which build what is here
+
+    entry = _entry(kind, weights)
+    file, content = _read(entry.url.rpartition("/")[2], f"{kind}: {weights}")
+    state = load_safely(content, str(file), hashed=True)
+    refuse_non_finite(state, str(file))
+    mean, std = _normalisation(entry)
+    return Weights(file, hashlib.sha256(content).hexdigest(), state, mean, std)
+
+
+def _entry(kind: str, weights: str) -> Any:
+    from torchvision.models import get_model_weights
+
+    entries = get_model_weights(refuse_unknown(kind))
+    if weights not in entries.__members__:
+        allowed = ", ".join(entries.__members__) or "none"
+        raise NetworkError(f"{kind}: torchvision has no weights {weights!r} for it; allowed: {allowed}")
+    return entries[weights]
+
+
+def _read(name: str, what: str) -> tuple[Path, bytes]:
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    file = folder / name
+    try:
+        content = read_hashed_file(file).content
+    except FileNotFoundError as error:
+        raise NetworkError(
+            f"{what} is the file {name}, which is not in {folder}; put it there, as nothing is downloaded"
+        ) from error
+    except OSError as error:
+        raise NetworkError(f"{file}: cannot be read: {error.strerror}") from error
+    wanted, found = _HASHED_NAME.search(name), hashlib.sha256(content).hexdigest()
+    if wanted is not None and not found.startswith(wanted[1]):
+        raise NetworkError(f"{file}: has sha256 {found}, its name says {wanted[1]}...; it is damaged or another file")
+    return file, content
+
+
+def _normalisation(entry: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    transforms = entry.transforms()
+    mean, std = getattr(transforms, "mean", IMAGENET[0]), getattr(transforms, "std", IMAGENET[1])
+    return tuple(map(float, mean)), tuple(map(float, std))
+
+
+def take_weights(body: nn.Module, weights: Weights) -> None:
+    """Copy weights into `body`; the last layer keeps its own where it tells another number of classes apart.
+
+    Raises
+    ------
+    NetworkError
+        If they are not of this network.
+    """
+    own = body.state_dict()
+    strange = sorted(own.keys() ^ {name for name, value in weights.state.items() if isinstance(value, Tensor)})
+    other = [] if strange else sorted(name for name in own if own[name].shape != weights.state[name].shape)
+    layers = {name.rpartition(".")[0] for name in other}
+    if strange or len(layers) > 1 or not all(isinstance(body.get_submodule(n), nn.Linear | nn.Conv2d) for n in layers):
+        named = (strange or other)[0]
+        raise NetworkError(f"{weights.file}: is no state dict of this network: {named} is not alike in both")
+    body.load_state_dict({name: value for name, value in weights.state.items() if name not in other}, strict=False)
+
+
+def refuse_untrainable(body: nn.Module, kind: str, *, given: bool) -> None:
+    """Raise NetworkError for a network whose training would not be a function of its seed.
+
+    Parameters
+    ----------
+    given : whether weights are loaded; else every one must be of a layer whose first weights are drawn here
+    """
+    drawing = (type(m).__name__ for m in body.modules() if float(getattr(m, "p", 0.0) or 0.0) > 0)
+    if (name := next(drawing, None)) is not None:
+        raise NetworkError(
+            f"{kind}: has {name}, which draws from torch's global random state in every step, so that no training "
+            "could resume; choose a network without, such as torchvision/resnet50"
+        )
+    known = {id(value) for m in body.modules() if isinstance(m, _INITIALISED) for value in _own(m)}
+    for name, value in [*body.named_parameters(), *body.named_buffers()]:
+        if not given and id(value) not in known:
+            raise NetworkError(f"{kind}: how {name} is to begin is not known here; give weights to begin from")
+    lost = {name for name, _ in body.named_buffers()} - body.state_dict().keys()
+    if lost:
+        raise NetworkError(f"{kind}: computes {min(lost)} while it is built, which a checkpoint would not keep")
+
+
+def try_out(body: nn.Module, kind: str, shape: Sequence[int], num_classes: int) -> None:
+    """Raise NetworkError for images that a network cannot take, and for one that does not answer with logits."""
+    trial = copy.deepcopy(body).to("meta").train()  # costs nothing there, and draws nothing
+    try:
+        logits = trial(torch.empty(2, *shape, device="meta"))
+    except (RuntimeError, ValueError, AssertionError, TypeError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
+        raise NetworkError(f"{kind}: takes no images of shape {list(shape)}: {said}") from error
+    if not isinstance(logits, Tensor) or logits.shape != (2, num_classes):
+        raise NetworkError(f"{kind}: does not answer with {num_classes} logits an image while it is trained")
+
+
+def _own(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(recurse=False), *module.buffers(recurse=False)]
