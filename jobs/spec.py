@@ -53,7 +53,10 @@ class ComputeSection(StrictModel):
     """How the work is run; nothing here changes a byte of the result."""
 
     backend: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where CuPy finds a GPU, else cpu")
-    batch_size: int = Field(256, ge=1, le=65536)
+    batch_size: int = Field(256, ge=1, le=65536, description="samples that come at once, at most")
+    batch_bytes: int = Field(
+        64_000_000, ge=1, description="pixels in flight in a worker: so many samples come at once, but at least one"
+    )
     executor: Literal["auto", "inline", "ray"] = "auto"
     workers: int | None = Field(None, ge=1, le=65536, description="default: one, with a thread for each CPU")
     address: str | None = Field(None, description="of an existing Ray cluster")

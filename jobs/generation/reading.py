@@ -30,6 +30,10 @@ class Batch:
     pixels: NDArray[np.uint8]
     bad: list[BadSample]
 
+    def part(self, start: int, stop: int) -> "Batch":
+        """Return some of the samples, with the same pixels; the bad ones are left to the whole."""
+        return Batch(self.rows[start:stop], self.pixels[start:stop], [])
+
     @property
     def indices(self) -> NDArray[np.uint32]:
         """Plan index of each sample: its address in the random streams."""

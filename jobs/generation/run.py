@@ -14,6 +14,7 @@ from jobs.generation.blueprint import refuse_outdated
 from jobs.generation.environment import count_gpus
 from jobs.generation.finish import finish
 from jobs.generation.ledger import Ledger, read_ledger
+from jobs.generation.memory import footprint
 from jobs.generation.output import refuse_nested_output, swept
 from jobs.generation.prepare import prepare
 from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
@@ -130,8 +131,9 @@ def _run_tasks(
     compute, identity = ledger.blueprint.job.compute, ledger.blueprint.identity
     num_gpus = count_gpus(ledger.blueprint.environment["backend"])
     choice = choose(compute.executor, compute.workers, compute.address, num_gpus, compute.threads)
+    fit = footprint(ledger.blueprint, choice.threads)
     tasks = (
-        ShardTask(store.uri, identity, shard, compute.batch_size, choice.threads, tuple(faults.get(shard, ())))
+        ShardTask(store.uri, identity, shard, fit.samples, fit.overlaps, choice.threads, tuple(faults.get(shard, ())))
         for shard in pending
     )
     retries = Retries(max_attempts=compute.max_attempts)
