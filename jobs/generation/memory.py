@@ -4,8 +4,10 @@ Three batches are on their way at a time: one is read ahead, one is in the kerne
 single sample is more than `compute.batch_bytes` allows, one sample is on its way, and each step waits for the last.
 """
 
+import ctypes
 import errno
 import math
+import sys
 from dataclasses import dataclass
 
 from jobs.generation.blueprint import Blueprint
@@ -97,6 +99,13 @@ def _chain(recipe: Recipe, samples: int, threads: int) -> float:
 def _libraries(blueprint: Blueprint) -> int:
     uses_torch = any("torch" in AUGMENTATIONS[n].libraries() for _, recipe in blueprint.job.recipes() for n, _ in recipe)
     return _PROCESS_BYTES + (_TORCH_BYTES if uses_torch else 0)
+
+
+def give_back_free_memory() -> None:
+    """Give the system what glibc keeps of freed blocks, of which every thread has its own: up to 200 MB."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -26,7 +26,7 @@ from jobs.generation.blueprint import Blueprint, read_blueprint
 from jobs.generation.clock import Clock
 from jobs.generation.environment import processor, refuse_other_environment
 from jobs.generation.inputs import load_inputs
-from jobs.generation.memory import is_out_of_memory, spell_out_of_memory
+from jobs.generation.memory import give_back_free_memory, is_out_of_memory, spell_out_of_memory
 from jobs.generation.packing import EncodedBatch, Packer, Tally, as_counts
 from jobs.generation.plan import PlanRow, read_rows
 from jobs.generation.reading import Batch, Reader
@@ -241,6 +241,7 @@ def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _B
                 built.provenance.append(encoded.write(tar))
             built.tally.add(encoded)
             built.bad.extend(encoded.bad)
+            del encoded  # before the next batch is made
     finally:
         shop.augmenter.abandon()  # where this failed, other batches are under way
     tar.close()
@@ -259,6 +260,8 @@ def _encoded_batches(shop: _Workshop, rows: list[PlanRow], task: ShardTask, cloc
             while waiting and len(ahead) <= (_AHEAD if task.overlaps else 0):
                 ahead.append(reading.submit(shop.reader.read, waiting.popleft(), clock))
             if ahead:
+                if not task.overlaps:
+                    give_back_free_memory()
                 batch = ahead.popleft().result()
                 started.append((batch, shop.augmenter.start(batch, clock)))
                 del batch
