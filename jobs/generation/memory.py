@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from jobs.generation.blueprint import Blueprint
 from jobs.spec import Recipe
 from pipeline.augment import AUGMENTATIONS
+from pipeline.augment.base import Shape
 
 _PROCESS_BYTES = 300_000_000
 """Python, the kernels and the libraries of a worker; the pages that the driver draws at the end fit in too."""
@@ -36,23 +37,18 @@ class Footprint:
     ----------
     samples : int
         That come at once.
-    sample_bytes : int
-        Pixels of one sample that are in flight: read ahead, in the kernels as float32, as views, and encoded.
     overlaps : bool
         Whether a batch is read and another encoded while the kernels work on one.
+    in_flight_bytes : int
+        Pixels of so many samples that are read ahead, in the kernels as float32, made, and encoded.
     peak_bytes : int
         What a worker takes at most, source files aside.
     """
 
     samples: int
-    sample_bytes: int
     overlaps: bool
+    in_flight_bytes: int
     peak_bytes: int
-
-    @property
-    def in_flight_bytes(self) -> int:
-        """Pixels in flight."""
-        return self.samples * self.sample_bytes
 
 
 def footprint(blueprint: Blueprint, threads: int, largest_source: int = 0) -> Footprint:
@@ -76,7 +72,8 @@ def footprint(blueprint: Blueprint, threads: int, largest_source: int = 0) -> Fo
     encoders = min(samples, threads) if overlaps else 1
     encoding = 2 * samples * stored + _ENCODER * image * encoders
     peak = kernels + reading + encoding if overlaps else max(kernels, reading, encoding)
-    return Footprint(samples, sample_bytes, overlaps, round(_libraries(blueprint) + peak))
+    in_flight = samples * (sample_bytes if overlaps else 9 * image + stored)
+    return Footprint(samples, overlaps, in_flight, round(_libraries(blueprint) + peak))
 
 
 def _gains_by_size(blueprint: Blueprint) -> bool:
@@ -86,18 +83,20 @@ def _gains_by_size(blueprint: Blueprint) -> bool:
 
 def _float_images(blueprint: Blueprint, samples: int, threads: int) -> float:
     """Return how many images of float32 are held at most while one chain of stages works on a batch."""
-    return max(_chain(recipe, samples, threads) for _, recipe in blueprint.job.recipes())
+    return max(_chain(recipe, blueprint.shape, samples, threads) for _, recipe in blueprint.job.recipes())
 
 
-def _chain(recipe: Recipe, samples: int, threads: int) -> float:
-    spaces = [AUGMENTATIONS[name].workspace(options) for name, options in recipe]
+def _chain(recipe: Recipe, shape: Shape, samples: int, threads: int) -> float:
+    spaces = [AUGMENTATIONS[name].workspace(options, shape) for name, options in recipe]
     before = samples * (1 + (len(recipe) > 1))  # the clean images, and what the last stage made of them
     busy = min(samples, threads)
     return before + max((space.sample * samples + space.thread * busy for space in spaces), default=0.0)
 
 
 def _libraries(blueprint: Blueprint) -> int:
-    uses_torch = any("torch" in AUGMENTATIONS[n].libraries() for _, recipe in blueprint.job.recipes() for n, _ in recipe)
+    uses_torch = any(
+        "torch" in AUGMENTATIONS[n].libraries() for _, recipe in blueprint.job.recipes() for n, _ in recipe
+    )
     return _PROCESS_BYTES + (_TORCH_BYTES if uses_torch else 0)
 
 

@@ -21,7 +21,7 @@ from jobs.spec import GenerateJob, ImageSection
 from kernels import philox
 from pipeline.augment.draws import PLAN_VIEW, stream_key
 from pipeline.errors import PassbandError
-from pipeline.images import Fit, enlarges
+from pipeline.images import enlarges
 from pipeline.manifest import PLAN
 from pipeline.sources import Entry, Source
 from pipeline.sources.skipped import Omission
@@ -56,12 +56,14 @@ class Listing:
     skipped : what it left out, by reason
     warnings : what a person should know of it
     enlarged : how many of its images are smaller than what is stored, where that was asked for
+    largest : pixels of its largest image, where that was asked for
     """
 
     name: str
     skipped: tuple[Omission, ...]
     warnings: tuple[str, ...]
     enlarged: int
+    largest: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ class Plan:
     def empty_classes(self) -> list[str]:
         """Names of the classes without an image."""
         return [name for name, count in zip(self.classes, self.class_counts, strict=True) if not count]
+
+    @property
+    def largest(self) -> int:
+        """Pixels of the largest image, where that was asked for."""
+        return max((listing.largest for listing in self.listings), default=0)
 
     @property
     def source_warnings(self) -> list[str]:
@@ -137,7 +144,13 @@ def make_plan(job: GenerateJob, progress: Progress = lambda samples: None, *, si
     table = table.take(_shuffle(len(table), random_key(sources, job.seed)))
     table = table.add_column(0, SCHEMA.field("index"), pa.array(np.arange(len(table), dtype=np.uint32)))
     listings = tuple(
-        Listing(domain or lister.source.kind, tuple(lister.source.skipped), lister.source.warnings, lister.enlarged)
+        Listing(
+            domain or lister.source.kind,
+            tuple(lister.source.skipped),
+            lister.source.warnings,
+            lister.enlarged,
+            lister.largest,
+        )
         for lister, domain in zip(listers, domains, strict=True)
     )
     return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint, listings)
@@ -178,6 +191,7 @@ class _Lister:
     prefix: str
     image: ImageSection | None
     enlarged: int = 0
+    largest: int = 0
 
     def table(self, progress: Progress) -> pa.Table:
         chunks = [self._rows(chunk) for chunk in _chunks(self.source.entries(), _READ_AT_ONCE, progress)]
@@ -185,9 +199,9 @@ class _Lister:
 
     def _rows(self, entries: list[Entry]) -> pa.RecordBatch:
         images = self.source.read(entries)
-        if self.image is not None and self.image.size != "native":
-            height, width = self.image.size
-            self.enlarged += sum(self._is_enlarged(encoded, (height, width), self.image.fit) for encoded in images)
+        if self.image is not None:
+            for encoded in images:
+                self._look(encoded, self.image)
         columns: list[Any] = [
             pa.array([self.prefix + entry.key for entry in entries], pa.string()),
             pa.array([entry.label for entry in entries], pa.int64()),
@@ -198,9 +212,11 @@ class _Lister:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(SCHEMA)[1:]))
 
-    def _is_enlarged(self, encoded: bytes, wanted: tuple[int, int], fit: Fit) -> bool:
+    def _look(self, encoded: bytes, image: ImageSection) -> None:
         size = self.source.image_size(encoded)
-        return size is not None and enlarges(size, wanted, fit)
+        if size is not None:
+            self.largest = max(self.largest, size[0] * size[1])
+            self.enlarged += image.size != "native" and enlarges(size, (image.size[0], image.size[1]), image.fit)
 
 
 def _chunks(entries: Iterator[Entry], size: int, progress: Progress) -> Iterator[list[Entry]]:

@@ -83,9 +83,16 @@ def _cost(
     yield "bytes", f"about {size(found.bytes)}"
     workers = count(found.workers, f"{executor} worker")
     yield "time", f"about {duration(found.seconds)} with {workers}, start-up aside"
+    yield "memory", _memory(found)
     for name, cost in maps.items():
         looked_at = f"{cost.frequencies:,} frequencies x {cost.samples:,} images"
         yield "first", f"{name}: {looked_at}, about {duration(cost.seconds)} more"
+
+
+def _memory(found: Estimate) -> str:
+    at_once = count(found.at_once, "sample")
+    flight = f"{at_once} at a time, {size(found.in_flight_bytes)} of pixels in flight"
+    return f"up to {size(found.peak_bytes)} a worker: {flight}"
 
 
 def _wrap(heading: str, text: str, width: int) -> list[str]:

@@ -162,7 +162,8 @@ def warp_reflected(images: Images, displacement: NDArray[np.floating], border: s
     def fold_range(start: int, stop: int) -> None:
         for axis, size in enumerate((height, width)):
             for top in range(0, height, ahead):
-                line = np.arange(top, min(top + ahead, height))[:, None] if axis == 0 else np.arange(width)[None, :]
+                stop_row = min(top + ahead, height)
+                line: NDArray[np.int64] = np.arange(top, stop_row)[:, None] if axis == 0 else np.arange(width)[None, :]
                 at = line - displacement[start:stop, axis, top : top + ahead].astype(np.float64)
                 inward[start:stop, axis, top : top + ahead] = line - _fold(at, size, border)
 

@@ -14,10 +14,9 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 from pipeline.augment.augmix import BINS, OPERATIONS
+from pipeline.augment.base import LARGE
 
 Tensor = Any  # torch.Tensor; mypy does not follow torch
-_MOST_TOGETHER = 2048 * 2048
-"""Pixels of the largest image whose channels go through the operations together, which takes more memory, less time."""
 
 
 def _affine(image: Tensor, *, shear: tuple[float, float] = (0.0, 0.0), **options: Any) -> Tensor:
@@ -78,7 +77,7 @@ def mix_chains(
     -------
     (C, H, W) uint8
     """
-    if pixels[0].size > _MOST_TOGETHER and len(pixels) > 1:  # every operation takes channels for themselves
+    if pixels[0].size > LARGE and len(pixels) > 1:  # every operation takes channels for themselves
         channels = [mix_chains(channel[None], operations, magnitudes, weights) for channel in pixels]
         return np.concatenate(channels)
     image = torch.from_numpy(np.ascontiguousarray(pixels))[None]

@@ -28,6 +28,10 @@ class StageOptions(StrictModel):
         return self
 
 
+LARGE = 2048 * 2048
+"""Pixels from which on stages and kernels save memory rather than time."""
+
+
 class Workspace(NamedTuple):
     """What a stage holds beside the images that it is given, in images of float32.
 
@@ -182,7 +186,7 @@ class Stage(ABC):
         return {}
 
     @classmethod
-    def workspace(cls, options: Any) -> Workspace:
+    def workspace(cls, options: Any, shape: Shape) -> Workspace:
         """Return what `apply` holds at most on the CPU, as it was measured; by default more than most stages need."""
         return Workspace(2, 8)
 

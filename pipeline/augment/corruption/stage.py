@@ -57,7 +57,7 @@ class Corrupt(Stage):
         return {} if options.frost_textures is None else {_TEXTURES: InputFolder(options.frost_textures)}
 
     @classmethod
-    def workspace(cls, options: Any) -> Workspace:
+    def workspace(cls, options: Any, shape: Shape) -> Workspace:
         """Return what the hungriest corruption holds: elastic_transform, or the copies of a batch of several types."""
         return Workspace(4, 5)
 
