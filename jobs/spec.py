@@ -39,7 +39,9 @@ class OutputSection(StrictModel):
     uri: str = Field(min_length=1, description="a folder, or s3://bucket/prefix")
     encoding: Literal["png", "webp", "npy", "jpeg"] = "png"
     quality: int = Field(95, ge=1, le=100, description="of jpeg")
-    samples_per_shard: int = Field(500, ge=1, le=1_000_000)
+    samples_per_shard: int | None = Field(
+        None, ge=1, le=1_000_000, description="default: about 100 MB, and at least 64 shards if there are 1,024 samples"
+    )
     formats: list[Literal["webdataset", "ffcv"]] = Field(default=["webdataset"], min_length=1)
 
     @model_validator(mode="after")
@@ -153,6 +155,10 @@ class GenerateJob(StrictModel):
     def with_output(self, uri: str) -> "GenerateJob":
         """Return the job with another place for its output."""
         return self.model_copy(update={"output": self.output.model_copy(update={"uri": uri})})
+
+    def with_samples_per_shard(self, count: int | None) -> "GenerateJob":
+        """Return the job with shards of so many samples."""
+        return self.model_copy(update={"output": self.output.model_copy(update={"samples_per_shard": count})})
 
     @model_validator(mode="after")
     def _check_views(self) -> Self:

@@ -107,7 +107,7 @@ def plan(
     from jobs.generation.output import refuse_nested_output
     from jobs.generation.plan import make_plan
     from jobs.generation.probe import estimate, estimate_maps
-    from jobs.generation.spelling import plan_facts, spell_plan
+    from jobs.generation.spelling import few_shards, plan_facts, spell_plan
     from kernels.cpu.threads import set_num_threads
 
     spec = _load(job, executor, workers, None, backend, output)
@@ -123,7 +123,9 @@ def plan(
     found, maps = estimate(drafted, planned, choice.workers), estimate_maps(spec, drafted.inputs)
     if as_json:
         costs = {name: asdict(cost) for name, cost in maps.items()}
-        print_json(asdict(found) | {"maps": costs} | plan_facts(planned))
+        facts = plan_facts(planned)
+        facts["warnings"] += filter(None, [few_shards(found)])
+        print_json(asdict(found) | {"maps": costs} | facts)
         return
     width = shutil.get_terminal_size((100, 24)).columns
     typer.echo(spell_plan(spec, planned, found, maps, choice.executor, width))

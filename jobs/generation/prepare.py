@@ -53,6 +53,8 @@ def prepare(
         write_blueprint(store, blueprint, plan)
         return blueprint
     blueprint = read_blueprint(store)
+    if job.output.samples_per_shard is None:  # a job that leaves it open goes on as it was begun
+        job = job.with_samples_per_shard(blueprint.samples_per_shard)
     files = read_files(job, blueprint.inputs)
     _refuse_other_job(blueprint, job, files, store.uri)
     refuse_other_environment(blueprint, store.uri, job)

@@ -49,6 +49,7 @@ class Estimate:
     samples: int
     views: int
     shards: int
+    samples_per_shard: int
     bytes: int
     seconds: float
     probed: int
@@ -74,6 +75,7 @@ def estimate(blueprint: Blueprint, plan: Plan, workers: int) -> Estimate:
         samples=blueprint.samples,
         views=len(blueprint.views()),
         shards=blueprint.shards,
+        samples_per_shard=blueprint.samples_per_shard,
         bytes=round(probe.bytes * scale),
         seconds=seconds * scale / workers,
         probed=probed,

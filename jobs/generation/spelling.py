@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.display import duration
 from jobs.generation.plan import Listing, Plan, shorten, without_image
 from jobs.generation.probe import Estimate
+from jobs.generation.sharding import enough_for
 from jobs.report.wording import count, plain, size
 from jobs.spec import GenerateJob
 from pipeline.sources.skipped import Omission, spell
@@ -79,7 +80,9 @@ def _left_out(planned: Plan, name: str, omission: Omission) -> str:
 def _cost(
     job: GenerateJob, found: Estimate, maps: "dict[str, MapEstimate]", executor: str
 ) -> Iterator[tuple[str, str]]:
-    yield "shards", f"{found.shards:,} of up to {job.output.samples_per_shard:,} samples"
+    yield "shards", f"{found.shards:,} of up to {count(found.samples_per_shard, 'sample')}"
+    if warning := few_shards(found):
+        yield "warning", warning
     yield "bytes", f"about {size(found.bytes)}"
     workers = count(found.workers, f"{executor} worker")
     yield "time", f"about {duration(found.seconds)} with {workers}, start-up aside"
@@ -87,6 +90,17 @@ def _cost(
     for name, cost in maps.items():
         looked_at = f"{cost.frequencies:,} frequencies x {cost.samples:,} images"
         yield "first", f"{name}: {looked_at}, about {duration(cost.seconds)} more"
+
+
+def few_shards(found: Estimate) -> str:
+    """Warn of fewer than four shards a worker; nothing where more would not help."""
+    wanted = enough_for(found.workers, found.samples)
+    if found.shards >= 4 * found.workers or wanted >= found.samples_per_shard:
+        return ""
+    return (
+        f"{count(found.workers, 'worker')} share {count(found.shards, 'shard')}, so some wait for the last: with "
+        f"output.samples_per_shard {wanted:,} there are four for each"
+    )
 
 
 def _memory(found: Estimate) -> str:

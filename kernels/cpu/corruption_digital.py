@@ -13,6 +13,7 @@ from kernels.reference.corruption_digital import block_edges, check_symmetric, n
 from kernels.reference.frequency import check_choice, check_count
 
 Images = NDArray[np.float32]
+Coordinates = NDArray[np.float64]
 _FOLDED_AT_ONCE = 1 << 18  # coordinates
 
 
@@ -163,8 +164,8 @@ def warp_reflected(images: Images, displacement: NDArray[np.floating], border: s
         for axis, size in enumerate((height, width)):
             for top in range(0, height, ahead):
                 stop_row = min(top + ahead, height)
-                line: NDArray[np.int64] = np.arange(top, stop_row)[:, None] if axis == 0 else np.arange(width)[None, :]
-                at = line - displacement[start:stop, axis, top : top + ahead].astype(np.float64)
+                line = np.arange(top, stop_row)[:, None] if axis == 0 else np.arange(width)[None, :]
+                at: Coordinates = line.astype(np.float64) - displacement[start:stop, axis, top : top + ahead].astype(np.float64)
                 inward[start:stop, axis, top : top + ahead] = line - _fold(at, size, border)
 
     for_ranges(fold_range, len(images), chunk_rows(len(images), 4 * inward[:1].size))
