@@ -100,13 +100,14 @@ def plan(
     """Dry run: which images and classes, how many shards and bytes, and how long; nothing is written."""
     from dataclasses import asdict
 
-    from jobs.executors.choice import choose
     from jobs.generation.blueprint import draft
-    from jobs.generation.environment import count_gpus, current_environment
+    from jobs.generation.environment import current_environment
     from jobs.generation.inputs import check_inputs
+    from jobs.generation.memory import kept_bytes
     from jobs.generation.output import refuse_nested_output
     from jobs.generation.plan import make_plan
     from jobs.generation.probe import estimate, estimate_maps
+    from jobs.generation.run import choose_executor
     from jobs.generation.spelling import few_shards, plan_facts, spell_plan
     from kernels.cpu.threads import set_num_threads
 
@@ -114,13 +115,14 @@ def plan(
     refuse_nested_output(spec)
     planned = make_plan(spec, sizes=True)
     environment = current_environment(spec)
-    num_gpus = count_gpus(environment["backend"])
-    compute = spec.compute
-    choice = choose(compute.executor, compute.workers, compute.address, num_gpus, compute.threads)
+    choice = choose_executor(spec)
     set_num_threads(choice.threads)
     drafted = draft(spec, planned, environment)
     check_inputs(spec, drafted.inputs, drafted.shape, drafted.classes, drafted.samples)
-    found, maps = estimate(drafted, planned, choice.workers), estimate_maps(spec, drafted.inputs)
+    found, maps = (
+        estimate(drafted, planned, choice.workers, kept_bytes(spec, choice)),
+        estimate_maps(spec, drafted.inputs),
+    )
     if as_json:
         costs = {name: asdict(cost) for name, cost in maps.items()}
         facts = plan_facts(planned)

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from jobs.generation.inputs import Contents, by_role, contents_by_place, read_files
-from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, without_image
+from jobs.generation.plan import Plan, PlanError, encode_plan, without_image
 from jobs.generation.sharding import samples_per_shard
 from jobs.spec import GenerateJob, check_stages, parse_job
 from pipeline.augment import AUGMENTATIONS, Stage
@@ -126,20 +126,10 @@ class Blueprint:
 
 
 def draw_up(
-    job: GenerateJob,
-    environment: dict[str, str],
-    progress: Progress,
-    known: Sequence[StoredInput] = (),
-    plan: Plan | None = None,
+    job: GenerateJob, environment: dict[str, str], plan: Plan, known: Sequence[StoredInput] = ()
 ) -> tuple[Blueprint, bytes]:
-    """Return the blueprint of `job` and its plan as Parquet.
-
-    Parameters
-    ----------
-    known : inputs whose files may be gone
-    plan : where it has been made already
-    """
-    drafted = draft(job, plan := plan or make_plan(job, progress), environment, known)
+    """Return the blueprint of `job` and its plan as Parquet. `known` are inputs whose files may be gone."""
+    drafted = draft(job, plan, environment, known)
     content = encode_plan(plan, drafted.samples_per_shard)
     return replace(drafted, plan_sha256=hashlib.sha256(content).hexdigest()), content
 
@@ -190,7 +180,7 @@ def _native_size(job: GenerateJob, plan: Plan) -> tuple[int, int]:
         source = sources[row["source"]]
         entry = Entry(source_key(job, row["key"]), row["label"], row["offset"])
         try:
-            image = source.decode(source.read([entry])[0])
+            image = source.decode(plan.kept.look(row["source"], row["key"]) or source.read([entry])[0])
         except BadImage:
             continue
         return image.height, image.width

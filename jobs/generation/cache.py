@@ -8,8 +8,10 @@ from filelock import FileLock, Timeout
 
 from jobs.generation.blueprint import draft
 from jobs.generation.environment import current_environment
+from jobs.generation.kept import Kept
+from jobs.generation.memory import kept_bytes
 from jobs.generation.plan import make_plan
-from jobs.generation.run import Display, generate
+from jobs.generation.run import Display, choose_executor, generate
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error
 from pipeline.manifest import MANIFEST, Manifest, read_manifest
@@ -28,11 +30,12 @@ def generate_cached(
     with.
     """
     job = job.with_absolute_paths()
-    identity = draft(job, make_plan(job), current_environment(job)).identity
+    plan = make_plan(job, display.planning, kept=Kept(kept_bytes(job, choose_executor(job))))
+    identity = draft(job, plan, current_environment(job)).identity
     folder = Path(cache).expanduser().resolve() / f"{job.name}-{identity[:_IDENTITY_DIGITS]}"
     with _alone(folder, display):
         found = _finished(folder, job, identity)
-        made = found or generate(job.with_output(str(folder)), display=display, checkpoint=checkpoint)
+        made = found or generate(job.with_output(str(folder)), display=display, checkpoint=checkpoint, plan=plan)
     return made, str(folder)
 
 

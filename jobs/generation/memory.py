@@ -10,8 +10,9 @@ import math
 import sys
 from dataclasses import dataclass
 
+from jobs.executors.choice import Choice
 from jobs.generation.blueprint import Blueprint
-from jobs.spec import Recipe
+from jobs.spec import GenerateJob, Recipe
 from pipeline.augment import AUGMENTATIONS
 from pipeline.augment.base import Shape
 
@@ -20,6 +21,8 @@ _PROCESS_BYTES = 300_000_000
 _TORCH_BYTES = 350_000_000
 _DECODER, _ENCODER = 3.0, 4.0
 """What decoding or encoding an image takes beside its pixels, as a multiple of them."""
+_KEPT_BATCHES = 4
+"""Source images that a run in one process keeps, as a multiple of `batch_bytes`: CIFAR-10, but not ImageNet."""
 _DEVICE_BATCHES = 16
 """On a device as many times the bytes: its batches must keep thousands of threads busy."""
 LARGEST_GAINED = 2**21
@@ -51,13 +54,14 @@ class Footprint:
     peak_bytes: int
 
 
-def footprint(blueprint: Blueprint, threads: int, largest_source: int = 0) -> Footprint:
+def footprint(blueprint: Blueprint, threads: int, largest_source: int = 0, kept: int = 0) -> Footprint:
     """Return the memory that the batches of a job take.
 
     Parameters
     ----------
     threads : of the worker
     largest_source : pixels of the largest image of the source, where that is known
+    kept : bytes of source images that are kept from the plan on; none where images are large
     """
     compute, image = blueprint.job.compute, math.prod(blueprint.shape)
     stored = sum(image * (2 if view.dtype == "float16" else 1) for view in blueprint.views())
@@ -71,7 +75,7 @@ def footprint(blueprint: Blueprint, threads: int, largest_source: int = 0) -> Fo
     reading = samples * image + _DECODER * max(image, 3 * largest_source)
     encoders = min(samples, threads) if overlaps else 1
     encoding = 2 * samples * stored + _ENCODER * image * encoders
-    peak = kernels + reading + encoding if overlaps else max(kernels, reading, encoding)
+    peak = kept + kernels + reading + encoding if overlaps else max(kernels, reading, encoding)
     in_flight = samples * (sample_bytes if overlaps else 9 * image + stored)
     return Footprint(samples, overlaps, in_flight, round(_libraries(blueprint) + peak))
 
@@ -98,6 +102,11 @@ def _libraries(blueprint: Blueprint) -> int:
         "torch" in AUGMENTATIONS[n].libraries() for _, recipe in blueprint.job.recipes() for n, _ in recipe
     )
     return _PROCESS_BYTES + (_TORCH_BYTES if uses_torch else 0)
+
+
+def kept_bytes(job: GenerateJob, choice: Choice) -> int:
+    """Return how many bytes of source images a run keeps from its plan on, so that they are read once."""
+    return _KEPT_BATCHES * job.compute.batch_bytes if choice.executor == "inline" else 0
 
 
 def give_back_free_memory() -> None:

@@ -6,7 +6,7 @@ A plan is a Parquet file with one row a sample and one row group a shard, so a w
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from jobs.generation.kept import Kept
 from jobs.spec import GenerateJob, ImageSection
 from kernels import philox
 from pipeline.augment.draws import PLAN_VIEW, stream_key
@@ -57,6 +58,7 @@ class Listing:
     warnings : what a person should know of it
     enlarged : how many of its images are smaller than what is stored, where that was asked for
     largest : pixels of its largest image, where that was asked for
+    bytes : of its encoded images
     """
 
     name: str
@@ -64,6 +66,7 @@ class Listing:
     warnings: tuple[str, ...]
     enlarged: int
     largest: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,14 @@ class Plan:
     fingerprint : str
         sha256 of every (key, label, domain, hash of the encoded bytes), in the order of the keys.
     listings : what each source left out and warned of, in the job's order
+    kept : what was read of the images, as far as it was to be kept
     """
 
     table: pa.Table
     classes: tuple[str, ...]
     fingerprint: str
     listings: tuple[Listing, ...] = ()
+    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
 
     @cached_property
     def class_counts(self) -> list[int]:
@@ -102,6 +107,11 @@ class Plan:
         return max((listing.largest for listing in self.listings), default=0)
 
     @property
+    def source_bytes(self) -> int:
+        """Bytes of all encoded images."""
+        return sum(listing.bytes for listing in self.listings)
+
+    @property
     def source_warnings(self) -> list[str]:
         """What the sources warn of, under their names where there are several."""
         several = len(self.listings) > 1
@@ -113,11 +123,18 @@ def random_key(sources: Sequence[Source], seed: int) -> int:
     return stream_key(seed, "+".join(s.name for s in sources), "+".join(s.split for s in sources))
 
 
-def make_plan(job: GenerateJob, progress: Progress = lambda samples: None, *, sizes: bool = False) -> Plan:
-    """List, hash and order the samples of a job; with `sizes` also count the images that will be enlarged.
+def make_plan(
+    job: GenerateJob, progress: Progress = lambda samples: None, *, sizes: bool = False, kept: Kept | None = None
+) -> Plan:
+    """List, hash and order the samples of a job.
 
     Every byte of the source is read once, so that a shard can tell when its input is no longer the one planned.
     Samples are sorted by the bytes of their key, then shuffled once: class-sorted shards ruin streaming.
+
+    Parameters
+    ----------
+    sizes : whether to look at the sizes of the images too
+    kept : what is read goes here as far as it fits; by default nothing is kept
 
     Raises
     ------
@@ -126,9 +143,10 @@ def make_plan(job: GenerateJob, progress: Progress = lambda samples: None, *, si
     sources = [entry.open() for entry in job.source]
     domains = [entry.domain for entry in job.source]
     classes = _common_classes(sources)
+    kept = Kept() if kept is None else kept
     image = job.image if sizes else None  # to look at every header takes longer than to hash a small file
     listers = [
-        _Lister(source, position, -1 if domain is None else position, _prefix(domain, len(sources)), image)
+        _Lister(source, position, -1 if domain is None else position, _prefix(domain, len(sources)), image, kept)
         for position, (source, domain) in enumerate(zip(sources, domains, strict=True))
     ]
     tables = [lister.table(progress) for lister in listers]
@@ -150,10 +168,11 @@ def make_plan(job: GenerateJob, progress: Progress = lambda samples: None, *, si
             lister.source.warnings,
             lister.enlarged,
             lister.largest,
+            lister.read_bytes,
         )
         for lister, domain in zip(listers, domains, strict=True)
     )
-    return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint, listings)
+    return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint, listings, kept)
 
 
 def _prefix(domain: str | None, num_sources: int) -> str:
@@ -190,8 +209,10 @@ class _Lister:
     domain: int
     prefix: str
     image: ImageSection | None
+    kept: Kept
     enlarged: int = 0
     largest: int = 0
+    read_bytes: int = 0
 
     def table(self, progress: Progress) -> pa.Table:
         chunks = [self._rows(chunk) for chunk in _chunks(self.source.entries(), _READ_AT_ONCE, progress)]
@@ -199,6 +220,9 @@ class _Lister:
 
     def _rows(self, entries: list[Entry]) -> pa.RecordBatch:
         images = self.source.read(entries)
+        for entry, encoded in zip(entries, images, strict=True):
+            self.kept.add(self.position, self.prefix + entry.key, encoded)
+            self.read_bytes += len(encoded)
         if self.image is not None:
             for encoded in images:
                 self._look(encoded, self.image)

@@ -16,8 +16,9 @@ from jobs.generation.blueprint import (
 )
 from jobs.generation.environment import current_environment, refuse_other_environment
 from jobs.generation.inputs import Keeper, check_inputs, is_file_of, read_files
+from jobs.generation.kept import Kept
 from jobs.generation.output import refuse_foreign
-from jobs.generation.plan import Progress
+from jobs.generation.plan import Plan, Progress, make_plan
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import JOB, PLAN, StoredInput
@@ -32,12 +33,16 @@ def prepare(
     checkpoint: Callable[[], None] = lambda: None,
     *,
     plan_again: bool,
+    plan: Plan | None = None,
+    kept: Kept | None = None,
 ) -> Blueprint:
     """Return the blueprint of the output, drawn up now or found there.
 
     Parameters
     ----------
     plan_again : also what is kept of a plan that was made before: the plan itself, files and maps that stages read
+    plan : of this job, where it was made just before
+    kept : where to keep images that are read for a new plan
 
     Raises
     ------
@@ -46,11 +51,12 @@ def prepare(
     """
     if not store.exists(JOB):
         refuse_foreign(store)
-        blueprint, plan = draw_up(job, current_environment(job), progress)
+        plan = plan or make_plan(job, progress, kept=kept)
+        blueprint, encoded = draw_up(job, current_environment(job), plan)
         check_inputs(job, blueprint.inputs, blueprint.shape, blueprint.classes, blueprint.samples)
         keeper = Keeper(store, job, blueprint.identity, step, checkpoint)
         blueprint = replace(blueprint, inputs=keeper.keep(blueprint.inputs))
-        write_blueprint(store, blueprint, plan)
+        write_blueprint(store, blueprint, encoded)
         return blueprint
     blueprint = read_blueprint(store)
     if job.output.samples_per_shard is None:  # a job that leaves it open goes on as it was begun
@@ -73,7 +79,7 @@ def _sources_moved(there: GenerateJob, here: GenerateJob) -> bool:
 
 def _plan_again(store: Store, blueprint: Blueprint, job: GenerateJob, progress: Progress) -> None:
     """Plan from the source as it is now; the plan must be the one that the dataset was begun with."""
-    drawn, plan = draw_up(job, blueprint.environment, progress, blueprint.inputs)
+    drawn, plan = draw_up(job, blueprint.environment, make_plan(job, progress), blueprint.inputs)
     if drawn.identity != blueprint.identity or drawn.plan_sha256 != blueprint.plan_sha256:
         raise IntegrityError(
             f"{store.uri}: was made from other images than the source {', '.join(e.kind for e in job.source)} has now; "

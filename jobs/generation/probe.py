@@ -60,9 +60,14 @@ class Estimate:
     stage_seconds: dict[str, float]
 
 
-def estimate(blueprint: Blueprint, plan: Plan, workers: int) -> Estimate:
-    """Make some samples of `plan` in memory, throw them away, and scale up what it took."""
-    probe, fit = _Probe(blueprint), footprint(blueprint, get_num_threads(), plan.largest)
+def estimate(blueprint: Blueprint, plan: Plan, workers: int, kept: int = 0) -> Estimate:
+    """Make some samples of `plan` in memory, throw them away, and scale up what it took.
+
+    Parameters
+    ----------
+    kept : bytes of source images that a run keeps at most from its plan on
+    """
+    probe, fit = _Probe(blueprint), footprint(blueprint, get_num_threads(), plan.largest, min(kept, plan.source_bytes))
     size = min(fit.samples, 256)
     begun, probed = time.perf_counter(), 0
     while probed < blueprint.samples and (probed == 0 or time.perf_counter() - begun < _PROBE_S):

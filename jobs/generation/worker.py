@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -26,6 +26,7 @@ from jobs.generation.blueprint import Blueprint, read_blueprint
 from jobs.generation.clock import Clock
 from jobs.generation.environment import processor, refuse_other_environment
 from jobs.generation.inputs import load_inputs
+from jobs.generation.kept import Kept
 from jobs.generation.memory import give_back_free_memory, is_out_of_memory, spell_out_of_memory
 from jobs.generation.packing import EncodedBatch, Packer, Tally, as_counts
 from jobs.generation.plan import PlanRow, read_rows
@@ -65,6 +66,8 @@ class ShardTask:
         Whether a batch is read and another encoded while the kernels work on one; see `Footprint`.
     faults : tuple of str
         For tests: what happens at attempt 1, 2, ...: ``raise``, ``die``, ``hang``, or ``ok``.
+    kept : Kept
+        Images that the process of the run has read already; empty in any other process.
     """
 
     uri: str
@@ -74,6 +77,7 @@ class ShardTask:
     overlaps: bool = True
     threads: int | None = None
     faults: tuple[str, ...] = ()
+    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -258,7 +262,7 @@ def _encoded_batches(shop: _Workshop, rows: list[PlanRow], task: ShardTask, cloc
         encoded: deque[list[Future[EncodedBatch]]] = deque()
         while waiting or ahead or started:
             while waiting and len(ahead) <= (_AHEAD if task.overlaps else 0):
-                ahead.append(reading.submit(shop.reader.read, waiting.popleft(), clock))
+                ahead.append(reading.submit(shop.reader.read, waiting.popleft(), clock, task.kept))
             if ahead:
                 if not task.overlaps:
                     give_back_free_memory()

@@ -165,7 +165,9 @@ def warp_reflected(images: Images, displacement: NDArray[np.floating], border: s
             for top in range(0, height, ahead):
                 stop_row = min(top + ahead, height)
                 line = np.arange(top, stop_row)[:, None] if axis == 0 else np.arange(width)[None, :]
-                at: Coordinates = line.astype(np.float64) - displacement[start:stop, axis, top : top + ahead].astype(np.float64)
+                at: Coordinates = line.astype(np.float64) - displacement[start:stop, axis, top : top + ahead].astype(
+                    np.float64
+                )
                 inward[start:stop, axis, top : top + ahead] = line - _fold(at, size, border)
 
     for_ranges(fold_range, len(images), chunk_rows(len(images), 4 * inward[:1].size))
