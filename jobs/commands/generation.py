@@ -25,6 +25,10 @@ JobFiles = Annotated[list[Path], typer.Argument(help="job files (YAML), or the j
 Cache = Annotated[
     str | None, typer.Option("--cache", help="find or make it as FOLDER/NAME-IDENTITY instead", metavar="FOLDER")
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="replace another output in the folder, after telling what is deleted")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask before --overwrite deletes")]
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="URI")]
 
 
@@ -36,6 +40,8 @@ def run(
     backend: Backend = None,
     output: OtherOutput = None,
     cache: Cache = None,
+    overwrite: Overwrite = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the dataset of a job, or of several in turn; the same command resumes it."""
@@ -43,11 +49,31 @@ def run(
 
     if output is not None and (cache is not None or len(jobs) > 1):
         raise JobError(f"--output {output} is the place of one dataset: give it with one JOB and without --cache")
-    for job in [_load(path, executor, workers, address, backend, output) for path in jobs]:
-        _run_one(job, cache, as_json)
+    if overwrite and cache is not None:
+        raise JobError(
+            f"--overwrite is for the output of a job; below --cache {cache} every dataset has its own folder"
+        )
+    specs = [_load(path, executor, workers, address, backend, output) for path in jobs]
+    for job in specs if overwrite else ():
+        _ask(job, yes)
+    for job in specs:
+        _run_one(job, cache, as_json, overwrite)
 
 
-def _run_one(job: "GenerateJob", cache: str | None, as_json: bool) -> None:
+def _ask(job: "GenerateJob", yes: bool) -> None:
+    """Tell what lies where the dataset of a job is to be, and go on only if it may be deleted."""
+    from jobs.generation.output import replaceable
+    from jobs.generation.prepare import in_the_way
+    from jobs.overwrite import ask_overwrite
+    from pipeline.store import open_store
+
+    job = job.with_absolute_paths()
+    store = open_store(job.output.uri)
+    if in_the_way(store, job) is not None and (contents := replaceable(store, job)) is not None:
+        ask_overwrite(contents, yes=yes, kind="dataset")
+
+
+def _run_one(job: "GenerateJob", cache: str | None, as_json: bool, overwrite: bool) -> None:
     from jobs.display import choose_display
     from jobs.generation.cache import generate_cached
     from jobs.generation.run import generate
@@ -56,7 +82,8 @@ def _run_one(job: "GenerateJob", cache: str | None, as_json: bool) -> None:
         print_json({"event": "job", "name": job.name})
     with choose_display(as_json) as display:
         if cache is None:
-            manifest, place = generate(job, display=display, checkpoint=stop.check), job.output.uri
+            made = generate(job, display=display, checkpoint=stop.check, overwrite=overwrite)
+            manifest, place = made, job.output.uri
         else:
             manifest, place = generate_cached(job, cache, display, stop.check)
     if as_json:

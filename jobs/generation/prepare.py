@@ -17,12 +17,13 @@ from jobs.generation.blueprint import (
 from jobs.generation.environment import current_environment, refuse_other_environment
 from jobs.generation.inputs import Keeper, check_inputs, is_file_of, read_files
 from jobs.generation.kept import Kept
-from jobs.generation.output import refuse_foreign
+from jobs.generation.output import FAILURES, refuse_foreign, replaceable
 from jobs.generation.plan import Plan, Progress, make_plan
+from jobs.overwrite import claimed, clear_output
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import JOB, PLAN, StoredInput
-from pipeline.store import Store
+from pipeline.store import INPUTS, LocalStore, Store
 
 
 def prepare(
@@ -35,6 +36,7 @@ def prepare(
     plan_again: bool,
     plan: Plan | None = None,
     kept: Kept | None = None,
+    overwrite: bool = False,
 ) -> Blueprint:
     """Return the blueprint of the output, drawn up now or found there.
 
@@ -43,27 +45,29 @@ def prepare(
     plan_again : also what is kept of a plan that was made before: the plan itself, files and maps that stages read
     plan : of this job, where it was made just before
     kept : where to keep images that are read for a new plan
+    overwrite : whether to delete another output of ours that is in the way, once all checks of this job are through
 
     Raises
     ------
     PassbandError
         If the output holds anything else than what this job makes here; it names what differs.
     """
-    if not store.exists(JOB):
-        refuse_foreign(store)
+    there = in_the_way(store, job)
+    if there is not None and not (overwrite or _is_bare_plan(store)):
+        raise PassbandError(f"{there}, or let --overwrite delete what is there")
+    if there is not None or not store.exists(JOB):
         plan = plan or make_plan(job, progress, kept=kept)
         blueprint, encoded = draw_up(job, current_environment(job), plan)
         check_inputs(job, blueprint.inputs, blueprint.shape, blueprint.classes, blueprint.samples)
+        if there is not None and replaceable(store, job) is not None:
+            clear_output(store, confirmed=True, kind="dataset")
         keeper = Keeper(store, job, blueprint.identity, step, checkpoint)
         blueprint = replace(blueprint, inputs=keeper.keep(blueprint.inputs))
         write_blueprint(store, blueprint, encoded)
         return blueprint
     blueprint = read_blueprint(store)
-    if job.output.samples_per_shard is None:  # a job that leaves it open goes on as it was begun
-        job = job.with_samples_per_shard(blueprint.samples_per_shard)
+    job = _as_begun(job, blueprint)
     files = read_files(job, blueprint.inputs)
-    _refuse_other_job(blueprint, job, files, store.uri)
-    refuse_other_environment(blueprint, store.uri, job)
     if plan_again or _sources_moved(blueprint.job, job):
         refuse_outdated(blueprint, store.uri)
         _plan_again(store, blueprint, job, progress)
@@ -71,6 +75,45 @@ def prepare(
     for problem in check_plan(store, blueprint):
         raise IntegrityError(f"{problem.message}; verify --repair makes it again")
     return _with_job(store, blueprint, job, _renamed(blueprint, files))
+
+
+def in_the_way(store: Store, job: GenerateJob) -> PassbandError | None:
+    """Return what an output holds that `job` cannot go on with, as the error that says so; None where it can."""
+    try:
+        if not store.exists(JOB):
+            refuse_foreign(store)
+            return None
+        blueprint = read_blueprint(store)
+    except PassbandError as error:
+        return error
+    job = _as_begun(job, blueprint)
+    files = read_files(job, blueprint.inputs)
+    try:
+        _refuse_other_job(blueprint, job, files, store.uri)
+        refuse_other_environment(blueprint, store.uri, job)
+    except PassbandError as error:
+        return error
+    return None
+
+
+def _as_begun(job: GenerateJob, blueprint: Blueprint) -> GenerateJob:
+    """Return a job with what it leaves open as the dataset was begun with it."""
+    begun = job.output.samples_per_shard or blueprint.samples_per_shard
+    return job.with_samples_per_shard(begun)
+
+
+def _is_bare_plan(store: Store) -> bool:
+    """Tell whether an output is a dataset that was planned and of which nothing was made: no work would be lost."""
+    try:
+        contents = claimed(store) if isinstance(store, LocalStore) else None  # elsewhere another run may be at work
+    except PassbandError:
+        return False
+    begun = (JOB, PLAN, FAILURES)
+    return (
+        contents is not None
+        and contents.kind == "dataset"
+        and all(name in begun or name.rpartition("/")[0] == INPUTS for name, _ in contents.files)
+    )
 
 
 def _sources_moved(there: GenerateJob, here: GenerateJob) -> bool:

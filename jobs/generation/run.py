@@ -16,7 +16,7 @@ from jobs.generation.finish import finish
 from jobs.generation.kept import Kept
 from jobs.generation.ledger import Ledger, read_ledger
 from jobs.generation.memory import footprint, kept_bytes
-from jobs.generation.output import refuse_nested_output, swept
+from jobs.generation.output import FAILURES, Found, refuse_nested_output, swept
 from jobs.generation.plan import Plan
 from jobs.generation.prepare import prepare
 from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
@@ -27,8 +27,6 @@ from pipeline.lock import locked
 from pipeline.manifest import Manifest, ShardRecord, record_name
 from pipeline.store import Store, open_store
 
-FAILURES = "failures.json"
-"""What failed in the last run, for ``status``."""
 Faults = Mapping[int, tuple[str, ...]]
 
 
@@ -81,6 +79,7 @@ def generate(
     faults: Faults | None = None,
     remake: Remake | None = None,
     plan: Plan | None = None,
+    overwrite: bool = False,
 ) -> Manifest:
     """Make, or go on making, the dataset of `job`.
 
@@ -94,6 +93,8 @@ def generate(
         For repair.
     plan : Plan
         Of the job, where it was made just before.
+    overwrite : bool
+        Delete another output of ours that is in the way; nothing where this job only goes on.
 
     Raises
     ------
@@ -105,9 +106,18 @@ def generate(
     choice = choose_executor(job)
     kept = Kept(kept_bytes(job, choice)) if plan is None else plan.kept
     store = open_store(job.output.uri)
-    with locked(store), swept(store):
+    found = Found(store)
+    with locked(store), found.kept(), swept(store):
         blueprint = prepare(
-            store, job, display.planning, display.step, checkpoint, plan_again=remake.plan, plan=plan, kept=kept
+            store,
+            job,
+            display.planning,
+            display.step,
+            checkpoint,
+            plan_again=remake.plan,
+            plan=plan,
+            kept=kept,
+            overwrite=overwrite,
         )
         if remake.shards:
             refuse_outdated(blueprint, store.uri)

@@ -6,7 +6,7 @@ from typing import Any
 from jobs.display import duration
 from jobs.generation.blueprint import read_blueprint
 from jobs.generation.ledger import find_done
-from jobs.generation.run import FAILURES
+from jobs.generation.output import FAILURES
 from jobs.report.throughput import Throughput, add_up
 from jobs.report.wording import size
 from pipeline.errors import PassbandError
