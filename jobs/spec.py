@@ -41,7 +41,9 @@ class OutputSection(StrictModel):
     uri: str = Field(min_length=1, description="a folder, or s3://bucket/prefix")
     encoding: Literal["png", "webp", "npy", "jpeg"] = "png"
     quality: int = Field(95, ge=1, le=100, description="of jpeg")
-    samples_per_shard: int = Field(500, ge=1, le=1_000_000)
+    samples_per_shard: int | None = Field(
+        None, ge=1, le=1_000_000, description="default: about 100 MB, and at least 64 shards if there are 1,024 samples"
+    )
     formats: list[Literal["webdataset", "ffcv"]] = Field(default=["webdataset"], min_length=1)
     members: Literal["names", "numbers"] = Field("names", description="of a sample's files: prime-1.png, or view1.png")
     cls: bool = Field(False, description="a member .cls with the label, which some readers ask for")
@@ -57,7 +59,10 @@ class ComputeSection(StrictModel):
     """How the work is run; nothing here changes a byte of the result."""
 
     backend: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where CuPy finds a GPU, else cpu")
-    batch_size: int = Field(256, ge=1, le=65536)
+    batch_size: int = Field(256, ge=1, le=65536, description="samples that come at once, at most")
+    batch_bytes: int = Field(
+        64_000_000, ge=1, description="pixels in flight in a worker: so many samples come at once, but at least one"
+    )
     executor: Literal["auto", "inline", "ray"] = "auto"
     workers: int | None = Field(None, ge=1, le=65536, description="default: one, with a thread for each CPU")
     address: str | None = Field(None, description="of an existing Ray cluster")
@@ -147,8 +152,8 @@ class GenerateJob(StrictModel):
         job = self.model_copy(update={"source": sources, **entries})
         return job.with_output(absolute_path(job.output.uri))
 
-    def with_numbers(self) -> "GenerateJob":
-        """Return the job as it was once read: what it does not name, views and members, has numbers."""
+    def as_once_read(self) -> "GenerateJob":
+        """Return the job with the former defaults: numbered views and members, shards of 500 samples."""
         views = [entry.model_copy(update={"copies": 1}) for entry in self.views for _ in range(entry.copies)]
         names = (name for entry in self.views if entry.name for name in copy_names(entry.name, entry.copies))
         named = [
@@ -156,23 +161,29 @@ class GenerateJob(StrictModel):
             for number, entry in enumerate(views)
         ]
         members = self.output.members if "members" in self.output.model_fields_set else "numbers"
-        return self.model_copy(update={"views": named, "output": self.output.model_copy(update={"members": members})})
+        once = {"members": members, "samples_per_shard": self.output.samples_per_shard or 500}
+        return self.model_copy(update={"views": named, "output": self.output.model_copy(update=once)})
 
     def as_begun(self, begun: "GenerateJob") -> "GenerateJob":
-        """Return the job with the defaults that `begun` was read with, if it is what this job once made."""
-        before = self.with_numbers()
+        """Return the job with the names that `begun` was read with, if it is what this job once made."""
+        before = self.as_once_read()
         same_names = [name for name, _ in before.view_recipes()] == [name for name, _ in begun.view_recipes()]
         same_members = before.output.members == begun.output.members
+        members = before.output.members if same_members else self.output.members
         return self.model_copy(
             update={
                 "views": before.views if same_names else self.views,
-                "output": before.output if same_members else self.output,
+                "output": self.output.model_copy(update={"members": members}),
             }
         )
 
     def with_output(self, uri: str) -> "GenerateJob":
         """Return the job with another place for its output."""
         return self.model_copy(update={"output": self.output.model_copy(update={"uri": uri})})
+
+    def with_samples_per_shard(self, count: int | None) -> "GenerateJob":
+        """Return the job with shards of so many samples."""
+        return self.model_copy(update={"output": self.output.model_copy(update={"samples_per_shard": count})})
 
     @model_validator(mode="after")
     def _check_views(self) -> Self:

@@ -26,6 +26,10 @@ Cache = Annotated[
     str | None, typer.Option("--cache", help="find or make it as FOLDER/NAME-IDENTITY instead", metavar="FOLDER")
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="of what is there already, compare sizes and no hashes")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="replace another output in the folder, after telling what is deleted")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask before --overwrite deletes")]
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="URI")]
 
 
@@ -38,6 +42,8 @@ def run(
     output: OtherOutput = None,
     cache: Cache = None,
     trust: Trust = False,
+    overwrite: Overwrite = False,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the dataset of a job, or of several in turn; the same command resumes it."""
@@ -45,11 +51,31 @@ def run(
 
     if output is not None and (cache is not None or len(jobs) > 1):
         raise JobError(f"--output {output} is the place of one dataset: give it with one JOB and without --cache")
-    for job in [_load(path, executor, workers, address, backend, output) for path in jobs]:
-        _run_one(job, cache, trust, as_json)
+    if overwrite and cache is not None:
+        raise JobError(
+            f"--overwrite is for the output of a job; below --cache {cache} every dataset has its own folder"
+        )
+    specs = [_load(path, executor, workers, address, backend, output) for path in jobs]
+    for job in specs if overwrite else ():
+        _ask(job, yes)
+    for job in specs:
+        _run_one(job, cache, trust, as_json, overwrite)
 
 
-def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool) -> None:
+def _ask(job: "GenerateJob", yes: bool) -> None:
+    """Tell what lies where the dataset of a job is to be, and go on only if it may be deleted."""
+    from jobs.generation.output import replaceable
+    from jobs.generation.prepare import in_the_way
+    from jobs.overwrite import ask_overwrite
+    from pipeline.store import open_store
+
+    job = job.with_absolute_paths()
+    store = open_store(job.output.uri)
+    if in_the_way(store, job) is not None and (contents := replaceable(store, job)) is not None:
+        ask_overwrite(contents, yes=yes, kind="dataset")
+
+
+def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, overwrite: bool) -> None:
     from jobs.display import choose_display
     from jobs.generation.cache import generate_cached
     from jobs.generation.run import generate
@@ -58,7 +84,8 @@ def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool) 
         print_json({"event": "job", "name": job.name})
     with stop.telling(KEPT), choose_display(as_json) as display:
         if cache is None:
-            manifest, place = generate(job, display=display, checkpoint=stop.check, trust=trust), job.output.uri
+            made = generate(job, display=display, checkpoint=stop.check, trust=trust, overwrite=overwrite)
+            manifest, place = made, job.output.uri
         else:
             manifest, place = generate_cached(job, cache, display, stop.check, trust=trust)
     if as_json:
@@ -102,30 +129,34 @@ def plan(
     """Dry run: which images and classes, how many shards and bytes, and how long; nothing is written."""
     from dataclasses import asdict
 
-    from jobs.executors.choice import choose
     from jobs.generation.blueprint import draft
-    from jobs.generation.environment import count_gpus, current_environment
+    from jobs.generation.environment import current_environment
     from jobs.generation.inputs import check_inputs
+    from jobs.generation.memory import kept_bytes
     from jobs.generation.output import refuse_nested_output
     from jobs.generation.plan import make_plan
     from jobs.generation.probe import estimate, estimate_maps
-    from jobs.generation.spelling import plan_facts, spell_plan
+    from jobs.generation.run import choose_executor
+    from jobs.generation.spelling import few_shards, plan_facts, spell_plan
     from kernels.cpu.threads import set_num_threads
 
     spec = _load(job, executor, workers, None, backend, output)
     refuse_nested_output(spec)
     planned = make_plan(spec, sizes=True)
     environment = current_environment(spec)
-    num_gpus = count_gpus(environment["backend"])
-    compute = spec.compute
-    choice = choose(compute.executor, compute.workers, compute.address, num_gpus, compute.threads)
+    choice = choose_executor(spec)
     set_num_threads(choice.threads)
     drafted = draft(spec, planned, environment)
     check_inputs(spec, drafted.inputs, drafted.shape, drafted.classes, drafted.samples)
-    found, maps = estimate(drafted, planned, choice.workers), estimate_maps(spec, drafted.inputs)
+    found, maps = (
+        estimate(drafted, planned, choice.workers, kept_bytes(spec, choice)),
+        estimate_maps(spec, drafted.inputs),
+    )
     if as_json:
         costs = {name: asdict(cost) for name, cost in maps.items()}
-        print_json(asdict(found) | {"maps": costs} | plan_facts(planned))
+        facts = plan_facts(planned)
+        facts["warnings"] += filter(None, [few_shards(found)])
+        print_json(asdict(found) | {"maps": costs} | facts)
         return
     width = shutil.get_terminal_size((100, 24)).columns
     typer.echo(spell_plan(spec, planned, found, maps, choice.executor, width))

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -11,7 +11,8 @@ import yaml
 from pydantic import Field, ValidationError
 
 from jobs.generation.inputs import Contents, by_role, contents_by_place, notes_on_weights, read_files
-from jobs.generation.plan import Plan, PlanError, Progress, encode_plan, make_plan, without_image
+from jobs.generation.plan import Plan, PlanError, encode_plan, without_image
+from jobs.generation.sharding import samples_per_shard
 from jobs.spec import GenerateJob, check_stages, parse_stored
 from jobs.yamltext import YamlError, read_store_yaml
 from pipeline.augment import AUGMENTATIONS, Stage
@@ -80,7 +81,12 @@ class Blueprint:
     @property
     def shards(self) -> int:
         """Number of shards."""
-        return -(-self.samples // self.job.output.samples_per_shard)
+        return -(-self.samples // self.samples_per_shard)
+
+    @property
+    def samples_per_shard(self) -> int:
+        """Samples of every shard but the last: the job's own number, or that of the plan."""
+        return samples_per_shard(self.job, self.samples, self.shape, self.views())
 
     @property
     def environment_digest(self) -> str:
@@ -122,28 +128,27 @@ class Blueprint:
 
 
 def draw_up(
-    job: GenerateJob, environment: dict[str, str], progress: Progress, known: Sequence[StoredInput] = ()
+    job: GenerateJob, environment: dict[str, str], plan: Plan, known: Sequence[StoredInput] = ()
 ) -> tuple[Blueprint, bytes]:
-    """Plan `job`; return its blueprint and the plan as Parquet. `known` are inputs whose files may be gone."""
-    plan = make_plan(job, progress)
-    content = encode_plan(plan, job.output.samples_per_shard)
-    return draft(job, plan, environment, hashlib.sha256(content).hexdigest(), known), content
+    """Return the blueprint of `job` and its plan as Parquet. `known` are inputs whose files may be gone."""
+    drafted = draft(job, plan, environment, known)
+    content = encode_plan(plan, drafted.samples_per_shard)
+    return replace(drafted, plan_sha256=hashlib.sha256(content).hexdigest()), content
 
 
 def draft(
     job: GenerateJob,
     plan: Plan,
     environment: dict[str, str],
-    plan_sha256: str = "",
     known: Sequence[StoredInput] = (),
 ) -> Blueprint:
-    """Return the blueprint of `job` with `plan`."""
+    """Return the blueprint of `job` with `plan`, as far as it is known before the plan is encoded."""
     shape, files, versions = _shape(job, plan), read_files(job, known), _versions(job)
-    return Blueprint(
+    drafted = Blueprint(
         job=job,
-        identity=identity(job, plan.fingerprint, len(plan.table), shape, plan.classes, files, versions),
+        identity="",
         fingerprint=plan.fingerprint,
-        plan_sha256=plan_sha256,
+        plan_sha256="",
         samples=len(plan.table),
         shape=shape,
         classes=plan.classes,
@@ -153,6 +158,9 @@ def draft(
         empty_classes=tuple(plan.empty_classes),
         versions=versions,
     )
+    job = job.with_samples_per_shard(drafted.samples_per_shard)
+    named = identity(job, plan.fingerprint, len(plan.table), shape, plan.classes, files, versions)
+    return replace(drafted, job=job, identity=named)
 
 
 def _shape(job: GenerateJob, plan: Plan) -> tuple[int, int, int]:
@@ -174,7 +182,7 @@ def _native_size(job: GenerateJob, plan: Plan) -> tuple[int, int]:
         source = sources[row["source"]]
         entry = Entry(source_key(job, row["key"]), row["label"], row["offset"])
         try:
-            image = source.decode(source.read([entry])[0])
+            image = source.decode(plan.kept.look(row["source"], row["key"]) or source.read([entry])[0])
         except BadImage:
             continue
         return image.height, image.width

@@ -8,8 +8,10 @@ from filelock import FileLock, Timeout
 
 from jobs.generation.blueprint import Blueprint, draft
 from jobs.generation.environment import current_environment
-from jobs.generation.plan import make_plan
-from jobs.generation.run import ONLY_SIZES, Display, generate
+from jobs.generation.kept import Kept
+from jobs.generation.memory import kept_bytes
+from jobs.generation.plan import Plan, make_plan
+from jobs.generation.run import ONLY_SIZES, Display, choose_executor, generate
 from jobs.report.wording import count
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error
@@ -35,24 +37,26 @@ def generate_cached(
     with. With `trust` sizes are all that is compared of what is there.
     """
     job = job.with_absolute_paths()
-    job, identity, folder = _place(job, Path(expanded(cache)).resolve())
+    job, identity, folder, plan = _place(job, Path(expanded(cache)).resolve(), display)
     with _alone(folder, display):
         found = _finished(folder, job, identity)
         if found is not None and trust:
             display.step(f"{ONLY_SIZES} of {count(len(found.shards), 'shard')} made before")
         if found is None or not trust or _differs_in_size(folder, found):
-            found = generate(job.with_output(str(folder)), display=display, checkpoint=checkpoint, trust=trust)
+            placed = job.with_output(str(folder))
+            found = generate(placed, display=display, checkpoint=checkpoint, plan=plan, trust=trust)
     return found, str(folder)
 
 
-def _place(job: GenerateJob, cache: Path) -> tuple[GenerateJob, str, Path]:
-    """Return identity and folder of a dataset, and the job as it is read there: as once, where it was begun then."""
-    plan, environment = make_plan(job), current_environment(job)
+def _place(job: GenerateJob, cache: Path, display: Display) -> tuple[GenerateJob, str, Path, Plan]:
+    """Return a dataset's job, as once read if it was begun then, its identity, folder and plan."""
+    plan = make_plan(job, display.planning, kept=Kept(kept_bytes(job, choose_executor(job))))
+    environment = current_environment(job)
     drafted = draft(job, plan, environment)
-    before = draft(job.with_numbers(), plan, environment, known=drafted.inputs)
+    before = draft(job.as_once_read(), plan, environment, known=drafted.inputs)
     there = [(found, _folder(cache, found)) for found in (before, drafted)]
     chosen, folder = next(((found, folder) for found, folder in there if (folder / JOB).exists()), there[-1])
-    return chosen.job, chosen.identity, folder
+    return chosen.job, chosen.identity, folder, plan
 
 
 def _folder(cache: Path, drafted: Blueprint) -> Path:

@@ -3,9 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from jobs.generation.blueprint import Blueprint, open_sources
+from jobs.generation.inputs import file_paths, folder_paths
 from jobs.generation.ledger import FAILURES
+from jobs.overwrite import Contents, claimed, spell_contents
 from jobs.report.card import README, REPORT
 from jobs.spec import GenerateJob
 from pipeline.errors import OutputError, PassbandError
@@ -30,6 +33,37 @@ def refuse_nested_output(job: GenerateJob) -> None:
                 raise PassbandError(
                     f"output.uri {store.uri} and the source {resolved} lie inside one another; choose another output"
                 )
+
+
+class Found:
+    """An output as it was found: look before it is locked, which makes its folder."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        folders = (store.root, *store.root.parents) if isinstance(store, LocalStore) else ()
+        self._made = [folder for folder in folders if not folder.exists()]
+        self._is_new = isinstance(store, LocalStore) and not store.exists(LOCK)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Where the block fails before a job is stored there, remove what was made to begin: folders, lock, bare plan.
+
+        The lock is removed while it is held, so that no other process holds it.
+        """
+        try:
+            yield
+        except BaseException:
+            if self._is_new and not self._store.exists(JOB):
+                self._restore(Path(self._store.uri))
+            raise
+
+    def _restore(self, root: Path) -> None:
+        if root.is_dir() and {path.name for path in root.iterdir()} <= {LOCK, PLAN}:
+            for name in (PLAN, LOCK):
+                self._store.delete(name)
+            with suppress(OSError):  # another process has put something there
+                for folder in self._made:
+                    folder.rmdir()
 
 
 @contextmanager
@@ -111,3 +145,21 @@ def refuse_foreign(store: Store) -> None:
             f"{store.uri}: holds {strange[0]}{' and more' if len(strange) > 1 else ''} but no {JOB}; "
             "choose an empty folder for the output"
         )
+
+
+def replaceable(store: Store, job: GenerateJob) -> Contents | None:
+    """Return what lies in an output that is to be written over; None where nothing does.
+
+    Raises
+    ------
+    PassbandError
+        If any of it is not ours, or is something that the job itself reads.
+    """
+    contents = claimed(store)
+    if contents is not None and isinstance(store, LocalStore):
+        for path in (*file_paths(job), *folder_paths(job)):
+            if LocalStore(path).root.is_relative_to(store.root):
+                raise PassbandError(
+                    f"{store.uri}: holds {spell_contents(contents)}; the job reads {path} there, so nothing is deleted"
+                )
+    return contents

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from jobs.generation.blueprint import Blueprint
 from jobs.generation.clock import Clock
+from jobs.generation.plan import PlanRow
 from jobs.generation.reading import Batch
 from jobs.generation.views import Views
 from jobs.spec import GenerateJob
 from pipeline.augment import AUGMENTATIONS
-from pipeline.manifest import canonical_json
+from pipeline.manifest import BadSample, canonical_json
 from pipeline.shards.codec import ENCODINGS, Jpeg, encode_npy
 from pipeline.shards.tar import TarWriter
 
@@ -52,7 +53,7 @@ class Packer:
                 )
                 for row, group, severity in zip(batch.rows, groups.tolist(), views.severity.tolist(), strict=True)
             ]
-        return EncodedBatch(batch, views, groups, dict(sorted(columns.items())))
+        return EncodedBatch(batch.rows, batch.bad, views, groups, dict(sorted(columns.items())))
 
 
 def _groups(job: GenerateJob, domains: NDArray[np.int64], severity: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -66,40 +67,49 @@ def _groups(job: GenerateJob, domains: NDArray[np.int64], severity: NDArray[np.i
 
 
 class EncodedBatch:
-    """A batch as it goes into the shard.
+    """A batch as it goes into the shard; it holds no pixels.
 
     Parameters
     ----------
+    rows, bad : as in `Batch`
     columns : member field -> one encoded file a sample, fields sorted
     """
 
-    def __init__(self, batch: Batch, views: Views, groups: NDArray[np.int64], columns: dict[str, list[bytes]]) -> None:
-        self.batch = batch
-        self.views = views
+    def __init__(
+        self,
+        rows: list[PlanRow],
+        bad: list[BadSample],
+        views: Views,
+        groups: NDArray[np.int64],
+        columns: dict[str, list[bytes]],
+    ) -> None:
+        self.rows, self.bad = rows, bad
+        self.labels = np.array([row.label for row in rows], np.int64)
+        self.recorded, self.severity = views.recorded, views.severity
         self.groups = groups
         self.columns = columns
 
     def write(self, tar: TarWriter) -> pa.Table:
         """Append the samples to the shard and return their provenance."""
         offsets: dict[str, list[int]] = {field: [] for field in self.columns}
-        for position, row in enumerate(self.batch.rows):
+        for position, row in enumerate(self.rows):
             for field, contents in self.columns.items():
                 offsets[field].append(tar.add(f"{row.index:08d}.{field}", contents[position]))
         return pa.table(self._provenance(offsets))
 
     def _provenance(self, offsets: dict[str, list[int]]) -> dict[str, pa.Array]:
-        rows = self.batch.rows
+        rows = self.rows
         table: dict[str, pa.Array] = {
             "index": pa.array([row.index for row in rows], pa.uint32()),
             "key": pa.array([row.key for row in rows], pa.string()),
             "label": pa.array([row.label for row in rows], pa.int64()),
             "group": pa.array(self.groups),
             "domain": pa.array([row.domain for row in rows], pa.int64()),
-            "severity": pa.array(self.views.severity),
+            "severity": pa.array(self.severity),
             "source": pa.array([row.source for row in rows], pa.int16()),
             "source_sha256": pa.array([row.sha256 for row in rows], pa.binary(32)),
         }
-        for name, values in self.views.recorded.items():
+        for name, values in self.recorded.items():
             table[name] = _column(values)
         for field, starts in offsets.items():
             table[f"{field}.offset"] = pa.array(starts, pa.int64())
@@ -126,8 +136,8 @@ class Tally:
     def add(self, encoded: EncodedBatch) -> None:
         """Count a batch."""
         self.groups.update(encoded.groups.tolist())
-        self.classes.update(encoded.batch.labels.tolist())
-        self.samples += len(encoded.batch.rows)
+        self.classes.update(encoded.labels.tolist())
+        self.samples += len(encoded.rows)
 
 
 def as_counts(counter: Counter[int]) -> dict[str, int]:

@@ -6,7 +6,7 @@ A plan is a Parquet file with one row a sample and one row group a shard, so a w
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from jobs.generation.kept import Kept
 from jobs.spec import GenerateJob, ImageSection
 from kernels import philox
 from pipeline.augment.draws import PLAN_VIEW, stream_key
 from pipeline.errors import PassbandError
-from pipeline.images import Fit, enlarges
+from pipeline.images import enlarges
 from pipeline.manifest import PLAN
 from pipeline.sources import Entry, Source
 from pipeline.sources.skipped import Omission
@@ -56,12 +57,16 @@ class Listing:
     skipped : what it left out, by reason
     warnings : what a person should know of it
     enlarged : how many of its images are smaller than what is stored, where that was asked for
+    largest : pixels of its largest image, where that was asked for
+    bytes : of its encoded images
     """
 
     name: str
     skipped: tuple[Omission, ...]
     warnings: tuple[str, ...]
     enlarged: int
+    largest: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,14 @@ class Plan:
     fingerprint : str
         sha256 of every (key, label, domain, hash of the encoded bytes), in the order of the keys.
     listings : what each source left out and warned of, in the job's order
+    kept : what was read of the images, as far as it was to be kept
     """
 
     table: pa.Table
     classes: tuple[str, ...]
     fingerprint: str
     listings: tuple[Listing, ...] = ()
+    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
 
     @cached_property
     def class_counts(self) -> list[int]:
@@ -95,6 +102,16 @@ class Plan:
         return [name for name, count in zip(self.classes, self.class_counts, strict=True) if not count]
 
     @property
+    def largest(self) -> int:
+        """Pixels of the largest image, where that was asked for."""
+        return max((listing.largest for listing in self.listings), default=0)
+
+    @property
+    def source_bytes(self) -> int:
+        """Bytes of all encoded images."""
+        return sum(listing.bytes for listing in self.listings)
+
+    @property
     def source_warnings(self) -> list[str]:
         """What the sources warn of, under their names where there are several."""
         several = len(self.listings) > 1
@@ -106,11 +123,18 @@ def random_key(sources: Sequence[Source], seed: int) -> int:
     return stream_key(seed, "+".join(s.name for s in sources), "+".join(s.split for s in sources))
 
 
-def make_plan(job: GenerateJob, progress: Progress = lambda samples: None, *, sizes: bool = False) -> Plan:
-    """List, hash and order the samples of a job; with `sizes` also count the images that will be enlarged.
+def make_plan(
+    job: GenerateJob, progress: Progress = lambda samples: None, *, sizes: bool = False, kept: Kept | None = None
+) -> Plan:
+    """List, hash and order the samples of a job.
 
     Every byte of the source is read once, so that a shard can tell when its input is no longer the one planned.
     Samples are sorted by the bytes of their key, then shuffled once: class-sorted shards ruin streaming.
+
+    Parameters
+    ----------
+    sizes : whether to look at the sizes of the images too
+    kept : what is read goes here as far as it fits; by default nothing is kept
 
     Raises
     ------
@@ -119,9 +143,10 @@ def make_plan(job: GenerateJob, progress: Progress = lambda samples: None, *, si
     sources = [entry.open() for entry in job.source]
     domains = [entry.domain for entry in job.source]
     classes = _common_classes(sources)
+    kept = Kept() if kept is None else kept
     image = job.image if sizes else None  # to look at every header takes longer than to hash a small file
     listers = [
-        _Lister(source, position, -1 if domain is None else position, _prefix(domain, len(sources)), image)
+        _Lister(source, position, -1 if domain is None else position, _prefix(domain, len(sources)), image, kept)
         for position, (source, domain) in enumerate(zip(sources, domains, strict=True))
     ]
     tables = [lister.table(progress) for lister in listers]
@@ -137,10 +162,17 @@ def make_plan(job: GenerateJob, progress: Progress = lambda samples: None, *, si
     table = table.take(_shuffle(len(table), random_key(sources, job.seed)))
     table = table.add_column(0, SCHEMA.field("index"), pa.array(np.arange(len(table), dtype=np.uint32)))
     listings = tuple(
-        Listing(domain or lister.source.kind, tuple(lister.source.skipped), lister.source.warnings, lister.enlarged)
+        Listing(
+            domain or lister.source.kind,
+            tuple(lister.source.skipped),
+            lister.source.warnings,
+            lister.enlarged,
+            lister.largest,
+            lister.read_bytes,
+        )
         for lister, domain in zip(listers, domains, strict=True)
     )
-    return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint, listings)
+    return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint, listings, kept)
 
 
 def _prefix(domain: str | None, num_sources: int) -> str:
@@ -177,7 +209,10 @@ class _Lister:
     domain: int
     prefix: str
     image: ImageSection | None
+    kept: Kept
     enlarged: int = 0
+    largest: int = 0
+    read_bytes: int = 0
 
     def table(self, progress: Progress) -> pa.Table:
         chunks = [self._rows(chunk) for chunk in _chunks(self.source.entries(), _READ_AT_ONCE, progress)]
@@ -185,9 +220,12 @@ class _Lister:
 
     def _rows(self, entries: list[Entry]) -> pa.RecordBatch:
         images = self.source.read(entries)
-        if self.image is not None and self.image.size != "native":
-            height, width = self.image.size
-            self.enlarged += sum(self._is_enlarged(encoded, (height, width), self.image.fit) for encoded in images)
+        for entry, encoded in zip(entries, images, strict=True):
+            self.kept.add(self.position, self.prefix + entry.key, encoded)
+            self.read_bytes += len(encoded)
+        if self.image is not None:
+            for encoded in images:
+                self._look(encoded, self.image)
         columns: list[Any] = [
             pa.array([self.prefix + entry.key for entry in entries], pa.string()),
             pa.array([entry.label for entry in entries], pa.int64()),
@@ -198,9 +236,11 @@ class _Lister:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(SCHEMA)[1:]))
 
-    def _is_enlarged(self, encoded: bytes, wanted: tuple[int, int], fit: Fit) -> bool:
+    def _look(self, encoded: bytes, image: ImageSection) -> None:
         size = self.source.image_size(encoded)
-        return size is not None and enlarges(size, wanted, fit)
+        if size is not None:
+            self.largest = max(self.largest, size[0] * size[1])
+            self.enlarged += image.size != "native" and enlarges(size, (image.size[0], image.size[1]), image.fit)
 
 
 def _chunks(entries: Iterator[Entry], size: int, progress: Progress) -> Iterator[list[Entry]]:

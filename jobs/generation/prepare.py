@@ -16,12 +16,14 @@ from jobs.generation.blueprint import (
 )
 from jobs.generation.environment import current_environment, refuse_other_environment
 from jobs.generation.inputs import Keeper, check_inputs, is_file_of, read_files
-from jobs.generation.output import refuse_foreign
-from jobs.generation.plan import Progress
+from jobs.generation.kept import Kept
+from jobs.generation.output import FAILURES, refuse_foreign, replaceable
+from jobs.generation.plan import Plan, Progress, make_plan
+from jobs.overwrite import claimed, clear_output
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import JOB, PLAN, StoredInput
-from pipeline.store import Store
+from pipeline.store import INPUTS, LocalStore, Store
 
 
 def prepare(
@@ -32,31 +34,40 @@ def prepare(
     checkpoint: Callable[[], None] = lambda: None,
     *,
     plan_again: bool,
+    plan: Plan | None = None,
+    kept: Kept | None = None,
+    overwrite: bool = False,
 ) -> Blueprint:
     """Return the blueprint of the output, drawn up now or found there.
 
     Parameters
     ----------
     plan_again : also what is kept of a plan that was made before: the plan itself, files and maps that stages read
+    plan : of this job, where it was made just before
+    kept : where to keep images that are read for a new plan
+    overwrite : whether to delete another output of ours that is in the way, once all checks of this job are through
 
     Raises
     ------
     PassbandError
         If the output holds anything else than what this job makes here; it names what differs.
     """
-    if not store.exists(JOB):
-        refuse_foreign(store)
-        blueprint, plan = draw_up(job, current_environment(job), progress)
+    there = in_the_way(store, job)
+    if there is not None and not (overwrite or _is_bare_plan(store)):
+        raise PassbandError(f"{there}, or let --overwrite delete what is there")
+    if there is not None or not store.exists(JOB):
+        plan = plan or make_plan(job, progress, kept=kept)
+        blueprint, encoded = draw_up(job, current_environment(job), plan)
         check_inputs(job, blueprint.inputs, blueprint.shape, blueprint.classes, blueprint.samples)
+        if there is not None and replaceable(store, job) is not None:
+            clear_output(store, confirmed=True, kind="dataset")
         keeper = Keeper(store, job, blueprint.identity, step, checkpoint)
         blueprint = replace(blueprint, inputs=keeper.keep(blueprint.inputs))
-        write_blueprint(store, blueprint, plan)
+        write_blueprint(store, blueprint, encoded)
         return blueprint
     blueprint = read_blueprint(store)
-    job = job.as_begun(blueprint.job)
+    job = _as_begun(job, blueprint)
     files = read_files(job, blueprint.inputs)
-    _refuse_other_job(blueprint, job, files, store.uri)
-    refuse_other_environment(blueprint, store.uri, job)
     if plan_again or _sources_moved(blueprint.job, job):
         refuse_outdated(blueprint, store.uri)
         _plan_again(store, blueprint, job, progress)
@@ -66,13 +77,52 @@ def prepare(
     return _with_job(store, blueprint, job, _renamed(blueprint, files))
 
 
+def in_the_way(store: Store, job: GenerateJob) -> PassbandError | None:
+    """Return what an output holds that `job` cannot go on with, as the error that says so; None where it can."""
+    try:
+        if not store.exists(JOB):
+            refuse_foreign(store)
+            return None
+        blueprint = read_blueprint(store)
+    except PassbandError as error:
+        return error
+    job = _as_begun(job, blueprint)
+    files = read_files(job, blueprint.inputs)
+    try:
+        _refuse_other_job(blueprint, job, files, store.uri)
+        refuse_other_environment(blueprint, store.uri, job)
+    except PassbandError as error:
+        return error
+    return None
+
+
+def _as_begun(job: GenerateJob, blueprint: Blueprint) -> GenerateJob:
+    """Return a job with what it leaves open as the dataset was begun with it."""
+    begun = job.output.samples_per_shard or blueprint.samples_per_shard
+    return job.as_begun(blueprint.job).with_samples_per_shard(begun)
+
+
+def _is_bare_plan(store: Store) -> bool:
+    """Tell whether an output is a dataset that was planned and of which nothing was made: no work would be lost."""
+    try:
+        contents = claimed(store) if isinstance(store, LocalStore) else None  # elsewhere another run may be at work
+    except PassbandError:
+        return False
+    begun = (JOB, PLAN, FAILURES)
+    return (
+        contents is not None
+        and contents.kind == "dataset"
+        and all(name in begun or name.rpartition("/")[0] == INPUTS for name, _ in contents.files)
+    )
+
+
 def _sources_moved(there: GenerateJob, here: GenerateJob) -> bool:
     return any(old.model_dump() != new.model_dump() for old, new in zip(there.source, here.source, strict=True))
 
 
 def _plan_again(store: Store, blueprint: Blueprint, job: GenerateJob, progress: Progress) -> None:
     """Plan from the source as it is now; the plan must be the one that the dataset was begun with."""
-    drawn, plan = draw_up(job, blueprint.environment, progress, blueprint.inputs)
+    drawn, plan = draw_up(job, blueprint.environment, make_plan(job, progress), blueprint.inputs)
     if drawn.identity != blueprint.identity or drawn.plan_sha256 != blueprint.plan_sha256:
         raise IntegrityError(
             f"{store.uri}: was made from other images than the source {', '.join(e.kind for e in job.source)} has now; "

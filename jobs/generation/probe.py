@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from jobs.generation.blueprint import Blueprint
 from jobs.generation.clock import Clock
 from jobs.generation.inputs import computed_maps, map_job, stand_ins
+from jobs.generation.memory import footprint
 from jobs.generation.packing import Packer
 from jobs.generation.plan import Plan, PlanRow
 from jobs.generation.reading import Reader
 from jobs.generation.views import Augmenter
 from jobs.spec import GenerateJob
+from kernels.cpu.threads import get_num_threads
 from pipeline.manifest import StoredInput
 from pipeline.shards.tar import TarWriter
 
@@ -35,23 +37,38 @@ class Estimate:
         With `workers`, start-up aside; the probe ran the same kernels with the same number of threads.
     probed : int
         Samples that were measured.
+    at_once : int
+        Samples of a batch.
+    in_flight_bytes : int
+        Pixels in flight in a worker.
+    peak_bytes : int
+        Memory that a worker takes at most.
     stage_seconds : step -> busy seconds a sample
     """
 
     samples: int
     views: int
     shards: int
+    samples_per_shard: int
     bytes: int
     seconds: float
     probed: int
     workers: int
+    at_once: int
+    in_flight_bytes: int
+    peak_bytes: int
     stage_seconds: dict[str, float]
 
 
-def estimate(blueprint: Blueprint, plan: Plan, workers: int) -> Estimate:
-    """Make some samples of `plan` in memory, throw them away, and scale up what it took."""
-    probe = _Probe(blueprint)
-    size = min(blueprint.job.compute.batch_size, 256)
+def estimate(blueprint: Blueprint, plan: Plan, workers: int, kept: int = 0) -> Estimate:
+    """Make some samples of `plan` in memory, throw them away, and scale up what it took.
+
+    Parameters
+    ----------
+    kept : bytes of source images that a run keeps at most from its plan on
+    """
+    probe, fit = _Probe(blueprint), footprint(blueprint, get_num_threads(), plan.largest, min(kept, plan.source_bytes))
+    size = min(fit.samples, 256)
     begun, probed = time.perf_counter(), 0
     while probed < blueprint.samples and (probed == 0 or time.perf_counter() - begun < _PROBE_S):
         rows = _rows(plan, probed, size)
@@ -63,10 +80,14 @@ def estimate(blueprint: Blueprint, plan: Plan, workers: int) -> Estimate:
         samples=blueprint.samples,
         views=len(blueprint.views()),
         shards=blueprint.shards,
+        samples_per_shard=blueprint.samples_per_shard,
         bytes=round(probe.bytes * scale),
         seconds=seconds * scale / workers,
         probed=probed,
         workers=workers,
+        at_once=min(fit.samples, blueprint.samples),
+        in_flight_bytes=fit.in_flight_bytes,
+        peak_bytes=fit.peak_bytes,
         stage_seconds={step: spent / probed for step, spent in sorted(probe.clock.seconds.items())},
     )
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jobs.generation.blueprint import Blueprint, open_sources, source_key
 from jobs.generation.clock import Clock
+from jobs.generation.kept import Kept
 from jobs.generation.plan import PlanRow
 from pipeline.errors import IntegrityError
 from pipeline.images import BadImage, fit_image, native_pixels
@@ -29,6 +30,10 @@ class Batch:
     rows: list[PlanRow]
     pixels: NDArray[np.uint8]
     bad: list[BadSample]
+
+    def part(self, start: int, stop: int) -> "Batch":
+        """Return some of the samples, with the same pixels; the bad ones are left to the whole."""
+        return Batch(self.rows[start:stop], self.pixels[start:stop], [])
 
     @property
     def indices(self) -> NDArray[np.uint32]:
@@ -57,8 +62,12 @@ class Reader:
         self._shape = blueprint.shape
         self._sources = open_sources(blueprint.job)
 
-    def read(self, rows: Sequence[PlanRow], clock: Clock) -> Batch:
+    def read(self, rows: Sequence[PlanRow], clock: Clock, known: Kept | None = None) -> Batch:
         """Return the samples of `rows`.
+
+        Parameters
+        ----------
+        known : images that were read before; those not among them are read from the sources
 
         Raises
         ------
@@ -66,7 +75,7 @@ class Reader:
             If the source no longer holds the bytes that were planned; it names the sample.
         """
         with clock.step("read"):
-            encoded = self._read_bytes(rows)
+            encoded = self._read_bytes(rows, known or Kept())
         pixels = np.empty((len(rows), *self._shape[1:], self._shape[0]), np.uint8)
         kept: list[PlanRow] = []
         bad: list[BadSample] = []
@@ -79,15 +88,16 @@ class Reader:
                     bad.append(BadSample(index=row.index, key=row.key, reason=error.reason))
         return Batch(kept, pixels[: len(kept)], bad)
 
-    def _read_bytes(self, rows: Sequence[PlanRow]) -> list[bytes]:
-        found: dict[int, bytes] = {}
+    def _read_bytes(self, rows: Sequence[PlanRow], known: Kept) -> list[bytes]:
+        given = ((row.index, known.take(row.source, row.key)) for row in rows)
+        found = {index: content for index, content in given if content is not None}
         for position, source in enumerate(self._sources):
-            own = [row for row in rows if row.source == position]
+            own = [row for row in rows if row.source == position and row.index not in found]
             entries = [Entry(source_key(self._job, row.key), row.label, row.offset) for row in own]
-            for row, content in zip(own, _read(source, entries), strict=True):
-                if hashlib.sha256(content).digest() != row.sha256:
-                    raise IntegrityError(f"sample {row.key!r} of the source changed after the plan was made")
-                found[row.index] = content
+            found |= zip((row.index for row in own), _read(source, entries), strict=True)
+        for row in rows:
+            if hashlib.sha256(found[row.index]).digest() != row.sha256:
+                raise IntegrityError(f"sample {row.key!r} of the source changed after the plan was made")
         return [found[row.index] for row in rows]
 
     def _decode(self, source: Source, content: bytes) -> NDArray[np.uint8]:

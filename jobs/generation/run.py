@@ -2,20 +2,23 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from jobs.executors.base import Outcome, Retries
-from jobs.executors.choice import choose, open_executor
+from jobs.executors.choice import Choice, choose, open_executor
 from jobs.generation.blueprint import refuse_outdated
-from jobs.generation.environment import count_gpus
+from jobs.generation.environment import chosen_backend, count_gpus
 from jobs.generation.finish import finish
 from jobs.generation.inputs import refuse_damaged_inputs
+from jobs.generation.kept import Kept
 from jobs.generation.ledger import FAILURES, Ledger, read_ledger
-from jobs.generation.output import refuse_nested_output, still_there, swept
+from jobs.generation.memory import footprint, kept_bytes
+from jobs.generation.output import Found, refuse_nested_output, still_there, swept
+from jobs.generation.plan import Plan
 from jobs.generation.prepare import prepare
 from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
 from jobs.report.wording import count
@@ -79,6 +82,8 @@ def generate(
     faults: Faults | None = None,
     remake: Remake | None = None,
     trust: bool = False,
+    plan: Plan | None = None,
+    overwrite: bool = False,
 ) -> Manifest:
     """Make, or go on making, the dataset of `job`.
 
@@ -94,6 +99,10 @@ def generate(
         For repair.
     trust : bool
         Compare no more than the sizes of what an earlier run left.
+    plan : Plan
+        Of the job, where it was made just before.
+    overwrite : bool
+        Delete another output of ours that is in the way; nothing where this job only goes on.
 
     Raises
     ------
@@ -103,9 +112,22 @@ def generate(
     display, job = display or SilentDisplay(), job.with_absolute_paths()
     repairing, remake = remake is not None, remake or Remake()
     refuse_nested_output(job)
+    choice = choose_executor(job)
+    kept = Kept(kept_bytes(job, choice)) if plan is None else plan.kept
     store = open_store(job.output.uri)
-    with locked(store), swept(store):
-        blueprint = prepare(store, job, display.planning, display.step, checkpoint, plan_again=remake.plan)
+    found = Found(store)
+    with locked(store), found.kept(), swept(store):
+        blueprint = prepare(
+            store,
+            job,
+            display.planning,
+            display.step,
+            checkpoint,
+            plan_again=remake.plan,
+            plan=plan,
+            kept=kept,
+            overwrite=overwrite,
+        )
         with still_there(store, blueprint):
             trust = trust or repairing  # what is repaired was found by its hash
             refuse_damaged_inputs(store, blueprint.inputs, trust=trust)
@@ -115,48 +137,68 @@ def generate(
             ledger.forget(remake.shards)
             ledger.warnings[:0] = blueprint.spoken_warnings
             display.started(ledger)
-            _make_shards(store, ledger, display, checkpoint, faults or {})
+            _Run(store, ledger, choice, kept, display, checkpoint, faults or {}).make_shards()
             return finish(store, ledger, display.step, beton_again=remake.beton, trust=trust)
 
 
-def _make_shards(
-    store: Store, ledger: Ledger, display: Display, checkpoint: Callable[[], None], faults: Faults
-) -> None:
-    ledger.check_budgets()
-    pending = list(ledger.pending())
-    if pending:
-        refuse_outdated(ledger.blueprint, store.uri)
-        for name in {record_name(shard) for shard in pending} & set(store.names("records")):
-            store.delete(name)  # without it a shard does not count, and is made anew
-        try:
-            _run_tasks(store, ledger, pending, display, checkpoint, faults)
-        finally:
-            _note_failures(store, ledger)
-    ledger.raise_failed()
+def choose_executor(job: GenerateJob) -> Choice:
+    """Return how the shards of a job are made on this machine."""
+    compute = job.compute
+    num_gpus = count_gpus(chosen_backend(compute.backend))
+    return choose(compute.executor, compute.workers, compute.address, num_gpus, compute.threads)
 
 
-def _run_tasks(
-    store: Store, ledger: Ledger, pending: list[int], display: Display, checkpoint: Callable[[], None], faults: Faults
-) -> None:
-    compute, identity = ledger.blueprint.job.compute, ledger.blueprint.identity
-    num_gpus = count_gpus(ledger.blueprint.environment["backend"])
-    choice = choose(compute.executor, compute.workers, compute.address, num_gpus, compute.threads)
-    tasks = (
-        ShardTask(store.uri, identity, shard, compute.batch_size, choice.threads, tuple(faults.get(shard, ())))
-        for shard in pending
-    )
-    retries = Retries(max_attempts=compute.max_attempts)
-    setup = partial(open_workshop, store.uri, identity, os.environ.get(VARIABLE))
-    with open_executor(choice, retries, compute.task_timeout_s, len(pending), setup) as executor:
-        with closing(executor.run(tasks)) as outcomes:
-            for outcome in outcomes:
-                if isinstance(outcome.record, WriteFailure):
-                    raise OutputError(outcome.record.message)
-                assert isinstance(outcome.task, ShardTask)
-                ledger.add(outcome, outcome.task.shard)
-                display.event(ledger, outcome.error or _noted(outcome))
-                ledger.check_budgets()
-                checkpoint()
+@dataclass(frozen=True)
+class _Run:
+    """What the shards of one run are made with."""
+
+    store: Store
+    ledger: Ledger
+    choice: Choice
+    kept: Kept
+    display: Display
+    checkpoint: Callable[[], None]
+    faults: Faults
+
+    def make_shards(self) -> None:
+        """Make what is not done; raise if a shard failed for good."""
+        self.ledger.check_budgets()
+        pending = list(self.ledger.pending())
+        if pending:
+            refuse_outdated(self.ledger.blueprint, self.store.uri)
+            for name in {record_name(shard) for shard in pending} & set(self.store.names("records")):
+                self.store.delete(name)  # without it a shard does not count, and is made anew
+            try:
+                self._run_tasks(pending)
+            finally:
+                _note_failures(self.store, self.ledger)
+        self.ledger.raise_failed()
+
+    def _run_tasks(self, pending: list[int]) -> None:
+        compute, identity = self.ledger.blueprint.job.compute, self.ledger.blueprint.identity
+        retries = Retries(max_attempts=compute.max_attempts)
+        setup = partial(open_workshop, self.store.uri, identity, os.environ.get(VARIABLE))
+        with open_executor(self.choice, retries, compute.task_timeout_s, len(pending), setup) as executor:
+            with closing(executor.run(self._tasks(pending))) as outcomes:
+                for outcome in outcomes:
+                    if isinstance(outcome.record, WriteFailure):
+                        raise OutputError(outcome.record.message)
+                    assert isinstance(outcome.task, ShardTask)
+                    self.ledger.add(outcome, outcome.task.shard)
+                    self.display.event(self.ledger, outcome.error or _noted(outcome))
+                    self.ledger.check_budgets()
+                    self.checkpoint()
+
+    def _tasks(self, pending: list[int]) -> Iterator[ShardTask]:
+        blueprint, threads = self.ledger.blueprint, self.choice.threads
+        fit = footprint(blueprint, threads)
+        if not fit.overlaps:
+            self.kept.clear()  # single images are so large that they need the memory
+        for shard in pending:
+            faults = tuple(self.faults.get(shard, ()))
+            yield ShardTask(
+                self.store.uri, blueprint.identity, shard, fit.samples, fit.overlaps, threads, faults, self.kept
+            )
 
 
 def _noted(outcome: Outcome) -> str | None:

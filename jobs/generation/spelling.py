@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.generation.plan import Listing, Plan, shorten, without_image
 from jobs.generation.probe import Estimate
+from jobs.generation.sharding import enough_for
 from jobs.report.wording import count, duration, plain, size
 from jobs.spec import GenerateJob
 from pipeline.sources.skipped import Omission, spell
@@ -78,13 +79,33 @@ def _left_out(planned: Plan, name: str, omission: Omission) -> str:
 def _cost(
     job: GenerateJob, found: Estimate, maps: "dict[str, MapEstimate]", executor: str
 ) -> Iterator[tuple[str, str]]:
-    yield "shards", f"{found.shards:,} of up to {job.output.samples_per_shard:,} samples"
+    yield "shards", f"{found.shards:,} of up to {count(found.samples_per_shard, 'sample')}"
+    if warning := few_shards(found):
+        yield "warning", warning
     yield "bytes", f"about {size(found.bytes)}"
     workers = count(found.workers, f"{executor} worker")
     yield "time", f"about {duration(found.seconds)} with {workers}, start-up aside"
+    yield "memory", _memory(found)
     for name, cost in maps.items():
         looked_at = f"{cost.frequencies:,} frequencies x {cost.samples:,} images"
         yield "first", f"{name}: {looked_at}, about {duration(cost.seconds)} more"
+
+
+def few_shards(found: Estimate) -> str:
+    """Warn of fewer than four shards a worker; nothing where more would not help."""
+    wanted = enough_for(found.workers, found.samples)
+    if found.shards >= 4 * found.workers or wanted >= found.samples_per_shard:
+        return ""
+    return (
+        f"{count(found.workers, 'worker')} share {count(found.shards, 'shard')}, so some wait for the last: with "
+        f"output.samples_per_shard {wanted:,} there are four for each"
+    )
+
+
+def _memory(found: Estimate) -> str:
+    at_once = count(found.at_once, "sample")
+    flight = f"{at_once} at a time, {size(found.in_flight_bytes)} of pixels in flight"
+    return f"up to {size(found.peak_bytes)} a worker: {flight}"
 
 
 def _wrap(heading: str, text: str, width: int) -> list[str]:

@@ -73,7 +73,7 @@ class HostTransfer:
 
     device: str | None = None
     in_flight = 1
-    out_of_memory: tuple[type[Exception], ...] = ()
+    out_of_memory: tuple[type[Exception], ...] = (MemoryError,)
 
     def __init__(self, kernels: ModuleType) -> None:
         self._kernels = kernels

@@ -1,6 +1,5 @@
 """Second step of a shard: clean pixels in, all views out."""
 
-import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -23,8 +22,6 @@ from pipeline.augment.draws import BASE_VIEW
 from pipeline.errors import PassbandError
 
 NO_SEVERITY = -1
-_LARGEST_BATCH = 2**21
-"""Values of a batch of images that is made larger than was asked for: 682 images of 32 x 32, 13 of 224 x 224."""
 
 
 @dataclass
@@ -41,6 +38,11 @@ class Views:
     stored: list[NDArray[Any]]
     recorded: dict[str, NDArray[Any]]
     severity: NDArray[np.int64]
+
+    def part(self, start: int, stop: int) -> "Views":
+        """Return the views of some of the samples; the pixels are the same, not copies."""
+        recorded = {name: values[start:stop] for name, values in self.recorded.items()}
+        return Views([pixels[start:stop] for pixels in self.stored], recorded, self.severity[start:stop])
 
 
 class StageError(PassbandError):
@@ -102,13 +104,6 @@ class Augmenter:
         self._shape = blueprint.shape
         self._key = random_key(open_sources(blueprint.job), blueprint.job.seed)
 
-    def batch_size(self, asked: int) -> int:
-        """Return how many samples come at once: more than asked where a stage gains by it, a shard's if they fit."""
-        stages = [stage for recipe in (self._base, *self._views) for stage in recipe]
-        if not any(stage.whole_shards for stage in stages):
-            return asked
-        return max(asked, _LARGEST_BATCH // math.prod(self._shape))
-
     def warm_up(self) -> None:
         """Run every stage on one black image, so that compilation is paid before a shard's time is counted."""
         row = PlanRow(index=0, key="", label=0, domain=0, source=0, offset=0, sha256=b"")
@@ -134,7 +129,7 @@ class Augmenter:
         return self.start(batch, clock).result()
 
     def start(self, batch: Batch, clock: Clock) -> Started:
-        """Begin to make all views of `batch`, in halves where the device's memory does not suffice for the whole."""
+        """Begin to make all views of `batch`, in halves where memory does not suffice for the whole."""
         if self._most is not None and len(batch.rows) > self._most:
             return self._start_halves(batch, clock)
         started = self._try(batch, clock)
@@ -156,7 +151,8 @@ class Augmenter:
             return self._begin(batch, clock)
         except self._transfer.out_of_memory as error:
             if len(batch.rows) < 2:
-                raise StageError(f"memory of the device does not suffice for one sample: {error}") from error
+                of = "memory" if self.device is None else "memory of the device"
+                raise StageError(f"{of} does not suffice for one sample: {error}") from error
             self._most = (len(batch.rows) + 1) // 2
             self.notes.append(f"out of memory with {len(batch.rows)} samples at once; from now on {self._most}")
             return None
@@ -170,10 +166,7 @@ class Augmenter:
 
     def _start_halves(self, batch: Batch, clock: Clock) -> Started:
         middle = (len(batch.rows) + 1) // 2
-        halves = (
-            Batch(batch.rows[:middle], batch.pixels[:middle], []),
-            Batch(batch.rows[middle:], batch.pixels[middle:], []),
-        )
+        halves = batch.part(0, middle), batch.part(middle, len(batch.rows))
         parts = [self.start(half, clock).result() for half in halves]
         return Started(lambda: _joined(parts))
 
@@ -188,6 +181,7 @@ class Augmenter:
                 clean, stored[0] = self._transfer.round(chain.images)
                 recorded = chain.recorded
                 severity = severity if chain.severity is None else chain.severity
+                del chain  # its images go before the next are made
             images = self._float(clean) if len(self._views) > 1 else None
             for number, stages in enumerate(self._views[1:], start=1):
                 assert images is not None
@@ -195,6 +189,7 @@ class Augmenter:
                 with clock.step("round"):
                     stored.append(self._store(stages[-1], chain))
                 recorded |= chain.recorded
+                del chain
         return Started(lambda: self._finish(stored, recorded, severity, clock))
 
     def _finish(

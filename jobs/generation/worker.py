@@ -1,7 +1,8 @@
 """One shard task becomes one committed shard.
 
 Three steps overlap on a small thread pipeline: one thread reads and decodes ahead, this one runs the kernels, as many
-as the task has encode; what is encoded is written in order. A few batches are alive at once, whatever the source.
+as the task has encode a batch, each a part; what is encoded is written in order. Three batches are alive at once,
+whatever the source; of images that are too large for that, one (`jobs.generation.memory`).
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -25,6 +26,8 @@ from jobs.generation.blueprint import Blueprint, read_blueprint
 from jobs.generation.clock import Clock
 from jobs.generation.environment import processor, refuse_other_environment
 from jobs.generation.inputs import load_inputs
+from jobs.generation.kept import Kept
+from jobs.generation.memory import give_back_free_memory, is_out_of_memory, spell_out_of_memory
 from jobs.generation.packing import EncodedBatch, Packer, Tally, as_counts
 from jobs.generation.plan import PlanRow, read_rows
 from jobs.generation.reading import Batch, Reader
@@ -61,16 +64,22 @@ class ShardTask:
         The output.
     identity : str
         Identity of the dataset, so that a worker that kept an older one open notices.
+    overlaps : bool
+        Whether a batch is read and another encoded while the kernels work on one; see `Footprint`.
     faults : tuple of str
         For tests: what happens at attempt 1, 2, ...: ``raise``, ``die``, ``hang``, or ``ok``.
+    kept : Kept
+        Images that the process of the run has read already; empty in any other process.
     """
 
     uri: str
     identity: str
     shard: int
     batch_size: int = 256
+    overlaps: bool = True
     threads: int | None = None
     faults: tuple[str, ...] = ()
+    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -86,6 +95,10 @@ class ShardTask:
             return WriteFailure(str(error))
         except SourceError:
             raise  # a source may answer again
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise PermanentError(spell_out_of_memory(self.batch_size)) from error
         except PassbandError as error:
             raise PermanentError(str(error)) from error
         except failures() as error:
@@ -237,7 +250,8 @@ def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _B
             with clock.step("write"):
                 built.provenance.append(encoded.write(tar))
             built.tally.add(encoded)
-            built.bad.extend(encoded.batch.bad)
+            built.bad.extend(encoded.bad)
+            del encoded  # before the next batch is made
     finally:
         shop.augmenter.abandon()  # where this failed, other batches are under way
     tar.close()
@@ -246,28 +260,44 @@ def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _B
 
 
 def _encoded_batches(shop: _Workshop, rows: list[PlanRow], task: ShardTask, clock: Clock) -> Iterator[EncodedBatch]:
-    size = shop.augmenter.batch_size(task.batch_size)
-    waiting = deque(rows[start : start + size] for start in range(0, len(rows), size))
+    waiting = deque(rows[start : start + task.batch_size] for start in range(0, len(rows), task.batch_size))
     encoders = task.threads or 1
     started: deque[tuple[Batch, Started]] = deque()
     with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(encoders, "encode") as encoding:
         ahead: deque[Future[Batch]] = deque()
-        encoded: deque[Future[EncodedBatch]] = deque()
+        encoded: deque[list[Future[EncodedBatch]]] = deque()
         while waiting or ahead or started:
-            while waiting and len(ahead) <= _AHEAD:
-                ahead.append(reading.submit(shop.reader.read, waiting.popleft(), clock))
+            while waiting and len(ahead) <= (_AHEAD if task.overlaps else 0):
+                ahead.append(reading.submit(shop.reader.read, waiting.popleft(), clock, task.kept))
             if ahead:
+                if not task.overlaps:
+                    give_back_free_memory()
                 batch = ahead.popleft().result()
                 started.append((batch, shop.augmenter.start(batch, clock)))
+                del batch
                 if len(started) < shop.augmenter.in_flight:
                     continue
-            batch, under_way = started.popleft()
-            encoded.append(encoding.submit(shop.packer.encode, batch, under_way.result(), clock))
-            del batch, under_way
-            if len(encoded) > encoders:
-                yield encoded.popleft().result()
+            encoded.append(_encode_parts(shop, encoding, encoders, *started.popleft(), clock))
+            while len(encoded) > task.overlaps:
+                yield from _results(encoded.popleft())
         while encoded:
-            yield encoded.popleft().result()
+            yield from _results(encoded.popleft())
+
+
+def _encode_parts(
+    shop: _Workshop, encoding: ThreadPoolExecutor, encoders: int, batch: Batch, started: Started, clock: Clock
+) -> list[Future[EncodedBatch]]:
+    """Begin to encode a batch, on every encoder a part of it; what was encoded goes as soon as it is written."""
+    views, size = started.result(), max(1, -(-len(batch.rows) // encoders))
+    starts = range(0, max(1, len(batch.rows)), size)
+    parts = [(batch.part(start, start + size), views.part(start, start + size)) for start in starts]
+    parts[0][0].bad.extend(batch.bad)
+    return [encoding.submit(shop.packer.encode, rows, pixels, clock) for rows, pixels in parts]
+
+
+def _results(futures: list[Future[EncodedBatch]]) -> Iterator[EncodedBatch]:
+    while futures:
+        yield futures.pop(0).result()
 
 
 def _read_back(path: Path, name: str, expected: str) -> StoredFile:

@@ -9,7 +9,7 @@ import yaml
 from jobs.generation.blueprint import Blueprint
 from jobs.report import wording
 from jobs.report.facts import Facts, gather
-from jobs.report.sampling import Look, look_at
+from jobs.report.sampling import Look, look_at, looked_side
 from jobs.report.sheet import contact_sheet, scale_of
 from jobs.report.spectra import radial_profile
 from jobs.report.templates import templates
@@ -62,6 +62,7 @@ class Pictures:
     Attributes
     ----------
     sheet : contact sheet of `sheet_samples` samples
+    middle : what of the samples spectra are of, such as "the middle 1,024 x 1,024 pixels of "; "" for all
     charts : (media query, data URI), the first that fits is shown; the last has an empty query
     """
 
@@ -73,6 +74,7 @@ class Pictures:
     stops: list[str]
     charts: list[tuple[str, str]]
     samples: int
+    middle: str
     more_views: int
 
 
@@ -90,7 +92,8 @@ def draw(look: Look, manifest: Manifest) -> Pictures | None:
         for view, spelling, values in zip(look.views, spelled, radial_profile(spectra), strict=True)
     ]
     highest = float(spectra.max())
-    nyquist = min(manifest.shape[1:]) // 2
+    sides = [looked_side(side) for side in manifest.shape[1:]]
+    nyquist = min(sides) // 2
     profile = charts.variants(lambda theme, width: figures.profile_png(curves, nyquist, theme, width))
     return Pictures(
         sheet=charts.data_uri(contact_sheet(look.samples, manifest, look.views)),
@@ -104,6 +107,7 @@ def draw(look: Look, manifest: Manifest) -> Pictures | None:
         stops=figures.color_stops(),
         charts=profile,
         samples=look.spectra.samples,
+        middle="" if sides == manifest.shape[1:] else f"the middle {sides[0]:,} x {sides[1]:,} pixels of ",
         more_views=len(manifest.views) - len(look.views),
     )
 

@@ -1,17 +1,26 @@
 """What a card reads of the pixels: the beginning of a dataset, once, with bounded memory."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from jobs.report.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one
 from jobs.report.spectra import MeanSpectra
 from pipeline.manifest import Manifest, ViewEntry
-from pipeline.shards.decode import Sample, read_shard
+from pipeline.shards.decode import Sample, as_pixels, read_shard
 from pipeline.store import Store
 
 MAX_PIXELS = 16 << 20
 """Pixels, over all views, that spectra are averaged over: about two seconds of transforms."""
+SPECTRUM_SIDE = 1024
+"""Pixels of the longest side that spectra are of; of larger images, those in the middle."""
+KEPT_PIXELS = 1 << 22
+"""Pixels of the largest view that is kept for the contact sheet as it is."""
 SHEET_PIXELS = 3 << 20
 """Pixels of the views on a contact sheet: keeps the card of noisy 224 px images below some 10 MB."""
 
@@ -39,12 +48,29 @@ def look_at(store: Store, manifest: Manifest) -> Look:
     rows = max(2, min(MAX_ROWS, SHEET_PIXELS // pixels))
     among = max(rows, min(LOOKED_AT, MAX_PIXELS // pixels))
     for sample in islice(all_samples(store, manifest), among):
-        look.spectra.add([sample.views[view.number] for view in look.views])
-        look.samples.append(sample)
+        look.spectra.add([_middle(sample.views[view.number]) for view in look.views])
+        look.samples.append(sample if pixels <= KEPT_PIXELS * len(look.views) else _reduced(sample))
+        del sample  # of a large image, before the next is read
         if len(look.samples) > rows:
             drop_one(look.samples)
     look.samples.sort(key=lambda sample: (sample.label, sample.index))
     return look
+
+
+def looked_side(length: int) -> int:
+    """Return how many pixels of a side spectra are of."""
+    return min(length, SPECTRUM_SIDE)
+
+
+def _middle(view: NDArray[Any]) -> NDArray[Any]:
+    (height, width), (top, left) = view.shape[:2], ((side - looked_side(side)) // 2 for side in view.shape[:2])
+    return view[top : top + looked_side(height), left : left + looked_side(width)]
+
+
+def _reduced(sample: Sample) -> Sample:
+    """Return a sample of large images by means over squares: still larger than on a page."""
+    factor = max(1, max(sample.views[0].shape[:2]) // SPECTRUM_SIDE)
+    return replace(sample, views=[np.asarray(Image.fromarray(as_pixels(view)).reduce(factor)) for view in sample.views])
 
 
 def all_samples(store: Store, manifest: Manifest) -> Iterator[Sample]:

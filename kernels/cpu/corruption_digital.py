@@ -13,6 +13,8 @@ from kernels.reference.corruption_digital import block_edges, check_symmetric, n
 from kernels.reference.frequency import check_choice, check_count
 
 Images = NDArray[np.float32]
+Coordinates = NDArray[np.float64]
+_FOLDED_AT_ONCE = 1 << 18  # coordinates
 
 
 def scale_contrast(images: Images, factor: float) -> Images:
@@ -155,11 +157,18 @@ def warp_reflected(images: Images, displacement: NDArray[np.floating], border: s
     check_shape("displacement", displacement, len(images), 2, *images.shape[2:])
     inward = np.empty(displacement.shape, np.float32)
 
+    height, width = images.shape[2:]
+    ahead = max(1, _FOLDED_AT_ONCE // width)  # rows: float64 takes several times the memory of an image
+
     def fold_range(start: int, stop: int) -> None:
-        for axis, size in enumerate(images.shape[2:]):
-            line = np.arange(size).reshape((-1, 1) if axis == 0 else (1, -1))
-            at = line - displacement[start:stop, axis].astype(np.float64)
-            inward[start:stop, axis] = line - _fold(at, size, border)
+        for axis, size in enumerate((height, width)):
+            for top in range(0, height, ahead):
+                stop_row = min(top + ahead, height)
+                line = np.arange(top, stop_row)[:, None] if axis == 0 else np.arange(width)[None, :]
+                at: Coordinates = line.astype(np.float64) - displacement[start:stop, axis, top : top + ahead].astype(
+                    np.float64
+                )
+                inward[start:stop, axis, top : top + ahead] = line - _fold(at, size, border)
 
     for_ranges(fold_range, len(images), chunk_rows(len(images), 4 * inward[:1].size))
     return warp(images, inward)

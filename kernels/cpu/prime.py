@@ -16,7 +16,7 @@ from kernels.cpu.mix import add_into, mix_two
 from kernels.cpu.philox import fill_normals, fill_words, padded_columns
 from kernels.cpu.prime_scratch import NOISE_BLOCKS, Scratch, make_scratch
 from kernels.cpu.sine import COLUMNS, ROWS, half_basis, make_field
-from kernels.cpu.stencil import filter_channel
+from kernels.cpu.stencil import clear_border, filter_channel
 from kernels.cpu.threads import for_ranges
 from kernels.cpu.warp import warp_image
 from kernels.philox import split_key
@@ -113,6 +113,8 @@ def _spectral(out, image, sigma, scratch, stream):
     for tap in range(size * size):
         weights[tap // size, tap % size] = sigma * scratch.normals[tap % 4, tap // 4]
     weights[size // 2, size // 2] += _ONE
+    if scratch.corners.quads.size == 0:  # a large image: a displacement was there
+        clear_border(scratch.padded, size // 2, (size - 1) // 2)
     for c in range(image.shape[0]):
         filter_channel(out[c], image[c], weights, scratch.padded)
 

@@ -12,6 +12,17 @@ from kernels.cpu.vectors import clip8, load8, spread8, store
 
 
 @kernel
+def clear_border(padded, before, after):
+    """Write zeros to the first `before` and the last `after` rows and columns."""
+    height, width = padded.shape
+    padded[:before] = np.float32(0)
+    padded[height - after :] = np.float32(0)
+    for y in range(before, height - after):
+        padded[y, :before] = np.float32(0)
+        padded[y, width - after :] = np.float32(0)
+
+
+@kernel
 def filter_channel(out, x, weights, padded):
     """Write clip(x cross-correlated with `weights`, (K, K)) to `out`; x and out are flat, (H * W,).
 

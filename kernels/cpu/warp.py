@@ -15,6 +15,8 @@ from kernels.cpu.threads import for_ranges
 from kernels.cpu.vectors import load4, spread4, store
 
 _ZERO = np.float32(0)
+_MOST_SIDE_BY_SIDE = 2048 * 2048
+"""Pixels of the largest image whose channels are laid side by side: the copy takes a third more than the image."""
 
 
 class WarpScratch(NamedTuple):
@@ -23,6 +25,7 @@ class WarpScratch(NamedTuple):
     Attributes
     ----------
     quads : (H * W * 4,) float32
+        Empty for large images, whose channels are sampled one after another.
     row : (W * 4,) float32
     corners : (W,) int32
     fractions : (2, W) float32
@@ -34,10 +37,15 @@ class WarpScratch(NamedTuple):
     fractions: NDArray[np.float32]
 
 
+def is_large(height: int, width: int) -> bool:
+    """Tell whether kernels save memory over time at this size."""
+    return height * width > _MOST_SIDE_BY_SIDE
+
+
 def warp_scratch(height: int, width: int) -> WarpScratch:
     """Return zeroed `WarpScratch`."""
     return WarpScratch(
-        np.zeros(height * width * 4, np.float32),
+        np.zeros(0 if is_large(height, width) else height * width * 4, np.float32),
         np.zeros(width * 4, np.float32),
         np.zeros(width, np.int32),
         np.zeros((2, width), np.float32),
@@ -88,10 +96,36 @@ def _sample_row(row, quads, corners, fractions, right, below):
 
 
 @kernel
+def _sample_plane(line, plane, corners, fractions, right, below):
+    """Do as `_sample_row` for one channel."""
+    for x in range(corners.size):
+        corner, fy, fx = np.intp(corners[x]) // 4, fractions[0, x], fractions[1, x]
+        a, b = plane[corner], plane[corner + right]
+        c, d = plane[corner + below], plane[corner + below + right]
+        upper, lower = fma(fx, b - a, a), fma(fx, d - c, c)
+        line[x] = fma(fy, lower - upper, upper)
+
+
+@kernel
+def _warp_planes(out, image, displacement, scratch):
+    """Do as `warp_image` without a copy of the image."""
+    _, height, width = displacement.shape
+    corners, fractions = scratch.corners, scratch.fractions
+    right, below = min(1, width - 1), width * min(1, height - 1)
+    for y in range(height):
+        _locate(corners, fractions, displacement[0, y], displacement[1, y], y, height, width)
+        for c in range(image.shape[0]):
+            _sample_plane(out[c, y * width : (y + 1) * width], image[c], corners, fractions, right, below)
+
+
+@kernel
 def warp_image(out, image, displacement, scratch):
     """Write x at r - displacement(r) to `out`: (C, H * W), (C, H * W), (2, H, W)."""
     channels = image.shape[0]
     _, height, width = displacement.shape
+    if scratch.quads.size == 0:
+        _warp_planes(out, image, displacement, scratch)
+        return
     row, corners, fractions = scratch.row, scratch.corners, scratch.fractions
     right, below = 4 * min(1, width - 1), 4 * width * min(1, height - 1)
     for first in range(0, channels, 4):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from pipeline.augment.base import Shape, Stage, StageOptions, StageResult
+from pipeline.augment.base import LARGE, Shape, Stage, StageOptions, StageResult, Workspace
 from pipeline.augment.draws import Draws
 from pipeline.augment.prime_sampling import choose, flat_dirichlet
 
@@ -121,6 +121,11 @@ class AugMix(Stage):
     def libraries(cls) -> dict[str, str]:
         """Return the versions of torch and torchvision."""
         return {name: importlib.metadata.version(name) for name in ("torch", "torchvision")}
+
+    @classmethod
+    def workspace(cls, options: Any, shape: Shape) -> Workspace:
+        """Return the views, and what torch's operations hold: of large images, for one channel at a time."""
+        return Workspace(1.5, 2.5 if shape[1] * shape[2] > LARGE else 6)
 
     def apply(self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws) -> StageResult:
         """Return one AugMix view of every sample, multiples of 1/255; labels are not used.

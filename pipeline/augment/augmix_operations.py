@@ -14,6 +14,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 from pipeline.augment.augmix import BINS, OPERATIONS
+from pipeline.augment.base import LARGE
 
 Tensor = Any  # torch.Tensor; mypy does not follow torch
 
@@ -76,6 +77,9 @@ def mix_chains(
     -------
     (C, H, W) uint8
     """
+    if pixels[0].size > LARGE and len(pixels) > 1:  # every operation takes channels for themselves
+        channels = [mix_chains(channel[None], operations, magnitudes, weights) for channel in pixels]
+        return np.concatenate(channels)
     image = torch.from_numpy(np.ascontiguousarray(pixels))[None]
     shares = torch.from_numpy(weights)
     mixed = shares[0] * image

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,23 @@ class StageOptions(StrictModel):
     def with_absolute_paths(self, absolute: Callable[[str], str]) -> Self:
         """Return the options with the paths of input files as `absolute` makes them; most stages have none."""
         return self
+
+
+LARGE = 2048 * 2048
+"""Pixels from which on stages and kernels save memory rather than time."""
+
+
+class Workspace(NamedTuple):
+    """What a stage holds beside the images that it is given, in images of float32.
+
+    Attributes
+    ----------
+    sample : for every sample of a batch, its result among them
+    thread : for every thread that is at work on one
+    """
+
+    sample: float
+    thread: float
 
 
 @dataclass(frozen=True)
@@ -174,6 +191,11 @@ class Stage(ABC):
     def libraries(cls) -> dict[str, str]:
         """Return name -> version of the libraries on the stage's way that not every stage uses."""
         return {}
+
+    @classmethod
+    def workspace(cls, options: Any, shape: Shape) -> Workspace:
+        """Return what `apply` holds at most on the CPU, as it was measured; by default more than most stages need."""
+        return Workspace(2, 8)
 
     @property
     def stores_float(self) -> bool:

@@ -2,13 +2,13 @@
 
 import math
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from pipeline.augment.base import RoundedResult, Shape, Stage, StageResult
+from pipeline.augment.base import RoundedResult, Shape, Stage, StageResult, Workspace
 from pipeline.augment.draws import Draws
 from pipeline.augment.ranges import RangeOptions, to_range
 
@@ -37,6 +37,11 @@ class FilterStage(Stage):
         """Filter, then bring the result into the range that is stored."""
         assert self.options.range is not None  # its default was filled in
         return StageResult(to_range(self.filter(images), self.options.range))
+
+    @classmethod
+    def workspace(cls, options: Any, shape: Shape) -> Workspace:
+        """Return the views, once more as they are brought into their range, and the spectrum of a piece."""
+        return Workspace(2, 3)
 
     @property
     def stores_float(self) -> bool:
@@ -160,6 +165,11 @@ class Svd(FilterStage):
     name = "svd"
     Options = SvdOptions
     environment_bound: ClassVar[bool] = True
+
+    @classmethod
+    def workspace(cls, options: Any, shape: Shape) -> Workspace:
+        """Return what LAPACK decomposes in: three matrices in float64 beside the views."""
+        return Workspace(2, 7)
 
     @classmethod
     def check(cls, options: SvdOptions, shape: Shape) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.prime_steps import IDENTITY, PrimeSteps
-from pipeline.augment.base import RoundedResult, Stage, StageResult
+from pipeline.augment.base import LARGE, RoundedResult, Shape, Stage, StageResult, Workspace
 from pipeline.augment.draws import Draws
 from pipeline.augment.prime_options import PrimeOptions
 from pipeline.augment.prime_sampling import sample_steps
@@ -28,6 +28,11 @@ class Prime(Stage):
     version = 2
     Options = PrimeOptions
     options: PrimeOptions
+
+    @classmethod
+    def workspace(cls, options: Any, shape: Shape) -> Workspace:
+        """Return the views, and what one of them is made with; large images are warped without a copy."""
+        return Workspace(1, 4 if shape[1] * shape[2] > LARGE else 5.5)
 
     def apply(self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws) -> StageResult:
         """Return one PRIME view of every sample, in [0, 1] for images in [0, 1]; labels are not used."""

@@ -63,9 +63,18 @@ def _bend(images: Images, constants: Constants, draws: Draws, kernels: ModuleTyp
         return bent
     at = draws.at(purpose=FIELD)
     words = kernels.words(at.key, at.indices, at.view, at.stage, 2 * height * width)
-    noise = ((words + 0.5) * 2.0**-31 - 1).astype(np.float32).reshape(count, 2, height, width)
-    field = kernels.separable_blur(noise, gaussian_weights(sigma, int(3 * sigma + 0.5)))
-    return kernels.warp_reflected(bent, np.float32(-amplitude) * field, "reflect")
+    planes = [((words[:, half] + 0.5) * 2.0**-31 - 1).astype(np.float32) for half in _halves(height * width)]
+    del words  # all this is of the size of the images, which may be large
+    weights = gaussian_weights(sigma, int(3 * sigma + 0.5))
+    field = [kernels.separable_blur(planes.pop(0).reshape(count, 1, height, width), weights) for _ in range(2)]
+    displacement = np.concatenate(field, axis=1)
+    del field
+    displacement *= np.float32(-amplitude)
+    return kernels.warp_reflected(bent, displacement, "reflect")
+
+
+def _halves(size: int) -> tuple[slice, slice]:
+    return slice(0, size), slice(size, 2 * size)
 
 
 def affine_displacement(shifts: Floats, height: int, width: int) -> Floats:
@@ -96,13 +105,18 @@ def affine_displacement(shifts: Floats, height: int, width: int) -> Floats:
     left = left + np.array([0.0, -side])
     area = down[:, 0] * left[:, 1] - down[:, 1] * left[:, 0]
     inverse = np.where(area == 0, 0.0, 1 / np.where(area == 0, 1.0, area))[:, None, None]
-    rows = np.arange(height)[None, :, None] - origin[:, 0, None, None]
     columns = np.arange(width)[None, None, :] - origin[:, 1, None, None]
     (down_y, down_x), (left_y, left_x) = (v.T[:, :, None, None] for v in (down, left))
-    a = (rows * left_x - columns * left_y) * inverse
-    b = (columns * down_y - rows * down_x) * inverse
-    shown_y, shown_x = upper_right[0] + side * a, upper_right[1] - side * b
-    return np.stack([np.arange(height)[:, None] - shown_y, np.arange(width) - shown_x], axis=1)
+    moved = np.empty((len(shifts), 2, height, width))
+    step = max(1, BLOCK // (width * len(shifts)))
+    for top in range(0, height, step):
+        lines = np.arange(top, min(top + step, height))
+        rows = lines[None, :, None] - origin[:, 0, None, None]
+        a = (rows * left_x - columns * left_y) * inverse
+        b = (columns * down_y - rows * down_x) * inverse
+        moved[:, 0, top : top + step] = lines[:, None] - (upper_right[0] + side * a)
+        moved[:, 1, top : top + step] = np.arange(width) - (upper_right[1] - side * b)
+    return moved
 
 
 def pixelate(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.base import ComputedMap, InputFile, InputFolder, Shape, Stage, StageResult
+from pipeline.augment.base import ComputedMap, InputFile, InputFolder, Shape, Stage, StageResult, Workspace
 from pipeline.augment.corruption.catalog import CORRUPTIONS, EIGHT_BIT
 from pipeline.augment.corruption.frost_textures import SCALES, FrostTextures
 from pipeline.augment.corruption.levels import truncated
@@ -57,6 +57,11 @@ class Corrupt(Stage):
         return {} if options.frost_textures is None else {_TEXTURES: InputFolder(options.frost_textures)}
 
     @classmethod
+    def workspace(cls, options: Any, shape: Shape) -> Workspace:
+        """Return what the hungriest corruption holds: elastic_transform, or the copies of a batch of several types."""
+        return Workspace(4, 5)
+
+    @classmethod
     def check_inputs(cls, options: Any, shape: Shape, classes: Sequence[str], contents: Mapping[str, bytes]) -> None:
         """Raise ValueError if a photograph for frost cannot be read or is smaller than the images."""
         if options.frost_textures is not None:
@@ -80,13 +85,16 @@ class Corrupt(Stage):
     def apply(self, images: Images, labels: Integers, draws: Draws) -> StageResult:
         """Corrupt a batch, in [0, 1]; labels are not used."""
         types, severities = self._choose(draws)
+        recorded = {"type": types.astype(np.uint8), "severity": severities.astype(np.uint8)}
+        groups = sorted(set(zip(types.tolist(), severities.tolist(), strict=True)))
+        if len(images) == 1 and severities[0]:  # perhaps a large one, of which no copies are made
+            return StageResult(self._corrupt(images, *groups[0], draws), recorded, severities)
         result = images.copy()
-        for number, severity in sorted(set(zip(types.tolist(), severities.tolist(), strict=True))):
+        for number, severity in groups:
             if severity:
                 rows = np.flatnonzero((types == number) & (severities == severity))
                 places = self.kernels.asarray(rows)
                 result[places] = self._corrupt(images[places], number, severity, draws.select(rows))
-        recorded = {"type": types.astype(np.uint8), "severity": severities.astype(np.uint8)}
         return StageResult(result, recorded, severities)
 
     def _choose(self, draws: Draws) -> tuple[Integers, Integers]:
@@ -104,7 +112,11 @@ class Corrupt(Stage):
         name = NAMES[number]
         constants = TABLES[_table(self.options, self.shape)][name][severity - 1]
         corrupted = self._corruptions[name](images, constants, draws.at(chain=1 + number), self.kernels)
-        return truncated(corrupted) if self._truncates else np.clip(corrupted, 0, 1)
+        if self._truncates:
+            return truncated(corrupted)
+        own = isinstance(corrupted, np.ndarray) and not np.may_share_memory(corrupted, images)
+        clipped: Images = np.clip(corrupted, 0, 1, out=corrupted if own else None)
+        return clipped
 
 
 def _table(options: CorruptOptions, shape: Shape) -> TableName:

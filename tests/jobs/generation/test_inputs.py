@@ -75,7 +75,7 @@ def test_what_the_attack_did_is_recorded(made):
 
 
 def test_batches_change_no_byte(made, surrogate, tmp_path, monkeypatch):
-    monkeypatch.setattr("jobs.generation.views._LARGEST_BATCH", 3 * 3 * 16 * 16)  # 3 images at a time
+    monkeypatch.setattr("jobs.generation.memory.LARGEST_GAINED", 3 * 3 * 16 * 16)  # 3 images at a time
     out, _ = made
     generate(attacked(tmp_path, surrogate, {"compute": {"batch_size": 2, "threads": 1}}))
     assert stored_bytes(tmp_path) == stored_bytes(out)
