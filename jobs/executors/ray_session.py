@@ -21,6 +21,12 @@ from jobs.executors.ray_versions import refuse_other_nodes
 logger = logging.getLogger(__name__)
 
 _OBJECT_STORE_BYTES = 75 * 2**20  # Ray's minimum: records are small
+CLOSED = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # undocumented: every server then binds to loopback
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",  # its port would answer without the token
+}
+"""Settings of a Ray that is ours alone."""
 _private_token: str | None = None  # Ray keeps the first token it reads, so all sessions of a process share one
 
 
@@ -58,12 +64,7 @@ def local_ray(num_cpus: int, *, num_gpus: int = 0) -> Iterator[None]:
     janitor = Janitor(folder)
     try:
         write_private(token, _private_token)
-        settings = {
-            "RAY_AUTH_MODE": "token",
-            TOKEN_VARIABLE: str(token),
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # undocumented: every server then binds to loopback
-            "RAY_USAGE_STATS_ENABLED": "0",
-        }
+        settings = CLOSED | {"RAY_AUTH_MODE": "token", TOKEN_VARIABLE: str(token)}
         resources = {"num_cpus": num_cpus + 1, "num_gpus": num_gpus, "object_store_memory": _OBJECT_STORE_BYTES}
         below = str(folder / "ray")  # Ray opens its folder to everyone; the one above stays ours
         with _session("local", settings, include_dashboard=False, _temp_dir=below, **resources):

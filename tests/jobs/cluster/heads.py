@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,14 @@ def ray_settings(head: Head) -> dict[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
+
+
+def without_token(ports: Iterable[int]) -> dict[int, list[str]]:
+    """What answers at each port to one who has no token; see `doors`."""
+    settings = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    command = [sys.executable, "-m", "tests.jobs.cluster.doors", *map(str, ports)]
+    asked = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300, check=True)
+    return {int(port): found for port, found in json.loads(asked.stdout).items()}
 
 
 def other_version(folder: Path, library: str) -> str:

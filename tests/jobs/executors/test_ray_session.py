@@ -16,6 +16,7 @@ import pytest
 from jobs.executors.base import ExecutorError
 from jobs.executors.janitor import TOKEN_VARIABLE, processes_of
 from jobs.executors.ray_session import connect, local_ray
+from tests.jobs.cluster.heads import without_token
 from tests.jobs.executors.faulty import invocations
 
 
@@ -75,7 +76,7 @@ def folder(ray_session) -> Path:
     raise AssertionError("no process of the session carries its token's path")
 
 
-def test_the_session_listens_on_loopback_only(folder: Path):
+def test_the_session_listens_on_loopback_only_and_every_port_asks_for_the_token(folder: Path):
     own = set(processes_of(str(folder)))
     processes = [p.info for p in psutil.process_iter(["pid", "name", "net_connections"]) if p.pid in own]
     assert {"gcs_server", "raylet", "ray"} <= {p["name"].split(":")[0] for p in processes}  # ray::Agent, ray::Worker
@@ -85,6 +86,9 @@ def test_the_session_listens_on_loopback_only(folder: Path):
         address = ipaddress.ip_address(connection.laddr.ip)
         mapped = getattr(address, "ipv4_mapped", None)
         assert (mapped or address).is_loopback, connection
+    answering = without_token({connection.laddr.port for connection in listening})
+    healthy = {"/api/healthz", "/api/local_raylet_healthz"}
+    assert {port: found for port, found in answering.items() if not set(found) <= healthy} == {}
 
 
 def test_the_token_is_private_and_stays_out_of_logs_and_of_our_environment(folder: Path):
