@@ -66,14 +66,12 @@ def _refuse_other_owner(path: Path, found: os.stat_result) -> None:
     """Raise ClusterError if someone else wrote the token, or can put another in its place."""
     user = os.geteuid()
     if found.st_uid != user:
-        raise ClusterError(
-            f"the token file {path} belongs to another user ({user_name(found.st_uid)}): copy it into a file of your own"
-        )
+        owner = user_name(found.st_uid)
+        raise ClusterError(f"the token file {path} belongs to another user ({owner}): copy it into a file of your own")
     for folder in sorted({path.absolute().parent, path.resolve().parent}):  # of the link, if it is one, and of the file
-        owner = folder.stat().st_uid
-        if owner not in (user, _ROOT):
+        if (number := folder.stat().st_uid) not in (user, _ROOT):
             raise ClusterError(
-                f"the folder {folder} of the token file belongs to another user ({user_name(owner)}): "
+                f"the folder {folder} of the token file belongs to another user ({user_name(number)}): "
                 "keep it in a folder of your own"
             )
 

@@ -8,7 +8,6 @@ import psutil
 
 from tests.jobs.cluster.heads import Head, commands, wait_for, without_token
 
-
 OPEN = {"/", "/api/authentication_mode", "/api/gcs_healthz", "/api/healthz", "/api/local_raylet_healthz"}
 """Paths that answer without the token, as the module's text says: that it runs, and that a token is asked for."""
 
