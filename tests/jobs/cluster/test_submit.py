@@ -127,6 +127,7 @@ def test_a_job_of_thousands_of_class_names_runs(head: Head, tmp_path):
 
 def test_a_job_that_cannot_start_says_why(head: Head, tmp_path):
     place = head.folder() / "ray" / "session_latest" / "runtime_resources" / "working_dir_files"
+    wait_for(place.is_dir)  # it comes up late
     place.rename(place.with_name("aside"))
     place.touch()  # a full disk, say: what was sent cannot be unpacked
     try:
