@@ -162,10 +162,31 @@ with connect({ray.get_runtime_context().gcs_address!r}):
     assert any(node["Alive"] for node in ray.nodes())
 
 
+def test_a_worker_that_ray_kills_for_memory_is_told_as_that(tmp_path: Path):
+    script = f"""
+from pathlib import Path
+from jobs.executors.base import ExecutorError
+from jobs.executors.ray import RayExecutor
+from jobs.executors.ray_session import local_ray
+from tests.jobs.executors.faulty import FaultyTask
+with local_ray(1):
+    try:
+        list(RayExecutor(1).run([FaultyTask(0, Path({str(tmp_path)!r}), seconds=60)]))
+    except ExecutorError as error:
+        print(error)
+"""
+    # As if the machine were full, of which Ray then is the judge.
+    settings = {"RAY_memory_usage_threshold": "0.0001", "RAY_memory_monitor_refresh_ms": "100"}
+    assert run_python(script, settings) == (
+        "no worker starts: the machine ran low on memory, and Ray killed the worker; "
+        "fewer workers (--workers) or smaller batches (compute.batch_size) need less\n"
+    )
+
+
 def run_python(script: str, settings: dict[str, str] | None = None) -> str:
     command = [sys.executable, "-W", "error", "-c", script]
     environment = os.environ | (settings or {})
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True).stdout
 
 
 def stop(process: subprocess.Popen, number: int) -> None:
