@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,8 @@ def main() -> None:
     try:
         refuse_other_versions(note["versions"])
         given = opened(note, Path.cwd())
-        with _cluster(given) as address, tempfile.TemporaryDirectory(prefix="passband-") as folder:
-            _run(given, address, Path(folder) / "job.yaml")
+        with _cluster(given) as address:
+            _run(given, address, Path("job.yaml"))  # in Ray's folder for this job, which goes with the cluster
     except PassbandError as error:
         sys.stderr.write(f"passband: {error}\n")
         sys.exit(1)

@@ -23,7 +23,7 @@ from jobs.cluster.heads import noted, running_heads
 from jobs.cluster.state import ClusterError
 from jobs.cluster.token import make_token, token_settings, without_ray
 from jobs.executors.janitor import TOKEN_FILE, Janitor
-from jobs.executors.private import private_folder, write_private
+from jobs.executors.private import private_folder, shared_memory, write_private
 from jobs.executors.ray_session import CLOSED
 
 LOOPBACK = "127.0.0.1"
@@ -127,6 +127,7 @@ def _arguments(num_cpus: int | None, num_gpus: int | None, port: int, gcs: int, 
         "min-worker-port": 0,
         "max-worker-port": 0,
         "object-store-memory": _OBJECT_STORE_BYTES,
+        "plasma-directory": shared_memory(folder),
         "temp-dir": folder / "ray",  # Ray opens its folder to everyone; the one above stays ours
         "num-cpus": num_cpus,
         "num-gpus": num_gpus,

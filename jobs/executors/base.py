@@ -9,6 +9,9 @@ from typing import Any, Literal, Protocol
 
 from pipeline.errors import PassbandError
 
+AGAIN = "run it again: what is finished is kept"
+"""What helps where the executor broke off."""
+
 
 class Task(Protocol):
     """A piece of work that may be run anywhere, more than once, with the same result."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.executors.backlog import Attempt
-from jobs.executors.base import ExecutorError, Reply
+from jobs.executors.base import AGAIN, ExecutorError, Reply
 from jobs.executors.deaths import MemoryDeaths
 from jobs.executors.ray_places import as_ray_says, fits, has_room, nodes_up, places
 from jobs.executors.ray_session import answers
@@ -230,12 +230,12 @@ class Pool:
             return
         else:
             self.handles.clear()  # there is nothing to kill them with
-            raise ExecutorError(f"the Ray cluster at {address} is gone")
+            raise ExecutorError(f"the Ray cluster at {address} is gone; {AGAIN}")
         self._grow()
         if self.up:
             self._last_up = now
         elif not any(node["Alive"] for node in self._ray.nodes()):
-            raise ExecutorError(f"the Ray cluster at {address} has no live node")
+            raise ExecutorError(f"the Ray cluster at {address} has no live node; {AGAIN}")
         elif self._waits_its_turn():
             self._last_up = now
         elif now - self._last_up > self._start_timeout_s:

@@ -216,7 +216,8 @@ def test_a_lost_cluster_ends_the_run_with_one_sentence(tmp_path: Path):
     with driver(tmp_path / "raylet") as first, driver(tmp_path / "gcs") as second:
         first.server("raylet").kill()
         second.server("gcs_server").kill()
-        for lost, message in (first, "has no live node\n"), (second, "is gone\n"):
+        again = "run it again: what is finished is kept"
+        for lost, message in (first, f"has no live node; {again}\n"), (second, f"is gone; {again}\n"):
             assert lost.process.wait(timeout=60) == 3
             output = lost.process.stdout.read()
             assert output.startswith("the Ray cluster at 127.0.0.1:")
