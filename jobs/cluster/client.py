@@ -1,7 +1,9 @@
 """Ray's Jobs API as the commands use it: every refusal becomes one sentence, and none holds a token."""
 
 import contextlib
+import logging
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from jobs.cluster.parcel import FILE, Parcel
 from jobs.cluster.state import ClusterError
 from jobs.cluster.token import token_settings, without_ray
 from jobs.executors.base import one_line
@@ -33,6 +36,8 @@ class ClusterJob:
     exit_status: int | None
     metadata: dict[str, str]
     started: float | None
+    error: str | None = None
+    """Ray's word for what failed."""
 
     @property
     def has_ended(self) -> bool:
@@ -59,6 +64,8 @@ class Client:
         from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 
+        for handler in logging.getLogger("ray").handlers:  # it tells of every file that it sends
+            handler.setLevel(logging.WARNING)
         self._refusal = AuthenticationError
         self._token_file = token_file
         with self._explained():
@@ -68,16 +75,17 @@ class Client:
         """Return the cluster's version of Ray."""
         return str(self._client._server_ray_version)
 
-    def submit(self, job_id: str, entrypoint: str, environment: dict[str, str], metadata: dict[str, str],
+    def submit(self, job_id: str, entrypoint: str, parcel: Parcel, metadata: dict[str, str],
                **resources: float | None) -> None:  # fmt: skip
-        """Hand a job to the cluster; raise ClusterError where the id is in use there."""
+        """Hand a job to the cluster, its file first; raise ClusterError where the id is in use there."""
         if self.find(job_id) is not None:
             raise ClusterError(f"the cluster at {self.address} has a job {job_id} already: choose another --id")
-        with self._explained():
+        with self._explained(), tempfile.TemporaryDirectory(prefix="passband-") as folder:
+            (Path(folder) / FILE).write_bytes(parcel.content)
             self._client.submit_job(
                 entrypoint=entrypoint,
                 submission_id=job_id,
-                runtime_env={"env_vars": environment},
+                runtime_env={"env_vars": parcel.environment, "working_dir": folder},
                 metadata=metadata,
                 **resources,
             )
@@ -176,6 +184,7 @@ def _as_job(found: Any) -> ClusterJob:
         exit_status=found.driver_exit_code,
         metadata=dict(found.metadata or {}),
         started=None if found.start_time is None else found.start_time / 1000,
+        error=getattr(found, "error_type", None),
     )
 
 

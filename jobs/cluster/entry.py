@@ -1,37 +1,38 @@
 """What the cluster runs for a submitted job: the command that a person would type, on the cluster's head.
 
-``python -P -m jobs.cluster.entry``, with the submission in the environment. The versions are compared before anything
-is written: those of who submitted it with these, and these with every node's.
+``python -P -m jobs.cluster.entry``, in the folder that Ray unpacked the submission into. The versions are compared
+before anything is written: those of who submitted it with these, and these with every node's.
 """
 
 import contextlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from jobs.cluster.parcel import VARIABLE, opened
 from jobs.cluster.state import ClusterError
-from jobs.cluster.submission import VARIABLE
 from jobs.executors.versions import current_versions, differences
 from jobs.yamltext import dump_yaml
 
 SUBMITTED = ("passband", "ray")
 """What must be the same where a job is submitted. The libraries that make its bytes are the cluster's own affair."""
-_RAY_OWN = ("RAY_ADDRESS", "RAY_JOB_CONFIG_JSON_ENV_VAR")
+_RAY_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+_RAY_OWN = ("RAY_ADDRESS", _RAY_JOB)
 
 
 def main() -> None:
-    """Run the submission in the environment and end with its status."""
+    """Run the submission in the working folder and end with its status."""
     from pipeline.errors import PassbandError
 
-    given = json.loads(os.environ.pop(VARIABLE))
+    note = json.loads(os.environ.pop(VARIABLE))
     try:
-        refuse_other_versions(given["versions"])
-        with _cluster(given) as address, tempfile.TemporaryDirectory(prefix="passband-") as folder:
-            _run(given, address, Path(folder) / "job.yaml")
+        refuse_other_versions(note["versions"])
+        given = opened(note, Path.cwd())
+        with _cluster(given) as address:
+            _run(given, address, Path("job.yaml"))  # in Ray's folder for this job, which goes with the cluster
     except PassbandError as error:
         sys.stderr.write(f"passband: {error}\n")
         sys.exit(1)
@@ -49,6 +50,7 @@ def _cluster(given: Mapping[str, Any]) -> Iterator[str | None]:
     if given["spreads"]:
         from jobs.executors.ray_session import connect
 
+        _spare_workers()
         address = os.environ["RAY_ADDRESS"]
         with connect(address):
             yield address
@@ -56,6 +58,13 @@ def _cluster(given: Mapping[str, Any]) -> Iterator[str | None]:
     for name in _RAY_OWN:
         os.environ.pop(name, None)
     yield None
+
+
+def _spare_workers() -> None:
+    """Keep what the job's own process was given, its file above all, from every worker: none needs it."""
+    if _RAY_JOB in os.environ:
+        job = json.loads(os.environ[_RAY_JOB])
+        os.environ[_RAY_JOB] = json.dumps({key: value for key, value in job.items() if key != "runtime_env"})
 
 
 def _run(given: Mapping[str, Any], address: str | None, file: Path) -> None:

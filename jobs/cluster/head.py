@@ -2,6 +2,9 @@
 
 The head gets a private folder with a copy of the token. Its processes, and the jobs they run, are told by that path:
 so a `Janitor` can end them, and nothing else, even if this process is killed.
+
+Every port of it asks for the token, but for what says no more than that it runs: the health checks, the empty page of
+the dashboard, and that a token is asked for. Ray's three ports of metrics would answer anybody, and are closed.
 """
 
 import contextlib
@@ -20,7 +23,8 @@ from jobs.cluster.heads import noted, running_heads
 from jobs.cluster.state import ClusterError
 from jobs.cluster.token import make_token, token_settings, without_ray
 from jobs.executors.janitor import TOKEN_FILE, Janitor
-from jobs.executors.private import private_folder, write_private
+from jobs.executors.private import private_folder, shared_memory, write_private
+from jobs.executors.ray_session import CLOSED
 
 LOOPBACK = "127.0.0.1"
 _LOG = "head.log"
@@ -123,22 +127,23 @@ def _arguments(num_cpus: int | None, num_gpus: int | None, port: int, gcs: int, 
         "min-worker-port": 0,
         "max-worker-port": 0,
         "object-store-memory": _OBJECT_STORE_BYTES,
+        "plasma-directory": shared_memory(folder),
         "temp-dir": folder / "ray",  # Ray opens its folder to everyone; the one above stays ours
         "num-cpus": num_cpus,
         "num-gpus": num_gpus,
     }
     options = [f"--{name}={value}" for name, value in given.items() if value is not None]
     command = [sys.executable, "-P", "-m", "ray.scripts.scripts", "start"]
-    return [*command, "--head", "--block", "--disable-usage-stats", *options]
+    # The monitor, which asks clouds for more nodes, has a port of metrics too.
+    return [*command, "--head", "--block", "--disable-usage-stats", "--no-monitor", *options]
 
 
 def _start(command: list[str], folder: Path, log: Path) -> "subprocess.Popen[bytes]":
     """Start the head in a session of its own: Ctrl-C is ours to see to."""
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     environment = without_ray(dict(os.environ)) | token_settings(folder / TOKEN_FILE)
-    environment |= {
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # undocumented: every server then binds to loopback
-        "RAY_USAGE_STATS_ENABLED": "0",
+    environment |= CLOSED | {
+        "DASHBOARD_METRIC_PORT": "-1",  # no port: its server of metrics, which has no switch, does not start
         "PATH": programs,  # a job is run by the `python` that is found there
     }
     with log.open("wb") as file:

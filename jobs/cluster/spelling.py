@@ -30,12 +30,26 @@ def spell_job(job: Tracked) -> str:
     ]
     if job.silence is not None:
         silence = job.silence.replace(f"the cluster at {record.address} ", "")
-        lines += [f"          {line}" for line in textwrap.wrap(f"{silence}; the output says how far it is", 50)]
-    elif job.cluster is not None and job.state == "failed":
-        lines.append(f"failed    see passband logs {record.id}")
+        lines += _beside("", f"{silence}; the output says how far it is")
+    elif job.reason is not None:
+        lines += _beside(job.state, job.reason)
+        if job.state == "failed":
+            lines.append(f"          passband logs {record.id}")
     if job.state in ("failed", "stopped", "lost"):
-        lines.append("submit the same job again to resume it")
+        lines.append(_next(job))
     return "\n".join(lines)
+
+
+def _beside(word: str, text: str) -> list[str]:
+    """Return lines with `word` in the first column and `text` in the second."""
+    return [f"{word if not row else '':<10}{line}" for row, line in enumerate(textwrap.wrap(text, 50))]
+
+
+def _next(job: Tracked) -> str:
+    """Say what can be done for a job that did not get to its end."""
+    if job.progress is not None and job.progress.state == "finished":
+        return "its output is finished: another run did the rest"
+    return "submit the same job again to resume it"
 
 
 def spell_cancelled(job: Tracked, before: str) -> str:
@@ -44,12 +58,9 @@ def spell_cancelled(job: Tracked, before: str) -> str:
     if before != "running" and before != "waiting":
         return f"{record.id}: was {before} before; {_progress(job)}"
     if not job.has_ended:
-        return f"{record.id}: was asked to stop and is still {job.state}"
-    return (
-        f"{record.id}: {job.state}\n"
-        f"kept      {_progress(job)} in {record.output}\n"
-        "submit the same job again to resume it"
-    )
+        when = "; the cluster ends it when it gets its place" if job.state == "waiting" else ""
+        return f"{record.id}: was asked to stop and is still {job.state}{when}"
+    return f"{record.id}: {job.state}\nkept      {_progress(job)} in {record.output}\n{_next(job)}"
 
 
 def _progress(job: Tracked) -> str:

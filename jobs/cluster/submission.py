@@ -1,21 +1,17 @@
 """What is submitted: a checked job with absolute paths, and the command that runs it on the cluster."""
 
-import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jobs.cluster.resolving import absolute_references
-from jobs.executors.versions import current_versions
 from jobs.files import check_kind, read_yaml
 
 KINDS = ("generate", "analyze", "train", "evaluate")
-VARIABLE = "PASSBAND_SUBMISSION"
-"""Environment variable by which a submission reaches the process that runs it."""
 ENTRYPOINT = "python -P -m jobs.cluster.entry"
 STOP_S = 60
 """What a stopped job has to save its state in, where Ray would kill it after 3 seconds."""
@@ -41,11 +37,6 @@ class Submission:
     output: str
     job: dict[str, Any]
     workers: int | None = None
-
-    def environment(self, job_id: str) -> dict[str, str]:
-        """Return what the cluster sets for the process that runs the job."""
-        given = asdict(self) | {"id": job_id, "versions": current_versions()}
-        return {VARIABLE: json.dumps(given, ensure_ascii=False), "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_S)}
 
     def metadata(self) -> dict[str, str]:
         """Return what the cluster tells everybody of the job."""

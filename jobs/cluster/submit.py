@@ -5,11 +5,12 @@ from pathlib import Path
 
 from jobs.cluster.client import Client, checked_address
 from jobs.cluster.heads import running_heads
+from jobs.cluster.parcel import packed
 from jobs.cluster.records import Record, all_records, is_id
 from jobs.cluster.state import ClusterError
 from jobs.cluster.submission import ENTRYPOINT, Submission
 from jobs.cluster.token import find_token
-from jobs.cluster.tracking import Clusters
+from jobs.cluster.tracking import Clusters, track
 from jobs.executors.versions import current_versions
 from pipeline.lock import is_locked
 from pipeline.store import open_store
@@ -65,7 +66,7 @@ def send(
     client.submit(
         record.id,
         ENTRYPOINT,
-        submission.environment(record.id),
+        packed(submission, record.id),
         submission.metadata(),
         entrypoint_num_cpus=num_cpus,
         entrypoint_num_gpus=num_gpus,
@@ -82,17 +83,18 @@ def _refuse_other_ray(client: Client) -> None:
 
 def _refuse_busy_output(submission: Submission, client: Client) -> None:
     """Raise ClusterError, naming the job, if one that has not ended makes this output."""
-    for job in client.all():
-        if not job.has_ended and job.metadata.get("passband.output") == submission.output:
-            raise ClusterError(_busy(submission.output, job.id, job.state))
-    elsewhere = [r for r in all_records() if r.output == submission.output and r.address != client.address]
+    for found in client.all():
+        if not found.has_ended and found.metadata.get("passband.output") == submission.output:
+            raise ClusterError(_busy(submission.output, found.id, found.state))
     clusters = Clusters()
-    for record in elsewhere:
-        found, _ = clusters.ask(record)
-        if found is not None and not found.has_ended:
-            raise ClusterError(_busy(submission.output, record.id, found.state))
+    before = [track(r, clusters) for r in all_records() if r.output == submission.output and r.ended is None]
+    for job in before:
+        if not job.has_ended:
+            raise ClusterError(_busy(submission.output, job.record.id, job.state))
     if is_locked(open_store(submission.output)):
         raise ClusterError(f"{submission.output}: a passband process on this machine is at work on this output")
+    for job in before:
+        job.record.note_end(job.state)  # now: from here on, the output may be finished by the job that is submitted
 
 
 def _busy(output: str, job_id: str, state: str) -> str:

@@ -1,6 +1,7 @@
 """The token that a cluster asks for: a file that only its user can read. It is passed on by its path, never spelled."""
 
 import os
+import pwd
 import secrets
 import stat
 from pathlib import Path
@@ -11,6 +12,7 @@ from jobs.executors.private import write_private
 from pipeline.home import expanded
 
 _BYTES = 32
+_ROOT = 0
 
 
 def default_token_file() -> Path:
@@ -36,7 +38,7 @@ def find_token(given: Path | None) -> Path:
     Raises
     ------
     ClusterError
-        If it is not there, empty, or open to others.
+        If it is not there, empty, open to others, or another user's.
     """
     named = os.environ.get(TOKEN_VARIABLE)
     path = given or (Path(named) if named else default_token_file())
@@ -46,7 +48,7 @@ def find_token(given: Path | None) -> Path:
 
 
 def check_token(path: Path) -> None:
-    """Raise ClusterError unless `path` is a token file that this user alone can read."""
+    """Raise ClusterError unless `path` is a token file that is this user's, and that nobody else can read."""
     try:
         found = path.stat()
     except OSError as error:
@@ -59,6 +61,29 @@ def check_token(path: Path) -> None:
     if found.st_mode & 0o077:
         mode = stat.S_IMODE(found.st_mode)
         raise ClusterError(f"the token file {path} is open to others (mode {mode:04o}): chmod 600 {path}")
+    _refuse_other_owner(path, found)
+
+
+def _refuse_other_owner(path: Path, found: os.stat_result) -> None:
+    """Raise ClusterError if someone else wrote the token, or can put another in its place."""
+    user = os.geteuid()
+    if found.st_uid != user:
+        owner = user_name(found.st_uid)
+        raise ClusterError(f"the token file {path} belongs to another user ({owner}): copy it into a file of your own")
+    for folder in sorted({path.absolute().parent, path.resolve().parent}):  # of the link, if it is one, and of the file
+        if (number := folder.stat().st_uid) not in (user, _ROOT):
+            raise ClusterError(
+                f"the folder {folder} of the token file belongs to another user ({user_name(number)}): "
+                "keep it in a folder of your own"
+            )
+
+
+def user_name(number: int) -> str:
+    """Return the name of a user, or the number where it has none."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def token_settings(path: Path) -> dict[str, str]:

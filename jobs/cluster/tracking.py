@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cluster.client import Client, ClusterJob, UnreachableError
+from jobs.cluster.failure import why_failed, why_waiting
 from jobs.cluster.progress import Progress, read_progress
 from jobs.cluster.records import Record, all_records, find_record
 from jobs.cluster.state import ClusterError
@@ -15,6 +16,7 @@ from jobs.cluster.token import find_token
 from pipeline.errors import PassbandError
 
 _FROM_OUTPUT = {"finished": "done", "running": "running", "unfinished": "lost", "not begun": "lost"}
+_WAITING_S = 5.0  # Ray ends a job that has no place yet only when it gets one
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,17 @@ class Tracked:
         """Whether the cluster does nothing more for it."""
         return self.cluster is None or self.cluster.has_ended
 
+    @property
+    def reason(self) -> str | None:
+        """Why it failed, or has not started yet, if that is so."""
+        return None if self.cluster is None else why_failed(self.cluster) or why_waiting(self.cluster)
+
     def as_json(self) -> dict[str, Any]:
         """Return it for machines."""
         return {
             **self.record.as_json(),
             "state": self.state,
-            "message": self.silence or (self.cluster.message if self.cluster is not None else ""),
+            "message": self.silence or self.reason or (self.cluster.message if self.cluster is not None else ""),
             "cluster_answers": self.silence is None,
             "progress": None if self.progress is None else asdict(self.progress),
             "problem": self.problem,
@@ -63,10 +70,12 @@ def track(record: Record, clusters: "Clusters") -> Tracked:
         problem = str(error)
     if found is not None:
         state = found.state
-    elif progress is not None:
-        state = _FROM_OUTPUT[progress.state]
+        if found.has_ended:
+            record.note_end(state)
+    elif record.ended is not None:  # what the output says may be another run's doing
+        state = record.ended
     else:
-        state = "lost"
+        state = "lost" if progress is None else _FROM_OUTPUT[progress.state]
     return Tracked(record, state, found, silence, progress, problem)
 
 
@@ -122,7 +131,8 @@ def cancelled(record: Record, token_file: Path | None) -> tuple[Tracked, str]:
         raise ClusterError(f"the cluster at {record.address} does not know {record.id}: another one ran it")
     if not found.has_ended:
         client.stop(record.id)
-        client.wait_ended(record.id, STOP_S + 10)
+        record.note_end("stopped")  # its end may come when nobody looks; if it was done before, the cluster says so
+        client.wait_ended(record.id, STOP_S + 10 if found.state == "running" else _WAITING_S)
     return track(record, Clusters(token_file)), found.state
 
 

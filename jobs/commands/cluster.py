@@ -10,6 +10,7 @@ import typer
 from jobs.commands.shared import AsJson, JobFile, print_json, stop
 
 if TYPE_CHECKING:
+    from jobs.cluster.client import ClusterJob
     from jobs.cluster.head import Head
     from jobs.cluster.records import Record
     from jobs.cluster.submission import Submission
@@ -154,8 +155,21 @@ def logs(
     if follow:
         _follow(record, token_file)
         return
-    text = open_client(record, token_file).log(record.id)
-    print_json({"id": record.id, "log": text}) if as_json else typer.echo(text, nl=False)
+    client = open_client(record, token_file)
+    text, beside = client.log(record.id), _beside_log(client.find(record.id))
+    if as_json:
+        print_json({"id": record.id, "log": text, "message": beside})
+        return
+    typer.echo(text, nl=False)
+    if beside:
+        sys.stderr.write(f"the job {beside}\n")
+
+
+def _beside_log(found: "ClusterJob | None") -> str:
+    """Return what a job's log does not say of it: why it could not start, above all."""
+    from jobs.cluster.failure import told_beside_log
+
+    return "" if found is None else told_beside_log(found) or ""
 
 
 def _follow(record: "Record", token_file: Path | None) -> None:
@@ -170,6 +184,8 @@ def _follow(record: "Record", token_file: Path | None) -> None:
         sys.stderr.write(f"\nthe job runs on: passband logs {record.id} -f\n")
         sys.exit(128 + number)
     found = client.wait_ended(record.id, timeout_s=10)
+    if beside := _beside_log(found):
+        sys.stderr.write(f"the job {beside}\n")
     sys.exit(exit_status(found))
 
 

@@ -9,6 +9,9 @@ from typing import Any, Literal, Protocol
 
 from pipeline.errors import PassbandError
 
+AGAIN = "run it again: what is finished is kept"
+"""What helps where the executor broke off."""
+
 
 class Task(Protocol):
     """A piece of work that may be run anywhere, more than once, with the same result."""
@@ -113,7 +116,9 @@ class Reply:
     details: str | None = None
     permanent: bool = False
     ends_worker: bool = False
-    """Whether the process that replied is of no use any more."""
+    """Whether the process that replied is of no use any more, or died."""
+    most_attempts: int | None = None
+    """Where fewer are worth it than the retries allow."""
 
 
 def attempt(task: Task, number: int) -> Reply:
@@ -133,8 +138,9 @@ def outcome(task: Task, number: int, worker: str, reply: Reply, retries: Retries
     """Judge the `number`-th attempt at `task`: done, to be retried, or failed for good."""
     if reply.cause is None:
         return Outcome(task, "done", number, worker, record=reply.record)
-    final = reply.permanent or number >= retries.max_attempts
-    error = f"{task.name}: {reply.cause} (attempt {number} of {retries.max_attempts}, worker {worker})"
+    most = min(retries.max_attempts, reply.most_attempts or retries.max_attempts)
+    final = reply.permanent or number >= most
+    error = f"{task.name}: {reply.cause} (attempt {number} of {max(most, number)}, worker {worker})"
     return Outcome(task, "failed" if final else "retried", number, worker, error=error, details=reply.details)
 
 

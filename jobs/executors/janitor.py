@@ -3,6 +3,7 @@
 Ray 2.60 binds its server processes to the driver, but after a kill -9 two agents stay for another minute, and a
 stopped worker stays for ever. So a small process of its own waits at the end of a pipe whose other end only the
 driver holds; when that closes, it kills every process that belongs to the session's folder and then removes the folder.
+It has the last word too: Ray's native code ends a driver that lost its servers at a bad moment, with no exception.
 This file is that process's script too: it runs without the package being importable.
 """
 
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 TOKEN_VARIABLE = "RAY_AUTH_TOKEN_PATH"
@@ -21,11 +23,11 @@ _PATIENCE_S = 10.0
 
 
 class Janitor:
-    """Watches over `folder`, a session's private folder."""
+    """Watches over `folder`, a session's private folder; over none where the session is someone else's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         read_end, self._write_end = os.pipe()
-        command = [sys.executable, "-I", "-S", __file__, str(folder)]
+        command = [sys.executable, "-I", "-S", __file__, *([] if folder is None else [str(folder)])]
         try:  # a session of its own: neither Ctrl-C nor a closed terminal may take it before the driver
             self._process = subprocess.Popen(command, stdin=read_end, env={}, start_new_session=True)
         except BaseException:
@@ -33,6 +35,19 @@ class Janitor:
             raise
         finally:
             os.close(read_end)
+
+    @contextlib.contextmanager
+    def speaking(self, words: str) -> Iterator[None]:
+        """Have `words` said on standard error if this process ends within the block without a chance to say more."""
+        self._write(words)
+        try:
+            yield
+        finally:
+            self._write("")
+
+    def _write(self, words: str) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it was killed
+            os.write(self._write_end, words.encode() + b"\0")
 
     def close(self) -> None:
         """Have the work done now, and wait for it."""
@@ -75,7 +90,17 @@ def _clean(folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _last_words() -> bytes:
+    """Wait for the driver's end, and return what it had to be said then."""
+    heard = b""
+    while chunk := os.read(0, 4096):
+        heard = (heard + chunk)[-4096:]
+    return heard.split(b"\0")[-2] if b"\0" in heard else b""
+
+
 if __name__ == "__main__":
-    while os.read(0, 4096):
-        pass
-    _clean(sys.argv[1])
+    if words := _last_words():
+        with contextlib.suppress(OSError):
+            os.write(2, words + b"\n")
+    for folder in sys.argv[1:]:
+        _clean(folder)

@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+SHARED_MEMORY = Path("/dev/shm")
 _LONGEST_FOLDER = 36  # Ray's sockets lie 68 characters deeper, and the path of a Unix socket ends at 107
 
 
@@ -13,6 +14,14 @@ def private_folder() -> Path:
     if len(parent) > _LONGEST_FOLDER - len("/passband-12345678"):
         parent = "/tmp"
     return Path(tempfile.mkdtemp(prefix="passband-", dir=parent)).resolve()
+
+
+def shared_memory(folder: Path) -> Path | None:
+    """Return where a Ray must keep its objects: None is where it does by itself, and else `folder`.
+
+    It looks how much fits into /dev/shm, but not whether it may write there: it would not start, and not say why.
+    """
+    return None if os.access(SHARED_MEMORY, os.W_OK) else folder
 
 
 def write_private(path: Path, text: str) -> None:

@@ -9,8 +9,6 @@ from jobs.executors.base import Outcome, Reply, Retries, Task, outcome
 from jobs.executors.ray_pool import Handle, Pool
 from jobs.executors.versions import current_versions
 
-_DIED = "the worker process died while it ran this (killed, crashed, or out of memory)"
-
 
 class RayExecutor:
     """Run tasks on `num_workers` Ray actors, in the Ray session that `local_ray` or `connect` opened.
@@ -100,8 +98,7 @@ class RayExecutor:
         """Wait for replies, deaths and deadlines."""
         for handle in pool.wait(self._pause_s(pool, backlog)):
             reply = pool.reply(handle)
-            ended = reply is None or reply.ends_worker
-            yield self._settle(pool, backlog, handle, reply or Reply(cause=_DIED), ended=ended)
+            yield self._settle(pool, backlog, handle, reply, ended=reply.ends_worker)
         for handle in self._overdue(pool):
             reply = Reply(cause=f"killed, as it was not done after {self.deadline_s:g} s")
             yield self._settle(pool, backlog, handle, reply, ended=True)

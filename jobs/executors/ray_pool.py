@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.executors.backlog import Attempt
-from jobs.executors.base import ExecutorError, Reply
+from jobs.executors.base import AGAIN, ExecutorError, Reply
+from jobs.executors.deaths import MemoryDeaths
 from jobs.executors.ray_places import as_ray_says, fits, has_room, nodes_up, places
 from jobs.executors.ray_session import answers
 from jobs.executors.ray_worker import Worker
 
 logger = logging.getLogger(__name__)
 
+_DIED = "the worker process died while it ran this (killed, crashed, or out of memory)"
 _MAX_START_FAILURES = 3
 _START_S = 10.0  # what a worker may well need to come up
 _CHECK_EVERY_S = 1.0
@@ -116,6 +118,7 @@ class Pool:
         self._grow_to = grow_to
         self._driver = driver
         self._told_waiting = False
+        self._memory_deaths = MemoryDeaths()
         self._began = time.monotonic()
         self._count = 0
         self._start_failures = 0
@@ -180,11 +183,11 @@ class Pool:
         self._check_alive()
         return [handle for handle in done if handle.calls]
 
-    def reply(self, handle: Handle) -> Reply | None:
-        """Return what the head of `handle` replied; None if the worker died instead."""
+    def reply(self, handle: Handle) -> Reply:
+        """Return what the head of `handle` replied, or how the worker died instead."""
         return self._get(handle.reference)
 
-    def _get(self, reference: Any) -> Reply | None:
+    def _get(self, reference: Any) -> Reply:
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:  # outside the task: it, or its record, does not pickle
@@ -192,10 +195,11 @@ class Pool:
             return Reply(cause=f"{type(error.cause).__name__}: {cause}", details=str(error))
         except self._ray.exceptions.RayError as error:
             logger.info("worker lost: %s", error)
-            return None
+            memory = self._memory_deaths.cause(error, self._ray.exceptions)
+            return Reply(cause=memory or _DIED, ends_worker=True, most_attempts=2 if memory else None)
 
     def _came_up(self, handle: Handle) -> None:
-        reply = self._get(handle.started) or Reply(cause="its process died")
+        reply = self._get(handle.started)
         if reply.cause is None:
             handle.name = reply.record
             handle.since = time.monotonic()
@@ -226,12 +230,12 @@ class Pool:
             return
         else:
             self.handles.clear()  # there is nothing to kill them with
-            raise ExecutorError(f"the Ray cluster at {address} is gone")
+            raise ExecutorError(f"the Ray cluster at {address} is gone; {AGAIN}")
         self._grow()
         if self.up:
             self._last_up = now
         elif not any(node["Alive"] for node in self._ray.nodes()):
-            raise ExecutorError(f"the Ray cluster at {address} has no live node")
+            raise ExecutorError(f"the Ray cluster at {address} has no live node; {AGAIN}")
         elif self._waits_its_turn():
             self._last_up = now
         elif now - self._last_up > self._start_timeout_s:

@@ -13,14 +13,25 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.executors.base import ExecutorError, one_line
+from jobs.executors.base import AGAIN, ExecutorError, one_line
 from jobs.executors.janitor import TOKEN_FILE, TOKEN_VARIABLE, Janitor
-from jobs.executors.private import private_folder, write_private
+from jobs.executors.muted import muted
+from jobs.executors.private import private_folder, shared_memory, write_private
 from jobs.executors.ray_versions import refuse_other_nodes
 
 logger = logging.getLogger(__name__)
 
 _OBJECT_STORE_BYTES = 75 * 2**20  # Ray's minimum: records are small
+CLOSED = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # undocumented: every server then binds to loopback
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",  # its port would answer without the token
+}
+"""Settings of a Ray that is ours alone."""
+_PATIENCE = "gcs_rpc_server_reconnect_timeout_s"
+_HURRIED = {f"RAY_{_PATIENCE}": "10"}
+"""A server that is lost while our own Ray starts does not come back; once it runs, Ray's minute is right again."""
+_BROKE_OFF = f"passband: Ray broke off while it {{}}: a server of it was killed, or ran out of memory; {AGAIN}"
 _private_token: str | None = None  # Ray keeps the first token it reads, so all sessions of a process share one
 
 
@@ -58,15 +69,13 @@ def local_ray(num_cpus: int, *, num_gpus: int = 0) -> Iterator[None]:
     janitor = Janitor(folder)
     try:
         write_private(token, _private_token)
-        settings = {
-            "RAY_AUTH_MODE": "token",
-            TOKEN_VARIABLE: str(token),
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # undocumented: every server then binds to loopback
-            "RAY_USAGE_STATS_ENABLED": "0",
-        }
+        settings = CLOSED | {"RAY_AUTH_MODE": "token", TOKEN_VARIABLE: str(token)}
+        options = {"include_dashboard": False, "_system_config": {_PATIENCE: 60}}
+        if (place := shared_memory(folder)) is not None:
+            options["_plasma_directory"] = str(place)
         resources = {"num_cpus": num_cpus + 1, "num_gpus": num_gpus, "object_store_memory": _OBJECT_STORE_BYTES}
         below = str(folder / "ray")  # Ray opens its folder to everyone; the one above stays ours
-        with _session("local", settings, include_dashboard=False, _temp_dir=below, **resources):
+        with _session("local", settings, janitor, _temp_dir=below, **options, **resources):
             yield
     finally:
         janitor.close()
@@ -84,9 +93,13 @@ def connect(address: str) -> Iterator[None]:
     """
     if address != "auto" and not answers(address):  # Ray itself would try for a minute, then abort the process
         raise ExecutorError(f"no Ray answers at {address!r}: give the address of the cluster's GCS, 'host:port'")
-    with _session(address, {}):
-        refuse_other_nodes(sys.modules["ray"])
-        yield
+    janitor = Janitor(None)
+    try:
+        with _session(address, {}, janitor):
+            refuse_other_nodes(sys.modules["ray"])
+            yield
+    finally:
+        janitor.close()
 
 
 def answers(address: str) -> bool:
@@ -106,29 +119,38 @@ def is_connected() -> bool:
 
 
 @contextlib.contextmanager
-def _session(address: str, settings: dict[str, str], **options: Any) -> Iterator[None]:
+def _session(address: str, settings: dict[str, str], janitor: Janitor, **options: Any) -> Iterator[None]:
     handler = signal.getsignal(signal.SIGTERM)
     # The settings go to Ray, which reads them now, and to its processes; no other child of ours shall inherit them.
     with _environment(settings):
-        import ray
+        with _environment(_HURRIED if address == "local" else {}):
+            import ray
 
         if ray.is_initialized():
             raise ExecutorError("this process has a Ray session already")
         _silence(ray)
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+            with janitor.speaking(_BROKE_OFF.format("started")), muted():
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
         except BaseException as error:
             ray.shutdown()
             _restore(handler)
             if isinstance(error, Exception):
-                raise ExecutorError(f"Ray at {address!r} does not start: {one_line(error)}") from error
+                raise ExecutorError(_start_failure(address, error)) from error
             raise
     _restore(_exit if handler is signal.SIG_DFL else handler)
     try:
         yield
     finally:
-        ray.shutdown()
+        with janitor.speaking(_BROKE_OFF.format("ended")), muted():
+            ray.shutdown()
         _restore(handler)
+
+
+def _start_failure(address: str, error: Exception) -> str:
+    if "timed out during startup" in str(error):
+        return f"Ray does not start: its raylet ended, or the machine is too busy; {AGAIN}"
+    return f"Ray at {address!r} does not start: {one_line(error)}"
 
 
 def _silence(ray: Any) -> None:

@@ -1,19 +1,22 @@
 """Real heads as child processes, and the command called against them. No test imports Ray: it reads settings once."""
 
 import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import yaml
+from PIL import Image
 
 PASSBAND = [sys.executable, "-P", "-m", "jobs.cli"]
 
@@ -130,6 +133,14 @@ def ray_settings(head: Head) -> dict[str, str]:
     }
 
 
+def without_token(ports: Iterable[int]) -> dict[int, list[str]]:
+    """What answers at each port to one who has no token; see `doors`."""
+    settings = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    command = [sys.executable, "-m", "tests.jobs.cluster.doors", *map(str, ports)]
+    asked = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=300, check=True)
+    return {int(port): found for port, found in json.loads(asked.stdout).items()}
+
+
 def other_version(folder: Path, library: str) -> str:
     """Make a folder in which `library` is installed as version 0.0.1, and return it: a PYTHONPATH."""
     metadata = folder / f"{library}-0.0.1.dist-info" / "METADATA"
@@ -152,6 +163,21 @@ def job_file(folder: Path, name: str, **changes: Any) -> Path:
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(given))
     return path
+
+
+def wide_job(folder: Path) -> Path:
+    """A job of four images of 12,000 named classes: 300 KB of names."""
+    names = [f"class number {number} of twelve thousand" for number in range(12_000)]
+    with tarfile.open(folder / "images.tar", "w") as tar:
+        for number in range(4):
+            png = io.BytesIO()
+            Image.new("RGB", (16, 16), (60 * number, 90, 30)).save(png, "png")
+            for end, content in (("png", png.getvalue()), ("cls", str(3_000 * number).encode())):
+                member = tarfile.TarInfo(f"{number}.{end}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    source = {"kind": "webdataset", "path": str(folder / "images.tar"), "classes": names}
+    return job_file(folder, "wide", source=source)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 90.0) -> Any:

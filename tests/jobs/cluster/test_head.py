@@ -2,29 +2,36 @@
 
 import ipaddress
 import stat
-import time
 from typing import Any
 
 import psutil
 
-from tests.jobs.cluster.heads import Head, commands
+from tests.jobs.cluster.heads import Head, commands, wait_for, without_token
+
+OPEN = {"/", "/api/authentication_mode", "/api/gcs_healthz", "/api/healthz", "/api/local_raylet_healthz"}
+"""Paths that answer without the token, as the module's text says: that it runs, and that a token is asked for."""
 
 
-def test_it_listens_on_loopback_only(head: Head):
-    # GCS, raylet (2), dashboard (2), client server, monitor, job agent (3), agent of environments; the last come late
+def test_it_listens_on_loopback_only_and_every_port_asks_for_the_token(head: Head):
+    # GCS, raylet (2), dashboard, client server, agent (2) and agent of environments; the last come late
+    wait_for(lambda: len(sockets(head)) >= 8)
+    wait_for(lambda: {"ray::DashboardAgent", "ray::RuntimeEnvAgent"} <= titles(head))
     listening = sockets(head)
-    give_up = time.monotonic() + 60
-    while len(listening) < 11 and time.monotonic() < give_up:
-        time.sleep(0.1)
-        listening = sockets(head)
-    assert len(listening) >= 6
-    names = {process.name().split(":")[0] for process in head.processes()}
-    assert {"gcs_server", "raylet"} <= names
-    assert int(head.address.rpartition(":")[2]) in {connection.laddr.port for connection in listening}
+    assert {"gcs_server", "raylet"} <= titles(head)
     for connection in listening:
         address = ipaddress.ip_address(connection.laddr.ip)
         mapped = getattr(address, "ipv4_mapped", None)
         assert (mapped or address).is_loopback, connection
+    ports = {connection.laddr.port for connection in listening}
+    assert int(head.address.rpartition(":")[2]) in ports
+    answering = without_token(ports)
+    assert answering.keys() == ports
+    assert {port: set(found) - OPEN for port, found in answering.items() if set(found) - OPEN} == {}
+    assert set.union(*map(set, answering.values())) == OPEN  # each was asked
+
+
+def titles(head: Head) -> set[str]:
+    return {words[0].rpartition("/")[2] for words in commands(head.processes()) if words}
 
 
 def sockets(head: Head) -> list[Any]:

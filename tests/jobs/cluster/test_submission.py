@@ -1,20 +1,24 @@
 """What is submitted of a job file: the same job, wherever the process that runs it stands."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from jobs.analysis.spec import parse_analyze_job
+from jobs.cluster.parcel import FILE, VARIABLE, opened, packed
 from jobs.cluster.progress import read_progress
 from jobs.cluster.records import find_record, is_id
+from jobs.cluster.state import ClusterError
 from jobs.cluster.submission import KINDS, read_submission
 from jobs.files import JobError
 from jobs.generation.run import generate
 from jobs.spec import load_job, parse_job
 from jobs.training.evaluation.spec import parse_evaluate_job
 from jobs.training.spec import parse_train_job
-from tests.jobs.cluster.heads import job_file
+from tests.jobs.cluster.heads import job_file, wide_job
 
 IMAGES = {"source": {"kind": "imagefolder", "path": "pictures"}, "image": {"size": 16}}
 GENERATE = {"kind": "generate", "name": "g", "views": ["clean"], "output": {"uri": "out/g"}, **IMAGES}
@@ -89,6 +93,37 @@ def test_a_kind_that_is_none_is_refused(tmp_path):
     path.write_text("kind: bake")
     with pytest.raises(JobError, match="kind: 'bake' is unknown; allowed: generate, analyze, train, evaluate"):
         read_submission(path)
+
+
+def test_thousands_of_class_names_travel_in_a_file(tmp_path):
+    """An environment variable ends at 128 KiB, and a process given a longer one does not start."""
+    found = read_submission(wide_job(tmp_path))
+    parcel = packed(found, "wide-1")
+    assert len(parcel.content) > 300_000
+    assert max(len(f"{name}={value}") for name, value in parcel.environment.items()) < 2_000
+    (tmp_path / FILE).write_bytes(parcel.content)
+    note = json.loads(parcel.environment[VARIABLE])
+    given = opened(note, tmp_path)
+    assert given["job"] == json.loads(json.dumps(found.job))
+    assert (given["id"], given["words"], given["spreads"]) == ("wide-1", ["run"], True)
+    for damaged in (parcel.content[:-1], parcel.content.replace(b"number 7 ", b"number 8 ")):
+        (tmp_path / FILE).write_bytes(damaged)
+        with pytest.raises(ClusterError, match=r"^the submitted job was damaged on its way to the cluster: submit it"):
+            opened(note, tmp_path)
+    (tmp_path / FILE).unlink()
+    with pytest.raises(ClusterError, match="did not reach the cluster: .*submission.json: No such file or directory"):
+        opened(note, tmp_path)
+
+
+def test_a_job_that_is_too_large_to_send_is_told_with_both_sizes(tmp_path, monkeypatch):
+    found = read_submission(wide_job(tmp_path))
+    assert packed(found, "x").content
+    monkeypatch.setattr("jobs.cluster.parcel.MAX_BYTES", 2**18)
+    with pytest.raises(ClusterError) as error:
+        packed(found, "x")
+    assert re.fullmatch(
+        r"the job wide takes 0\.\d MB when written out; a submitted one may take 0\.2 MB", str(error.value)
+    )
 
 
 def test_progress_is_read_from_the_output_alone(tmp_path):

@@ -10,7 +10,17 @@ import yaml
 
 from jobs.generation.run import generate
 from jobs.spec import load_job
-from tests.jobs.cluster.heads import Head, commands, job_file, other_version, running, shards, wait_for, wait_gone
+from tests.jobs.cluster.heads import (
+    Head,
+    commands,
+    job_file,
+    other_version,
+    running,
+    shards,
+    wait_for,
+    wait_gone,
+    wide_job,
+)
 from tests.jobs.generation.made import stored_bytes
 
 
@@ -46,11 +56,14 @@ def test_a_job_whose_head_is_killed_goes_on_on_another(head: Head, tmp_path, exp
         assert max(map(len, out.replace(str(tmp_path), "").splitlines())) <= 60
         status, _, err = killed.passband("logs", lost)
         assert (status, err) == (1, f"passband: no cluster answers at {killed.address}\n")
-    again = head.submit(tmp_path / "long" / "job.yaml")  # no number of workers: the whole cluster
-    status, out, _ = head.passband("logs", again, "--follow")
+    own = {"XDG_STATE_HOME": str(tmp_path / "own state")}
+    token = ("--token-file", head.token_file)
+    again = head.submit(tmp_path / "long" / "job.yaml", *token, **own)  # no number of workers: the whole cluster
+    status, out, _ = head.passband("logs", again, "--follow", **own)
     assert status == 0
     assert f"in 89 shards, {kept} done before" in out
     assert stored_bytes(tmp_path / "long") == expected
+    assert killed.status(lost)["state"] == "lost"  # though its output is finished: another job did that
 
 
 def test_two_at_once_of_which_one_is_cancelled(head: Head, tmp_path):
@@ -77,6 +90,7 @@ def test_two_at_once_of_which_one_is_cancelled(head: Head, tmp_path):
         "submit the same job again to resume it",
     ]
     assert 2 <= kept < 73
+    assert json.loads((head.state / "passband" / "jobs" / f"{one}.json").read_text())["ended"] == "stopped"
     status, out, _ = head.passband("logs", two, "-f")  # the other one was not touched
     assert status == 0
     assert f"{tmp_path}/short: 355 samples x 2 views" in out
@@ -98,6 +112,52 @@ def check_list(head: Head, done: str, stopped: str) -> None:
         assert token not in record.read_text()
     _, out, _ = head.passband("jobs")
     assert max(map(len, out.splitlines())) <= 60
+
+
+def test_a_job_of_thousands_of_class_names_runs(head: Head, tmp_path):
+    job = head.submit(wide_job(tmp_path), "--workers", 1)
+    status, out, _ = head.passband("logs", job, "-f")
+    assert status == 0, out
+    assert f"{tmp_path}/wide: 4 samples x 2 views" in out
+    made = stored_bytes(tmp_path / "wide")
+    other = tmp_path / "inline"
+    generate(load_job(tmp_path / "wide.yaml").with_output(str(other)).with_compute(executor="inline"))
+    assert made == stored_bytes(other)
+
+
+def test_a_job_that_cannot_start_says_why(head: Head, tmp_path):
+    place = head.folder() / "ray" / "session_latest" / "runtime_resources" / "working_dir_files"
+    wait_for(place.is_dir)  # it comes up late
+    place.rename(place.with_name("aside"))
+    place.touch()  # a full disk, say: what was sent cannot be unpacked
+    try:
+        job = head.submit(job_file(tmp_path, "blocked"))
+        status, out, err = head.passband("logs", job, "-f")
+    finally:
+        place.unlink()
+        place.with_name("aside").rename(place)
+    assert status == 1
+    assert err.startswith("the job did not start: the cluster could not unpack its file (")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    found = head.status(job)
+    assert found["state"] == "failed"
+    assert f"the job {found['message']}\n" == err
+    status, out, _ = head.passband("status", job)
+    assert status == 0
+    assert "failed    did not start: the cluster could not unpack its" in out.splitlines()
+    assert not (tmp_path / "blocked").exists()
+
+
+def test_a_job_that_waits_for_a_place_says_so(head: Head, tmp_path):
+    job = head.submit(job_file(tmp_path, "waiting"), "--num-cpus", 64)
+    told = "has not started yet; it may wait for the CPUs or GPUs that it reserves"
+    assert head.status(job)["message"] == told
+    status, out, err = head.passband("logs", job)
+    assert (status, out, err) == (0, "", f"the job {told}\n")
+    status, out, _ = head.passband("cancel", job)
+    asked = f"{job}: was asked to stop and is still waiting; the cluster ends it when it gets its place\n"
+    assert (status, out) == (1, asked)
 
 
 def test_another_clusters_token_is_told_in_one_line(head: Head, tmp_path):

@@ -1,5 +1,7 @@
 """Where the token is looked for, what is refused, and what is no address. Ray is not imported for any of it."""
 
+import os
+import pwd
 import stat
 import sys
 
@@ -48,6 +50,33 @@ def test_a_token_file_that_will_not_do_is_told(token, spoil, message):
     with pytest.raises(ClusterError) as error:
         find_token(None)
     assert message.format(token=token) in str(error.value)
+
+
+def test_a_token_file_of_another_user_is_refused_by_name(token, monkeypatch):
+    owner = pwd.getpwuid(token.stat().st_uid).pw_name
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    line = f"the token file {token} belongs to another user ({owner}): copy it into a file of your own"
+    for ask in (lambda: find_token(None), lambda: make_token(token)):  # of `submit` and of `cluster up`
+        with pytest.raises(ClusterError) as error:
+            ask()
+        assert str(error.value) == line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_token_file_in_a_folder_of_another_user_is_refused(token, tmp_path, linked):
+    named = token
+    if linked:
+        named = tmp_path / "link"
+        named.symlink_to(token)
+    os.chown(token.parent, 4242, -1)
+    with pytest.raises(ClusterError) as error:
+        find_token(named)
+    assert str(error.value) == (
+        f"the folder {token.parent} of the token file belongs to another user (4242): keep it in a folder of your own"
+    )
+    os.chown(token.parent, 0, -1)
+    assert find_token(named) == named
 
 
 @pytest.mark.parametrize(

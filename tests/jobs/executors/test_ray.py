@@ -1,3 +1,4 @@
+import itertools
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from jobs.executors.base import ExecutorError, Retries
+from jobs.executors.deaths import oom_kills
 from jobs.executors.ray import RayExecutor
 from tests.jobs.executors.faulty import FaultyTask, invocations, processes
 
@@ -99,6 +101,26 @@ def test_a_worker_killed_from_outside_costs_one_attempt(tmp_path: Path):
     seen += outcomes
     assert final(seen) == {i: ("done", 2 if i == 1 else 1) for i in range(12)}
     assert invocations(tmp_path) == {i: 2 if i == 1 else 1 for i in range(12)}
+
+
+def test_a_worker_that_dies_of_memory_is_retried_once_and_it_is_said_what_to_lower(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("jobs.executors.deaths.oom_kills", itertools.count().__next__)  # the kernel counts one more
+    outcomes = list(executor(1).run([FaultyTask(0, tmp_path, ["die"] * 3), FaultyTask(1, tmp_path)]))
+    assert final(outcomes) == {0: ("failed", 2), 1: ("done", 1)}
+    assert invocations(tmp_path) == {0: 2, 1: 1}
+    told = {outcome.error.partition(" (attempt")[0] for outcome in outcomes if outcome.error}
+    assert told == {
+        "task 0: the worker was killed, most likely by the kernel as memory ran out; "
+        "fewer workers (--workers) or smaller batches (compute.batch_size) need less"
+    }
+
+
+def test_the_kernels_count_is_read_where_it_keeps_one(tmp_path: Path, monkeypatch):
+    counts = tmp_path / "vmstat"
+    monkeypatch.setattr("jobs.executors.deaths.COUNTS", counts)
+    assert oom_kills() == 0
+    counts.write_text("nr_free_pages 8\noom_kill 12\nnuma_hit 1\n")
+    assert oom_kills() == 12
 
 
 def test_all_workers_dying_again_and_again_does_not_block(tmp_path: Path):

@@ -16,6 +16,7 @@ import pytest
 from jobs.executors.base import ExecutorError
 from jobs.executors.janitor import TOKEN_VARIABLE, processes_of
 from jobs.executors.ray_session import connect, local_ray
+from tests.jobs.cluster.heads import without_token
 from tests.jobs.executors.faulty import invocations
 
 
@@ -75,7 +76,7 @@ def folder(ray_session) -> Path:
     raise AssertionError("no process of the session carries its token's path")
 
 
-def test_the_session_listens_on_loopback_only(folder: Path):
+def test_the_session_listens_on_loopback_only_and_every_port_asks_for_the_token(folder: Path):
     own = set(processes_of(str(folder)))
     processes = [p.info for p in psutil.process_iter(["pid", "name", "net_connections"]) if p.pid in own]
     assert {"gcs_server", "raylet", "ray"} <= {p["name"].split(":")[0] for p in processes}  # ray::Agent, ray::Worker
@@ -85,6 +86,9 @@ def test_the_session_listens_on_loopback_only(folder: Path):
         address = ipaddress.ip_address(connection.laddr.ip)
         mapped = getattr(address, "ipv4_mapped", None)
         assert (mapped or address).is_loopback, connection
+    answering = without_token({connection.laddr.port for connection in listening})
+    healthy = {"/api/healthz", "/api/local_raylet_healthz"}
+    assert {port: found for port, found in answering.items() if not set(found) <= healthy} == {}
 
 
 def test_the_token_is_private_and_stays_out_of_logs_and_of_our_environment(folder: Path):
@@ -158,10 +162,31 @@ with connect({ray.get_runtime_context().gcs_address!r}):
     assert any(node["Alive"] for node in ray.nodes())
 
 
+def test_a_worker_that_ray_kills_for_memory_is_told_as_that(tmp_path: Path):
+    script = f"""
+from pathlib import Path
+from jobs.executors.base import ExecutorError
+from jobs.executors.ray import RayExecutor
+from jobs.executors.ray_session import local_ray
+from tests.jobs.executors.faulty import FaultyTask
+with local_ray(1):
+    try:
+        list(RayExecutor(1).run([FaultyTask(0, Path({str(tmp_path)!r}), seconds=60)]))
+    except ExecutorError as error:
+        print(error)
+"""
+    # As if the machine were full, of which Ray then is the judge.
+    settings = {"RAY_memory_usage_threshold": "0.0001", "RAY_memory_monitor_refresh_ms": "100"}
+    assert run_python(script, settings) == (
+        "no worker starts: the machine ran low on memory, and Ray killed the worker; "
+        "fewer workers (--workers) or smaller batches (compute.batch_size) need less\n"
+    )
+
+
 def run_python(script: str, settings: dict[str, str] | None = None) -> str:
     command = [sys.executable, "-W", "error", "-c", script]
     environment = os.environ | (settings or {})
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True).stdout
 
 
 def stop(process: subprocess.Popen, number: int) -> None:
@@ -191,7 +216,8 @@ def test_a_lost_cluster_ends_the_run_with_one_sentence(tmp_path: Path):
     with driver(tmp_path / "raylet") as first, driver(tmp_path / "gcs") as second:
         first.server("raylet").kill()
         second.server("gcs_server").kill()
-        for lost, message in (first, "has no live node\n"), (second, "is gone\n"):
+        again = "run it again: what is finished is kept"
+        for lost, message in (first, f"has no live node; {again}\n"), (second, f"is gone; {again}\n"):
             assert lost.process.wait(timeout=60) == 3
             output = lost.process.stdout.read()
             assert output.startswith("the Ray cluster at 127.0.0.1:")
