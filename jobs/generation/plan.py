@@ -184,19 +184,23 @@ class _Lister:
         return pa.Table.from_batches(chunks, schema=pa.schema(list(SCHEMA)[1:]))
 
     def _rows(self, entries: list[Entry]) -> pa.RecordBatch:
-        images = self.source.read(entries)
-        if self.image is not None and self.image.size != "native":
-            height, width = self.image.size
-            self.enlarged += sum(self._is_enlarged(encoded, (height, width), self.image.fit) for encoded in images)
+        hashes = [sha256 for part in self.source.parts(entries) for sha256 in self._hashes(part)]
         columns: list[Any] = [
             pa.array([self.prefix + entry.key for entry in entries], pa.string()),
             pa.array([entry.label for entry in entries], pa.int64()),
             pa.array(np.full(len(entries), self.domain), pa.int64()),
             pa.array(np.full(len(entries), self.position), pa.int16()),
             pa.array([entry.offset for entry in entries], pa.int64()),
-            pa.array([hashlib.sha256(encoded).digest() for encoded in images], pa.binary(32)),
+            pa.array(hashes, pa.binary(32)),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(SCHEMA)[1:]))
+
+    def _hashes(self, entries: Sequence[Entry]) -> list[bytes]:
+        images = self.source.read(entries)
+        if self.image is not None and self.image.size != "native":
+            height, width = self.image.size
+            self.enlarged += sum(self._is_enlarged(encoded, (height, width), self.image.fit) for encoded in images)
+        return [hashlib.sha256(encoded).digest() for encoded in images]
 
     def _is_enlarged(self, encoded: bytes, wanted: tuple[int, int], fit: Fit) -> bool:
         size = self.source.image_size(encoded)

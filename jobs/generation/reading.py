@@ -1,8 +1,9 @@
 """First step of a shard: rows of the plan in, pixels of one size out; bad images leave a gap."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +42,21 @@ class Batch:
         return np.array([row.label for row in self.rows], np.int64)
 
 
-def _read(source: Source, entries: list[Entry]) -> list[bytes]:
+def _read(source: Source, entries: Sequence[Entry]) -> list[bytes]:
     """Read from a source; its OSErrors are not those of the output, and another try may help."""
     try:
         return source.read(entries) if entries else []
     except OSError as error:
         raise SourceError(f"source {source.kind}: cannot read {entries[0].key!r} or one after it: {error}") from error
+
+
+def _without(bad: Mapping[int, str], rows: Sequence[PlanRow], pixels: NDArray[np.uint8]) -> Batch:
+    """Return the batch of all samples but the bad ones; `bad` tells the reason by the position."""
+    if not bad:
+        return Batch(list(rows), pixels, [])
+    kept = [at for at in range(len(rows)) if at not in bad]
+    told = [BadSample(index=rows[at].index, key=rows[at].key, reason=bad[at]) for at in sorted(bad)]
+    return Batch([rows[at] for at in kept], pixels[kept], told)
 
 
 class Reader:
@@ -65,30 +75,37 @@ class Reader:
         IntegrityError
             If the source no longer holds the bytes that were planned; it names the sample.
         """
-        with clock.step("read"):
-            encoded = self._read_bytes(rows)
         pixels = np.empty((len(rows), *self._shape[1:], self._shape[0]), np.uint8)
-        kept: list[PlanRow] = []
-        bad: list[BadSample] = []
-        with clock.step("decode"):
-            for row, content in zip(rows, encoded, strict=True):
-                try:
-                    pixels[len(kept)] = self._decode(self._sources[row.source], content)
-                    kept.append(row)
-                except BadImage as error:
-                    bad.append(BadSample(index=row.index, key=row.key, reason=error.reason))
-        return Batch(kept, pixels[: len(kept)], bad)
-
-    def _read_bytes(self, rows: Sequence[PlanRow]) -> list[bytes]:
-        found: dict[int, bytes] = {}
+        bad: dict[int, str] = {}  # position -> reason
         for position, source in enumerate(self._sources):
-            own = [row for row in rows if row.source == position]
-            entries = [Entry(source_key(self._job, row.key), row.label, row.offset) for row in own]
-            for row, content in zip(own, _read(source, entries), strict=True):
+            own = [at for at, row in enumerate(rows) if row.source == position]
+            entries = [Entry(source_key(self._job, rows[at].key), rows[at].label, rows[at].offset) for at in own]
+            places = iter(own)
+            for part in source.parts(entries):
+                bad |= self._fill(source, part, [(at, rows[at]) for at in islice(places, len(part))], pixels, clock)
+        return _without(bad, rows, pixels)
+
+    def _fill(
+        self,
+        source: Source,
+        entries: Sequence[Entry],
+        rows: Sequence[tuple[int, PlanRow]],
+        pixels: NDArray[np.uint8],
+        clock: Clock,
+    ) -> dict[int, str]:
+        """Read, check and decode some entries into their places; return the reasons of the bad ones by place."""
+        bad: dict[int, str] = {}
+        with clock.step("read"):
+            contents = _read(source, entries)
+        with clock.step("decode"):
+            for (place, row), content in zip(rows, contents, strict=True):
                 if hashlib.sha256(content).digest() != row.sha256:
                     raise IntegrityError(f"sample {row.key!r} of the source changed after the plan was made")
-                found[row.index] = content
-        return [found[row.index] for row in rows]
+                try:
+                    pixels[place] = self._decode(source, content)
+                except BadImage as error:
+                    bad[place] = error.reason
+        return bad
 
     def _decode(self, source: Source, content: bytes) -> NDArray[np.uint8]:
         image = source.decode(content)
