@@ -219,6 +219,18 @@ class _Lister:
         return pa.Table.from_batches(chunks, schema=pa.schema(list(SCHEMA)[1:]))
 
     def _rows(self, entries: list[Entry]) -> pa.RecordBatch:
+        hashes = [sha256 for part in self.source.parts(entries) for sha256 in self._hashes(part)]
+        columns: list[Any] = [
+            pa.array([self.prefix + entry.key for entry in entries], pa.string()),
+            pa.array([entry.label for entry in entries], pa.int64()),
+            pa.array(np.full(len(entries), self.domain), pa.int64()),
+            pa.array(np.full(len(entries), self.position), pa.int16()),
+            pa.array([entry.offset for entry in entries], pa.int64()),
+            pa.array(hashes, pa.binary(32)),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(SCHEMA)[1:]))
+
+    def _hashes(self, entries: Sequence[Entry]) -> list[bytes]:
         images = self.source.read(entries)
         for entry, encoded in zip(entries, images, strict=True):
             self.kept.add(self.position, self.prefix + entry.key, encoded)
@@ -226,15 +238,7 @@ class _Lister:
         if self.image is not None:
             for encoded in images:
                 self._look(encoded, self.image)
-        columns: list[Any] = [
-            pa.array([self.prefix + entry.key for entry in entries], pa.string()),
-            pa.array([entry.label for entry in entries], pa.int64()),
-            pa.array(np.full(len(entries), self.domain), pa.int64()),
-            pa.array(np.full(len(entries), self.position), pa.int16()),
-            pa.array([entry.offset for entry in entries], pa.int64()),
-            pa.array([hashlib.sha256(encoded).digest() for encoded in images], pa.binary(32)),
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(SCHEMA)[1:]))
+        return [hashlib.sha256(encoded).digest() for encoded in images]
 
     def _look(self, encoded: bytes, image: ImageSection) -> None:
         size = self.source.image_size(encoded)

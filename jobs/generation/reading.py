@@ -1,8 +1,9 @@
 """First step of a shard: rows of the plan in, pixels of one size out; bad images leave a gap."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +47,21 @@ class Batch:
         return np.array([row.label for row in self.rows], np.int64)
 
 
-def _read(source: Source, entries: list[Entry]) -> list[bytes]:
+def _read(source: Source, entries: Sequence[Entry]) -> list[bytes]:
     """Read from a source; its OSErrors are not those of the output, and another try may help."""
     try:
         return source.read(entries) if entries else []
     except OSError as error:
         raise SourceError(f"source {source.kind}: cannot read {entries[0].key!r} or one after it: {error}") from error
+
+
+def _without(bad: Mapping[int, str], rows: Sequence[PlanRow], pixels: NDArray[np.uint8]) -> Batch:
+    """Return the batch of all samples but the bad ones; `bad` tells the reason by the position."""
+    if not bad:
+        return Batch(list(rows), pixels, [])
+    kept = [at for at in range(len(rows)) if at not in bad]
+    told = [BadSample(index=rows[at].index, key=rows[at].key, reason=bad[at]) for at in sorted(bad)]
+    return Batch([rows[at] for at in kept], pixels[kept], told)
 
 
 class Reader:
@@ -74,31 +84,43 @@ class Reader:
         IntegrityError
             If the source no longer holds the bytes that were planned; it names the sample.
         """
-        with clock.step("read"):
-            encoded = self._read_bytes(rows, known or Kept())
         pixels = np.empty((len(rows), *self._shape[1:], self._shape[0]), np.uint8)
-        kept: list[PlanRow] = []
-        bad: list[BadSample] = []
-        with clock.step("decode"):
-            for row, content in zip(rows, encoded, strict=True):
-                try:
-                    pixels[len(kept)] = self._decode(self._sources[row.source], content)
-                    kept.append(row)
-                except BadImage as error:
-                    bad.append(BadSample(index=row.index, key=row.key, reason=error.reason))
-        return Batch(kept, pixels[: len(kept)], bad)
-
-    def _read_bytes(self, rows: Sequence[PlanRow], known: Kept) -> list[bytes]:
-        given = ((row.index, known.take(row.source, row.key)) for row in rows)
-        found = {index: content for index, content in given if content is not None}
+        bad: dict[int, str] = {}  # position -> reason
         for position, source in enumerate(self._sources):
-            own = [row for row in rows if row.source == position and row.index not in found]
-            entries = [Entry(source_key(self._job, row.key), row.label, row.offset) for row in own]
-            found |= zip((row.index for row in own), _read(source, entries), strict=True)
-        for row in rows:
-            if hashlib.sha256(found[row.index]).digest() != row.sha256:
-                raise IntegrityError(f"sample {row.key!r} of the source changed after the plan was made")
-        return [found[row.index] for row in rows]
+            own = {at: row for at, row in enumerate(rows) if row.source == position}
+            for contents in self._contents(source, own, clock, known or Kept()):
+                with clock.step("decode"):
+                    bad |= self._fill(source, contents, own, pixels)
+        return _without(bad, rows, pixels)
+
+    def _contents(
+        self, source: Source, own: Mapping[int, PlanRow], clock: Clock, known: Kept
+    ) -> Iterator[dict[int, bytes]]:
+        """Yield the encoded images of a source by their position in the batch, no more at a time than fit in memory."""
+        given = ((at, known.take(row.source, row.key)) for at, row in own.items())
+        found = {at: content for at, content in given if content is not None}
+        yield found
+        left = [at for at in own if at not in found]
+        entries = [Entry(source_key(self._job, own[at].key), own[at].label, own[at].offset) for at in left]
+        places = iter(left)
+        for part in source.parts(entries):
+            with clock.step("read"):
+                contents = _read(source, part)
+            yield dict(zip(islice(places, len(part)), contents, strict=True))
+
+    def _fill(
+        self, source: Source, contents: Mapping[int, bytes], own: Mapping[int, PlanRow], pixels: NDArray[np.uint8]
+    ) -> dict[int, str]:
+        """Check and decode images into their places; return the reasons of the bad ones by place."""
+        bad: dict[int, str] = {}
+        for place, content in contents.items():
+            if hashlib.sha256(content).digest() != own[place].sha256:
+                raise IntegrityError(f"sample {own[place].key!r} of the source changed after the plan was made")
+            try:
+                pixels[place] = self._decode(source, content)
+            except BadImage as error:
+                bad[place] = error.reason
+        return bad
 
     def _decode(self, source: Source, content: bytes) -> NDArray[np.uint8]:
         image = source.decode(content)

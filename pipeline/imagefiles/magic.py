@@ -2,6 +2,8 @@
 
 import re
 
+from pipeline.imagefiles import oversize
+
 READ = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """Formats that are opened, as Pillow spells them."""
 
@@ -55,6 +57,8 @@ def read_format(encoded: bytes) -> str | None:
 
 def foreign_reason(encoded: bytes) -> str:
     """Return why a file of none of the formats in `READ` is no image here."""
+    if oversize.is_stand_in(encoded):
+        return oversize.REASON
     if encoded[4:8] == b"ftyp":
         return _boxes(encoded)
     if not encoded.strip(b"\0"):

@@ -12,6 +12,8 @@ from pipeline.images import image_size, open_image
 from pipeline.options import StrictModel
 from pipeline.sources.skipped import Skipped
 
+_PART_BYTES = 64 * 10**6
+
 
 class SourceOptions(StrictModel):
     """Options of a source as they stand in a job file, without ``kind`` and ``domain``.
@@ -108,6 +110,21 @@ class Source(ABC):
         A source is free to read in another order inside; it must not hold more than these entries and a bounded
         cache. Entries need only `key` and `offset` here: a label of -1 is allowed.
         """
+
+    def sizes(self, entries: Sequence[Entry]) -> list[int]:
+        """Return about how many bytes `read` returns for each of `entries`; 0 where they are always few."""
+        return [0] * len(entries)
+
+    def parts(self, entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+        """Split `entries`, in their order, into runs that one call of `read` may return together: about 64 MB each."""
+        begin, total = 0, 0
+        for position, num_bytes in enumerate(self.sizes(entries)):
+            if total and total + num_bytes > _PART_BYTES:
+                yield entries[begin:position]
+                begin, total = position, 0
+            total += num_bytes
+        if begin < len(entries):
+            yield entries[begin:]
 
     def decode(self, encoded: bytes) -> Image.Image:
         """Return an RGB image; raise `BadImage` with the reason if it cannot be one."""

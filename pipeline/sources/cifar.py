@@ -18,9 +18,14 @@ from pydantic import Field
 from pipeline.images import BadImage
 from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
 from pipeline.sources.cifar_pickle import Array, class_names, read_pickle
+from pipeline.sources.labels import checked_name
 from pipeline.sources.local import existing_path
+from pipeline.sources.regular import opened, small_content
 
 _PIXELS = 3 * 32 * 32
+_RECORDS_AT_ONCE = 1024
+_MAX_FILE_BYTES = 10**9
+_MAX_NAMES_BYTES = 2**16
 
 
 class CifarOptions(SourceOptions):
@@ -90,10 +95,11 @@ class Cifar10(Source):
         """Return 3,072 bytes an image."""
         found = [b""] * len(entries)
         for stem in sorted({entry.key.split("/")[1] for entry in entries}):
-            with self._batch(stem).open("rb", buffering=0) as file:
+            path = self._batch(stem)
+            with opened(self.kind, path, path.name) as descriptor:
                 for position, entry in enumerate(entries):
                     if entry.key.split("/")[1] == stem:
-                        found[position] = os.pread(file.fileno(), _PIXELS, entry.offset)
+                        found[position] = os.pread(descriptor, _PIXELS, entry.offset)
         return found
 
     def decode(self, encoded: bytes) -> Image.Image:
@@ -119,8 +125,13 @@ class Cifar10(Source):
     def _binary(self, stem: str) -> tuple[list[int], int, int]:
         """Return the labels of a batch, where its first pixels stand, and from there to the next ones."""
         path, stride = self._batch(stem), self.label_bytes + _PIXELS
-        labels = np.memmap(path, np.uint8, "r").reshape(-1, stride)[:, self.label_position].copy()
-        return labels.tolist(), self.label_bytes, stride
+        labels: list[int] = []
+        with opened(self.kind, path, path.name) as descriptor:
+            while records := os.pread(descriptor, stride * _RECORDS_AT_ONCE, stride * len(labels)):
+                if len(records) % stride:
+                    raise SourceError(f"source {self.kind}: {path.name} is truncated, or has changed")
+                labels.extend(records[self.label_position :: stride])
+        return labels, self.label_bytes, stride
 
     def _pickled(self, stem: str) -> tuple[list[int], int, int]:
         content = self._unpickled(stem)
@@ -145,11 +156,16 @@ class Cifar10(Source):
         path = self._root / name
         if not path.is_file():
             raise SourceError(f"source {self.kind}: {self.options.path!r} lacks the file {name}")
-        stride = self.label_bytes + _PIXELS
-        if name.endswith(".bin") and (path.stat().st_size == 0 or path.stat().st_size % stride):
+        stride, num_bytes = self.label_bytes + _PIXELS, path.stat().st_size
+        if name.endswith(".bin") and (num_bytes == 0 or num_bytes % stride):
             raise SourceError(
-                f"source {self.kind}: {name} has {path.stat().st_size} bytes, not a multiple of {stride}: "
+                f"source {self.kind}: {name} has {num_bytes} bytes, not a multiple of {stride}: "
                 "it is truncated, or not of the binary version"
+            )
+        if num_bytes > _MAX_FILE_BYTES:
+            raise SourceError(
+                f"source {self.kind}: {name} has {num_bytes:,} bytes; at most {_MAX_FILE_BYTES:,} are read, six times "
+                "the largest published file"
             )
         return path
 
@@ -159,11 +175,20 @@ class Cifar10(Source):
             found = self._unpickled(meta).get(field)
             names = class_names(found) if isinstance(found, list) else ()
         else:
-            names = tuple(self._file(text).read_text(encoding="utf-8").split())
+            names = self._listed(text)
+        name = meta if self._is_python else text
         if len(names) != count:
-            name = meta if self._is_python else text
             raise SourceError(f"source {self.kind}: {name} holds {len(names)} class names, not {count}")
-        return names
+        if len(set(names)) < count:
+            raise SourceError(f"source {self.kind}: {name} names a class twice")
+        return tuple(checked_name(self.kind, found, name) for found in names)
+
+    def _listed(self, name: str) -> tuple[str, ...]:
+        content = small_content(self.kind, self._file(name), name, _MAX_NAMES_BYTES)
+        try:
+            return tuple(content.decode().split())
+        except UnicodeDecodeError as error:
+            raise SourceError(f"source {self.kind}: {name} is not valid UTF-8") from error
 
 
 class Cifar100(Cifar10):

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from pipeline.sources.regular import opened
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -84,16 +86,50 @@ def class_names(found: list[Any]) -> tuple[str, ...]:
 
 def _read(path: Path) -> dict[str | bytes, Any]:
     machine = _Machine()
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with opened("cifar", path, path.name) as descriptor, _Content(descriptor, 0, access=mmap.ACCESS_READ) as content:
         # A map hands out no more than the file holds, where a file would make room for any length that is declared.
         for count, (instruction, argument, position) in enumerate(pickletools.genops(cast(IO[bytes], content))):
             if count == _MAX_INSTRUCTIONS:
                 raise _RefusedError(f"it has more than {_MAX_INSTRUCTIONS} instructions")
-            machine.step(instruction.name, argument, position or 0)
+            machine.step(instruction.name, argument, position or 0, content.tell())
     (made,) = machine.stack
     if not isinstance(made, dict):
         raise _RefusedError("it holds no dictionary")
     return made
+
+
+class _Long(bytes):
+    """Stands for bytes that are longer than any name, none of which are read."""
+
+    num_bytes: int
+
+    def __len__(self) -> int:
+        return self.num_bytes
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> Any:
+        """Return itself, which is no text."""
+        return self
+
+
+class _Content(mmap.mmap):
+    """A file of which names and numbers are read, and anything longer is passed over."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return bytes, or what stands for many."""
+        left = self.size() - self.tell()
+        if size is None or not _LONG <= size <= left:
+            return super().read(size)
+        self.seek(size, 1)
+        found = _Long()
+        found.num_bytes = size
+        return found
+
+    def readline(self) -> bytes:
+        """Return a line; raise ValueError for one that is longer than any number or name."""
+        end = self.find(b"\n", self.tell(), self.tell() + _LONG)
+        if end < 0:
+            raise ValueError
+        return super().read(end + 1 - self.tell())
 
 
 def _text(key: str | bytes) -> str:
@@ -108,15 +144,18 @@ class _Machine:
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
 
-    def step(self, name: str, argument: Any, position: int) -> None:
-        """Follow one instruction."""
+    def step(self, name: str, argument: Any, position: int, end: int) -> None:
+        """Follow one instruction, which stands from `position` up to `end`."""
         stack = self.stack
         if name in ("PROTO", "FRAME", "STOP"):
             return
         if name in _CONSTANTS or name in _PLAIN:
+            if end - position > _LONG:  # `_Content` has not read it
+                raise _RefusedError("it holds a text that is longer than any name")
             stack.append(_CONSTANTS.get(name, argument))
         elif name in _LENGTH_BYTES:
-            place = Place(position + 1 + _LENGTH_BYTES[name], len(argument))
+            begin = position + 1 + _LENGTH_BYTES[name]
+            place = Place(begin, end - begin)
             stack.append(argument if place.num_bytes < _LONG else place)
         elif name == "MARK":
             self._marks.append(len(stack))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pipeline.sources import splits
 from pipeline.sources.base import SourceError
-from pipeline.sources.local import existing_path, refuse_pointer
+from pipeline.sources.limits import shown
+from pipeline.sources.local import existing_path, is_path, refuse_pointer, spelled
 from pipeline.sources.pattern import MARKS, Expansion, alternatives
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import Item, Walk
@@ -63,6 +64,8 @@ def find_files(wanted: Wanted, skipped: Skipped) -> Found:
         Git LFS, or none is of a split that others are of.
     """
     expanded = os.path.expanduser(wanted.path)
+    if not is_path(expanded):
+        raise SourceError(f"source {wanted.kind}: path {spelled(wanted.path)} does not exist")
     root: Path | None = None
     if os.path.lexists(expanded) or not any(mark in expanded for mark in MARKS):
         root, place, files = _at(wanted, expanded, skipped)
@@ -72,7 +75,7 @@ def find_files(wanted: Wanted, skipped: Skipped) -> Found:
         left_out = f"; left out: {skipped}" if str(skipped) else ""
         what = "pattern" if root is None else "folder"
         raise SourceError(
-            f"source {wanted.kind}: the {what} {wanted.path!r} holds no {wanted.suffixes[0]} file{left_out}"
+            f"source {wanted.kind}: the {what} {spelled(wanted.path)} holds no {wanted.suffixes[0]} file{left_out}"
         )
     chosen = _of_split(wanted, files, skipped, selects=root is not None)
     warning = splits.warning(wanted.split, place, list(chosen), selected=len(chosen) < len(files))
@@ -112,7 +115,7 @@ def _has_suffix(wanted: Wanted, name: str, skipped: Skipped) -> bool:
 
 def _refuse_irregular(wanted: Wanted, name: str, is_file: bool) -> None:
     if not is_file:
-        raise SourceError(f"source {wanted.kind}: {ascii(name)} is no regular file, or a link to nothing")
+        raise SourceError(f"source {wanted.kind}: {shown(name)} is no regular file, or a link to nothing")
 
 
 def _matches(wanted: Wanted, pattern: str, skipped: Skipped) -> tuple[str, dict[str, Path]]:
@@ -138,10 +141,12 @@ def _matches(wanted: Wanted, pattern: str, skipped: Skipped) -> tuple[str, dict[
     return os.path.basename(shared), {os.path.relpath(file, shared): Path(file) for file in files}
 
 
-def _above(name: str) -> list[str]:
-    """Return the folders above `name`, a path below the folder that a pattern begins with."""
+def _above(name: str) -> Iterator[str]:
+    """Yield the folders above `name`, a path below the folder that a pattern begins with."""
+    if name != ".":
+        yield "."
     parts = name.split("/")
-    return [*(["."] if name != "." else []), *("/".join(parts[:count]) for count in range(1, len(parts)))]
+    yield from ("/".join(parts[:count]) for count in range(1, len(parts)))
 
 
 def _folder(fixed: str, match: str) -> str:
@@ -183,8 +188,8 @@ def _of_split(wanted: Wanted, files: dict[str, Path], skipped: Skipped, *, selec
         unheard = selects and split.lower() not in splits.WHOLE and all(splits.splits_of([name]) for name in files)
         if spoken and len(files) > 1 and (splits.splits_in(split) or unheard):
             raise SourceError(
-                f"source {wanted.kind}: no file of {wanted.path!r} is of the split {split!r}: their names speak of "
-                f"{', '.join(spoken)}; name one of these, or leave 'split' out"
+                f"source {wanted.kind}: no file of {spelled(wanted.path)} is of the split {split!r}: their names "
+                f"speak of {', '.join(spoken)}; name one of these, or leave 'split' out"
             )
         return files
     for name in sorted(files.keys() - chosen.keys()):

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from pipeline.sources import splits
 from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
+from pipeline.sources.limits import plain, shown
 from pipeline.sources.local import checked_key, existing_path, refuse_pointer_content
+from pipeline.sources.regular import image_bytes, image_content
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import IGNORE_DESCRIPTION, Item, Walk
 
@@ -71,7 +73,7 @@ class ImageFolder(Source):
         """What to know of splits."""
         images = self._twins.first()
         mixed = (
-            f"images of several splits are taken together: the names of {' and '.join(map(ascii, images))} differ by "
+            f"images of several splits are taken together: the names of {' and '.join(map(shown, images))} differ by "
             "the split alone; put each split into a folder of its own, or name the others in the option 'ignore'",
         )
         return self._warnings_of_folders() + (mixed if images else ())
@@ -97,21 +99,21 @@ class ImageFolder(Source):
         self._twins = splits.Twins()
         for name in self._other_splits:
             self.skipped.add(splits.left_out(name), f"{name}/")
-        walk, others, count = self._walk(self.skipped), [], 0
+        walk, others, count = self._walk(self.skipped), _Others(), 0
         for item in walk.scan():
             if not item.is_folder:
-                others.append(f"{ascii(item.name)} {_fault(item) or 'lies in no class folder'}")
+                others.add(item.name, _fault(item) or "lies in no class folder")
         for label, name in enumerate(self.classes):
             for item in walk.files(name):
                 if fault := _fault(item):
-                    others.append(f"{ascii(item.name)} {fault}")
+                    others.add(item.name, fault)
                 else:
                     count += 1
                     self._twins.add(os.path.splitext(item.name)[0].removeprefix(f"{name}/"))
                     yield Entry(checked_key(self.kind, item.name), label, 0)
-        if others:
+        if others.count:
             raise SourceError(
-                f"source imagefolder: {len(others)} files cannot be used ({_some(others)}): "
+                f"source imagefolder: {others.count} files cannot be used ({others}): "
                 "take them out or name them in the option 'ignore'"
             )
         if not count:
@@ -121,12 +123,12 @@ class ImageFolder(Source):
         """Return the content of the files."""
         return [self._content(entry.key) for entry in entries]
 
+    def sizes(self, entries: Sequence[Entry]) -> list[int]:
+        """Return the sizes of the files."""
+        return [image_bytes(os.path.join(self._root, entry.key)) for entry in entries]
+
     def _content(self, key: str) -> bytes:
-        try:
-            with open(os.path.join(self._root, key), "rb") as file:
-                content = file.read()
-        except OSError as error:
-            raise SourceError(f"source imagefolder: cannot read {key!r}: {error.strerror}") from error
+        content = image_content(self.kind, os.path.join(self._root, key), key)
         refuse_pointer_content(self.kind, content, key)
         return content
 
@@ -160,11 +162,11 @@ class ImageFolder(Source):
         folders = self._folders
         if not _are_splits(self._top, folders):
             return ""
-        split, listed = self.options.split, ", ".join(folders)
+        split, listed = self.options.split, _some(folders)
         chosen = [name for name in folders if name == split] or [n for n in folders if splits.belongs(n, split)]
         if len(chosen) != 1:
             which = f"which has no folder of the split {split!r}" if split else "not of classes"
-            which = f"of which {', '.join(chosen)} are of the split {split!r}" if chosen else which
+            which = f"of which {_some(chosen)} are of the split {split!r}" if chosen else which
             raise SourceError(
                 f"source imagefolder: {self.options.path!r} is a folder of splits ({listed}), {which}: let path lead "
                 "to one of them, or name it with the option 'split'"
@@ -172,8 +174,24 @@ class ImageFolder(Source):
         return chosen[0]
 
 
+class _Others:
+    """Counts files that are no images of a class, and keeps what is shown of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[str] = []
+
+    def add(self, name: str, fault: str) -> None:
+        self.count += 1
+        if len(self._first) < _SHOWN:
+            self._first.append(f"{shown(name)} {fault}")
+
+    def __str__(self) -> str:
+        return ", ".join(self._first) + (", ..." if self.count > len(self._first) else "")
+
+
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return ", ".join(map(plain, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
 
 
 def _are_splits(top: Walk, folders: list[str]) -> bool:

@@ -9,8 +9,9 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.sources.base import SourceError, SourceOptions
+from pipeline.sources.limits import MAX_CLASSES_BYTES, MAX_LABEL, MAX_LABEL_BYTES, plain, shown
 
-ClassCount = Annotated[int, Field(ge=1)]
+ClassCount = Annotated[int, Field(ge=1, le=1_000_000)]
 Label = int | str
 """An integer is an index into the classes; a text is the name of one."""
 
@@ -52,8 +53,10 @@ class ClassIndex:
         self._counted = isinstance(given, int)
         if isinstance(given, int):
             self.names = tuple(str(number) for number in range(given))
+        elif given is None:
+            self.names = tuple(_sorted(distinct(kind, found)))
         else:
-            self.names = tuple(_sorted(set(found)) if given is None else given)
+            self.names = tuple(checked_name(kind, name, f"class {at}") for at, name in enumerate(given))
         self._by_name = {name: index for index, name in enumerate(self.names)}
         self._met_numerals = False
         if len(self._by_name) < len(self.names):
@@ -63,14 +66,14 @@ class ClassIndex:
         """Return the index of `label`; raise SourceError, naming `where` it stands, if it is no class."""
         if isinstance(label, int) and not self._by_value:
             if not 0 <= label < len(self.names):
-                raise self._refusal(f"{label}, an index beyond", where, str(label) in self._by_name)
+                raise self._refusal(f"{shown(label)}, an index beyond", where, str(label) in self._by_name)
             self._met_numerals |= self.names[label] != str(label)
             return label
         if str(label) in self._by_name:
             return self._by_name[str(label)]
         if self._counted and label and (plain := str(label).lstrip("0") or "0") in self._by_name:
             return self._by_name[plain]
-        raise self._refusal(f"{label!r}, which is none of", where)
+        raise self._refusal(f"{shown(label)}, which is none of", where)
 
     def _refusal(self, fault: str, where: str, is_name: bool = False) -> SourceError:
         hint = "; an integer is an index even where a class has its name" if is_name else ""
@@ -81,7 +84,9 @@ class ClassIndex:
         """What could be understood in two ways in the labels so far: integers where classes are numbers too."""
         if not self._met_numerals or not any(_is_number(name) for name in self.names):
             return ()
-        return (f"labels are integers and so indices, and the class names are numbers: label 0 is {self.names[0]!r}",)
+        return (
+            f"labels are integers and so indices, and the class names are numbers: label 0 is {shown(self.names[0])}",
+        )
 
 
 def checked_label(kind: str, label: object, where: str) -> Label:
@@ -99,13 +104,49 @@ def checked_label(kind: str, label: object, where: str) -> Label:
         raise SourceError(f"{start}no label: it is null")
     if isinstance(label, float):
         raise SourceError(f"{start}label {label!r}, a float: neither an integer nor a name; store it as an integer")
-    if not isinstance(label, int | str) or label == "":
-        raise SourceError(f"{start}label {label!r}, which is neither an integer nor a name")
-    if isinstance(label, str) and any(mark in label for mark in "\0\n\r"):
-        raise SourceError(f"{start}label {label!r}, a name with a line break or a NUL")
-    if isinstance(label, int) and label < 0:
-        raise SourceError(f"{start}label {label}, which is negative; -1 often stands where labels are withheld")
+    if isinstance(label, str):
+        return checked_name(kind, label, where)
+    if not isinstance(label, int):
+        raise SourceError(f"{start}label {shown(label)}, which is neither an integer nor a name")
+    if label < 0:
+        raise SourceError(f"{start}label {shown(label)}, which is negative; -1 often stands where labels are withheld")
+    if label > MAX_LABEL:
+        raise SourceError(f"{start}label {shown(label)}; an integer is at most {MAX_LABEL:,}")
     return label
+
+
+def checked_name(kind: str, name: str, where: str) -> str:
+    """Return the name of a class if it can be one: UTF-8, one line, not too long; else raise SourceError."""
+    start = f"source {kind}: {where} has "
+    if not name:
+        raise SourceError(f"{start}label '', which is neither an integer nor a name")
+    if any(mark in name for mark in "\0\n\r"):
+        raise SourceError(f"{start}label {shown(name)}, a name with a line break or a NUL")
+    try:
+        num_bytes = len(name.encode())
+    except UnicodeEncodeError as error:
+        raise SourceError(f"{start}label {shown(name)}, a name that is not valid Unicode") from error
+    if num_bytes > MAX_LABEL_BYTES:
+        raise SourceError(
+            f"{start}label {shown(name)}, a name of {num_bytes:,} bytes; a name has at most {MAX_LABEL_BYTES:,}"
+        )
+    return name
+
+
+def distinct(kind: str, labels: Iterable[Label]) -> set[Label]:
+    """Return each label once; raise SourceError where they are more than classes can be."""
+    found: set[Label] = set()
+    num_bytes = 0
+    for label in labels:
+        if label not in found:
+            found.add(label)
+            num_bytes += 8 + len(str(label))
+            if num_bytes > MAX_CLASSES_BYTES:
+                raise SourceError(
+                    f"source {kind}: the first {len(found):,} distinct labels, the last of which is {shown(label)}, "
+                    "are more than classes can be; is it the class that is read?"
+                )
+    return found
 
 
 def untyped_label(text: str) -> Label:
@@ -127,4 +168,4 @@ def _sorted(labels: set[Label]) -> list[str]:
 
 
 def _shown(names: tuple[str, ...]) -> str:
-    return f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''} ({len(names)} classes)"
+    return f"{', '.join(map(plain, names[:5]))}{', ...' if len(names) > 5 else ''} ({len(names)} classes)"

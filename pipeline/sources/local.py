@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 from pipeline.sources.base import SourceError
+from pipeline.sources.limits import MAX_KEY_BYTES, plain, shown
+from pipeline.sources.regular import opened
 
 
 def existing_path(kind: str, path: str, *, folder: bool = False) -> Path:
@@ -14,14 +16,26 @@ def existing_path(kind: str, path: str, *, folder: bool = False) -> Path:
     SourceError
         There is nothing there, or no folder where one is needed.
     """
-    found = Path(os.path.expanduser(path)).absolute()
     try:
-        found = found.resolve(strict=True)
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
-        raise SourceError(f"source {kind}: path {path!r} does not exist") from error
+        found = Path(os.path.expanduser(path)).absolute().resolve(strict=True)
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, before Python 3.13; a NUL in the path
+        raise SourceError(f"source {kind}: path {spelled(path)} does not exist") from error
     if folder and not found.is_dir():
-        raise SourceError(f"source {kind}: path {path!r} is not a folder")
+        raise SourceError(f"source {kind}: path {spelled(path)} is not a folder")
     return found
+
+
+def is_path(path: str) -> bool:
+    """Tell whether a text can be a path at all."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
+def spelled(path: str) -> str:
+    """Return a path as it stands in a job: whole, unless no path can be so long."""
+    return repr(path) if len(path) <= MAX_KEY_BYTES // 8 else shown(path)
 
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
@@ -29,29 +43,30 @@ _POINTER_BYTES = 1024  # the largest that Git LFS allows
 
 
 def refuse_pointer(kind: str, path: Path) -> None:
-    """Raise SourceError if the file is only the pointer that Git LFS keeps in its place."""
-    try:
-        if path.stat().st_size > _POINTER_BYTES:
-            return
-        with path.open("rb") as file:
-            found = file.read(len(_POINTER))
-    except OSError as error:
-        raise SourceError(f"source {kind}: cannot read {path.name}: {error.strerror}") from error
+    """Raise SourceError if the file is only the pointer that Git LFS keeps in its place, or no regular file."""
+    with opened(kind, path, path.name) as file:
+        found = os.read(file, len(_POINTER)) if os.fstat(file).st_size <= _POINTER_BYTES else b""
     refuse_pointer_content(kind, found, path.name)
 
 
 def refuse_pointer_content(kind: str, content: bytes, name: str) -> None:
     """Raise SourceError if the content of the file `name` is only a pointer of Git LFS."""
     if content.startswith(_POINTER):
-        raise SourceError(f"source {kind}: {name} is a pointer of Git LFS, not the file: fetch it with git lfs pull")
+        raise SourceError(
+            f"source {kind}: {plain(name)} is a pointer of Git LFS, not the file: fetch it with git lfs pull"
+        )
 
 
 def checked_key(kind: str, key: str) -> str:
-    """Return `key` if it can be one: UTF-8, one line, no NUL; raise SourceError otherwise."""
+    """Return `key` if it can be one: UTF-8, one line, no NUL, no longer than a path; raise SourceError otherwise."""
     try:
-        os.fsencode(key).decode()
+        num_bytes = len(os.fsencode(key).decode().encode())
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
-        raise SourceError(f"source {kind}: the name {ascii(key)} is not valid UTF-8") from error
+        raise SourceError(f"source {kind}: the name {shown(key)} is not valid UTF-8") from error
     if not key or any(mark in key for mark in "\0\n\r"):
-        raise SourceError(f"source {kind}: the name {ascii(key)} is empty or holds a line break or a NUL")
+        raise SourceError(f"source {kind}: the name {shown(key)} is empty or holds a line break or a NUL")
+    if num_bytes > MAX_KEY_BYTES:
+        raise SourceError(
+            f"source {kind}: the name {shown(key)} has {num_bytes:,} bytes; a name has at most {MAX_KEY_BYTES:,}"
+        )
     return key

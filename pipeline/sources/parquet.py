@@ -16,8 +16,10 @@ from pydantic import Field
 from pipeline.sources.base import Entry, Source, SourceError
 from pipeline.sources.found import Wanted, find_files
 from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
+from pipeline.sources.limits import plain
 from pipeline.sources.local import checked_key
 from pipeline.sources.parquet_classes import Names, common_names, huggingface_names, translation
+from pipeline.sources.parquet_files import check_columns, open_parquet, short_values
 from pipeline.sources.parquet_images import image_column, is_text, value_type
 from pipeline.sources.parquet_rows import ImageRows
 from pipeline.sources.splits import SPLIT_DESCRIPTION
@@ -86,7 +88,7 @@ class Parquet(Source):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to know of the choice of files and of the labels."""
-        mapped = [name for name, own in self._own_indices.items() if own is not None]
+        mapped = [plain(name) for name, own in self._own_indices.items() if own is not None]
         others = (f"{', '.join(mapped[:3])}: classes in another order, mapped by name",) if mapped else ()
         return (*self._found.warnings, *others, *self._index.warnings)
 
@@ -98,7 +100,8 @@ class Parquet(Source):
     @cached_property
     def _own_names(self) -> dict[str, Names]:
         """Class names in the metadata of each file."""
-        return {name: huggingface_names(schema.metadata, self.options.label) for name, schema in self._schemas.items()}
+        column = self.options.label
+        return {name: huggingface_names(schema.metadata, column, name) for name, schema in self._schemas.items()}
 
     @cached_property
     def _index(self) -> ClassIndex:
@@ -154,6 +157,10 @@ class Parquet(Source):
         """Return the images, reading each row group once."""
         return self._rows.read([entry.offset for entry in entries])
 
+    def sizes(self, entries: Sequence[Entry]) -> list[int]:
+        """Return what an image of the row group takes, on average."""
+        return self._rows.sizes([entry.offset for entry in entries])
+
     @cached_property
     def _rows(self) -> ImageRows:
         files = map(self._open, self._found.files.values())
@@ -166,18 +173,20 @@ class Parquet(Source):
 
     def _labels_of(self, name: str, path: Path) -> Iterator[tuple[str, str, Label]]:
         """Yield where it stands, key and label of each row of a file."""
-        file, row = self._open(path), 0
+        file = self._open(path)
         fixed = None if self.options.label in file.schema_arrow.names else untyped_label(self._folder_label(path) or "")
         wanted = [self.options.key] if fixed is not None else [self.options.label, self.options.key]
         columns = list({column for column in wanted if column is not None})
-        for batch in file.iter_batches(8192, columns=columns, use_threads=False):
-            labels = batch.column(self.options.label).to_pylist() if fixed is None else [fixed] * len(batch)
-            keys = batch.column(self.options.key).to_pylist() if self.options.key else [None] * len(labels)
+        row = 0
+        for values in short_values(path, file, columns):
+            nothing = [None] * len(next(iter(values.values())))
+            labels = values.get(self.options.label, nothing) if fixed is None else [fixed] * len(nothing)
+            keys = values.get(self.options.key, nothing) if self.options.key else nothing
             for label, key in zip(labels, keys, strict=True):
-                where = f"{name}:{row}"
+                where = f"{plain(name)}:{row}"
                 if key is None and self.options.key:
                     raise SourceError(f"source parquet: {where} has no key")
-                key = checked_key(self.kind, where if key is None else str(key))
+                key = checked_key(self.kind, f"{name}:{row}" if key is None else str(key))
                 yield where, key, checked_label(self.kind, label, where)
                 row += 1
 
@@ -189,17 +198,11 @@ class Parquet(Source):
 
     def _open(self, path: Path) -> Any:
         """Open a file and check that it has the columns."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            file = pq.ParquetFile(path, buffer_size=2**20)  # without it, a column chunk is loaded whole
-        except (pa.ArrowInvalid, OSError) as error:
-            raise SourceError(f"source parquet: {path.name} is no readable Parquet file: {error}") from error
+        file = open_parquet(path)
+        wanted = (self.options.image, self.options.label, self.options.key)
+        named = [column for column in wanted if column is not None]
         names = file.schema_arrow.names
-        for column in (self.options.image, self.options.label, self.options.key):
-            if column is not None and column not in names and not self._in_path(column, path):
-                raise SourceError(f"source parquet: {path.name} has no column {column!r}, only {', '.join(names)}")
+        check_columns(path, names, [name for name in named if name in names or not self._in_path(name, path)])
         return file
 
     def _in_path(self, column: str, path: Path) -> bool:

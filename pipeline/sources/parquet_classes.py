@@ -1,20 +1,38 @@
 """Class names in the metadata of Parquet files, as Hugging Face writes them: one list for all files."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 from pipeline.sources.base import SourceError
+from pipeline.sources.documents import DocumentError, parsed
+from pipeline.sources.labels import checked_name
+from pipeline.sources.limits import plain, shown
 
 Names = list[str] | None
 
 
-def huggingface_names(metadata: Mapping[bytes, bytes] | None, column: str) -> Names:
-    """Return the class names that the datasets library stores in the schema, if it did."""
+def huggingface_names(metadata: Mapping[bytes, bytes] | None, column: str, file: str) -> Names:
+    """Return the class names that the datasets library stores in the schema, if it did.
+
+    Raises
+    ------
+    SourceError
+        They are no names of classes, or the metadata is too large or nests too deep; names the `file`.
+    """
     try:
-        names = json.loads((metadata or {})[b"huggingface"])["info"]["features"][column]["names"]
-    except (KeyError, TypeError, ValueError):
+        names = parsed((metadata or {}).get(b"huggingface", b"null"))["info"]["features"][column]["names"]
+    except DocumentError as error:
+        if error.is_huge:
+            raise SourceError(f"source parquet: the metadata of {plain(file)} is {error}") from error
         return None
-    return [str(name) for name in names] if names and isinstance(names, list) else None
+    except (KeyError, TypeError, IndexError):
+        return None
+    if not names or not isinstance(names, list):
+        return None
+    where = f"the metadata of {plain(file)}"
+    for name in names:
+        if not isinstance(name, str | int):
+            raise SourceError(f"source parquet: {where} names a class {shown(name)}, which is no text")
+    return [checked_name("parquet", str(name), where) for name in names]
 
 
 def common_names(by_file: Mapping[str, Names], integers: Sequence[str], texts: Sequence[str]) -> Names:
@@ -59,7 +77,7 @@ def translation(names: Names, classes: Sequence[str], file: str) -> Names:
     if all(places.get(name, at) == at for at, name in enumerate(names)):
         return None
     if not places.keys() >= set(names):
-        raise _refusal(f"the classes are {_shown(classes)}, but the metadata of {file} has {_shown(names)}")
+        raise _refusal(f"the classes are {_shown(classes)}, but the metadata of {plain(file)} has {_shown(names)}")
     return names
 
 
@@ -68,4 +86,4 @@ def _refusal(fault: str) -> SourceError:
 
 
 def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f", ... ({len(names)} in all)" if len(names) > 5 else "")
+    return ", ".join(map(plain, names[:5])) + (f", ... ({len(names)} in all)" if len(names) > 5 else "")

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.imagefiles.oversize import MAX_IMAGE_BYTES, stand_in
 from pipeline.sources.base import SourceError
-from pipeline.sources.local import refuse_pointer_content
+from pipeline.sources.limits import plain, shown
+from pipeline.sources.local import is_path, refuse_pointer_content
+from pipeline.sources.regular import image_content
 
 _EMBED = (
     "embed the images when the file is written: with the library datasets by push_to_hub(..., "
@@ -21,10 +24,12 @@ class ImageColumn:
 
     Attributes
     ----------
+    name : of the column
     encoded : path of the leaf with the bytes, or None
     named : path of the leaf with paths of files, or None
     """
 
+    name: str
     encoded: str | None
     named: str | None
 
@@ -45,13 +50,15 @@ class ImageColumn:
             value = value.get("path") if value.get("bytes") is None else value["bytes"]
         if isinstance(value, str):
             return _beside(value, file, where)
-        return value or b""
+        return b"" if value is None else value if len(value) <= MAX_IMAGE_BYTES else stand_in(len(value))
 
 
 def image_column(schema: Any, name: str) -> ImageColumn:
     """Find the images in the column `name` of an Arrow schema; raise SourceError if its type holds none."""
     kind = schema.field(name).type
     if _is_struct(kind):
+        if len({field.name for field in kind.fields}) < kind.num_fields:
+            raise SourceError(f"source parquet: column {shown(name)} is a struct with two fields of one name")
         fields = {field.name: field.type for field in kind.fields}
         encoded = f"{name}.bytes" if _is_bytes(fields.get("bytes")) else None
         named = f"{name}.path" if is_text(fields.get("path")) else None
@@ -59,24 +66,30 @@ def image_column(schema: Any, name: str) -> ImageColumn:
         encoded, named = (name if _is_bytes(kind) else None), (name if is_text(kind) else None)
     if encoded is None and named is None:
         raise SourceError(
-            f"source parquet: column {name!r} is {kind}, not bytes or a struct with a field 'bytes', nor paths of files"
+            f"source parquet: column {shown(name)} is {plain(str(kind))}, not bytes or a struct with a field "
+            "'bytes', nor paths of files"
         )
-    return ImageColumn(encoded, named)
+    return ImageColumn(name, encoded, named)
 
 
 def _beside(path: str, file: Path, where: str) -> bytes:
     """Return the content of the file that a row names, which must lie below the folder of the Parquet file."""
     why = _outside(path, file.parent)
-    try:
-        if why is None:
-            content = (file.parent / path).read_bytes()
+    if why is None:
+        try:
+            content = image_content("parquet", file.parent / path, path)
+        except SourceError as error:
+            why = f"which cannot be read from beside the Parquet file ({_reason(error)})"
+        else:
             refuse_pointer_content("parquet", content, path)
             return content
-    except OSError as error:
-        why = f"which cannot be read from beside the Parquet file ({error.strerror})"
     raise SourceError(
-        f"source parquet: {where} holds no image: its bytes are null and it names {path!r}, {why}; {_EMBED}"
+        f"source parquet: {where} holds no image: its bytes are null and it names {shown(path)}, {why}; {_EMBED}"
     )
+
+
+def _reason(error: SourceError) -> str:
+    return getattr(error.__cause__, "strerror", None) or "it is no regular file"
 
 
 def _outside(path: str, folder: Path) -> str | None:
@@ -86,7 +99,7 @@ def _outside(path: str, folder: Path) -> str | None:
     refused, also where it may have been meant, as in the cache of Hugging Face: a row names what it likes.
     """
     why = "which does not lie below the folder of the Parquet file"
-    if os.path.isabs(path) or "\0" in path:
+    if os.path.isabs(path) or not is_path(path):
         return why
     if os.pardir in path.split("/"):
         return f"{why}, or not surely: .. is refused, because after a link it leads elsewhere"

@@ -16,6 +16,7 @@ from pydantic import Field
 from pipeline.images import BadImage, native_pixels, open_image
 from pipeline.sources.base import Entry, Source, SourceError
 from pipeline.sources.packaged import SplitOptions, packaged_file, split_rows
+from pipeline.sources.regular import image_content
 
 PHOTOGRAPHS = {
     "astronaut": ("skimage", "data", "astronaut.png"),
@@ -51,7 +52,13 @@ class PhotosOptions(SplitOptions):
 def region(name: str) -> NDArray[np.uint8]:
     """Return the central region of a photograph: (H, W, 3), at most 512 x 512; all of them together are 12 MB."""
     package, *parts = PHOTOGRAPHS[name]
-    pixels = native_pixels(open_image(packaged_file("photos", package, *parts).read_bytes()))
+    path = packaged_file("photos", package, *parts)
+    try:
+        pixels = native_pixels(open_image(image_content("photos", path, path.name)))
+    except BadImage as error:
+        raise SourceError(
+            f"source photos: {path.name} of the package {package!r} is no image: {error.reason}"
+        ) from error
     top, left = (max(0, side - _REGION) // 2 for side in pixels.shape[:2])
     return pixels[top : top + _REGION, left : left + _REGION].copy()
 

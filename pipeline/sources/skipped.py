@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 
+from pipeline.sources.limits import plain
+
 _EXAMPLES = 3
 
 
@@ -43,7 +45,7 @@ class Skipped:
         omission = self._found.setdefault(reason, Omission(reason))
         omission.count += 1
         if omission.count <= _EXAMPLES:
-            omission.examples.append(name if name.isprintable() else ascii(name))
+            omission.examples.append(plain(name))
 
     def __iter__(self) -> Iterator[Omission]:
         return iter(self._found.values())

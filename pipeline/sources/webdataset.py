@@ -1,23 +1,37 @@
 """Source ``webdataset``: tar shards in which an image and its class share a name up to the first dot."""
 
-import io
-import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pydantic import Field
 
 from pipeline.sources.base import Entry, Source, SourceError
+from pipeline.sources.documents import DocumentError, json_field
 from pipeline.sources.found import Wanted, find_files
 from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
-from pipeline.sources.local import checked_key
+from pipeline.sources.limits import MAX_JSON_BYTES, MAX_LABEL_BYTES, plain, shown
+from pipeline.sources.local import checked_key, spelled
+from pipeline.sources.regular import opened, pread_all
 from pipeline.sources.splits import SPLIT_DESCRIPTION
-from pipeline.sources.tarindex import Member, Skip, TarSample, lies_apart, plain_name, read_member, tar_samples
+from pipeline.sources.tarindex import (
+    Member,
+    Skip,
+    Tar,
+    TarSample,
+    lies_apart,
+    member_bytes,
+    opened_tar,
+    plain_name,
+    read_member,
+    tar_samples,
+)
 from pipeline.sources.walk import IGNORE_DESCRIPTION
 
+T = TypeVar("T")
+_MAX_TEXT_BYTES = 4 * MAX_LABEL_BYTES  # of a .cls member: a name, and blanks around it
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4")
 
 
@@ -60,6 +74,7 @@ class WebDataset(Source):
         self._found = find_files(wanted, self.skipped)
         self.skipped.keep()
         self._shards = _shards(self._found.files)
+        self._longest = max(map(len, self._shards))
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -95,31 +110,40 @@ class WebDataset(Source):
 
     def read(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return the image members, opening each shard once."""
-        found = [b""] * len(entries)
+        return self._by_shard(entries, b"", read_member)
+
+    def sizes(self, entries: Sequence[Entry]) -> list[int]:
+        """Return the sizes of the image members, by their headers."""
+        return self._by_shard(entries, 0, member_bytes)
+
+    def _by_shard(self, entries: Sequence[Entry], empty: T, look: Callable[[int, int, Path], T]) -> list[T]:
+        """Return what `look` returns for each of `entries`, opening each shard once."""
+        found = [empty] * len(entries)
         by_shard: dict[str, list[int]] = {}
         for position, entry in enumerate(entries):
             by_shard.setdefault(self._shard_of(entry.key), []).append(position)
         for shard, positions in sorted(by_shard.items()):
             path = self._shards[shard]
-            with path.open("rb", buffering=0) as file:
+            with opened(self.kind, path, path.name) as file:
                 for position in sorted(positions, key=lambda position: entries[position].offset):
-                    found[position] = read_member(file, entries[position].offset, path)
+                    found[position] = look(file, entries[position].offset, path)
         return found
 
     def _shard_of(self, key: str) -> str:
-        parts = key.split("/")
-        for count in range(1, len(parts)):
-            if (shard := "/".join(parts[:count])) in self._shards:
+        end = key.find("/")
+        while 0 < end <= self._longest:
+            if (shard := key[:end]) in self._shards:
                 return shard
-        raise SourceError(f"source webdataset: {self.options.path!r} has no shard for the key {key!r}")
+            end = key.find("/", end + 1)
+        raise SourceError(f"source webdataset: {spelled(self.options.path)} has no shard for the key {shown(key)}")
 
     def _samples(self, skip: Skip) -> Iterator[tuple[str, TarSample, Member, Label]]:
         """Yield shard name, sample, image member and label."""
         for shard, path in self._shards.items():
             count, beside = 0, ""
-            with path.open("rb") as file:
+            with opened_tar(path) as file:
                 for sample in tar_samples(file, path, partial(_skip_in, shard, skip)):
-                    where = f"sample {shard}/{sample.key}"
+                    where = f"sample {plain(f'{shard}/{sample.key}')}"
                     if self._lies_beside(file, sample, where):
                         beside = plain_name(sample.name)
                         skip("beside the samples", f"{shard}/{beside}")
@@ -131,11 +155,11 @@ class WebDataset(Source):
                     count += 1
             if beside and not count:
                 raise SourceError(
-                    f"source webdataset: {path.name} holds files such as {beside!r}, but none with an extension that "
-                    f"the option 'image' names: {', '.join(self.options.image)}"
+                    f"source webdataset: {plain(path.name)} holds files such as {shown(beside)}, but none with an "
+                    f"extension that the option 'image' names: {', '.join(self.options.image)}"
                 )
 
-    def _lies_beside(self, file: io.BufferedReader, sample: TarSample, where: str) -> bool:
+    def _lies_beside(self, file: Tar, sample: TarSample, where: str) -> bool:
         """Whether a file, such as README.md, is no sample's: it stands alone, and is neither image nor label."""
         extension, _, field = self.options.label.partition(":")
         if len(sample.members) > 1 or sample.members.keys() & {*self.options.image, "cls"}:
@@ -152,32 +176,38 @@ class WebDataset(Source):
         images = [sample.members[name] for name in self.options.image if name in sample.members]
         if len(images) != 1:
             raise _IncompleteError(
-                f"source webdataset: {where} has {len(images)} images; it holds {', '.join(sample.members)}, "
+                f"source webdataset: {where} has {len(images)} images; it holds {plain(', '.join(sample.members))}, "
                 f"and the option 'image' asks for one of {', '.join(self.options.image)}"
             )
         return images[0]
 
-    def _label(self, file: io.BufferedReader, sample: TarSample, where: str) -> Label:
+    def _label(self, file: Tar, sample: TarSample, where: str) -> Label:
         """Return an integer where the JSON has one or the .cls member is of digits, a string otherwise."""
         extension, _, field = self.options.label.partition(":")
         member = sample.members.get(extension)
         if member is None:
             raise _IncompleteError(f"source webdataset: {where} has no .{extension}, where its class should stand")
-        content = os.pread(file.fileno(), member.num_bytes, member.offset)
+        most = MAX_JSON_BYTES if field else _MAX_TEXT_BYTES
+        if member.num_bytes > most:
+            raise SourceError(
+                f"source webdataset: {where} has a .{extension} of {member.num_bytes:,} bytes; {most:,} are read"
+            )
+        content = pread_all(file.fileno(), member.num_bytes, member.offset)
         try:
-            text = content.decode().strip()
-            label = json.loads(text)[field] if field else untyped_label(text)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            fault = f"has no label {field!r} in its" if field else "has no text in its"
-            raise SourceError(f"source webdataset: {where} {fault} .{extension}") from error
+            label = json_field(content, field) if field else untyped_label(content.decode().strip())
+        except DocumentError as error:
+            fault = f"has no label {shown(field)} in its .{extension}: {error}"
+            raise SourceError(f"source webdataset: {where} {fault}") from error
+        except ValueError as error:
+            raise SourceError(f"source webdataset: {where} has no text in its .{extension}") from error
         return checked_label(self.kind, label, where)
 
     def _explained(self, error: SourceError, path: Path, sample: TarSample, where: str) -> SourceError:
         if not lies_apart(path, sample):
             return error
         return SourceError(
-            f"source webdataset: {path.name} holds the members of {where} apart from one another; a sample's members "
-            "must be adjacent: make the tar with `tar --sort=name`"
+            f"source webdataset: {plain(path.name)} holds the members of {where} apart from one another; a "
+            "sample's members must be adjacent: make the tar with `tar --sort=name`"
         )
 
 
@@ -193,9 +223,11 @@ def _shards(files: dict[str, Path]) -> dict[str, Path]:
     """Return the files by the names of their shards, sorted; refuse what cannot be read at random."""
     for name, file in files.items():
         if name.endswith(_COMPRESSED):
-            raise SourceError(f"source webdataset: {file.name} is compressed; images are read at random, unpack it")
+            raise SourceError(
+                f"source webdataset: {plain(file.name)} is compressed; images are read at random, unpack it"
+            )
     shards = {name.removesuffix(".tar"): file for name, file in files.items()}
     for name in shards:
         if any(parent.as_posix() in shards for parent in Path(name).parents):
-            raise SourceError(f"source webdataset: the shard {name!r} lies in a folder that has a shard's name")
+            raise SourceError(f"source webdataset: the shard {shown(name)} lies in a folder that has a shard's name")
     return dict(sorted(shards.items()))

@@ -1,0 +1,158 @@
+"""Opening Parquet files that say anything: what a footer claims is bounded, and whatever Arrow raises is one line."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.sources.base import SourceError
+from pipeline.sources.limits import plain, said, shown
+from pipeline.sources.parquet_pages import check_short
+from pipeline.sources.regular import opened
+
+_KIND = "parquet"
+_MAX_FOOTER_BYTES = 16 * 2**20  # a thousand row groups of five columns take less than one
+_MAX_COLUMNS = 10_000
+_MAX_CONTAINER = 100_000  # row groups, or pairs of metadata
+_TAIL = 8  # bytes: the footer's length and the mark
+
+
+def open_parquet(path: Path) -> Any:
+    """Open a file as ``pyarrow.parquet.ParquetFile``.
+
+    Raises
+    ------
+    SourceError
+        It is none, or its footer is larger than any, or claims more rows than the file has bytes.
+    """
+    import pyarrow.parquet as pq
+
+    with readable(path):
+        num_bytes = _check_footer(path)
+        file = pq.ParquetFile(
+            path,
+            buffer_size=2**20,  # without it, a column chunk is loaded whole
+            thrift_string_size_limit=_MAX_FOOTER_BYTES,
+            thrift_container_size_limit=_MAX_CONTAINER,
+        )
+        _check_counts(file.metadata, num_bytes, path)
+        file.schema_arrow.names  # noqa: B018  # names may be no UTF-8
+    return file
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what Arrow raises about a file into a SourceError of one line."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # ValueError: text that is no UTF-8
+        raise SourceError(f"source {_KIND}: {plain(path.name)} is no readable Parquet file: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    return "a text is not valid UTF-8" if isinstance(error, UnicodeDecodeError) else said(error)
+
+
+def check_columns(path: Path, names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raise SourceError unless each wanted column stands once among `names`."""
+    for column in wanted:
+        if column not in names:
+            known = f"only {plain(', '.join(names))}" if names else "nor any other"
+            raise SourceError(f"source {_KIND}: {plain(path.name)} has no column {shown(column)}, {known}")
+        if names.count(column) > 1:
+            raise SourceError(f"source {_KIND}: {plain(path.name)} has {names.count(column)} columns {shown(column)}")
+
+
+def _check_footer(path: Path) -> int:
+    """Return the file's size; refuse a footer that is longer than any, which would be read before it is looked at."""
+    with opened(_KIND, path, path.name) as descriptor:
+        num_bytes = os.fstat(descriptor).st_size
+        tail = os.pread(descriptor, _TAIL, max(0, num_bytes - _TAIL))
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] == b"PAR1" and _MAX_FOOTER_BYTES < length < num_bytes:
+        raise SourceError(
+            f"source {_KIND}: {plain(path.name)} has {length:,} bytes of metadata; {_MAX_FOOTER_BYTES:,} are read"
+        )
+    return num_bytes
+
+
+def _check_counts(metadata: Any, num_bytes: int, path: Path) -> None:
+    """Refuse what would be listed for hours: a run of one value takes a few bytes, however many rows it is."""
+    start = f"source {_KIND}: {plain(path.name)} "
+    groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    if metadata.num_columns > _MAX_COLUMNS:
+        raise SourceError(f"{start}has {metadata.num_columns:,} columns; {_MAX_COLUMNS:,} are read")
+    if min(groups, default=0) < 0 or sum(groups) != metadata.num_rows:
+        raise SourceError(f"{start}is damaged: its row groups do not add up to its {metadata.num_rows:,} rows")
+    if metadata.num_rows > num_bytes:
+        raise SourceError(f"{start}claims {metadata.num_rows:,} rows in {num_bytes:,} bytes: no image is so small")
+
+
+def leaf_of(metadata: Any, path: Path, name: str) -> int:
+    """Return which leaf is called `name`, PARENT.CHILD where it is an inner one; refuse two that are called alike."""
+    found = [number for number in range(len(metadata.schema)) if metadata.schema.column(number).path == name]
+    if len(found) != 1:
+        raise SourceError(f"source {_KIND}: {plain(path.name)} has {len(found)} columns that are called {shown(name)}")
+    return found[0]
+
+
+def short_values(path: Path, file: Any, columns: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
+    """Yield the values of columns of labels and keys, some thousand rows at a time.
+
+    Raises
+    ------
+    SourceError
+        A column is of lists or structs, or has values that are longer than any label or key; the file is damaged.
+    """
+    import pyarrow.parquet as pq
+
+    schema, kinds = file.schema_arrow, {}
+    for column in columns:
+        kinds[column] = schema.field(column).type
+        if _is_nested(kinds[column]):
+            raise SourceError(
+                f"source {_KIND}: column {shown(column)} of {plain(path.name)} is {plain(str(kinds[column]))}, "
+                "neither integers nor texts"
+            )
+        leaf = leaf_of(file.metadata, path, column)
+        for group in range(file.metadata.num_row_groups):
+            check_short(path, file.metadata.row_group(group).column(leaf), column)
+    repeated = [column for column in columns if _is_long(kinds[column])]  # kept once, not once a row
+    with readable(path):
+        source = pq.ParquetFile(path, metadata=file.metadata, buffer_size=2**20, read_dictionary=repeated)
+        batches = source.iter_batches(8192, columns=list(columns), use_threads=False)
+    while (batch := next_of(batches, path)) is not None:
+        with readable(path):
+            values = {column: _listed(batch.column(column)) for column in columns}
+        yield values if columns else {"": [None] * len(batch)}
+
+
+def next_of(batches: Iterator[Any], path: Path) -> Any:
+    """Return the next batch of a file, None at its end; SourceError where the file is damaged."""
+    with readable(path):
+        return next(batches, None)
+
+
+def _is_nested(kind: Any) -> bool:
+    import pyarrow.types as types
+
+    return bool(types.is_nested(kind) or (types.is_dictionary(kind) and types.is_nested(kind.value_type)))
+
+
+def _is_long(kind: Any) -> bool:
+    import pyarrow.types as types
+
+    return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary))
+
+
+def _listed(array: Any) -> list[Any]:
+    """Return the values of an array; of a dictionary, each is made only once."""
+    import pyarrow as pa
+
+    if not isinstance(array, pa.DictionaryArray):
+        return list(array.to_pylist())
+    values = [*array.dictionary.to_pylist(), None]
+    return [values[-1 if index is None else index] for index in array.indices.to_pylist()]

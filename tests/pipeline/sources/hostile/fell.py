@@ -1,0 +1,1 @@
+FELL: frozenset[str] = frozenset()
