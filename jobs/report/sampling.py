@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from jobs.report.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one
+from jobs.report.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one, shown_scale
 from jobs.report.spectra import MeanSpectra
+from jobs.report.thumbnails import ROOM, shrink
 from pipeline.manifest import Manifest, ViewEntry
 from pipeline.shards.decode import Sample, read_shard
 from pipeline.store import Store
@@ -13,7 +14,7 @@ from pipeline.store import Store
 MAX_PIXELS = 16 << 20
 """Pixels, over all views, that spectra are averaged over: about two seconds of transforms."""
 SHEET_PIXELS = 3 << 20
-"""Pixels of the views on a contact sheet: keeps the card of noisy 224 px images below some 10 MB."""
+"""Pixels of the views on a contact sheet before they are reduced: bounds how long a card takes."""
 
 
 @dataclass
@@ -23,24 +24,27 @@ class Look:
     Attributes
     ----------
     views : the views that are shown, by number
-    samples : those of the contact sheet, by class
+    samples : those of the contact sheet, by class; their views are thumbnails of `views`
+    scale : of the thumbnails, as `shown_scale` returns it
     spectra : of the shown views, over the samples that were read
     """
 
     views: list[ViewEntry]
     samples: list[Sample]
     spectra: MeanSpectra
+    scale: int
 
 
 def look_at(store: Store, manifest: Manifest) -> Look:
     """Read the first samples, up to 256 of them; add up their spectra and keep some for the contact sheet."""
-    look = Look(choose_views(manifest.views), [], MeanSpectra())
+    views, shape = choose_views(manifest.views), manifest.shape[1:]
+    look = Look(views, [], MeanSpectra(), shown_scale(shape[0], shape[1], len(views), ROOM))
     pixels = manifest.shape[1] * manifest.shape[2] * len(look.views)
     rows = max(2, min(MAX_ROWS, SHEET_PIXELS // pixels))
     among = max(rows, min(LOOKED_AT, MAX_PIXELS // pixels))
     for sample in islice(all_samples(store, manifest), among):
         look.spectra.add([sample.views[view.number] for view in look.views])
-        look.samples.append(sample)
+        look.samples.append(shrink(sample, look.views, look.scale))
         if len(look.samples) > rows:
             drop_one(look.samples)
     look.samples.sort(key=lambda sample: (sample.label, sample.index))
