@@ -10,15 +10,16 @@ from jobs.generation.blueprint import Blueprint
 from jobs.report import wording
 from jobs.report.facts import Facts, gather
 from jobs.report.sampling import Look, look_at, looked_side
-from jobs.report.sheet import contact_sheet, scale_of
 from jobs.report.spectra import radial_profile
 from jobs.report.templates import templates
+from jobs.report.thumbnails import SheetRow, image_uris, sheet_rows
 from pipeline.manifest import Manifest, ShardRecord, canonical_json
 from pipeline.store import Store
 
 README, REPORT = "README.md", "report.html"
 TIMM_INFO = "_info.json"
 SHARDS = "shards/*.tar"
+PANEL_BYTES = 300_000
 
 
 def write_card(
@@ -61,14 +62,13 @@ class Pictures:
 
     Attributes
     ----------
-    sheet : contact sheet of `sheet_samples` samples
+    sheet : the samples of the contact sheet
     middle : what of the samples spectra are of, such as "the middle 1,024 x 1,024 pixels of "; "" for all
     charts : (media query, data URI), the first that fits is shown; the last has an empty query
     """
 
-    sheet: str
+    sheet: list[SheetRow]
     sheet_note: str
-    sheet_samples: int
     panels: list[Panel]
     ticks: list[str]
     stops: list[str]
@@ -94,15 +94,12 @@ def draw(look: Look, manifest: Manifest) -> Pictures | None:
     highest = float(spectra.max())
     sides = [looked_side(side) for side in manifest.shape[1:]]
     nyquist = min(sides) // 2
+    panels = [figures.spectrum_picture(spectrum, highest) for spectrum in spectra]
     profile = charts.variants(lambda theme, width: figures.profile_png(curves, nyquist, theme, width))
     return Pictures(
-        sheet=charts.data_uri(contact_sheet(look.samples, manifest, look.views)),
-        sheet_note=_scale_note(manifest),
-        sheet_samples=len(look.samples),
-        panels=[
-            Panel(view.name, charts.data_uri(figures.spectrum_png(spectrum, highest)))
-            for view, spectrum in zip(look.views, spectra, strict=True)
-        ],
+        sheet=sheet_rows(look.samples, look.views, manifest.classes, look.scale),
+        sheet_note=_scale_note(look.scale),
+        panels=[Panel(view.name, uri) for view, uri in zip(look.views, image_uris(panels, PANEL_BYTES), strict=True)],
         ticks=[wording.significant(highest * part / 4) for part in range(5)],
         stops=figures.color_stops(),
         charts=profile,
@@ -112,8 +109,7 @@ def draw(look: Look, manifest: Manifest) -> Pictures | None:
     )
 
 
-def _scale_note(manifest: Manifest) -> str:
-    factor = scale_of(manifest.shape[1], manifest.shape[2])
+def _scale_note(factor: int) -> str:
     if factor == 1:
         return "One pixel of the page is one pixel of the view."
     return f"Enlarged {factor} times, unsmoothed." if factor > 0 else f"Reduced {-factor} times."

@@ -13,10 +13,12 @@ from jobs.report import snippets, wording
 from jobs.report.bars import Bars, class_bars, group_bars
 from jobs.report.throughput import Throughput, add_up
 from pipeline.augment import AUGMENTATIONS
-from pipeline.manifest import BadSample, Manifest, ShardRecord, StoredInput, ViewEntry, read_record
+from pipeline.manifest import JOB, BadSample, Manifest, ShardRecord, StoredInput, ViewEntry, read_record
 from pipeline.store import Store, open_store
 
 MAX_BAD = 200
+MAX_JOB = 40_000
+"""Letters of a job that a card shows."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,20 @@ def gather(store: Store, blueprint: Blueprint, manifest: Manifest, records: Iter
         throughput=throughput,
         speed=_speed(throughput, len(manifest.views)),
         making=_making(blueprint, manifest, throughput),
-        job_yaml=yaml.safe_dump(blueprint.job.resolved(), sort_keys=False, allow_unicode=True),
+        job_yaml=_job_yaml(blueprint),
         reproduce=_reproduce(store, blueprint),
         snippets=_snippets(manifest),
         size_category=_size_category(manifest.samples),
     )
+
+
+def _job_yaml(blueprint: Blueprint) -> str:
+    """Return the job as YAML; of a very long one, of thousands of views or classes, the beginning."""
+    spelled = yaml.safe_dump(blueprint.job.resolved(), sort_keys=False, allow_unicode=True)
+    if len(spelled) <= MAX_JOB:
+        return str(spelled)
+    shown = spelled[:MAX_JOB].rpartition("\n")[0]
+    return f"{shown}\n# and {spelled.count(chr(10)) - shown.count(chr(10)) - 1:,} more lines, in {JOB}\n"
 
 
 def group_kind(blueprint: Blueprint) -> str:

@@ -1,6 +1,5 @@
 """The drawings of a card that need matplotlib."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jobs.report.charts import LINES, Theme, encode, frame, literal, new_figure
-from jobs.report.sheet import scale_of
 
 COLORS = "magma"
+_LARGEST_PANEL = 160
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.")
 
 
@@ -26,20 +25,15 @@ class Curve:
     values: NDArray[np.float64]
 
 
-def spectrum_png(spectrum_hw: NDArray[np.float64], highest: float) -> bytes:
-    """Return a spectrum in colours, 0 to `highest`, as PNG; small ones are scaled up without smoothing."""
-    colored = matplotlib.colormaps[COLORS](spectrum_hw / (highest or 1.0), bytes=True)
-    picture = Image.fromarray(colored[..., :3].copy())
-    factor = scale_of(*spectrum_hw.shape)
-    if factor > 1:
-        picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", compress_level=6)
-    return buffer.getvalue()
+def spectrum_picture(spectrum_hw: NDArray[np.float64], highest: float) -> Image.Image:
+    """Return a spectrum in colours, 0 to `highest`; one of more than 160 pixels is averaged over squares."""
+    values = Image.fromarray(spectrum_hw.astype(np.float32))
+    values = values.reduce(-(-max(values.size) // _LARGEST_PANEL))
+    return Image.fromarray(matplotlib.colormaps[COLORS](np.asarray(values) / (highest or 1.0), bytes=True)[..., :3])
 
 
 def color_stops(number: int = 9) -> list[str]:
-    """Return `number` colours of the scale of `spectrum_png` from low to high, as CSS."""
+    """Return `number` colours of the scale of `spectrum_picture` from low to high, as CSS."""
     return [matplotlib.colors.to_hex(color) for color in matplotlib.colormaps[COLORS](np.linspace(0, 1, number))]
 
 

@@ -1,28 +1,25 @@
 """What a card reads of the pixels: the beginning of a dataset, once, with bounded memory."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from jobs.report.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one
+from jobs.report.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one, shown_scale
 from jobs.report.spectra import MeanSpectra
+from jobs.report.thumbnails import ROOM, shrink
 from pipeline.manifest import Manifest, ViewEntry
-from pipeline.shards.decode import Sample, as_pixels, read_shard
+from pipeline.shards.decode import Sample, read_shard
 from pipeline.store import Store
 
 MAX_PIXELS = 16 << 20
 """Pixels, over all views, that spectra are averaged over: about two seconds of transforms."""
 SPECTRUM_SIDE = 1024
 """Pixels of the longest side that spectra are of; of larger images, those in the middle."""
-KEPT_PIXELS = 1 << 22
-"""Pixels of the largest view that is kept for the contact sheet as it is."""
 SHEET_PIXELS = 3 << 20
-"""Pixels of the views on a contact sheet: keeps the card of noisy 224 px images below some 10 MB."""
+"""Pixels of the views on a contact sheet before they are reduced: bounds how long a card takes."""
 
 
 @dataclass
@@ -32,24 +29,27 @@ class Look:
     Attributes
     ----------
     views : the views that are shown, by number
-    samples : those of the contact sheet, by class
+    samples : those of the contact sheet, by class; their views are thumbnails of `views`
+    scale : of the thumbnails, as `shown_scale` returns it
     spectra : of the shown views, over the samples that were read
     """
 
     views: list[ViewEntry]
     samples: list[Sample]
     spectra: MeanSpectra
+    scale: int
 
 
 def look_at(store: Store, manifest: Manifest) -> Look:
     """Read the first samples, up to 256 of them; add up their spectra and keep some for the contact sheet."""
-    look = Look(choose_views(manifest.views), [], MeanSpectra())
+    views, shape = choose_views(manifest.views), manifest.shape[1:]
+    look = Look(views, [], MeanSpectra(), shown_scale(shape[0], shape[1], len(views), ROOM))
     pixels = manifest.shape[1] * manifest.shape[2] * len(look.views)
     rows = max(2, min(MAX_ROWS, SHEET_PIXELS // pixels))
     among = max(rows, min(LOOKED_AT, MAX_PIXELS // pixels))
     for sample in islice(all_samples(store, manifest), among):
         look.spectra.add([_middle(sample.views[view.number]) for view in look.views])
-        look.samples.append(sample if pixels <= KEPT_PIXELS * len(look.views) else _reduced(sample))
+        look.samples.append(shrink(sample, look.views, look.scale))
         del sample  # of a large image, before the next is read
         if len(look.samples) > rows:
             drop_one(look.samples)
@@ -65,12 +65,6 @@ def looked_side(length: int) -> int:
 def _middle(view: NDArray[Any]) -> NDArray[Any]:
     (height, width), (top, left) = view.shape[:2], ((side - looked_side(side)) // 2 for side in view.shape[:2])
     return view[top : top + looked_side(height), left : left + looked_side(width)]
-
-
-def _reduced(sample: Sample) -> Sample:
-    """Return a sample of large images by means over squares: still larger than on a page."""
-    factor = max(1, max(sample.views[0].shape[:2]) // SPECTRUM_SIDE)
-    return replace(sample, views=[np.asarray(Image.fromarray(as_pixels(view)).reduce(factor)) for view in sample.views])
 
 
 def all_samples(store: Store, manifest: Manifest) -> Iterator[Sample]:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from jobs.report.thumbnails import SheetRow
+
 Variants = list[tuple[str, str]]
 """(media query, data URI), the first that fits is shown; the last has an empty query."""
 
@@ -71,12 +73,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A contact sheet as a data URI, `width` pixels wide."""
+    """A contact sheet."""
 
     label: str
-    uri: str
-    width: int
-    alt: str
+    rows: list[SheetRow]
     note: str
 
 

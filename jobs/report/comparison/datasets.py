@@ -1,22 +1,21 @@
 """Datasets side by side: numbers, contact sheets of the same samples, and what each view is."""
 
-import io
 from collections.abc import Sequence
 
-from PIL import Image
-
 from jobs.report import wording
-from jobs.report.charts import data_uri
 from jobs.report.comparison.blocks import Cell, Column, Section, Sheet, Sheets, Table
 from jobs.report.comparison.reading import Dataset, Run
 from jobs.report.comparison.shared_samples import Places, choose_keys, families, places_of, read_keys, rows_that_fit
 from jobs.report.facts import encoding, recipes
 from jobs.report.sampling import SHEET_PIXELS
-from jobs.report.sheet import MAX_ROWS, choose_views, contact_sheet
+from jobs.report.sheet import MAX_ROWS, MAX_VIEWS, choose_views, shown_scale
 from jobs.report.throughput import add_up
+from jobs.report.thumbnails import PAGE_BYTES, ROOM, sheet_rows, shrink
 from pipeline.manifest import read_record
 
 IDENTITY_DIGITS = 12
+LEAST_VIEWS = 4
+"""Of a dataset that are shown, however many others share the page."""
 
 
 def section(runs: Sequence[Run]) -> Section:
@@ -68,30 +67,34 @@ def _sheets(runs: Sequence[Run]) -> list[Sheets]:
     grouped = [
         ([full[number] for number in family], [places[number] for number in family]) for family in families(places)
     ]
-    return [_side_by_side(members, there, rows, len(grouped) > 1) for members, there in grouped]
+    return [_side_by_side(members, there, rows, len(full)) for members, there in grouped]
 
 
-def _side_by_side(runs: Sequence[Run], places: Sequence[Places], rows: int, named: bool) -> Sheets:
+def _side_by_side(runs: Sequence[Run], places: Sequence[Places], rows: int, on_page: int) -> Sheets:
+    """Return the sheets of datasets that share samples, some of all those `on_page`."""
     keys = choose_keys(places, rows)
     if len(runs) > 1:
         caption = f"The same {wording.count(len(keys), 'sample')} in every sheet, spread over the classes."
     else:
         caption = f"{wording.count(len(keys), 'sample')} from the beginning of the dataset, spread over the classes."
     title = "Contact sheets" if len(runs) > 1 else "Contact sheet"
-    title = f"{title}: {', '.join(run.label for run in runs)}" if named else title
-    return Sheets(title, [_sheet(run, there, keys) for run, there in zip(runs, places, strict=True)], caption)
+    title = f"{title}: {', '.join(run.label for run in runs)}" if on_page > len(runs) else title
+    sheets = [
+        _sheet(run, there, keys, PAGE_BYTES // on_page, ROOM // len(runs))
+        for run, there in zip(runs, places, strict=True)
+    ]
+    return Sheets(title, sheets, caption)
 
 
-def _sheet(run: Run, places: Places, keys: Sequence[str]) -> Sheet:
+def _sheet(run: Run, places: Places, keys: Sequence[str], budget: int, room: int) -> Sheet:
     found: Dataset = run.content
-    views = choose_views(found.manifest.views)
-    png = contact_sheet(read_keys(found, places, keys), found.manifest, views)
-    with Image.open(io.BytesIO(png)) as picture:
-        width = picture.width
-    names = ", ".join(wording.plain(view.name) for view in views)
-    left = len(found.manifest.views) - len(views)
+    manifest, most = found.manifest, max(LEAST_VIEWS, MAX_VIEWS * budget // PAGE_BYTES)
+    views = choose_views(manifest.views, most)
+    scale = shown_scale(manifest.shape[1], manifest.shape[2], len(views), room)
+    samples = [shrink(sample, views, scale) for sample in read_keys(found, places, keys)]
+    left = len(manifest.views) - len(views)
     note = f"{wording.count(left, 'further view')} not shown." if left else ""
-    return Sheet(run.label, data_uri(png), width, f"Samples in rows, the views {names} in columns", note)
+    return Sheet(run.label, sheet_rows(samples, views, manifest.classes, scale, budget), note)
 
 
 def _views(runs: Sequence[Run]) -> Table:

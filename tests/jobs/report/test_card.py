@@ -1,3 +1,5 @@
+import base64
+import io
 import os
 import re
 import shlex
@@ -9,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from jobs.report.bars import MAX_BARS
 from jobs.report.card import write_card
@@ -41,6 +44,8 @@ def test_the_report_is_one_file_of_wellformed_html(digits):
     assert [meta for meta in page.all("meta") if meta.get("name") == "viewport"]
     assert page.all("script") == page.all("link") == []
     assert all(image["alt"] and image["src"].startswith("data:image/png;base64,") for image in page.all("img"))
+    rows = [image["alt"] for image in page.all("img") if " of sample " in image["alt"]]
+    assert [alt.partition(" of ")[0] for alt in rows] == [view.name for view in digits.manifest.views] * 10
     assert all(source["srcset"].startswith("data:image/png;base64,") for source in page.all("source"))
     links = [a[name] for _, a in page.elements for name in ("src", "href", "srcset", "action", "data") if name in a]
     assert all(link.startswith("data:") for link in links)
@@ -113,7 +118,8 @@ def test_the_command_of_the_card_makes_the_same_shards(digits, tmp_path):
 
 
 def snippet(readme: str, imported: str) -> str:
-    (code,) = [code for _, code in code_blocks(readme, "python") if re.search(rf"^(from|import) {imported}", code)]
+    blocks = [code for _, code in code_blocks(readme, "python")]
+    (code,) = [code for code in blocks if re.search(rf"^(from|import) {imported}", code, re.MULTILINE)]
     return code
 
 
@@ -219,7 +225,7 @@ def test_one_sample_of_one_class_and_no_augmented_view(make, folder_of):
     page = Page(made.text("report.html"))
     assert "1 labelled image of imagefolder" in page.text
     assert "averaged over the channels of 1 sample." in page.text
-    assert len(page.all("img")) == 3  # sheet, one spectrum, the chart
+    assert len(page.all("img")) == 3  # a thumbnail, one spectrum, the chart
 
 
 def test_a_dataset_of_nothing_but_bad_images_has_a_card(make, tmp_path):
@@ -246,9 +252,10 @@ def test_domains_name_the_groups(make, folder_of):
 
 
 @pytest.mark.parametrize("name", ["digits", "hostile"])
-def test_the_page_never_scrolls_sideways(name, request, tmp_path):
+@pytest.mark.parametrize("width", [420, 1400])
+def test_the_page_never_scrolls_sideways(name, width, request, tmp_path):
     report = request.getfixturevalue(name).text("report.html")
-    assert scroll_width(report, 420, tmp_path) <= 420
+    assert scroll_width(report, width, tmp_path) <= width
 
 
 def test_the_browser_check_can_fail(tmp_path):
@@ -261,12 +268,52 @@ def test_importing_the_card_leaves_matplotlib_alone():
     assert subprocess.run([sys.executable, "-c", code], env=os.environ).returncode == 0
 
 
-def test_of_many_views_some_are_shown(make, folder_of):
+def test_of_very_many_views_some_are_shown(make, folder_of):
     folder = folder_of({"a": [(8, 8)] * 2})
-    views = ["clean", {"dct_flip": {}, "copies": 20}, {"radial": {"high": 3}, "name": "last"}]
+    views = ["clean", {"dct_flip": {}, "copies": 68}, {"radial": {"high": 3}, "name": "last"}]
     made = make(source={"kind": "imagefolder", "path": str(folder)}, image={"size": 8}, views=views)
     page = Page(made.text("report.html"))
     assert "6 further views are not shown" in page.text
     assert len([image for image in page.all("img") if "spectrum of" in image["alt"]]) == MAX_VIEWS
     assert "Mean log-amplitude spectrum of last" in [image["alt"] for image in page.all("img")]
-    assert "| 1–20 | dct_flip-1 … dct_flip-20 | dct_flip-1.png … dct_flip-20.png, uint8 |" in made.text("README.md")
+    assert "| 1–68 | dct_flip-1 … dct_flip-68 | dct_flip-1.png … dct_flip-68.png, uint8 |" in made.text("README.md")
+
+
+@pytest.mark.parametrize(
+    ("size", "copies", "samples"), [(32, 19, 10), (96, 19, 10), (96, 63, 2), (224, 19, 3), (512, 19, 2)]
+)
+def test_a_page_shows_all_views_and_stays_below_2_mb(make, folder_of, tmp_path, size, copies, samples):
+    folder = folder_of({name: [(size, size)] * 5 for name in "ab"})  # noise, of which nothing is smaller
+    views = ["clean", {"phase_only": {}, "copies": copies}]
+    source, output = {"kind": "imagefolder", "path": str(folder)}, {"encoding": "npy"}
+    made = make(source=source, image={"size": size}, views=views, output=output)
+    report = made.text("report.html")
+    assert len(report.encode()) < 2_000_000
+    images = Page(report).all("img")
+    thumbnails = [image for image in images if " of sample " in image["alt"]]
+    names = [view.name for view in made.manifest.views]
+    rows = len(thumbnails) // len(names)
+    assert 1 <= rows <= samples
+    assert [image["alt"].partition(" of ")[0] for image in thumbnails] == names * rows
+    for image in [*thumbnails, *(image for image in images if "spectrum of" in image["alt"])]:
+        with Image.open(io.BytesIO(base64.b64decode(image["src"].partition(",")[2]))) as picture:
+            assert picture.format == "JPEG" if max(picture.size) > 96 else picture.format in ("PNG", "JPEG")
+            assert max(picture.size) <= 256
+    assert "further views" not in report
+    if (size, copies) in ((224, 19), (32, 19)):
+        assert scroll_width(report, 1400, tmp_path) <= 1400  # nothing of it is out of sight
+        assert scroll_width(report, 480, tmp_path) <= 480
+
+
+def test_of_a_very_long_job_the_beginning_is_shown(make, folder_of):
+    source = {"kind": "imagefolder", "path": str(folder_of({"a": [(8, 8)] * 2}))}
+    views = ["clean", *({"prime": {"preset": "cifar"}, "name": f"p{n}"} for n in range(150))]
+    made = make(source=source, image={"size": 8}, views=views)
+    lines = yaml.safe_dump(made.blueprint.job.resolved(), sort_keys=False).splitlines()
+    for name in ("README.md", "report.html"):
+        text = made.text(name)
+        shown, more = re.search(
+            r"(kind: generate\n.*)\n# and ([\d,]+) more lines, in job.yaml", text, re.DOTALL
+        ).groups()
+        assert int(more.replace(",", "")) > 100
+        assert shown.splitlines() == lines[: len(lines) - int(more.replace(",", ""))]

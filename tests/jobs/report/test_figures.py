@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from jobs.report.charts import DARK, LIGHT
-from jobs.report.figures import Curve, color_stops, profile_png, spectrum_png
+from jobs.report.figures import Curve, color_stops, profile_png, spectrum_picture
 
 
 def pixels(png):
@@ -19,17 +19,26 @@ def rgb(css):
 
 
 def test_panels_share_one_scale():
-    low, high = (pixels(spectrum_png(np.full((8, 8), value), 6.0)) for value in (0.0, 6.0))
-    both = pixels(spectrum_png(np.array([[0.0, 6.0], [3.0, 6.0]]), 6.0))
+    low, high = (np.asarray(spectrum_picture(np.full((8, 8), value), 6.0)) for value in (0.0, 6.0))
+    both = np.asarray(spectrum_picture(np.array([[0.0, 6.0], [3.0, 6.0]]), 6.0))
     stops = color_stops(9)
     for shown, stop in [(low, 0), (high, -1), (both[0, 0], 0), (both[0, -1], -1), (both[-1, 0], 4)]:
         np.testing.assert_allclose(shown, np.broadcast_to(rgb(stops[stop]), shown.shape), atol=3)
     assert (both[-1, -1] == high[0, 0]).all()
 
 
-@pytest.mark.parametrize(("shape", "shown"), [((1, 1), (96, 96)), ((32, 16), (96, 48)), ((224, 200), (224, 200))])
+@pytest.mark.parametrize(
+    ("shape", "shown"), [((1, 1), (1, 1)), ((32, 16), (32, 16)), ((160, 99), (160, 99)), ((512, 384), (128, 96))]
+)
 def test_a_panel_keeps_the_shape_of_its_spectrum(shape, shown):
-    assert pixels(spectrum_png(np.zeros(shape), 0.0)).shape[:2] == shown
+    assert np.asarray(spectrum_picture(np.zeros(shape), 0.0)).shape == (*shown, 3)
+
+
+def test_a_large_panel_is_averaged_over_squares():
+    low, high = np.zeros((320, 320)), np.full((320, 320), 4.0)
+    mixed = np.where(np.indices((320, 320)).sum(axis=0) % 2, 4.0, 0.0)  # a chessboard of both
+    same = spectrum_picture((low + high) / 2, 4.0)
+    assert np.array_equal(spectrum_picture(mixed, 4.0), same)
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])

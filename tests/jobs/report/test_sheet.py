@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from jobs.report.lettering import sheet_font, shorten
-from jobs.report.sheet import choose_views, contact_sheet, draw_sheet, scale_of, spread_samples
+from jobs.report.sheet import WIDTH, choose_views, contact_sheet, draw_sheet, scale_of, shown_scale, spread_samples
 from pipeline.manifest import ViewEntry
 from pipeline.shards.decode import Sample
 
@@ -153,3 +153,32 @@ def test_of_many_views_each_recipe_is_shown_before_further_copies():
     assert [v.number for v in choose_views(views, 5)] == [0, 1, 2, 3, 40]
     assert choose_views(views, 100) == views
     assert choose_views(views[:1]) == views[:1]
+
+
+@pytest.mark.parametrize("side", [8, 32, 96, 224, 512])
+@pytest.mark.parametrize("num_views", [1, 12, 20, 64])
+def test_all_views_are_on_a_sheet_of_1400_pixels(side, num_views):
+    rng = np.random.default_rng(0)
+    shades = [np.full((side, side, 3), (number + 1, 2, 200), np.uint8) for number in range(num_views)]
+    names = [f"a-name-of-a-view-{number}" for number in range(num_views)]
+    rows = [sample(index, label=index, views=shades) for index in rng.permutation(3).tolist()]
+    sheet = draw_sheet(rows, names, classes=["a class with a name that is as long as can be"] * 3)
+    assert sheet.width <= WIDTH
+    pixels = np.asarray(sheet)
+    found = [int((pixels == shade[0, 0]).all(axis=2).sum()) for shade in shades]
+    shown = found[0] // 3
+    assert found == [3 * shown] * num_views
+    assert shown >= 96 * 96
+
+
+@given(st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 100), st.integers(100, 2000))
+def test_a_view_is_reduced_until_all_fit_but_not_below_96_pixels(height, width, num_views, room):
+    scale = shown_scale(height, width, num_views, room)
+    largest = scale_of(height, width)
+    assert scale <= largest
+    longest = max(height, width) * scale if scale > 0 else max(height, width) // -scale
+    assert scale == largest or longest >= 96
+    if scale < largest:
+        bigger = scale + 1 if scale not in (-2, -1) else 1
+        across = width * bigger if bigger > 0 else width // -bigger
+        assert num_views * (across + 8) - 8 > room
