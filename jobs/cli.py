@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from jobs import events
+from jobs.address_space import check_address_space, lack_of_memory
 from jobs.commands import analysis, bench, cluster, evaluation, generation, reporting, reproduction, training
 from jobs.commands.shared import stop
 from jobs.streams import StreamError, discard_output, flush_output, mend_streams
@@ -57,12 +58,13 @@ def _options(
         bool, typer.Option("--version", help="say which Passband this is", callback=_tell_version, is_eager=True)
     ] = False,
 ) -> None:
-    pass
+    check_address_space()
 
 
 def main() -> None:
     """Run the command line; a PassbandError becomes one message and exit status 1."""
     mend_streams()
+    events.output.is_document = False
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     status = _run()
@@ -91,11 +93,11 @@ def _run() -> int:
         return 1
     except SystemExit as error:
         return _end(error)
-    except MemoryError:
-        return _tell("out of memory")
     except OSError as error:
         return _tell(f"{error.filename}: {error.strerror or error}" if error.filename else error.strerror or str(error))
     except Exception as error:
+        if (lack := lack_of_memory(error)) is not None:
+            return _tell(lack)
         if _as_json():
             _announce("error", f"{type(error).__name__}: {error}")
         raise
@@ -108,7 +110,7 @@ def _as_json() -> bool:
 def _announce(event: str, message: str) -> None:
     """Say how the command ends: where its events go in JSON mode, and on standard error otherwise."""
     try:
-        if _as_json():
+        if _as_json() and not events.output.is_document:
             return events.say(event, message=message)
     except (StreamError, BrokenPipeError):
         discard_output()

@@ -7,6 +7,15 @@ import time
 from typing import Any
 
 
+class _Output:
+    """What standard output holds so far: a document is one JSON value, and an event after it would spoil it."""
+
+    is_document = False
+
+
+output = _Output()
+
+
 def say(event: str, **values: Any) -> None:
     """Write an event: its name, the seconds since 1970, and what belongs to it."""
     write({"event": event, **values})
@@ -14,7 +23,8 @@ def say(event: str, **values: Any) -> None:
 
 def write(value: Any) -> None:
     """Write `value` on one line; an event without ``time`` gets it."""
-    if isinstance(value, dict) and "event" in value:
+    output.is_document = not (isinstance(value, dict) and "event" in value)
+    if not output.is_document:
         value = {"event": value["event"], "time": round(time.time(), 3), **value}
     sys.stdout.write(line(value) + "\n")
     sys.stdout.flush()

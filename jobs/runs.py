@@ -87,6 +87,8 @@ def _evaluation(store: Store, envelope: Mapping[str, Any], results: Mapping[str,
 
 def _analysis(store: Store, envelope: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
     """Return which maps are asked for, and how many blocks of frequencies are done."""
+    if not envelope:
+        return {key: results.get(key) for key in ("what", "samples", "of")}
     from jobs.analysis.envelope import read_envelope
     from jobs.analysis.worker import read_block
 
@@ -144,8 +146,11 @@ def _spell_evaluation(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _spell_analysis(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     blocks = f"{found['done']:,} of {found['blocks']:,} done" if "blocks" in found else ""
-    maps = ", ".join(found.get("maps", [found["what"]]))
-    return [("maps", maps), ("blocks", blocks), ("images", f"{found['samples']:,} of {found['of']:,}")]
+    return [
+        ("maps", ", ".join(found.get("maps", [found["what"]]))),
+        ("blocks", blocks),
+        ("images", f"{found['samples']:,} of {found['of']:,}"),
+    ]
 
 
 def _spell_reproduction(found: Mapping[str, Any]) -> list[tuple[str, str]]:

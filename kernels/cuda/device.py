@@ -11,12 +11,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.cuda import sources
+from kernels.cuda.driver import missing_gpu
 
 OPTIONS = ("-std=c++17",)
 VARIABLE = "PASSBAND_CUDA_DEVICE"
@@ -143,6 +145,8 @@ class CupyDevice:
     """
 
     def __init__(self) -> None:
+        if find_spec("cupy") is not None and (why := missing_gpu()) is not None:
+            raise DeviceError(f"backend cuda: no GPU that CUDA can use: {why}")
         try:
             import cupy
             import cupyx.scipy.fft

@@ -12,9 +12,12 @@ import pytest
 import yaml
 
 from jobs import cli, events
+from jobs.address_space import lack_of_memory
 from jobs.commands.shared import KEPT, stop
 from jobs.files import JobError
 from jobs.training.launch import Announced, announced
+from kernels.cuda.device import CupyDevice, DeviceError
+from kernels.cuda.driver import missing_gpu
 from pipeline.home import HomeError, expanded
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
@@ -347,3 +350,87 @@ def test_a_reader_that_leaves_is_no_error_message():
     assert child.stderr.read() == b""
     child.stderr.close()
     assert child.wait() == 1
+
+
+def limited(megabytes, *words, **options):
+    """Run a command in a process of so little address space."""
+    script = (
+        "import os, resource, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_AS, ({megabytes << 20}, {megabytes << 20}))\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'jobs.cli', *sys.argv[1:]])\n"
+    )
+    run = [sys.executable, "-c", script, *map(str, words)]
+    return subprocess.run(run, capture_output=True, text=True, timeout=250, **options)
+
+
+@pytest.mark.parametrize("megabytes", [200, 400, 900])
+@pytest.mark.parametrize("words", [["run"], ["run", "--json"]])
+def test_too_little_address_space_is_one_line(job_file, words, megabytes):
+    done = limited(megabytes, *words, job_file)
+    said = json.loads(done.stdout)["message"] if "--json" in words else done.stderr.removeprefix("passband: ")
+    assert done.returncode == 1
+    assert said.strip() == (
+        f"the address space of a process is limited to {megabytes} MB here (ulimit -v); passband needs at least "
+        "1,024 MB, and most work 3,000 MB"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "out of memory"),
+        (ImportError("libx.so: failed to map segment from shared object"), "out of memory: libx.so: failed to map"),
+        (RuntimeError("can't start new thread"), "out of memory: can't start new thread"),
+    ],
+)
+def test_out_of_memory_is_one_line(monkeypatch, passband, error, message):
+    def fails():
+        raise error
+
+    monkeypatch.setattr("jobs.listing.listing", fails)
+    status, out, err = passband("stages")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"passband: {message}")
+    assert err.count("\n") == 1
+
+
+def test_other_import_errors_are_bugs():
+    assert lack_of_memory(ImportError("No module named 'x'")) is None
+    assert lack_of_memory(RuntimeError("other")) is None
+
+
+@pytest.mark.parametrize("home", ["missing", "a file", "none", "read-only"])
+def test_a_home_that_cannot_be_is_no_obstacle(job_file, tmp_path, home):
+    environment = dict(os.environ)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "locked").mkdir(mode=0o500)
+    places = {"missing": tmp_path / "nowhere" / "h", "a file": tmp_path / "file", "read-only": tmp_path / "locked"}
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "MPLCONFIGDIR", "HOME"):
+        environment.pop(name, None)
+    if home in places:
+        environment["HOME"] = str(places[home])
+    before = set(os.listdir(tmp_path))
+    done = command("run", job_file, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert set(os.listdir(tmp_path)) - before <= {"out", "nowhere"}
+    assert command("jobs", cwd=tmp_path, env=environment).returncode == 0
+
+
+def test_a_job_on_the_cpu_leaves_cupys_folder_alone(job_file, tmp_path):
+    """`auto` finds out by the driver that there is no GPU: CuPy makes its folder as it is imported."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for options in (["--backend", "cpu"], [] if missing_gpu() else ["--backend", "cpu"]):
+        done = command("plan", job_file, *options, env=os.environ | {"HOME": str(home)})
+        assert done.returncode == 0, done.stderr
+    assert not (home / ".cupy").exists()
+
+
+def test_a_missing_gpu_is_told_by_the_driver(monkeypatch):
+    if missing_gpu() is None:
+        pytest.skip("this machine has a GPU")
+    monkeypatch.setitem(sys.modules, "cupy", None)  # not asked
+    monkeypatch.setattr("kernels.cuda.device.find_spec", lambda name: object())
+    with pytest.raises(DeviceError, match="no GPU that CUDA can use: .*NVIDIA driver"):
+        CupyDevice()

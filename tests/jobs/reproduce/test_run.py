@@ -6,7 +6,12 @@ import time
 
 import pytest
 
+from jobs.reproduce.datasets import find_datasets
 from jobs.reproduce.display import JsonDisplay, SilentDisplay
+from jobs.reproduce.ledger import Ledger
+from jobs.reproduce.recipe import Measure, Seen
+from jobs.reproduce.recipes import find_recipe
+from jobs.reproduce.rows import collect
 from jobs.reproduce.run import run_graph
 from pipeline.errors import PassbandError
 from pipeline.lock import locked
@@ -136,3 +141,36 @@ def test_machines_are_told_of_every_node(tmp_path, capsys):
     (found,) = [event for event in again if event["event"] == "done" and event["node"] == "b"]
     assert found["was_there"] is True
     assert found["done"] == 2
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "[" * 5000, '{"a": NaN}', '{"a": ' + "1" * 5000 + "}"])
+def test_damaged_results_are_one_line_that_names_them(tmp_path, content):
+    log, out = tmp_path / "log", tmp_path / "out"
+    graph = steps(log, "a", "b: a", "c")
+    ledger = run(graph, out)
+    damaged = out / "steps" / os.path.basename(ledger.made["a"].path) / "results.json"
+    damaged.write_text(content)
+    again = run(graph, out)
+    assert set(again.failed) == {"a"}
+    assert again.failed["a"].startswith(f"{damaged}: is damaged: ")
+    assert again.failed["a"].endswith("delete it, and the same command makes it again")
+    assert "\n" not in again.failed["a"]
+    assert len(again.failed["a"]) < 500
+    damaged.unlink()
+    assert run(graph, out).failed == {}
+
+
+def test_results_without_a_number_of_the_table_are_named():
+    measure = Measure({"method": "ERM"}, 0, {"clean": (Seen("e", "d", "clean"),)})
+    for results in ({}, {"accuracy": None}, {"accuracy": {"d": {}}}, {"accuracy": {"d": {"clean": "x"}}}):
+        with pytest.raises(PassbandError, match="/out/e/results.json: is damaged: it lacks a number of the table"):
+            collect([measure], {"e": results}, {"e": "/out/e"})
+
+
+def test_known_places_of_datasets_that_are_damaged_are_unknown(tmp_path):
+    (tmp_path / "datasets").mkdir()
+    for content in ("{", "[]", '{"x": 1}', '{"x": {"identity": 1}}', "[" * 5000):
+        (tmp_path / "datasets" / "places.json").write_text(content)
+        ledger = Ledger(find_recipe("digits", quick=True).graph)
+        find_datasets(ledger, str(tmp_path))
+        assert ledger.made == {}

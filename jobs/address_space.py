@@ -1,0 +1,37 @@
+"""Too little memory or address space: libraries answer it in words of their own, or not at all."""
+
+import resource
+
+from pipeline.errors import PassbandError
+
+LEAST = 1 << 30
+"""With less, linear algebra libraries look for room without end as they are loaded; most work takes 2 to 3 GB."""
+_TOLD = ("failed to map segment", "cannot allocate memory", "can't start new thread", "static tls block")
+
+
+def check_address_space() -> None:
+    """Raise PassbandError where a process may have too little to load anything."""
+    limit = _limit()
+    if limit is not None and limit < LEAST:
+        raise PassbandError(f"{_spell(limit)}; passband needs at least {LEAST >> 20:,} MB, and most work 3,000 MB")
+
+
+def lack_of_memory(error: BaseException) -> str | None:
+    """Return a sentence if an error comes of too little memory, None if it is another."""
+    if isinstance(error, MemoryError):
+        what = "out of memory"
+    elif isinstance(error, ImportError | OSError | RuntimeError) and any(t in str(error).lower() for t in _TOLD):
+        what = f"out of memory: {error}"
+    else:
+        return None
+    limit = _limit()
+    return what if limit is None else f"{what}; {_spell(limit)}"
+
+
+def _limit() -> int | None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def _spell(limit: int) -> str:
+    return f"the address space of a process is limited to {limit >> 20:,} MB here (ulimit -v)"
