@@ -28,6 +28,7 @@ from jobs.executors.ray_session import CLOSED
 
 LOOPBACK = "127.0.0.1"
 _LOG = "head.log"
+_TEMPORARY = "tmp"
 _OBJECT_STORE_BYTES = 75 * 2**20  # Ray's minimum: records are small
 _START_S = 90.0
 _STOP_S = 20.0
@@ -142,7 +143,9 @@ def _start(command: list[str], folder: Path, log: Path) -> "subprocess.Popen[byt
     """Start the head in a session of its own: Ctrl-C is ours to see to."""
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     environment = without_ray(dict(os.environ)) | token_settings(folder / TOKEN_FILE)
+    (folder / _TEMPORARY).mkdir(mode=0o700)
     environment |= CLOSED | {
+        "TMPDIR": str(folder / _TEMPORARY),  # Ray's dashboard leaves folders there, even where it ends in good order
         "DASHBOARD_METRIC_PORT": "-1",  # no port: its server of metrics, which has no switch, does not start
         "PATH": programs,  # a job is run by the `python` that is found there
     }

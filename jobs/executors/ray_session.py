@@ -148,9 +148,10 @@ def _session(address: str, settings: dict[str, str], janitor: Janitor, **options
 
 
 def _start_failure(address: str, error: Exception) -> str:
-    if "timed out during startup" in str(error):
-        return f"Ray does not start: its raylet ended, or the machine is too busy; {AGAIN}"
-    return f"Ray at {address!r} does not start: {one_line(error)}"
+    cause = one_line(error)
+    if address == "local" and ("timed out" in cause.lower() or "gcs" in cause.lower()):  # it names files and settings
+        return f"Ray does not start: a server of it ended, or the machine is too busy; {AGAIN}"
+    return f"Ray at {address!r} does not start: {cause}"
 
 
 def _silence(ray: Any) -> None:

@@ -77,10 +77,10 @@ def passband(state: Path, *words: Any, **environment: str) -> tuple[int, str, st
 
 
 @contextlib.contextmanager
-def running(state: Path, *options: Any) -> Iterator[Head]:
+def running(state: Path, *options: Any, **environment: str) -> Iterator[Head]:
     """``passband cluster up`` until the block ends, or the test ends it; then nothing of it is left."""
     command = [*PASSBAND, "cluster", "up", "--json", "--dashboard-port", "0", "--num-cpus", "2", *map(str, options)]
-    settings = os.environ | {"XDG_STATE_HOME": str(state)}
+    settings = os.environ | {"XDG_STATE_HOME": str(state)} | environment
     process = subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()

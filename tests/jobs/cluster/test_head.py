@@ -1,13 +1,20 @@
 """The head that `cluster up` runs: private, and on loopback. That nothing of it is left is held by its fixture."""
 
 import ipaddress
+import os
+import re
 import stat
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
-from tests.jobs.cluster.heads import Head, commands, wait_for, without_token
+from tests.jobs.cluster.heads import Head, commands, job_file, running, shards, wait_for, without_token
 
+LOST = {"command": "ray.scripts.scripts", "gcs": "/gcs_server", "raylet": "/raylet"}
+"""What the command lines of a head's processes hold."""
 OPEN = {"/", "/api/authentication_mode", "/api/gcs_healthz", "/api/healthz", "/api/local_raylet_healthz"}
 """Paths that answer without the token, as the module's text says: that it runs, and that a token is asked for."""
 
@@ -63,3 +70,28 @@ def test_a_second_one_on_its_port_is_refused_by_name(head: Head):
         f"passband: a cluster of yours runs at {head.address} (pid {head.process.pid}): "
         "use it, or give --dashboard-port\n"
     )
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("lost", ["cluster up", *(pytest.param(name, marks=pytest.mark.slow) for name in LOST)])
+def test_a_head_that_is_lost_leaves_nothing_behind(tmp_path, lost):
+    """Of the processes that a head is made of, one is killed while a job runs there."""
+    with tempfile.TemporaryDirectory(prefix="pb", dir="/tmp") as temporary:
+        with running(tmp_path / "state", TMPDIR=temporary) as head:
+            views = ["clean", {"prime": {"preset": "cifar"}, "copies": 30}]
+            job = head.submit(job_file(tmp_path, "long", split="train", views=views), "--workers", 1, TMPDIR=temporary)
+            wait_for(lambda: shards(tmp_path / "long") >= 1, 600)
+            assert head.folder().parent == Path(temporary)
+            processes = head.processes()
+            if lost == "cluster up":
+                head.process.kill()
+            else:
+                next(p for p in processes if any(word.endswith(LOST[lost]) for word in p.cmdline()[:4])).kill()
+            _, err = head.process.communicate(timeout=120)
+            if lost != "cluster up":
+                assert re.fullmatch(
+                    r"passband: the cluster's head ended by itself \(status -?\d+\); its jobs .*\n", err
+                )
+            wait_for(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes))
+            wait_for(lambda: not os.listdir(temporary))
+            assert head.status(job)["state"] == "lost"

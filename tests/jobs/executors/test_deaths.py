@@ -25,7 +25,7 @@ QUICK = [(("gcs",), "start"), (("worker", "environments"), "start")]
 NATIVE = re.compile(r"^\[20\d\d-|\.cc:\d+|\.h:\d+|Traceback|ray\.exceptions|^\*\*\*", re.MULTILINE)
 SENTENCES = re.compile(
     r"passband: (Ray broke off while it (started|ended): a server of it was killed, or ran out of memory"
-    r"|Ray does not start: its raylet ended, or the machine is too busy"
+    r"|Ray does not start: a server of it ended, or the machine is too busy"
     r"|the Ray cluster at 127\.0\.0\.1:\d+ (is gone|has no live node)); run it again: what is finished is kept"
 )
 

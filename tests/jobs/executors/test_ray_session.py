@@ -183,6 +183,36 @@ with local_ray(1):
     )
 
 
+MOUNTS = {
+    "read-only": "mount --bind /dev/shm /dev/shm && mount -o remount,bind,ro /dev/shm",
+    "tiny": "mount -t tmpfs -o size=64k tmpfs /dev/shm",
+}
+
+
+@pytest.mark.parametrize("how", MOUNTS)
+def test_it_works_where_shared_memory_is_of_no_use(tmp_path: Path, how: str):
+    apart = ["unshare", "--mount", "sh", "-c", f'{MOUNTS[how]} && exec "$@"', "sh"]
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("only who may mount can make /dev/shm read-only or tiny")
+    script = f"""
+import os
+from pathlib import Path
+from jobs.executors.ray import RayExecutor
+from jobs.executors.ray_session import local_ray
+from tests.jobs.executors.faulty import FaultyTask
+try:
+    Path("/dev/shm/passband-probe").write_bytes(bytes(2**20))
+except OSError as error:
+    print(os.strerror(error.errno))
+with local_ray(1):
+    print([outcome.record for outcome in RayExecutor(1).run(FaultyTask(i, Path({str(tmp_path)!r})) for i in range(3))])
+"""
+    command = [*apart, sys.executable, "-W", "error", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    reason = {"read-only": "Read-only file system", "tiny": "No space left on device"}[how]
+    assert (done.stdout.splitlines(), done.stderr) == ([reason, "[0, 1, 4]"], "")
+
+
 def run_python(script: str, settings: dict[str, str] | None = None) -> str:
     command = [sys.executable, "-W", "error", "-c", script]
     environment = os.environ | (settings or {})
