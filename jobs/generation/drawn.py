@@ -33,8 +33,8 @@ def drawn_words(manifest: Manifest, row: Mapping[str, Any]) -> dict[str, list[st
     recorded: dict[tuple[int, int, str], dict[str, Any]] = {}
     for column, value in row.items():
         if found := _COLUMN.fullmatch(column):
-            view = _BASE if found["view"] is None else int(found["view"])
-            recorded.setdefault((view, int(found["position"]), found["stage"]), {})[found["key"]] = value
+            number = _BASE if found["view"] is None else int(found["view"])
+            recorded.setdefault((number, int(found["position"]), found["stage"]), {})[found["key"]] = value
     words = {"base": [_words(place[2], drawn) for place, drawn in sorted(recorded.items()) if place[0] == _BASE]}
     for view in manifest.views[1:]:
         words[view.name] = [

@@ -148,7 +148,7 @@ def _widest(texts: Sequence[str], font: Font) -> int:
 
 def _pictures(sample: Sample, numbers: Sequence[int], room: int) -> list[Image.Image]:
     views = [sample.views[number] for number in numbers]
-    return [_picture(view, shown_scale(*view.shape[:2], len(views), room)) for view in views]
+    return [_picture(view, shown_scale(view.shape[0], view.shape[1], len(views), room)) for view in views]
 
 
 def _grid(pictures: Sequence[Image.Image], num_views: int, num_rows: int, left: int) -> _Grid:
