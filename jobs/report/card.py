@@ -12,7 +12,7 @@ from jobs.report.facts import Facts, gather
 from jobs.report.sampling import Look, look_at, looked_side
 from jobs.report.spectra import radial_profile
 from jobs.report.templates import templates
-from jobs.report.thumbnails import SheetRow, image_uris, sheet_rows
+from jobs.report.thumbnails import PAGE_BYTES, SheetRow, image_uris, sheet_rows, within
 from pipeline.manifest import Manifest, ShardRecord, canonical_json
 from pipeline.store import Store
 
@@ -97,7 +97,7 @@ def draw(look: Look, manifest: Manifest) -> Pictures | None:
     panels = [figures.spectrum_picture(spectrum, highest) for spectrum in spectra]
     profile = charts.variants(lambda theme, width: figures.profile_png(curves, nyquist, theme, width))
     return Pictures(
-        sheet=sheet_rows(look.samples, look.views, manifest.classes, look.scale),
+        sheet=_sheet(look, manifest),
         sheet_note=_scale_note(look.scale),
         panels=[Panel(view.name, uri) for view, uri in zip(look.views, image_uris(panels, PANEL_BYTES), strict=True)],
         ticks=[wording.significant(highest * part / 4) for part in range(5)],
@@ -107,6 +107,12 @@ def draw(look: Look, manifest: Manifest) -> Pictures | None:
         middle="" if sides == manifest.shape[1:] else f"the middle {sides[0]:,} x {sides[1]:,} pixels of ",
         more_views=len(manifest.views) - len(look.views),
     )
+
+
+def _sheet(look: Look, manifest: Manifest) -> list[SheetRow]:
+    rows = sheet_rows(look.samples, look.views, manifest.classes, look.scale, PAGE_BYTES)
+    (kept,) = within([rows], [sample.label for sample in look.samples], PAGE_BYTES)
+    return kept
 
 
 def _scale_note(factor: int) -> str:

@@ -69,13 +69,9 @@ def shrink(sample: Sample, views: Sequence[ViewEntry], scale: int) -> Sample:
 
 
 def sheet_rows(
-    samples: Sequence[Sample],
-    views: Sequence[ViewEntry],
-    classes: Sequence[str],
-    scale: int,
-    budget: int = PAGE_BYTES,
+    samples: Sequence[Sample], views: Sequence[ViewEntry], classes: Sequence[str], scale: int, budget: int
 ) -> list[SheetRow]:
-    """Return the rows of a contact sheet, fewer than there are samples where they would not keep to the budget.
+    """Return the rows of a contact sheet, without loss where that keeps to the budget.
 
     Parameters
     ----------
@@ -83,11 +79,20 @@ def sheet_rows(
     scale : by which a thumbnail is enlarged where it is shown; negative: it was reduced already
     """
     uris = iter(image_uris([Image.fromarray(pixels) for sample in samples for pixels in sample.views], budget))
-    rows = {sample.index: _row(sample, views, classes, uris, max(1, scale)) for sample in samples}
-    kept = list(samples)
-    while len(kept) > 1 and sum(rows[sample.index].bytes for sample in kept) > budget:
+    return [_row(sample, views, classes, uris, max(1, scale)) for sample in samples]
+
+
+def within(sheets: Sequence[list[SheetRow]], labels: Sequence[int], budget: int) -> list[list[SheetRow]]:
+    """Return the sheets with the same rows left out of each until all together keep to the budget; one stays.
+
+    Parameters
+    ----------
+    labels : of the samples in the rows; those of the class that has most rows go first
+    """
+    kept = [Sample(row, "", label, 0, -1, -1, []) for row, label in enumerate(labels)]
+    while len(kept) > 1 and sum(sheet[row.index].bytes for sheet in sheets for row in kept) > budget:
         drop_one(kept)
-    return [rows[sample.index] for sample in kept]
+    return [[sheet[row.index] for row in kept] for sheet in sheets]
 
 
 def _row(

@@ -1,6 +1,7 @@
 """Datasets side by side: numbers, contact sheets of the same samples, and what each view is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jobs.report import wording
 from jobs.report.comparison.blocks import Cell, Column, Section, Sheet, Sheets, Table
@@ -10,7 +11,7 @@ from jobs.report.facts import encoding, recipes
 from jobs.report.sampling import SHEET_PIXELS
 from jobs.report.sheet import MAX_ROWS, MAX_VIEWS, choose_views, shown_scale
 from jobs.report.throughput import add_up
-from jobs.report.thumbnails import PAGE_BYTES, ROOM, sheet_rows, shrink
+from jobs.report.thumbnails import PAGE_BYTES, ROOM, sheet_rows, shrink, within
 from pipeline.manifest import read_record
 
 IDENTITY_DIGITS = 12
@@ -73,16 +74,20 @@ def _sheets(runs: Sequence[Run]) -> list[Sheets]:
 def _side_by_side(runs: Sequence[Run], places: Sequence[Places], rows: int, on_page: int) -> Sheets:
     """Return the sheets of datasets that share samples, some of all those `on_page`."""
     keys = choose_keys(places, rows)
-    if len(runs) > 1:
-        caption = f"The same {wording.count(len(keys), 'sample')} in every sheet, spread over the classes."
-    else:
-        caption = f"{wording.count(len(keys), 'sample')} from the beginning of the dataset, spread over the classes."
-    title = "Contact sheets" if len(runs) > 1 else "Contact sheet"
-    title = f"{title}: {', '.join(run.label for run in runs)}" if on_page > len(runs) else title
-    sheets = [
+    drawn = [
         _sheet(run, there, keys, PAGE_BYTES // on_page, ROOM // len(runs))
         for run, there in zip(runs, places, strict=True)
     ]
+    labels = [places[0][key].label for key in keys]
+    kept = within([sheet.rows for sheet in drawn], labels, PAGE_BYTES * len(runs) // on_page)
+    sheets = [replace(sheet, rows=rows) for sheet, rows in zip(drawn, kept, strict=True)]
+    shown = wording.count(len(kept[0]), "sample")
+    if len(runs) > 1:
+        caption = f"The same {shown} in every sheet, spread over the classes."
+    else:
+        caption = f"{shown} from the beginning of the dataset, spread over the classes."
+    title = "Contact sheets" if len(runs) > 1 else "Contact sheet"
+    title = f"{title}: {', '.join(run.label for run in runs)}" if on_page > len(runs) else title
     return Sheets(title, sheets, caption)
 
 

@@ -311,7 +311,7 @@ def test_of_a_very_long_job_the_beginning_is_shown(make, folder_of):
     made = make(source=source, image={"size": 8}, views=views)
     lines = yaml.safe_dump(made.blueprint.job.resolved(), sort_keys=False).splitlines()
     for name in ("README.md", "report.html"):
-        text = made.text(name)
+        text = unescape(made.text(name))
         shown, more = re.search(
             r"(kind: generate\n.*)\n# and ([\d,]+) more lines, in job.yaml", text, re.DOTALL
         ).groups()

@@ -83,7 +83,7 @@ def test_every_view_is_told_of(runs):
         ["digits", "0", "clean"],
         ["", "1", "low"],
         ["reseeded", "0", "clean"],
-        ["", "1–2", "prime-1, prime-2"],
+        ["", "1–2", "dct_flip-1, dct_flip-2"],
         ["", "3", "high"],
     ]
     assert "low-pass: spatial frequencies below 4 bins" in views[1][3]

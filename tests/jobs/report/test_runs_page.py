@@ -36,6 +36,24 @@ def test_the_page_is_one_file_of_wellformed_html(shown):
     assert re.search("https?://", shown) is None
 
 
+def test_a_page_of_many_views_stays_below_2_mb_and_shows_the_same_samples(make, folder_of):
+    folder = folder_of({name: [(96, 96)] * 4 for name in "ab"})  # noise, of which nothing is smaller
+    sets = [
+        make(source={"kind": "imagefolder", "path": str(folder)}, image={"size": size}, views=views, name=f"set-{size}")
+        for size, views in ((96, ["clean", {"phase_only": {}, "copies": 19}]), (32, ["clean", "dct_flip"]))
+    ]
+    shown = page(read_runs([str(made.store.root) for made in sets]))
+    assert len(shown.encode()) < 2_000_000
+    text = Page(shown).text
+    (count,) = map(int, re.findall(r"The same (\d) samples in every sheet", text))
+    assert 1 < count < 8
+    alts = [image["alt"] for image in Page(shown).all("img")]
+    assert [sum(alt.startswith(f"{view} of sample") for alt in alts) for view in ("clean", "phase_only-19")] == [
+        2 * count,
+        count,
+    ]
+
+
 def test_contents_lead_to_every_section(shown):
     found = Page(shown)
     anchors = [link["href"] for link in found.all("a")]
