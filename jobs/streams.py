@@ -27,9 +27,9 @@ def mend_streams() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(descriptor, mode, closefd=False))
     if sys.stdout is sys.__stdout__:
-        sys.stdout = _Output(sys.stdout)  # type: ignore[assignment]
+        sys.stdout = _Output(sys.stdout)
     if sys.stderr is sys.__stderr__:
-        sys.stderr = _Progress(sys.stderr)  # type: ignore[assignment]
+        sys.stderr = _Progress(sys.stderr)
 
 
 def flush_output() -> None:
