@@ -434,3 +434,19 @@ def test_a_missing_gpu_is_told_by_the_driver(monkeypatch):
     monkeypatch.setattr("kernels.cuda.device.find_spec", lambda name: object())
     with pytest.raises(DeviceError, match="no GPU that CUDA can use: .*NVIDIA driver"):
         CupyDevice()
+
+
+COMMANDS = [
+    *("run", "plan", "status", "verify", "inspect", "export", "schema", "stages", "train", "evaluate", "reproduce"),
+    *("report", "submit", "jobs", "logs", "cancel", "analyze", "analyze amplitude", "analyze sensitivity"),
+    *("cluster", "cluster up", "bench", "bench augment", "bench training", ""),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_the_help_of_every_command_fits_sixty_columns(passband, monkeypatch, words):
+    monkeypatch.setenv("COLUMNS", "60")
+    status, out, err = passband(*words.split(), "--help")
+    assert (status, err) == (0, "")
+    assert len(out.splitlines()) > 4
+    assert max(map(len, out.splitlines())) <= 60

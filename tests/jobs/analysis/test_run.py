@@ -15,6 +15,7 @@ from jobs.analysis.sensitivity import compute_sensitivity
 from jobs.executors.base import ExecutorError
 from jobs.files import JobError
 from jobs.generation.run import generate
+from jobs.runs import read_run, spell_run
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.networks.network import NetworkError, build_network
 from pipeline.store import LocalStore, open_store
@@ -123,6 +124,9 @@ def test_a_run_that_was_stopped_is_gone_on_with(finished, make_job, tmp_path):
     assert not (out / "results.json").exists()
     kept = {path: path.stat().st_mtime_ns for path in (out / "blocks").glob("original-*.json")}
     assert len(kept) == 2
+    told = read_run(LocalStore(out))
+    assert (told["state"], told["done"], told["blocks"], told["maps"]) == ("unfinished", 2, 6, ["original", "enhanced"])
+    assert "blocks   2 of 6 done" in spell_run(told).splitlines()
     (out / "blocks" / ".passband-crashed-original-000002.json").write_text("half a rec")
     made = []
     analyze(make_job(compute={"block": 3}), checkpoint=lambda: made.append(1))  # the division that it began with stays
@@ -130,6 +134,8 @@ def test_a_run_that_was_stopped_is_gone_on_with(finished, make_job, tmp_path):
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
     assert (out / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
     assert not list((out / "blocks").glob(".passband-*"))
+    told = read_run(LocalStore(out))
+    assert (told["state"], told["done"], told["what"]) == ("finished", 6, "sensitivity")
 
 
 def test_blocks_that_are_gone_or_damaged_are_made_again(finished, make_job, tmp_path):
@@ -304,7 +310,7 @@ def test_other_classes_are_refused(make_job, tmp_path):
         ({"scal": 1.0}, "unknown key 'scal'"),
         ({"surrogate": {"network": "lenett"}}, "network is 'lenett'; allowed: convnet"),
         ({"source": [{"kind": "digits"}, {"kind": "digits"}]}, "several sources need a domain each"),
-        ({"kind": "generate"}, "kind: 'generate' is unknown; allowed: analyze"),
+        ({"kind": "generate"}, "is a job of kind generate where analyze is needed; passband run runs it"),
     ],
     ids=str,
 )

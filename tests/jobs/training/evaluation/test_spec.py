@@ -89,8 +89,8 @@ def test_a_section_may_have_images_of_its_own():
         ({"bootstrap": {"confidence": 1.0}}, "bootstrap.confidence: got 1.0"),
         ({"adapt": {"prior": -1, "batch": 8}}, "adapt.prior: got -1"),
         ({"adapt": {"prior": 1, "batch": 0}}, "adapt.batch: got 0"),
-        ({"grups": True}, "unknown key 'grups'; allowed: .*groups"),
-        ({"kind": "train"}, "kind: 'train' is unknown; allowed: evaluate"),
+        ({"grups": True}, r"unknown key 'grups' \(did you mean groups\?\); allowed: .*groups"),
+        ({"kind": "train"}, "is a job of kind train where evaluate is needed; passband train runs it"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_key(changes, message):
