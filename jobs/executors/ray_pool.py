@@ -185,9 +185,9 @@ class Pool:
 
     def reply(self, handle: Handle) -> Reply:
         """Return what the head of `handle` replied, or how the worker died instead."""
-        return self._get(handle.reference)
+        return self._get(handle.reference, _DIED)
 
-    def _get(self, reference: Any) -> Reply:
+    def _get(self, reference: Any, died: str) -> Reply:
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:  # outside the task: it, or its record, does not pickle
@@ -196,10 +196,10 @@ class Pool:
         except self._ray.exceptions.RayError as error:
             logger.info("worker lost: %s", error)
             memory = self._memory_deaths.cause(error, self._ray.exceptions)
-            return Reply(cause=memory or _DIED, ends_worker=True, most_attempts=2 if memory else None)
+            return Reply(cause=memory or died, ends_worker=True, most_attempts=2 if memory else None)
 
     def _came_up(self, handle: Handle) -> None:
-        reply = self._get(handle.started)
+        reply = self._get(handle.started, "its process died")
         if reply.cause is None:
             handle.name = reply.record
             handle.since = time.monotonic()
@@ -215,7 +215,8 @@ class Pool:
         self.handles.remove(handle)
         self._ray.kill(handle.actor, no_restart=True)
         if not self.up:
-            raise ExecutorError(f"no worker starts: {reply.cause}")
+            self._refuse_without_nodes()
+            raise ExecutorError(f"no worker starts: {reply.cause}{f'; {AGAIN}' if reply.ends_worker else ''}")
 
     def _check_alive(self) -> None:
         """Raise if nothing can come any more. GCS is asked by a bare connection: a call to a dead one would hang."""
@@ -234,12 +235,17 @@ class Pool:
         self._grow()
         if self.up:
             self._last_up = now
-        elif not any(node["Alive"] for node in self._ray.nodes()):
-            raise ExecutorError(f"the Ray cluster at {address} has no live node; {AGAIN}")
-        elif self._waits_its_turn():
+            return
+        self._refuse_without_nodes()
+        if self._waits_its_turn():
             self._last_up = now
         elif now - self._last_up > self._start_timeout_s:
             raise ExecutorError(f"no worker came up within {self._start_timeout_s:g} s: is the cluster busy?")
+
+    def _refuse_without_nodes(self) -> None:
+        address = self._ray.get_runtime_context().gcs_address
+        if answers(address) and not nodes_up(self._ray):
+            raise ExecutorError(f"the Ray cluster at {address} has no live node; {AGAIN}")
 
     def _grow(self) -> None:
         """Start workers for the places of nodes that joined."""

@@ -26,7 +26,8 @@ NATIVE = re.compile(r"^\[20\d\d-|\.cc:\d+|\.h:\d+|Traceback|ray\.exceptions|^\*\
 SENTENCES = re.compile(
     r"passband: (Ray broke off while it (started|ended): a server of it was killed, or ran out of memory"
     r"|Ray does not start: a server of it ended, or the machine is too busy"
-    r"|the Ray cluster at 127\.0\.0\.1:\d+ (is gone|has no live node)); run it again: what is finished is kept"
+    r"|the Ray cluster at 127\.0\.0\.1:\d+ (is gone|has no live node)"
+    r"|no worker starts: its process died); run it again: what is finished is kept"
 )
 
 

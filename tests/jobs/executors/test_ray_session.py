@@ -179,7 +179,8 @@ with local_ray(1):
     settings = {"RAY_memory_usage_threshold": "0.0001", "RAY_memory_monitor_refresh_ms": "100"}
     assert run_python(script, settings) == (
         "no worker starts: the machine ran low on memory, and Ray killed the worker; "
-        "fewer workers (--workers) or smaller batches (compute.batch_size) need less\n"
+        "fewer workers (--workers) or smaller batches (compute.batch_size) need less; "
+        "run it again: what is finished is kept\n"
     )
 
 
