@@ -1,4 +1,5 @@
 import json
+from typing import ClassVar
 
 import boto3
 import numpy as np
@@ -7,6 +8,7 @@ import yaml
 from PIL import Image
 
 from jobs.analysis.counting import count_wrong
+from jobs.analysis.display import SilentDisplay
 from jobs.analysis.envelope import read_envelope
 from jobs.analysis.inputs import read_inputs
 from jobs.analysis.ledger import BlocksFailedError
@@ -17,6 +19,7 @@ from jobs.files import JobError
 from jobs.generation.run import generate
 from jobs.runs import read_run, spell_run
 from pipeline.errors import IntegrityError, PassbandError
+from pipeline.hashed import put_hashed
 from pipeline.networks.network import NetworkError, build_network
 from pipeline.store import LocalStore, open_store
 from tests.jobs.analysis.conftest import job_of, only, stored
@@ -317,3 +320,33 @@ def test_other_classes_are_refused(make_job, tmp_path):
 def test_a_job_file_is_checked(make_job, changes, message):
     with pytest.raises(JobError, match=message):
         make_job(**changes)
+
+
+def test_the_surrogate_is_held_to_its_hash_beside_it_or_in_the_job(make_job, checkpoint, finished, tmp_path):
+    content = checkpoint.read_bytes()
+    sha256 = put_hashed(LocalStore(tmp_path), "net.pt", content)
+    net = {"checkpoint": str(tmp_path / "net.pt")}
+    found = analyze(make_job(surrogate=net | {"sha256": sha256}))
+    assert found.identity == read_envelope(LocalStore(finished)).identity  # a check is no other analysis
+    with pytest.raises(IntegrityError, match=f"has sha256 {sha256}, the job says {'0' * 64}"):
+        analyze(make_job(surrogate=net | {"sha256": "0" * 64}))
+    damaged = bytearray(content)
+    damaged[len(content) // 2] ^= 1
+    (tmp_path / "net.pt").write_bytes(damaged)
+    with pytest.raises(IntegrityError, match=r"net.pt: has sha256 \w+, net.pt.sha256 says"):
+        analyze(make_job(surrogate=net, output={"uri": str(tmp_path / "other")}))
+    (tmp_path / "net.pt.sha256").unlink()
+    with pytest.raises(NetworkError, match="net.pt: is damaged: .* has another check sum"):
+        analyze(make_job(surrogate=net, output={"uri": str(tmp_path / "other")}))
+    assert not (tmp_path / "other" / "job.yaml").exists()
+
+
+def test_a_surrogate_without_a_hash_is_told(make_job, checkpoint):
+    class Told(SilentDisplay):
+        notes: ClassVar[list[str]] = []
+
+        def note(self, message: str) -> None:
+            self.notes.append(message)
+
+    analyze(make_job(), display=Told())
+    assert Told.notes == [f"{checkpoint}: no model.pt.sha256 lies beside it, so only its structure was checked"]

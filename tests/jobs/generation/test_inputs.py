@@ -1,5 +1,6 @@
 """Files that stages read: in the identity by their content, kept with the dataset, refused where they do not fit."""
 
+import hashlib
 import json
 import shutil
 
@@ -16,6 +17,7 @@ from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
 from jobs.spec import parse_job
 from pipeline.errors import PassbandError
+from pipeline.hashed import put_hashed
 from pipeline.networks.network import NetworkSpec, build_network, network_bytes
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
@@ -31,9 +33,10 @@ def checkpoint(folder, *, seed=0, kind="lenet", classes=DIGITS, side=16):
     return folder
 
 
-def attacked(out, surrogate, changes=None, **sada):
+def attacked(out, surrogate, changes=None, sha256=None, **sada):
+    told = {} if sha256 is None else {"sha256": sha256}
     options = {
-        "surrogate": {"network": "lenet", "checkpoint": str(surrogate), "batch": 16},
+        "surrogate": {"network": "lenet", "checkpoint": str(surrogate), "batch": 16} | told,
         "sensitivity": {"subset": 10},
         "steps": 2,
     } | sada
@@ -216,6 +219,49 @@ def test_a_checkpoint_that_changed_is_another_job(surrogate, tmp_path):
     checkpoint(borrowed, seed=7)
     with pytest.raises(PassbandError, match=r"checkpoint is 'sha256:\w+\.\.\. there and 'sha256:"):
         generate(job)
+
+
+class Told(SilentDisplay):
+    """Keeps what is said when a run begins."""
+
+    def __init__(self):
+        self.warnings = []
+
+    def started(self, ledger):
+        self.warnings = list(ledger.warnings)
+
+
+def test_a_surrogate_is_held_to_the_hash_beside_it(surrogate, tmp_path):
+    borrowed = LocalStore(tmp_path / "borrowed")
+    put_hashed(borrowed, "model.pt", (surrogate / "model.pt").read_bytes())
+    told = Told()
+    manifest = generate(attacked(tmp_path / "one", borrowed.root, map="none"), display=told)
+    assert told.warnings == []
+    content = bytearray(borrowed.read("model.pt"))
+    content[len(content) // 2] ^= 1
+    (borrowed.root / "model.pt").write_bytes(content)
+    with pytest.raises(PassbandError, match=r"model.pt: has sha256 \w+, model.pt.sha256 says"):
+        generate(attacked(tmp_path / "two", borrowed.root, map="none"))
+    (borrowed.root / "model.pt.sha256").unlink()
+    with pytest.raises(PassbandError, match="is damaged: .* has another check sum"):
+        generate(attacked(tmp_path / "two", borrowed.root, map="none"))
+    assert not (tmp_path / "two" / "job.yaml").exists()
+    assert generate(attacked(tmp_path / "three", surrogate, map="none"), display=told).identity == manifest.identity
+    assert told.warnings == [
+        f"{surrogate}/model.pt: no model.pt.sha256 lies beside it, so only its structure was checked"
+    ]
+
+
+def test_a_hash_in_the_job_is_a_check_and_no_other_dataset(surrogate, tmp_path):
+    sha256 = hashlib.sha256((surrogate / "model.pt").read_bytes()).hexdigest()
+    told, other = Told(), "0" * 64
+    plain = generate(attacked(tmp_path / "plain", surrogate))
+    given = attacked(tmp_path / "given", surrogate, sha256=sha256)
+    assert generate(given, display=told).identity == plain.identity
+    assert told.warnings == []
+    assert generate(attacked(tmp_path / "given", surrogate)).identity == plain.identity  # it goes on without, too
+    with pytest.raises(InputError, match=f"has sha256 {sha256}, the job says {other}"):
+        generate(attacked(tmp_path / "wrong", surrogate, sha256=other))
 
 
 def test_a_cached_dataset_is_found_by_its_surrogate(surrogate, tmp_path):

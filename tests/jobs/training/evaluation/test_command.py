@@ -55,7 +55,7 @@ def test_evaluate_fits_60_columns_and_resumes_for_machines(job_file, tmp_path):
     again = passband("evaluate", job_file, "--json")
     assert (again.returncode, again.stderr) == (0, "")
     events = [json.loads(line) for line in again.stdout.splitlines()]
-    assert {event["event"] for event in events} == {"dataset", "predicting", "finished"}
+    assert {event["event"] for event in events} == {"note", "dataset", "predicting", "finished"}
     assert not any(event["event"] == "dataset" and event["of"]["event"] == "progress" for event in events)
     assert events[-1]["results"] == results
 
