@@ -42,7 +42,7 @@ class OutputSection(StrictModel):
     encoding: Literal["png", "webp", "npy", "jpeg"] = "png"
     quality: int = Field(95, ge=1, le=100, description="of jpeg")
     samples_per_shard: int | None = Field(
-        None, ge=1, le=1_000_000, description="default: about 100 MB, and at least 64 shards if there are 1,024 samples"
+        None, ge=1, le=1_000_000, description="default: about 100 MB, and at least 64 shards from 2,048 samples on"
     )
     formats: list[Literal["webdataset", "ffcv"]] = Field(default=["webdataset"], min_length=1)
     members: Literal["names", "numbers"] = Field("names", description="of a sample's files: prime-1.png, or view1.png")

@@ -59,11 +59,11 @@ class Found:
 
     def _restore(self, root: Path) -> None:
         if root.is_dir() and {path.name for path in root.iterdir()} <= {LOCK, PLAN}:
-            for name in (PLAN, LOCK):
-                self._store.delete(name)
-            with suppress(OSError):  # another process has put something there
-                for folder in self._made:
-                    folder.rmdir()
+            self._store.delete(PLAN)
+        self._store.delete(LOCK)
+        with suppress(OSError):  # there is something else
+            for folder in self._made:
+                folder.rmdir()
 
 
 @contextmanager

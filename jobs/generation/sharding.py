@@ -13,7 +13,7 @@ from pipeline.manifest import ViewEntry
 _SHARD_BYTES = 100_000_000
 _SHARDS = 64
 """Four for each of sixteen workers, so that none waits long for the last."""
-_FEWEST = 16
+_FEWEST = 32
 """Samples of a shard where there are not many: files of a few kilobytes cost more than they help."""
 _SHARE = {"png": 0.75, "webp": 0.5, "jpeg": 0.25, "npy": 1.0}
 """Bytes of an encoded value, measured on photographs and digits; they decide the layout, so they stay as they are."""
@@ -22,7 +22,7 @@ _MEMBER_BYTES = 768
 
 
 def samples_per_shard(job: GenerateJob, samples: int, shape: Sequence[int], views: Sequence[ViewEntry]) -> int:
-    """Return what the job says, or as many samples as make about 100 MB, and at least 64 shards of 16 or more.
+    """Return what the job says, or as many samples as make about 100 MB, and at least 64 shards of 32 or more.
 
     Parameters
     ----------

@@ -92,9 +92,9 @@ def _cost(
 
 
 def few_shards(found: Estimate) -> str:
-    """Warn of fewer than four shards a worker; nothing where more would not help."""
+    """Warn of fewer than four shards for each of several workers; nothing where more would not help."""
     wanted = enough_for(found.workers, found.samples)
-    if found.shards >= 4 * found.workers or wanted >= found.samples_per_shard:
+    if found.workers == 1 or found.shards >= 4 * found.workers or wanted >= found.samples_per_shard:
         return ""
     return (
         f"{count(found.workers, 'worker')} share {count(found.shards, 'shard')}, so some wait for the last: with "
