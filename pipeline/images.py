@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pipeline.imagefiles import jpeg, magic, png, tiff, tiff_jpeg
-from pipeline.imagefiles.base import MAX_PIXELS, BadImage, Prepared, check_size
+from pipeline.imagefiles import bmp, gif, ifd, jpeg, magic, png, ppm, tiff, tiff_jpeg
+from pipeline.imagefiles.base import MAX_PIXELS, BadImage, Prepared, check_sides, check_size
 
 Fit = Literal["crop", "stretch", "pad"]
 Pixels = NDArray[np.uint8]
@@ -68,6 +68,7 @@ def open_image(encoded: bytes) -> Image.Image:
     with _damage_named(form):
         image = _open_header(form, prepared.content)
         check_size(image.width, image.height)
+        check_sides(image.width, image.height)
         image.info.update(prepared.info)
         image.load()
         return _upright(_to_rgb(image, prepared), image.info)
@@ -166,7 +167,11 @@ def _prepared(form: str, encoded: bytes) -> Prepared:
             segments = tiff.check_tags(encoded)
         if segments is not None:
             tiff_jpeg.check(encoded, segments)
-    return Prepared(encoded)
+    if form == "BMP":
+        bmp.check(encoded)
+    if form == "GIF":
+        return Prepared(gif.prepare(encoded))
+    return Prepared(ppm.prepare(encoded) if form == "PPM" else encoded)
 
 
 def _open_header(form: str, content: bytes) -> Image.Image:
@@ -176,7 +181,7 @@ def _open_header(form: str, content: bytes) -> Image.Image:
 
 def _upright(image: Image.Image, info: Mapping[Any, Any]) -> Image.Image:
     """Apply the EXIF orientation that stands in `info`; EXIF that cannot be parsed counts as none."""
-    if not _ORIENTING & info.keys():
+    if not _ORIENTING & info.keys() or _is_bomb(info):
         return image  # TIFF, which keeps its tags elsewhere, has been turned by load()
     image.info.update({name: info[name] for name in _ORIENTING & info.keys()})
     try:
@@ -188,6 +193,17 @@ def _upright(image: Image.Image, info: Mapping[Any, Any]) -> Image.Image:
         return image
 
 
+def _is_bomb(info: Mapping[Any, Any]) -> bool:
+    """Tell whether EXIF claims more than it holds; as a profile, it is spelled in hexadecimal digits."""
+    exif = info.get("exif")
+    if exif is None and (profile := info.get("Raw profile type exif")) is not None:
+        try:
+            exif = bytes.fromhex("".join(profile.split("\n")[3:]))
+        except ValueError:
+            return False
+    return exif is not None and ifd.is_bomb(bytes(exif).removeprefix(b"Exif\0\0"))
+
+
 def _header_size(form: str, encoded: bytes) -> tuple[int, int]:
     info: Mapping[Any, Any]
     if form in ("PNG", "JPEG"):
@@ -196,8 +212,13 @@ def _header_size(form: str, encoded: bytes) -> tuple[int, int]:
         if form == "TIFF":
             with _quiet():
                 tiff.check_tags(encoded)  # before Pillow logs what it does not read
+        if form == "BMP":
+            bmp.check(encoded)
+        if form == "PPM":
+            ppm.check_header(encoded)
+        content = gif.prepare(encoded) if form == "GIF" else encoded
         with _damage_named(form):
-            image = _open_header(form, encoded)
+            image = _open_header(form, content)
             (width, height), info = image.size, image.info
             if form == "TIFF":
                 tags = image.tag_v2  # type: ignore[attr-defined]
@@ -206,6 +227,7 @@ def _header_size(form: str, encoded: bytes) -> tuple[int, int]:
                     width, height = height, width
     turned = _upright(Image.new("L", (1, 2)), info).width == 2
     check_size(width, height)
+    check_sides(width, height)
     return (width, height) if turned else (height, width)
 
 

@@ -7,6 +7,10 @@ MAX_PIXELS = 64_000_000
 """Images with more pixels than this are bad; known from the header, before any pixel is decoded."""
 
 
+MAX_SIDE = 1_000_000
+"""So are those with a longer side: a row takes memory of its own, as much as three pixels."""
+
+
 class BadImage(ValueError):
     """Bytes that cannot become an image.
 
@@ -46,3 +50,9 @@ def check_size(width: int, height: int) -> None:
         raise BadImage("more than 64 Mpixel")
     if width * height == 0:
         raise BadImage("no pixels")
+
+
+def check_sides(width: int, height: int) -> None:
+    """Raise BadImage for a side above `MAX_SIDE`."""
+    if max(width, height) > MAX_SIDE:
+        raise BadImage(f"a side of more than {MAX_SIDE:,} pixels")

@@ -9,7 +9,7 @@ marker alone is no damage. Of arithmetic-coded files, which are rare, only the m
 import re
 from collections.abc import Iterator, Sequence
 
-from pipeline.imagefiles.base import BadImage, Prepared
+from pipeline.imagefiles.base import MAX_PIXELS, BadImage, Prepared
 from pipeline.imagefiles.jpeg_scan import (
     COMPONENTS,
     FRAMES,
@@ -30,6 +30,9 @@ _FOREIGN = {0xDE: HIERARCHICAL, 0xF7: "JPEG-LS; not read"}  # by the marker that
 _APP0, _EXIF_OR_XMP, _ADOBE, _COMMENT = 0xE0, 0xE1, 0xEE, 0xFE
 _NO_PIXELS = {*range(_APP0 + 1, 0xF0), _COMMENT} - {_ADOBE}
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_MAX_SEGMENTS = 20_000
+_MAX_FILL_BYTES = 2**16
+_MAX_WORK = 50 * MAX_PIXELS  # pixels times scans: each scan is walked here, and decoded, for all blocks
 _DAMAGED = "corrupt JPEG: a header segment is damaged"
 
 
@@ -46,10 +49,15 @@ def prepare(encoded: bytes, components: Sequence[int] = COMPONENTS) -> Prepared:
         [b"\xff\xd8"],
     )  # a Frame needs the kernels: if they are missing, that is no BadImage
     info: dict[str, bytes] = {}
+    scans = 0
     try:
         for marker, content, whole in _segments(encoded, frame):
             if marker in _FOREIGN:
                 raise BadImage(_FOREIGN[marker])
+            if marker == _SOS:
+                scans += 1
+                if scans * frame.width * frame.height > _MAX_WORK:
+                    raise BadImage(f"{scans:,} scans of a JPEG of {frame.width:,} x {frame.height:,} pixels")
             if marker in FRAMES:
                 frame.begin(marker, content)
             elif marker == _DHT:
@@ -98,11 +106,14 @@ def _segments(encoded: bytes, frame: Frame | None) -> Iterator[tuple[int, bytes,
 
     Ends after the end marker; without a `frame`, at the first scan.
     """
-    position = 2
+    position, count = 2, 0
     while (match := MARKER.search(encoded, position)) is not None:
-        if not _FILL.fullmatch(encoded, position, match.start()):
+        fill = match.start() - position
+        if fill > _MAX_FILL_BYTES or not _FILL.fullmatch(encoded, position, match.start()):
             raise Corrupt("bytes between two segments")
-        marker, position = match[1][0], match.end()
+        marker, position, count = match[1][0], match.end(), count + 1
+        if count > _MAX_SEGMENTS:
+            raise BadImage(f"more than {_MAX_SEGMENTS:,} segments in a JPEG")
         if marker == _EOI or (marker == _SOS and frame is None):
             return
         if marker in RESTARTS or marker == _TEM:

@@ -21,6 +21,14 @@ _HARMLESS = {
     *(b"mDCV", b"oFFs", b"pCAL", b"pHYs", b"sBIT", b"sCAL", b"sPLT", b"sRGB", b"sTER", b"tEXt", b"tIME", b"zTXt"),
 }  # may be damaged: they make no pixels. Under another name, a damaged chunk may have been one that does.
 _MAX_TEXT = 1_000_000  # bytes, unpacked
+_MAX_CHUNKS = 200_000
+_MAX_NAME = 80  # bytes of a text's keyword, and the zero after it
+_ORIENTING = {
+    (b"eXIf", b""): "exif",
+    (b"iTXt", b"XML:com.adobe.xmp"): "xmp",
+    (b"tEXt", b"Raw profile type exif"): "Raw profile type exif",
+    (b"zTXt", b"Raw profile type exif"): "Raw profile type exif",
+}  # by kind and keyword: what may say how to turn an image, as Pillow calls it
 
 
 def prepare(encoded: bytes) -> Prepared:
@@ -96,8 +104,11 @@ def _chunks(encoded: bytes) -> Iterator[tuple[bytes, memoryview, bytes]]:
 
     A cut among the pixels is a BadImage here; where one begins with too few bytes to tell, the decoder misses rows.
     """
-    view, at = memoryview(encoded), len(_SIGNATURE)
+    view, at, count = memoryview(encoded), len(_SIGNATURE), 0
     while at + 8 <= len(view):
+        count += 1
+        if count > _MAX_CHUNKS:
+            raise BadImage(f"more than {_MAX_CHUNKS:,} chunks in a PNG")
         kind, end = bytes(view[at + 4 : at + 8]), at + 8 + int.from_bytes(view[at : at + 4], "big")
         if kind == b"IEND":
             return
@@ -127,14 +138,17 @@ def _orienting(encoded: bytes) -> dict[str, bytes | str]:
     for kind, content, checksum in _chunks(encoded):
         if kind not in (b"eXIf", b"tEXt", b"zTXt", b"iTXt") or not _sound(kind, content, checksum):
             continue
-        name, _, text = bytes(content).partition(b"\0")
-        if kind == b"eXIf":
-            info.setdefault("exif", b"Exif\0\0" + content)
-        elif kind == b"iTXt" and name == b"XML:com.adobe.xmp":
-            info.setdefault("xmp", _text(text[2:].split(b"\0", 2)[-1], packed=text[:1] == b"\1"))
-        elif kind != b"iTXt" and name == b"Raw profile type exif":
-            profile = _text(text[1:], packed=True) if kind == b"zTXt" else text
-            info.setdefault("Raw profile type exif", profile.decode("latin-1"))
+        name = bytes(content[:_MAX_NAME]).partition(b"\0")[0]
+        key = _ORIENTING.get((kind, b"" if kind == b"eXIf" else name))
+        if key is None or key in info:
+            continue  # the first one holds: a packed one is not unpacked for nothing
+        text = bytes(content[len(name) + 1 :])
+        if key == "exif":
+            info[key] = b"Exif\0\0" + content
+        elif key == "xmp":
+            info[key] = _text(text[2:].split(b"\0", 2)[-1], packed=text[:1] == b"\1")
+        else:
+            info[key] = _text(text[1:] if kind == b"zTXt" else text, packed=kind == b"zTXt").decode("latin-1")
     return info
 
 

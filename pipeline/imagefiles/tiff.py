@@ -7,7 +7,7 @@ import io
 
 from PIL import TiffImagePlugin
 
-from pipeline.imagefiles import tiff_jpeg
+from pipeline.imagefiles import ifd, tiff_jpeg
 from pipeline.imagefiles.base import BadImage
 
 _COMPRESSION, _PHOTOMETRIC, _BITS, _BANDS, _PLANES, _EXTRA, _FORMAT = 259, 262, 258, 277, 284, 338, 339
@@ -25,6 +25,8 @@ def check_tags(encoded: bytes) -> tiff_jpeg.Segments | None:
     Nothing is said about tags that cannot be parsed: the decoder will. Returns the strips or tiles of an image whose
     pixels are JPEG, which the decoder does not check.
     """
+    if ifd.is_bomb(encoded):
+        raise BadImage("a TIFF whose tags claim more than it holds")
     try:
         tags = _first_directory(encoded)
         compression, photometric = tags.get(_COMPRESSION, 1), tags.get(_PHOTOMETRIC, 0)

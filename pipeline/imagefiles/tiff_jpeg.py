@@ -16,6 +16,7 @@ _STRIPS = (273, 279)  # tags of where they begin and of how many bytes they have
 _ROWS = 278
 _TILES, _TILE_WIDTH, _TILE_HEIGHT = (324, 325), 322, 323
 _BAND_BY_BAND = 2
+_MAX_SEGMENTS = 20_000  # 64 Mpixel in tiles of 64 x 64 are fewer
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _CORRUPT = "corrupt TIFF"
 
@@ -69,6 +70,8 @@ def check(encoded: bytes, found: Segments) -> None:
     check_size(width, height)
     check_size(across, down)
     columns, rows = -(-width // across), -(-height // down)
+    if len(found.places) > _MAX_SEGMENTS:
+        raise BadImage(f"{len(found.places):,} parts of JPEG in a TIFF; {_MAX_SEGMENTS:,} are read")
     if len(found.places) != columns * rows * (found.bands if found.is_apart else 1):
         raise BadImage(_CORRUPT)
     tables = found.tables.removeprefix(_START).removesuffix(_END)

@@ -39,6 +39,7 @@ class Case:
     says : what the one line, or a bad image's reason, has to say, if anything
     after_plan : done between plan and run, as another program may
     seed : of what is random in it
+    pixels : of its largest image, where that is one that is read: it takes 8 bytes of memory for each
     """
 
     name: str
@@ -50,6 +51,7 @@ class Case:
     says: str = ""
     after_plan: Callable[[Path], None] | None = None
     seed: int = 0
+    pixels: int = 0
 
     def build(self, folder: Path) -> dict[str, Any]:
         """Write the input below `folder`, which is made, and return the job that reads it."""

@@ -18,7 +18,9 @@ _KEY = "cat/x"
 COLOR = paint("cat", _KEY)
 
 
-def _case(name: str, encoded: bytes | Callable[[], bytes], allowed: str, color: Any = COLOR, says: str = "") -> Case:
+def _case(
+    name: str, encoded: bytes | Callable[[], bytes], allowed: str, color: Any = COLOR, says: str = "", pixels: int = 0
+) -> Case:
     """Return a case of one image beside six sound ones, its suffix one of any image's."""
 
     def write_it(root: Path, rng: random.Random) -> None:
@@ -26,7 +28,16 @@ def _case(name: str, encoded: bytes | Callable[[], bytes], allowed: str, color: 
 
     good, bad = {"made": (7, 0), "recorded": (6, 1)}.get(allowed, (None, None))
     outcomes = {"made": {MADE}, "recorded": {RECORDED}}.get(allowed, {MADE, RECORDED})
-    return Case(f"image/{name}", folder_with(write_it), frozenset(outcomes), good, bad, {f"{_KEY}.png": color}, says)
+    return Case(
+        f"image/{name}",
+        folder_with(write_it),
+        frozenset(outcomes),
+        good,
+        bad,
+        {f"{_KEY}.png": color},
+        says,
+        pixels=pixels,
+    )
 
 
 def bad(name: str, encoded: bytes | Callable[[], bytes], says: str = "") -> Case:
@@ -39,9 +50,9 @@ def good(name: str, encoded: bytes | Callable[[], bytes], color: Any = COLOR) ->
     return _case(name, encoded, "made", color)
 
 
-def any_(name: str, encoded: bytes | Callable[[], bytes]) -> Case:
+def any_(name: str, encoded: bytes | Callable[[], bytes], pixels: int = 0) -> Case:
     """Return a case whose image may be made or recorded."""
-    return _case(name, encoded, "", None)
+    return _case(name, encoded, "", None, pixels=pixels)
 
 
 def saved(form: str, size: tuple[int, int] = (8, 8), mode: str = "RGB", color: Any = COLOR, **options: Any) -> bytes:
@@ -94,9 +105,9 @@ def _pngs() -> Iterator[Case]:
         yield bad(f"PNG of {width} x {height}", png(width, height, _rows()), "Mpixel")
     for width, height in ((0, 0), (0, 8), (8, 0)):
         yield bad(f"PNG of {width} x {height}", png(width, height, _rows()), "no pixels")
-    yield bad("PNG of 1 x 60,000,000", lambda: png(1, 60_000_000, zlib.compress(b"")), "")
-    yield bad("PNG of 60,000,000 x 1", lambda: png(60_000_000, 1, _bomb(60 * 10**6 + 10**6), color=0), "")
-    yield any_("PNG bomb of 8000 x 8000, 1 bit", lambda: png(8000, 8000, _bomb(9 * 10**6), depth=1, color=0))
+    yield bad("PNG of 1 x 60,000,000", lambda: png(1, 60_000_000, zlib.compress(b"")), "a side")
+    yield bad("PNG of 60,000,000 x 1", lambda: png(60_000_000, 1, _bomb(60 * 10**6 + 10**6), color=0), "a side")
+    yield any_("PNG bomb of 8000 x 8000, 1 bit", lambda: png(8000, 8000, _bomb(9 * 10**6), depth=1, color=0), 8000**2)
     yield good("PNG with 500 MB of zeros after its pixels", lambda: png(8, 8, _long_tail()))
     for kind in (b"zTXt", b"iCCP"):
         yield good(
@@ -282,11 +293,13 @@ def _bmps() -> Iterator[Case]:
         saved("BMP", mode="P", color=0)[:46] + b"\xff\xff\xff\x7f" + saved("BMP", mode="P", color=0)[50:],
     )
     for words, codes in (
-        ("rows that end at once", b"\0\0" * 2100),
+        ("rows of one pixel", b"\1\0\0\0" * 2100),
         ("jumps", b"\0\2\xff\xff" * 4000),
         ("runs of one", b"\1\0" * 10**6),
     ):
         yield any_(f"BMP of 30000 x 2100, packed {words}", lambda codes=codes: _rle(30_000, 2_100, codes + b"\0\1"))
+        small = lambda codes=codes: _rle(30_000, 500, codes + b"\0\1")  # noqa: E731
+        yield any_(f"BMP of 30000 x 500, packed {words}", small, 30_000 * 500)
 
 
 def _rle(width: int, height: int, codes: bytes) -> bytes:
