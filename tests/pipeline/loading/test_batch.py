@@ -12,6 +12,7 @@ lightning = pytest.importorskip("lightning", reason="lightning is a development 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning",
     "ignore:.*does not have many workers:",
+    "ignore:Your `IterableDataset` has `__len__` defined:",
     "ignore:.*isinstance.treespec, LeafSpec.:",
     "ignore:.*GPU available but not used:",
     "ignore:.*tensorboardX.*:",

@@ -48,6 +48,11 @@ def inverted(path: Path) -> bytes:
     return bytes(255 - value for value in path.read_bytes())
 
 
+def assert_all_hold(batches, made, views) -> None:
+    for batch in batches:
+        assert_holds(batch, made, views)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("verify", [True, False])
 @pytest.mark.parametrize("left", [0, 5000])
@@ -69,8 +74,7 @@ def test_other_content_is_found_where_it_is_written_under_a_reader(damaged, npy,
         for path in files(damaged, suffix):
             rewritten(path, inverted(path))
         with pytest.raises(IntegrityError, match="sha256 is .* the manifest says"):
-            for batch in batches:
-                assert_holds(batch, npy, stream.views)
+            assert_all_hold(batches, npy, stream.views)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -101,6 +105,7 @@ def test_the_same_content_written_or_touched_is_compared_and_read_on(damaged, np
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_file_that_is_replaced_or_removed_is_read_on_while_it_is_open(damaged, npy, tmp_path, suffix):
     with open_stream(damaged / suffix, batch_size=10, prefetch=1, workers=1, drop_last=False) as stream:
+        list(stream)
         for number, batch in enumerate(stream):
             assert_holds(batch, npy, stream.views)
             if number == 2:
@@ -124,8 +129,7 @@ def test_a_replaced_shard_is_compared_when_it_is_opened_anew(damaged, npy, monke
             (tmp_path / "other").write_bytes(inverted(path))
             os.replace(tmp_path / "other", path)
         with pytest.raises(IntegrityError, match="sha256 is"):
-            for batch in batches:
-                assert_holds(batch, npy, stream.views)
+            assert_all_hold(batches, npy, stream.views)
 
 
 def test_a_fetched_copy_that_is_damaged_is_fetched_again(npy, tmp_path):

@@ -23,7 +23,8 @@ def numbered(make, tmp_path_factory):
         for number in (1, 2, 3, 10):
             Image.fromarray(np.full((16, 16, 3), number, np.uint8)).save(folder / name / f"{number}.png")
     (folder / "a" / "2.png").write_bytes(b"no image")
-    return make(source={"kind": "imagefolder", "path": str(folder)}, output={"formats": ["webdataset", "ffcv"]})
+    source = {"kind": "imagefolder", "path": str(folder)}
+    return make(source=source, bad_images=1, output={"formats": ["webdataset", "ffcv"]})
 
 
 @pytest.mark.parametrize("suffix", ["", "small.beton"])
@@ -51,9 +52,12 @@ def test_an_index_is_no_key_and_a_key_no_index(npy, numbered):
             PassbandError, match=r"no sample with key '3'; its keys are like '.*; an index is an integer"
         ):
             stream.sample("3")
-        missing = next(index for index in range(8) if index not in numbered.samples)
-        with pytest.raises(PassbandError, match=rf"no sample with index {missing}; its indices are 0 to 7, 1 of which"):
-            stream.sample(missing)
+        (bad,) = numbered.manifest.bad
+        for name in (bad.index, bad.key):
+            with pytest.raises(
+                PassbandError, match=rf"no sample 'a/2.png' \(index {bad.index}\): its image could not be"
+            ):
+                stream.sample(name)
     with open_stream(npy.path, batch_size=50) as stream:
         for absent in (355, -1, 10**30):
             with pytest.raises(
@@ -79,7 +83,8 @@ def test_reprs_are_short_and_show_no_pixel(npy):
         assert repr(stream.as_dataset()) == f"StreamDataset({said})"
         sample = stream.sample(0)
         assert repr(sample) == (
-            f"StreamSample(key={sample.key!r}, index=0, label={sample.label} ({sample.class_name}), group={sample.group}, "
+            f"StreamSample(key={sample.key!r}, index=0, label={sample.label} ({sample.class_name}), "
+            f"group={sample.group}, "
             "images={'low': uint8[3, 16, 16], 'clean': uint8[3, 16, 16]})"
         )
         assert stream.classes == tuple(npy.manifest.classes)
