@@ -230,6 +230,7 @@ def _reproduce(store: Store, blueprint: Blueprint) -> str:
 def _snippets(manifest: Manifest) -> list[Snippet]:
     plain = {
         "Batches, with Passband": snippets.stream_snippet(manifest),
+        "A training in several processes, with Passband": snippets.training_snippet(manifest),
         "Samples, with webdataset alone": snippets.webdataset_snippet(manifest),
         "Samples, with datasets alone": snippets.datasets_snippet(manifest),
         "Samples, with timm alone": snippets.timm_snippet(manifest),

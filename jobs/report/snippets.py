@@ -61,17 +61,36 @@ def provenance_snippet(manifest: Manifest) -> str:
 
 
 def stream_snippet(manifest: Manifest) -> str:
-    """Return a loop over the batches of a process, with Passband; the same under torchrun and alone."""
+    """Return a loop over batches, with Passband."""
     name = manifest.views[-1].name
     return "\n".join(
         [
             "from pipeline.loading import open_stream",
             "",
-            "# under torchrun each process is served its own part of every epoch",
             'with open_stream(".", batch_size=64, shuffle=True, seed=0) as stream:',
             "    for batch in stream:",
             f'        images, labels = batch.images["{name}"], batch.labels',
             "        print(images.shape, images.dtype, labels.shape)",
+        ]
+    )
+
+
+def training_snippet(manifest: Manifest) -> str:
+    """Return a step of a training in several processes, with Passband and torch."""
+    inputs = manifest.shape[0] * manifest.shape[1] * manifest.shape[2]
+    network = f"torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear({inputs}, {len(manifest.classes)}))"
+    return "\n".join(
+        [
+            "# torchrun --standalone --nproc-per-node=2 THIS_FILE.py",
+            "import torch",
+            "",
+            "from pipeline.loading import open_stream",
+            "",
+            'torch.distributed.init_process_group("gloo")',
+            f"network = torch.nn.parallel.DistributedDataParallel({network})",
+            'for batch in open_stream(".", batch_size=16):  # each process is served its own part of every epoch',
+            f'    images = batch.images["{manifest.views[-1].name}"].float()',
+            "    torch.nn.functional.cross_entropy(network(images), batch.labels).backward()",
         ]
     )
 

@@ -164,8 +164,21 @@ def test_the_ffcv_snippet_runs(digits):
 
 
 def test_the_snippet_of_the_stream_runs(digits):
-    lines = run(snippet(digits.text("README.md"), "pipeline"), digits.store.root).splitlines()
+    code = code_blocks(digits.text("README.md"), "python")[0][1]
+    lines = run(code, digits.store.root).splitlines()
     assert lines == ["torch.Size([64, 3, 32, 32]) torch.uint8 torch.Size([64])"] * (digits.manifest.samples // 64)
+
+
+def test_the_snippet_of_a_training_runs_in_two_processes(digits, tmp_path):
+    code = snippet(digits.text("README.md"), "torch")
+    tell = "print('ended', torch.distributed.get_rank(), bool(network.module[1].weight.grad.any()), flush=True)"
+    (tmp_path / "train.py").write_text(f"{code}\n{tell}\ntorch.distributed.destroy_process_group()\n")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    finished = subprocess.run(
+        [*launcher, tmp_path / "train.py"], cwd=digits.store.root, capture_output=True, text=True, timeout=240
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert sorted(finished.stdout.splitlines()) == ["ended 0 True", "ended 1 True"]
 
 
 def test_the_snippet_of_datasets_runs(digits, tmp_path, monkeypatch):
