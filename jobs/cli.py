@@ -59,6 +59,10 @@ def main() -> None:
             raise
         sys.stderr.write(f"passband: {stop.told}\n")
         sys.exit(128 + stop.number)  # the status that was raised may have been changed on its way
+    except MemoryError as error:
+        told = " ".join(str(error).split())
+        sys.stderr.write(f"passband: memory does not suffice{told and f': {told}'}\n")
+        sys.exit(1)
     except OSError as error:
         sys.stderr.write(f"passband: {error.filename or ''}: {error.strerror or error}\n")
         sys.exit(1)

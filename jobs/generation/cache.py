@@ -7,11 +7,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from jobs.generation.blueprint import draft
-from jobs.generation.environment import current_environment
+from jobs.generation.environment import choose_executor, current_environment
 from jobs.generation.kept import Kept
 from jobs.generation.memory import kept_bytes
 from jobs.generation.plan import make_plan
-from jobs.generation.run import Display, choose_executor, generate
+from jobs.generation.run import Display, generate
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error
 from pipeline.manifest import MANIFEST, Manifest, read_manifest
