@@ -19,7 +19,8 @@ def check_address_space() -> None:
 def lack_of_memory(error: BaseException) -> str | None:
     """Return a sentence if an error comes of too little memory, None if it is another."""
     if isinstance(error, MemoryError):
-        what = "out of memory"
+        told = " ".join(str(error).split())
+        what = f"out of memory: {told}" if told else "out of memory"
     elif isinstance(error, ImportError | OSError | RuntimeError) and any(t in str(error).lower() for t in _TOLD):
         what = f"out of memory: {error}"
     else:

@@ -130,13 +130,12 @@ def plan(
     from dataclasses import asdict
 
     from jobs.generation.blueprint import draft
-    from jobs.generation.environment import current_environment
+    from jobs.generation.environment import choose_executor, current_environment
     from jobs.generation.inputs import check_inputs
     from jobs.generation.memory import kept_bytes
     from jobs.generation.output import refuse_nested_output
     from jobs.generation.plan import make_plan
     from jobs.generation.probe import estimate, estimate_maps
-    from jobs.generation.run import choose_executor
     from jobs.generation.spelling import few_shards, plan_facts, spell_plan
     from kernels.cpu.threads import set_num_threads
 

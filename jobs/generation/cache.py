@@ -7,11 +7,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from jobs.generation.blueprint import Blueprint, draft
-from jobs.generation.environment import current_environment
+from jobs.generation.environment import choose_executor, current_environment
 from jobs.generation.kept import Kept
 from jobs.generation.memory import kept_bytes
 from jobs.generation.plan import Plan, make_plan
-from jobs.generation.run import ONLY_SIZES, Display, choose_executor, generate
+from jobs.generation.run import ONLY_SIZES, Display, generate
 from jobs.report.wording import count
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import features
 
+from jobs.executors.choice import Choice, choose
 from jobs.generation.blueprint import Blueprint
 from jobs.spec import GenerateJob
 from pipeline.augment import AUGMENTATIONS
@@ -74,6 +75,13 @@ def count_gpus(backend: str) -> int:
     from kernels.cuda.device import current
 
     return current().count if backend == "cuda" else 0
+
+
+def choose_executor(job: GenerateJob) -> Choice:
+    """Return how the shards of a job are made on this machine."""
+    compute = job.compute
+    num_gpus = count_gpus(chosen_backend(compute.backend))
+    return choose(compute.executor, compute.workers, compute.address, num_gpus, compute.threads)
 
 
 @lru_cache(maxsize=1)

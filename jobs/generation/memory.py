@@ -16,7 +16,7 @@ from jobs.spec import GenerateJob, Recipe
 from pipeline.augment import AUGMENTATIONS
 from pipeline.augment.base import Shape
 
-_PROCESS_BYTES = 300_000_000
+_PROCESS_BYTES = 350_000_000
 """Python, the kernels and the libraries of a worker; the pages that the driver draws at the end fit in too."""
 _TORCH_BYTES = 350_000_000
 _DECODER, _ENCODER = 3.0, 4.0

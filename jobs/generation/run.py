@@ -9,9 +9,9 @@ from functools import partial
 from typing import Protocol
 
 from jobs.executors.base import Outcome, Retries
-from jobs.executors.choice import Choice, choose, open_executor
+from jobs.executors.choice import Choice, open_executor
 from jobs.generation.blueprint import refuse_outdated
-from jobs.generation.environment import chosen_backend, count_gpus
+from jobs.generation.environment import choose_executor
 from jobs.generation.finish import finish
 from jobs.generation.inputs import refuse_damaged_inputs
 from jobs.generation.kept import Kept
@@ -139,13 +139,6 @@ def generate(
             display.started(ledger)
             _Run(store, ledger, choice, kept, display, checkpoint, faults or {}).make_shards()
             return finish(store, ledger, display.step, beton_again=remake.beton, trust=trust)
-
-
-def choose_executor(job: GenerateJob) -> Choice:
-    """Return how the shards of a job are made on this machine."""
-    compute = job.compute
-    num_gpus = count_gpus(chosen_backend(compute.backend))
-    return choose(compute.executor, compute.workers, compute.address, num_gpus, compute.threads)
 
 
 @dataclass(frozen=True)

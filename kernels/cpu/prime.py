@@ -15,10 +15,10 @@ from kernels.cpu.folding import row_deviations, tabulate
 from kernels.cpu.mix import add_into, mix_two
 from kernels.cpu.philox import fill_normals, fill_words, padded_columns
 from kernels.cpu.prime_scratch import NOISE_BLOCKS, Scratch, make_scratch
-from kernels.cpu.sine import COLUMNS, ROWS, half_basis, make_field
-from kernels.cpu.stencil import clear_border, filter_channel
+from kernels.cpu.sine import COLUMNS, ROWS, fill_tiles, half_basis, make_field, sum_columns, unfold_row
+from kernels.cpu.stencil import filter_channel, filter_plane
 from kernels.cpu.threads import for_ranges
-from kernels.cpu.warp import warp_image
+from kernels.cpu.warp import warp_image, warp_row
 from kernels.philox import split_key
 
 _IDENTITY, _SPECTRAL = prime_steps.IDENTITY, prime_steps.SPECTRAL
@@ -48,7 +48,7 @@ def _draw_row(scratch, deviations, sigma, p, r):
 @kernel
 def _draw_field(scratch, tables, place, sigma, limit, stream):
     """Draw the folded coefficients of both displacement axes; return how many rows are not zero."""
-    _, height, width = scratch.displacement.shape
+    height, width = scratch.size
     stops = scratch.field.stops
     rows = 0
     for p in range(0, height - 2, 2):
@@ -76,10 +76,32 @@ def _draw_field(scratch, tables, place, sigma, limit, stream):
 def _spatial(out, image, sigma, limit, place, scratch, grid, stream):
     bases, tables = grid
     rows = _draw_field(scratch, tables, place, sigma, limit, stream)
+    if scratch.corners.quads.size == 0:
+        _warp_strips(out, image, rows, scratch, bases)
+        return
     displacement = scratch.displacement
     for axis in range(2):
         make_field(displacement[axis], axis, rows, scratch.field, bases, np.float32(displacement.shape[1 + axis]))
     warp_image(out, image, displacement, scratch.corners)
+
+
+@kernel
+def _warp_strips(out, image, modes, scratch, bases):
+    """Do as `make_field` and `warp_image`, a few rows of a large image at a time."""
+    basis_y, basis_x = bases
+    (height, width), field, moved = scratch.size, scratch.field, scratch.displacement
+    sum_columns(field.rows, field.b[0], field.stops, modes, basis_x)
+    sum_columns(scratch.columns, field.b[1], field.stops, modes, basis_x)
+    for y in range(0, (height + 1) // 2, ROWS):
+        count = min(ROWS, (height + 1) // 2 - y)
+        for axis in range(2):
+            fill_tiles(field.tiles, field.rows if axis == 0 else scratch.columns, basis_y, y, modes)
+            scale = np.float32(height if axis == 0 else width)
+            for r in range(count):
+                unfold_row(moved[axis, r], moved[axis, ROWS + r], field.tiles, r, basis_x.shape[1], scale)
+        for r in range(count):
+            warp_row(out, image, moved[0, r], moved[1, r], y + r, height, scratch.corners)
+            warp_row(out, image, moved[0, ROWS + r], moved[1, ROWS + r], height - 1 - y - r, height, scratch.corners)
 
 
 @kernel
@@ -113,10 +135,11 @@ def _spectral(out, image, sigma, scratch, stream):
     for tap in range(size * size):
         weights[tap // size, tap % size] = sigma * scratch.normals[tap % 4, tap // 4]
     weights[size // 2, size // 2] += _ONE
-    if scratch.corners.quads.size == 0:  # a large image: a displacement was there
-        clear_border(scratch.padded, size // 2, (size - 1) // 2)
     for c in range(image.shape[0]):
-        filter_channel(out[c], image[c], weights, scratch.padded)
+        if scratch.corners.quads.size == 0:
+            filter_plane(out[c], image[c], scratch.size[0], weights, scratch.padded)
+        else:
+            filter_channel(out[c], image[c], weights, scratch.padded)
 
 
 @kernel
@@ -146,7 +169,7 @@ def _step(out, image, kind, exact, sigma, first, last, scratch, grid, stream):
 def _view(out, image, drawn, n, stream, scratch, grid):
     """Write the view of one image to `out`; both are (C, pixels)."""
     kinds, strengths, firsts, lasts, weights, stages = drawn
-    _, height, width = scratch.displacement.shape
+    height, width = scratch.size
     flat_image, flat_out = flat(image), flat(out)
     levels = _UNKNOWN
     for m in range(kinds.shape[1]):

@@ -103,7 +103,7 @@ def _multiply_tile(out, out_place, a, a_place, b, b_place, count):
 
 
 @kernel
-def _sum_columns(rows, b, stops, modes, basis_x):
+def sum_columns(rows, b, stops, modes, basis_x):
     """Write sum_q b[p, q] basis_x[q], even kind then odd kind, to each row p."""
     half, stride = basis_x.shape[1], rows.shape[1]
     for p in range(0, modes, ROWS):
@@ -118,7 +118,7 @@ def _sum_columns(rows, b, stops, modes, basis_x):
 
 
 @kernel
-def _unfold_row(top, bottom, tiles, r, half, scale):
+def unfold_row(top, bottom, tiles, r, half, scale):
     """Write a row of the upper half and its mirror image from the four kinds."""
     count, last, step = (top.size + 1) // 2, top.size - 1, 2 * half * ROWS
     row, whole, at = flat(tiles), count // 8 * 8, 2 * half * r
@@ -142,21 +142,27 @@ def _unfold_row(top, bottom, tiles, r, half, scale):
 
 
 @kernel
+def fill_tiles(tiles, rows, basis_y, y, modes):
+    """Write what rows y .. y + ROWS - 1 of the upper half are unfolded from, for the two kinds of modes."""
+    stride, step = rows.shape[1], basis_y.shape[1]
+    for kind in range(2):
+        a_place = kind * step + y, _ONE, 2 * step
+        count = (modes - kind + 1) // 2
+        for x in range(0, stride, COLUMNS):
+            out_place, b_place = (kind * ROWS * stride + x, stride), (kind * stride + x, 2 * stride)
+            _multiply_tile(flat(tiles), out_place, flat(basis_y), a_place, flat(rows), b_place, count)
+
+
+@kernel
 def make_field(out, axis, modes, scratch, bases, scale):
     """Write the sine series of the first `modes` rows of ``scratch.b[axis]``, times `scale`, to `out`, (H, W)."""
     basis_y, basis_x = bases
-    rows, tiles = scratch.rows, scratch.tiles
-    height, stride, step = out.shape[0], rows.shape[1], basis_y.shape[1]
-    _sum_columns(rows, scratch.b[axis], scratch.stops, modes, basis_x)
+    rows, tiles, height = scratch.rows, scratch.tiles, out.shape[0]
+    sum_columns(rows, scratch.b[axis], scratch.stops, modes, basis_x)
     for y in range(0, (height + 1) // 2, ROWS):
-        for kind in range(2):
-            a_place = kind * step + y, _ONE, 2 * step
-            count = (modes - kind + 1) // 2
-            for x in range(0, stride, COLUMNS):
-                out_place, b_place = (kind * ROWS * stride + x, stride), (kind * stride + x, 2 * stride)
-                _multiply_tile(flat(tiles), out_place, flat(basis_y), a_place, flat(rows), b_place, count)
+        fill_tiles(tiles, rows, basis_y, y, modes)
         for r in range(min(ROWS, (height + 1) // 2 - y)):
-            _unfold_row(out[y + r], out[height - 1 - y - r], tiles, r, basis_x.shape[1], scale)
+            unfold_row(out[y + r], out[height - 1 - y - r], tiles, r, basis_x.shape[1], scale)
 
 
 @kernel

@@ -12,17 +12,6 @@ from kernels.cpu.vectors import clip8, load8, spread8, store
 
 
 @kernel
-def clear_border(padded, before, after):
-    """Write zeros to the first `before` and the last `after` rows and columns."""
-    height, width = padded.shape
-    padded[:before] = np.float32(0)
-    padded[height - after :] = np.float32(0)
-    for y in range(before, height - after):
-        padded[y, :before] = np.float32(0)
-        padded[y, width - after :] = np.float32(0)
-
-
-@kernel
 def filter_channel(out, x, weights, padded):
     """Write clip(x cross-correlated with `weights`, (K, K)) to `out`; x and out are flat, (H * W,).
 
@@ -46,6 +35,22 @@ def filter_channel(out, x, weights, padded):
         return
     for y in range(height):
         _filter_row(out[y * width : (y + 1) * width], padded[y : y + size], weights)
+
+
+@kernel
+def filter_plane(out, x, height, weights, rows):
+    """Do as `filter_channel` for a large image: only the rows that a row is made of, (K, W + K - 1), are padded."""
+    size, width = weights.shape[0], rows.shape[1] - weights.shape[0] + 1
+    before = size // 2
+    rows[:, :] = np.float32(0)
+    for y in range(height):
+        for v in range(size):
+            source = y - before + v
+            if 0 <= source < height:
+                rows[v, before : before + width] = x[source * width : (source + 1) * width]
+            else:
+                rows[v, :] = np.float32(0)
+        _filter_row(out[y * width : (y + 1) * width], rows, weights)
 
 
 @kernel

@@ -107,15 +107,13 @@ def _sample_plane(line, plane, corners, fractions, right, below):
 
 
 @kernel
-def _warp_planes(out, image, displacement, scratch):
-    """Do as `warp_image` without a copy of the image."""
-    _, height, width = displacement.shape
-    corners, fractions = scratch.corners, scratch.fractions
+def warp_row(out, image, dy, dx, y, height, scratch):
+    """Write row y of what `warp_image` makes, without a copy of the image; `dy` and `dx` are its displacement."""
+    width, corners, fractions = dy.size, scratch.corners, scratch.fractions
     right, below = min(1, width - 1), width * min(1, height - 1)
-    for y in range(height):
-        _locate(corners, fractions, displacement[0, y], displacement[1, y], y, height, width)
-        for c in range(image.shape[0]):
-            _sample_plane(out[c, y * width : (y + 1) * width], image[c], corners, fractions, right, below)
+    _locate(corners, fractions, dy, dx, y, height, width)
+    for c in range(image.shape[0]):
+        _sample_plane(out[c, y * width : (y + 1) * width], image[c], corners, fractions, right, below)
 
 
 @kernel
@@ -124,7 +122,8 @@ def warp_image(out, image, displacement, scratch):
     channels = image.shape[0]
     _, height, width = displacement.shape
     if scratch.quads.size == 0:
-        _warp_planes(out, image, displacement, scratch)
+        for y in range(height):
+            warp_row(out, image, displacement[0, y], displacement[1, y], y, height, scratch)
         return
     row, corners, fractions = scratch.row, scratch.corners, scratch.fractions
     right, below = 4 * min(1, width - 1), 4 * width * min(1, height - 1)

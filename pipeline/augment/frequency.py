@@ -40,8 +40,8 @@ class FilterStage(Stage):
 
     @classmethod
     def workspace(cls, options: Any, shape: Shape) -> Workspace:
-        """Return the views, once more as they are brought into their range, and the spectrum of a piece."""
-        return Workspace(2, 3)
+        """Return the views, and the spectrum of a piece."""
+        return Workspace(1, 3)
 
     @property
     def stores_float(self) -> bool:

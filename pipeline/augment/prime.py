@@ -32,7 +32,7 @@ class Prime(Stage):
     @classmethod
     def workspace(cls, options: Any, shape: Shape) -> Workspace:
         """Return the views, and what one of them is made with; large images are warped without a copy."""
-        return Workspace(1, 4 if shape[1] * shape[2] > LARGE else 5.5)
+        return Workspace(1, 3 if shape[1] * shape[2] > LARGE else 6)
 
     def apply(self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws) -> StageResult:
         """Return one PRIME view of every sample, in [0, 1] for images in [0, 1]; labels are not used."""

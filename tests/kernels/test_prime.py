@@ -1,5 +1,7 @@
 """The identities that make PRIME fast, and whole views against the float64 reference."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -264,3 +266,16 @@ def test_images_are_checked():
         check_images(np.zeros((1, 1, 2, 2), np.uint8))
     with pytest.raises(ValueError, match=r"C, H, W >= 1, got \(1, 1, 0, 2\)"):
         check_images(np.zeros((1, 1, 0, 2), np.float32))
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 33, 40), (3, 3, 64, 64), (5, 1, 9, 3), (2, 5, 30, 17)])
+@pytest.mark.parametrize("size", [3, 6])
+def test_what_saves_memory_at_large_images_changes_no_bit(monkeypatch, shape, size):
+    kinds = RNG.integers(0, 5, (shape[0], 3, 3)).astype(np.uint8)
+    steps = make_steps(kinds, size=size)
+    images = RNG.random(shape, np.float32)
+    displacement = (20 * RNG.random((shape[0], 2, *shape[2:])) - 10).astype(np.float32)
+    views, warped = cpu.prime_views(images, steps), cpu.warp(images, displacement)
+    monkeypatch.setattr(sys.modules["kernels.cpu.warp"], "_MOST_SIDE_BY_SIDE", 0)  # its function has its name
+    np.testing.assert_array_equal(cpu.prime_views(images, steps), views)
+    np.testing.assert_array_equal(cpu.warp(images, displacement), warped)

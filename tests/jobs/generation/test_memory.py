@@ -34,13 +34,13 @@ def test_a_batch_is_bounded_by_the_bytes_of_its_pixels():
     assert fit(32).samples == 256  # as asked
     assert fit(224).samples == 28  # (9 + 2 * 3) * 150,528 bytes a sample
     assert fit(1000).samples == 1
-    for side in (32, 64, 96, 224, 500, 1000):
+    for side in (32, 64, 96, 224, 500, 600):
         assert fit(side).in_flight_bytes <= 64_000_000
         assert fit(side).overlaps
-    assert not fit(2000).overlaps  # one sample is more: one step after another
+    assert not fit(1500).overlaps  # one sample is more: one step after another
     assert fit(2000).samples == 1
     assert fit(32, views=["clean", {"prime": {}, "copies": 100}]).samples < 256
-    assert fit(5000).peak_bytes < 2.3e9
+    assert fit(5000).peak_bytes < 2.3e9  # measured: 2 GB
     assert fit(5000).peak_bytes > fit(2000).peak_bytes > fit(32).peak_bytes
 
 
@@ -132,11 +132,11 @@ LIMITED = """
 import resource, sys
 from jobs import cli
 from jobs.generation import worker
-prepared = worker.Augmenter.warm_up
+prepared, more = worker.Augmenter.warm_up, int(sys.argv.pop())
 def warm_up(self):
     prepared(self)
     used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv.pop()), resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (used + more, resource.RLIM_INFINITY))
 worker.Augmenter.warm_up = warm_up
 cli.main()
 """
@@ -170,7 +170,7 @@ def test_a_batch_that_does_not_fit_is_halved_on_the_cpu_too(tmp_path, monkeypatc
     monkeypatch.setattr(Augmenter, "_begin", tight)
     generate(small_job(tmp_path / "out"))
     assert stored_bytes(tmp_path / "out") == stored_bytes(tmp_path / "whole")
-    record = json.loads((tmp_path / "out" / "records" / "shard-000000.json").read_text())
+    record = json.loads((tmp_path / "out" / "records" / "000000.json").read_text())
     assert record["notes"][0].startswith("out of memory with 50 samples at once; from now on 25")
 
 

@@ -235,3 +235,12 @@ def test_only_stages_that_run_torch_name_libraries():
     named = {name: set(stage.libraries()) for name, stage in AUGMENTATIONS.items() if stage.libraries()}
     assert named == dict.fromkeys(("augmix", "sada"), {"torch", "torchvision"})
     assert AugMix.environment_bound
+
+
+def test_channels_of_large_images_are_taken_one_by_one_with_the_same_bits(monkeypatch):
+    images = np.random.default_rng(0).random((20, 3, 33, 40), np.float32)
+    stage = AugMix(AugMixOptions(severity=10), shape=(3, 33, 40), kernels=backend("cpu"))
+    draws = Draws(1, np.arange(20, dtype=np.uint32), 1)
+    together = stage.apply(images, np.zeros(20, np.int64), draws).images
+    monkeypatch.setattr("pipeline.augment.augmix_operations.LARGE", 0)
+    np.testing.assert_array_equal(stage.apply(images, np.zeros(20, np.int64), draws).images, together)
