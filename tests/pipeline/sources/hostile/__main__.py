@@ -1,4 +1,4 @@
-"""``python -m tests.pipeline.sources.hostile FOLDER [--seed N] [--only PATTERN]... [--fell]``.
+"""``python -m tests.pipeline.sources.hostile FOLDER [--seed N] [--only PATTERN]... [--fell] [--cards]``.
 
 A JSON object a line for each case, as it ends: name, outcome, seconds, grown_bytes, faults. Exit status 1 if any has a
 fault. FOLDER must be empty or absent; what a case leaves is removed once it is judged.
@@ -21,8 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", metavar="PATTERN", help="names of cases, such as 'tar/*'")
     parser.add_argument("--fell", action="store_true", help="only those that broke something once")
+    parser.add_argument("--cards", action="store_true", help="make the cards of the datasets too")
     options = parser.parse_args(arguments)
-    trials, failed = Trials(options.folder), 0
+    trials, failed = Trials(options.folder, cards=options.cards), 0
     for case in cases(options.seed):
         named = any(fnmatch.fnmatchcase(case.name, pattern) for pattern in options.only or ["*"])
         if not named or (options.fell and case.name not in FELL):

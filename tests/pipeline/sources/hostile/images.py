@@ -351,9 +351,16 @@ def tiff(tags: list[tuple[int, int, int, int]], data: bytes = b"", order: str = 
 
 def _basic(width: int = 8, height: int = 8, **changed: tuple[int, int, int, int]) -> list[tuple[int, int, int, int]]:
     found = {
-        "width": (256, 4, 1, width), "height": (257, 4, 1, height), "bits": (258, 3, 1, 8), "packing": (259, 3, 1, 1), "photometric": (262, 3, 1, 1),
-        "offsets": (273, 4, 1, 8), "bands": (277, 3, 1, 1), "rows": (278, 4, 1, height), "counts": (279, 4, 1, width * height),
-    }  # fmt: skip
+        "width": (256, 4, 1, width),
+        "height": (257, 4, 1, height),
+        "bits": (258, 3, 1, 8),
+        "packing": (259, 3, 1, 1),
+        "photometric": (262, 3, 1, 1),
+        "offsets": (273, 4, 1, 8),
+        "bands": (277, 3, 1, 1),
+        "rows": (278, 4, 1, height),
+        "counts": (279, 4, 1, width * height),
+    }
     return list((found | changed).values())
 
 

@@ -64,10 +64,11 @@ class Trials:
     Parameters
     ----------
     folder : empty or absent; each case has a folder of its own below it, which the caller may remove
+    cards : whether datasets get their card too, which takes longer than all the rest
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._count = folder, 0
+    def __init__(self, folder: Path, *, cards: bool = False) -> None:
+        self._folder, self._count, self._cards = folder, 0, cards
         _warm_up()
         sound = made("folder/sound", folder_with(), 6)
         self._usual_bytes = self.attempt(sound).peak_bytes
@@ -88,12 +89,12 @@ class Trials:
         folder.mkdir(parents=True)
         job = _built(case, folder)
         if case.after_plan is not None:
-            first = _forked(folder, job, before_shards=True)
+            first = _forked(folder, job, self._cards, before_shards=True)
             if first.outcome != _PLANNED:
                 first.faults.append(f"was not even planned: {first.said.strip()[-300:]}")
                 return first
             case.after_plan(folder / "in")
-        trial = _forked(folder, job)
+        trial = _forked(folder, job, self._cards)
         trial.grown_bytes = max(0, trial.peak_bytes - self._usual_bytes) if self._count > 1 else 0
         _judge(case, trial, folder / "out")
         return trial
@@ -133,11 +134,11 @@ def _warm_up() -> None:
     assert all((pandas, jobs.report.card, jobs.report.charts, pyarrow.parquet, run, worker, GenerateJob, huffman))
 
 
-def _forked(folder: Path, job: Mapping[str, Any], before_shards: bool = False) -> Trial:
+def _forked(folder: Path, job: Mapping[str, Any], cards: bool, before_shards: bool = False) -> Trial:
     """Run a job in a process of its own, up to the first shard if asked, and return what it took."""
     child = os.fork()
     if child == 0:
-        _in_child(folder, job, before_shards)
+        _in_child(folder, job, cards, before_shards)
     started, status, usage = time.monotonic(), None, None
     while status is None and time.monotonic() - started < _DEADLINE_S and _spent(child) < 3 * MAX_SECONDS:
         found, code, usage = os.wait4(child, os.WNOHANG)
@@ -165,7 +166,7 @@ def _spent(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _in_child(folder: Path, job: Mapping[str, Any], before_shards: bool) -> None:
+def _in_child(folder: Path, job: Mapping[str, Any], cards: bool, before_shards: bool) -> None:
     """Do what the command does, and end this process with one of `_STATUSES`."""
     status = 3
     try:
@@ -179,7 +180,7 @@ def _in_child(folder: Path, job: Mapping[str, Any], before_shards: bool) -> None
             pages * resource.getpagesize() + _MAX_ADDRESSES
         )  # a fault of the code under test takes no machine with it
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        status = _made(job, before_shards)
+        status = _made(job, cards, before_shards)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -187,8 +188,8 @@ def _in_child(folder: Path, job: Mapping[str, Any], before_shards: bool) -> None
         os._exit(status)
 
 
-def _made(job: Mapping[str, Any], before_shards: bool) -> int:
-    from jobs.generation import run
+def _made(job: Mapping[str, Any], cards: bool, before_shards: bool) -> int:
+    from jobs.generation import finish, run
     from jobs.spec import GenerateJob
     from pipeline.errors import PassbandError
 
@@ -198,8 +199,10 @@ def _made(job: Mapping[str, Any], before_shards: bool) -> int:
     def stop(*_: Any) -> None:
         raise Planned
 
-    if before_shards:
-        run._make_shards = stop  # type: ignore[assignment]  # this process ends with it
+    if before_shards:  # this process ends with what is changed here
+        run._make_shards = stop  # type: ignore[assignment]
+    if not cards:
+        finish.write_card = lambda *_: None
     try:
         run.generate(GenerateJob.model_validate(job))
     except PassbandError as error:
