@@ -80,7 +80,7 @@ def _header(encoded: bytes) -> _Header | None:
     magic = re.match(rb"\S{1,6}", encoded)
     assert magic is not None
     at = magic.end()
-    numbers: list[int] = []
+    numbers: list[bytes] = []
     needed = 2 if magic[0] in _BITS else 3
     is_float = magic[0] in (b"Pf", b"PF")
     while len(numbers) < needed:
