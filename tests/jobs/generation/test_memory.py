@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,7 +141,7 @@ cli.main()
 """
 
 
-def test_too_little_memory_is_one_sentence_and_can_be_resumed(tmp_path):
+def test_too_little_memory_is_one_sentence(tmp_path):
     job = small_job(
         tmp_path / "out", image={"size": 1200}, output={"samples_per_shard": 2}, views=["clean", {"prime": {}}]
     )
@@ -192,7 +191,5 @@ def test_libraries_say_in_their_own_words_that_memory_does_not_suffice(error, to
     assert is_out_of_memory(error) is told
 
 
-def test_a_footprint_of_floats_and_of_one_thread_is_smaller():
-    whole = fit(224)
-    assert fit(224, threads=1).peak_bytes < whole.peak_bytes
-    assert replace(whole, samples=1).samples == 1
+def test_one_thread_takes_less_memory():
+    assert fit(224, threads=1).peak_bytes < fit(224).peak_bytes
