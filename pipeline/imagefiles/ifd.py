@@ -51,4 +51,4 @@ def _entries(content: bytes, start: int, order: str, is_big: bool) -> Iterator[t
     (count,) = struct.unpack_from(count_form, content, start)
     begin, size = start + struct.calcsize(count_form), struct.calcsize(form)
     for number in range(min(count, (len(content) - begin) // size)):
-        yield struct.unpack_from(form, content, begin + number * size)  # type: ignore[misc]
+        yield struct.unpack_from(form, content, begin + number * size)

@@ -79,7 +79,8 @@ def _header(encoded: bytes) -> _Header | None:
     """Return what stands before the values; None for floating point, whose header has no comments to count."""
     magic = re.match(rb"\S{1,6}", encoded)
     assert magic is not None
-    at, numbers = magic.end(), []
+    at = magic.end()
+    numbers: list[bytes] = []
     needed = 2 if magic[0] in _BITS else 3
     is_float = magic[0] in (b"Pf", b"PF")
     while len(numbers) < needed:
