@@ -93,10 +93,22 @@ def _check_counts(metadata: Any, num_bytes: int, path: Path) -> None:
 
 
 def leaf_of(metadata: Any, path: Path, name: str) -> int:
-    """Return which leaf is called `name`, PARENT.CHILD where it is an inner one; refuse two that are called alike."""
+    """Return which leaf is called `name`, PARENT.CHILD where it is an inner one.
+
+    Two that are called alike are refused, and one that has not a value for each row: Arrow gives as many rows as the
+    footer claims.
+    """
     found = [number for number in range(len(metadata.schema)) if metadata.schema.column(number).path == name]
     if len(found) != 1:
         raise SourceError(f"source {_KIND}: {plain(path.name)} has {len(found)} columns that are called {shown(name)}")
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        values = group.column(found[0]).num_values
+        if values != group.num_rows:
+            raise SourceError(
+                f"source {_KIND}: {plain(path.name)} is damaged: {values:,} values of {shown(name)} in "
+                f"{group.num_rows:,} rows"
+            )
     return found[0]
 
 
