@@ -22,6 +22,7 @@ from pipeline.sources.parquet_classes import Names, common_names, huggingface_na
 from pipeline.sources.parquet_files import check_columns, open_parquet, short_values
 from pipeline.sources.parquet_images import image_column, is_text, value_type
 from pipeline.sources.parquet_rows import ImageRows
+from pipeline.sources.regular import opened
 from pipeline.sources.splits import SPLIT_DESCRIPTION
 from pipeline.sources.walk import IGNORE_DESCRIPTION, Walk
 
@@ -72,6 +73,7 @@ class Parquet(Source):
         super().__init__(options)
         wanted = Wanted(self.kind, options.path, options.split, options.ignore, (".parquet",), _ParquetWalk)
         self._found = find_files(wanted, self.skipped)
+        self._last: tuple[Any, Any] | None = None  # what tells the file that was opened last apart, and that file
         self.skipped.keep()
 
     @property
@@ -197,7 +199,15 @@ class Parquet(Source):
         return unquote(values[-1]) if values and values[-1] != "__HIVE_DEFAULT_PARTITION__" else None
 
     def _open(self, path: Path) -> Any:
-        """Open a file and check that it has the columns."""
+        """Open a file and check that it has the columns; the last one stays open, as it is asked for group by group."""
+        with opened(self.kind, path, path.name) as descriptor:
+            status = os.fstat(descriptor)
+        identity = (path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if self._last is None or self._last[0] != identity:
+            self._last = (identity, self._checked(path))
+        return self._last[1]
+
+    def _checked(self, path: Path) -> Any:
         file = open_parquet(path)
         wanted = (self.options.image, self.options.label, self.options.key)
         named = [column for column in wanted if column is not None]

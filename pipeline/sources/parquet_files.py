@@ -15,6 +15,7 @@ _KIND = "parquet"
 _MAX_FOOTER_BYTES = 16 * 2**20  # a thousand row groups of five columns take less than one
 _MAX_COLUMNS = 10_000
 _MAX_CONTAINER = 100_000  # row groups, or pairs of metadata
+_MAX_BATCH, _BATCH_BYTES = 8192, 2**25  # rows of labels at a time: any may be as long as a whole dictionary
 _TAIL = 8  # bytes: the footer's length and the mark
 
 
@@ -92,10 +93,22 @@ def _check_counts(metadata: Any, num_bytes: int, path: Path) -> None:
 
 
 def leaf_of(metadata: Any, path: Path, name: str) -> int:
-    """Return which leaf is called `name`, PARENT.CHILD where it is an inner one; refuse two that are called alike."""
+    """Return which leaf is called `name`, PARENT.CHILD where it is an inner one.
+
+    Two that are called alike are refused, and one that has not a value for each row: Arrow gives as many rows as the
+    footer claims.
+    """
     found = [number for number in range(len(metadata.schema)) if metadata.schema.column(number).path == name]
     if len(found) != 1:
         raise SourceError(f"source {_KIND}: {plain(path.name)} has {len(found)} columns that are called {shown(name)}")
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        values = group.column(found[0]).num_values
+        if values != group.num_rows:
+            raise SourceError(
+                f"source {_KIND}: {plain(path.name)} is damaged: {values:,} values of {shown(name)} in "
+                f"{group.num_rows:,} rows"
+            )
     return found[0]
 
 
@@ -107,26 +120,23 @@ def short_values(path: Path, file: Any, columns: Sequence[str]) -> Iterator[dict
     SourceError
         A column is of lists or structs, or has values that are longer than any label or key; the file is damaged.
     """
-    import pyarrow.parquet as pq
-
-    schema, kinds = file.schema_arrow, {}
+    largest = 1
     for column in columns:
-        kinds[column] = schema.field(column).type
-        if _is_nested(kinds[column]):
+        kind = file.schema_arrow.field(column).type
+        if _is_nested(kind):
             raise SourceError(
-                f"source {_KIND}: column {shown(column)} of {plain(path.name)} is {plain(str(kinds[column]))}, "
+                f"source {_KIND}: column {shown(column)} of {plain(path.name)} is {plain(str(kind))}, "
                 "neither integers nor texts"
             )
         leaf = leaf_of(file.metadata, path, column)
         for group in range(file.metadata.num_row_groups):
-            check_short(path, file.metadata.row_group(group).column(leaf), column)
-    repeated = [column for column in columns if _is_long(kinds[column])]  # kept once, not once a row
+            largest = max(largest, check_short(path, file.metadata.row_group(group).column(leaf), column))
+    size = max(1, min(_MAX_BATCH, _BATCH_BYTES // largest))
     with readable(path):
-        source = pq.ParquetFile(path, metadata=file.metadata, buffer_size=2**20, read_dictionary=repeated)
-        batches = source.iter_batches(8192, columns=list(columns), use_threads=False)
+        batches = file.iter_batches(size, columns=list(columns), use_threads=False)
     while (batch := next_of(batches, path)) is not None:
         with readable(path):
-            values = {column: _listed(batch.column(column)) for column in columns}
+            values = {column: batch.column(column).to_pylist() for column in columns}
         yield values if columns else {"": [None] * len(batch)}
 
 
@@ -140,19 +150,3 @@ def _is_nested(kind: Any) -> bool:
     import pyarrow.types as types
 
     return bool(types.is_nested(kind) or (types.is_dictionary(kind) and types.is_nested(kind.value_type)))
-
-
-def _is_long(kind: Any) -> bool:
-    import pyarrow.types as types
-
-    return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary))
-
-
-def _listed(array: Any) -> list[Any]:
-    """Return the values of an array; of a dictionary, each is made only once."""
-    import pyarrow as pa
-
-    if not isinstance(array, pa.DictionaryArray):
-        return list(array.to_pylist())
-    values = [*array.dictionary.to_pylist(), None]
-    return [values[-1 if index is None else index] for index in array.indices.to_pylist()]

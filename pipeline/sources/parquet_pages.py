@@ -76,14 +76,21 @@ def image_layout(path: Path, chunk: Any) -> Layout:
     return Layout(total, max(1, min(_MAX_BATCH, _MAX_PAGE_BYTES // largest)))
 
 
-def check_short(path: Path, chunk: Any, column: str) -> None:
-    """Check the pages of a column of labels or keys; raise SourceError also for one whose values are too long."""
+def check_short(path: Path, chunk: Any, column: str) -> int:
+    """Check the pages of a column of labels or keys; raise SourceError also for one whose values are too long.
+
+    Returns how many bytes its dictionary unpacks to, 0 where it has none.
+    """
+    largest = 0
     for page in _checked(path, chunk):
         if page.unpacked > _SHORT_PAGE_BYTES + page.values * MAX_KEY_BYTES:
             raise SourceError(
                 f"source parquet: {plain(path.name)} has {page.values:,} values in {page.unpacked:,} bytes of the "
                 f"column {shown(column)}; one has at most {MAX_KEY_BYTES:,}"
             )
+        if page.kind == _DICTIONARY:
+            largest = max(largest, page.unpacked)
+    return largest
 
 
 def _checked(path: Path, chunk: Any) -> Iterator[_Page]:

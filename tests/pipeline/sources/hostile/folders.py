@@ -237,8 +237,9 @@ def _changing() -> Iterator[Case]:
         (root / "cat" / "1.png").mkdir()
 
     def swapped(root: Path) -> None:
-        (root / "cat" / "1.png").rename(root / "cat" / "x")
+        (root / "cat" / "1.png").rename(root / "x.png")
         (root / "dog" / "1.png").rename(root / "cat" / "1.png")
+        (root / "x.png").rename(root / "dog" / "1.png")
 
     def device(root: Path) -> None:
         (root / "cat" / "1.png").unlink()

@@ -169,7 +169,7 @@ def _sizes() -> Iterator[Case]:
             yield refused(f"tar/{words} of {much}, a hole", _holey_header(kind, size), "header")
     for size in (-1, -512, -1024, -(2**63), -(2**90), 2**62, 2**80):
         yield refused(f"tar/a size of {size}", tar_of(header("c.png", size), member("c.cls", b"cat")), "s.tar")
-        yield refused(f"tar/a long name's size of {size}", tar_of(header("n", size, b"L"), sample("c")), "s.tar")
+        yield refused(f"tar/a long name's size of {size}", tar_of(header("n", size, b"L"), sample("c")), "webdataset")
     yield refused("tar/a size beyond the end", tar_of(header("c.png", 10**7), bytes(5000), end=b""), "s.tar")
     yield refused(
         "tar/a class's size beyond the end",
@@ -302,10 +302,10 @@ def _links() -> Iterator[Case]:
     yield refused("tar/a loop of links", tar_of(*loop), "no file in the same tar")
     yield refused("tar/a link to a folder", tar_of(header("f/", 0, tarfile.DIRTYPE), link("c.png", "f"), label))
     yield made(
-        "tar/30,000 links to one image",
-        later(lambda: tar_of(*[link(f"{n}.png", "a.png") + member(f"{n}.cls", b"cat") for n in range(30_000)])),
-        30_002,
-        colors={f"s/{n}": paint("cat", "s/a") for n in range(30_000)},
+        "tar/3,000 links to one image",
+        later(lambda: tar_of(*[link(f"{n}.png", "a.png") + member(f"{n}.cls", b"cat") for n in range(3_000)])),
+        3_002,
+        colors={f"s/{n}": paint("cat", "s/a") for n in range(3_000)},
     )
 
 
@@ -350,12 +350,13 @@ def _labels() -> Iterator[Case]:
         ("zeros in front", "007"),
         ("a plus", "+5"),
         ("minus zero", "-0"),
-        ("another unit", "\x1fcat"),
         ("a formula", "=1+1"),
     ):
         yield made(f"tar/a class of {words}", tar_of(sample("c", text, text)), 3)
     yield refused("tar/classes given, of a lone surrogate", tar_of(classes=["cat", "dog", "\ud800"]))
-    yield refused("tar/an index of 5,000 digits, classes counted", tar_of(sample("c", "1" * 5000), classes=2), "s/c")
+    yield refused(
+        "tar/an index of 5,000 digits, classes counted", tar_of(sample("c", "1" * 5000), classes=2), "webdataset"
+    )
     yield refused(
         "tar/100,000 distinct classes of 1,000 letters",
         later(lambda: tar_of(*[sample(f"{n}", f"{n:01000d}x") for n in range(100_000)])),
@@ -530,11 +531,11 @@ def _changing() -> Iterator[Case]:
 
     def flipped(path: Path) -> None:
         content = bytearray(path.read_bytes())
-        content[600] ^= 1
+        content[540] ^= 1
         path.write_bytes(content)
 
     for words, change, says in (
-        ("is gone", Path.unlink, "No such file"),
+        ("is gone", Path.unlink, "does not exist"),
         ("is emptied", lambda path: path.write_bytes(b""), "s.tar"),
         ("is cut", lambda path: os.truncate(path, 700), "s.tar"),
         ("is a FIFO", fifo, "no regular file"),
