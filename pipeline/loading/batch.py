@@ -1,10 +1,12 @@
 """One batch, as training gets it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import InitVar, dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+_COLUMNS = ("labels", "groups", "indices", "positions", "views")
 
 
 @dataclass(eq=False, repr=False)
@@ -29,10 +31,16 @@ class Batch:
     groups: torch.Tensor
     indices: torch.Tensor
     positions: torch.Tensor
-    views: torch.Tensor | None = None
+    if TYPE_CHECKING:
+        views: torch.Tensor | None = None
+    else:  # no field of the dataclass: Lightning asks each for its number of samples, and takes None for one
+        views: InitVar[torch.Tensor | None] = None
+
+        def __post_init__(self, views: torch.Tensor | None) -> None:
+            self.views = views
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self.__dataclass_fields__:
+        if name not in ("images", *_COLUMNS):
             raise KeyError(name)
         return getattr(self, name)
 
@@ -54,7 +62,7 @@ class Batch:
         return self._changed(pinned)
 
     def _columns(self) -> dict[str, torch.Tensor]:
-        named = ((field.name, getattr(self, field.name)) for field in fields(self))
+        named = ((name, getattr(self, name)) for name in _COLUMNS)
         return {name: column for name, column in named if isinstance(column, torch.Tensor)}
 
     def _changed(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Batch":

@@ -2,6 +2,7 @@
 
 import operator
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, SupportsIndex
 
@@ -11,6 +12,7 @@ import torch
 from pipeline.errors import PassbandError
 from pipeline.loading.batch import outline
 from pipeline.loading.source import Opened
+from pipeline.manifest import BadSample
 
 if TYPE_CHECKING:
     from pipeline.loading.presenting import Presentation
@@ -79,15 +81,18 @@ def _row_of_index(opened: Opened, wanted: SupportsIndex) -> int:
         raise PassbandError(f"{wanted!r} names no sample; give its index as an integer or its key as a string")
     row = int(np.searchsorted(indices, index)) if 0 <= index <= int(indices[-1]) else len(indices)
     if row == len(indices) or indices[row] != index:
-        raise PassbandError(f"{name} has no sample with index {index}; {_allowed_indices(opened)}")
+        _refuse_unreadable(opened, lambda bad: bad.index == index)
+        raise PassbandError(f"{name} has no sample with index {index}; its indices are {indices[0]} to {indices[-1]}")
     return row
 
 
-def _allowed_indices(opened: Opened) -> str:
-    indices = opened.reader.indices
-    gaps = int(indices[-1]) - int(indices[0]) + 1 - len(indices)
-    allowed = f"its indices are {indices[0]} to {indices[-1]}"
-    return f"{allowed}, {gaps:,} of which could not be read when it was made" if gaps else allowed
+def _refuse_unreadable(opened: Opened, is_it: Callable[[BadSample], bool]) -> None:
+    """Say why a sample of the plan is not in the dataset, if it is one that could not be read."""
+    for bad in filter(is_it, opened.manifest.bad):
+        raise PassbandError(
+            f"{opened.manifest.name} has no sample {bad.key!r} (index {bad.index}): its image could not be read: "
+            f"{bad.reason}"
+        )
 
 
 def _row_of_key(opened: Opened, key: str) -> int:
@@ -100,6 +105,7 @@ def _row_of_key(opened: Opened, key: str) -> int:
         if key in keys:
             return int(rows[keys.index(key)])
         shown += keys[: _SHOWN_KEYS - len(shown)]
+    _refuse_unreadable(opened, lambda bad: bad.key == key)
     like = ", ".join(map(repr, shown))
     hint = f"; an index is an integer, not a string: {key}" if key.isascii() and key.isdigit() else ""
     raise PassbandError(f"{opened.manifest.name} has no sample with key {key[:80]!r}; its keys are like {like}{hint}")

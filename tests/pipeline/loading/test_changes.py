@@ -1,0 +1,179 @@
+"""Files that change under a reader: never a signal, never a wrong pixel."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import IntegrityError, PassbandError
+from pipeline.loading import open_stream
+from pipeline.loading.descriptors import Descriptor
+from tests.pipeline.loading.conftest import assert_holds
+
+SUFFIXES = ["", "small.beton"]
+SCRIPT = """if True:
+    import os, sys
+    from pathlib import Path
+    from pipeline.errors import IntegrityError
+    from pipeline.loading import open_stream
+    folder, suffix, verify, left = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "True", int(sys.argv[4])
+    with open_stream(folder / suffix, batch_size=10, prefetch=1, workers=1, verify=verify) as stream:
+        batches = iter(stream)
+        next(batches)
+        for path in [folder / suffix] if suffix else folder.glob("shards/*.tar"):
+            os.truncate(path, left)
+        try:
+            for batch in batches:
+                pass
+        except IntegrityError as error:
+            print(error)
+"""
+
+
+def files(folder: Path, suffix: str) -> list[Path]:
+    return [folder / suffix] if suffix else sorted(folder.glob("shards/*.tar"))
+
+
+def rewritten(path: Path, content: bytes) -> None:
+    """Write other content into the same file, as ``cp`` does, with a time that differs on any clock."""
+    path.write_bytes(content)
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
+
+
+def inverted(path: Path) -> bytes:
+    return bytes(255 - value for value in path.read_bytes())
+
+
+def assert_all_hold(batches, made, views) -> None:
+    for batch in batches:
+        assert_holds(batch, made, views)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("left", [0, 5000])
+def test_a_file_cut_short_under_a_reader_is_named(damaged, suffix, verify, left):
+    """It ended the process by SIGBUS."""
+    command = [sys.executable, "-c", SCRIPT, str(damaged), suffix, str(verify), str(left)]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found
+    assert f"has {left} bytes, the manifest says" in found.stdout
+    assert ("small.beton" if suffix else "shards/small-00000") in found.stdout
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("verify", [True, False])
+def test_other_content_is_found_where_it_is_written_under_a_reader(damaged, npy, suffix, verify):
+    with open_stream(damaged / suffix, batch_size=10, prefetch=1, workers=1, verify=verify) as stream:
+        batches = iter(stream)
+        assert_holds(next(batches), npy, stream.views)
+        for path in files(damaged, suffix):
+            rewritten(path, inverted(path))
+        with pytest.raises(IntegrityError, match="sha256 is .* the manifest says"):
+            assert_all_hold(batches, npy, stream.views)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_grows_under_a_reader_is_named(damaged, npy, suffix):
+    with open_stream(damaged / suffix, batch_size=10, prefetch=1, workers=1) as stream:
+        batches = iter(stream)
+        next(batches)
+        for path in files(damaged, suffix):
+            with path.open("ab") as file:
+                file.write(b"x")
+        with pytest.raises(IntegrityError, match=r"has \d+ bytes, the manifest says"):
+            list(batches)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_same_content_written_or_touched_is_compared_and_read_on(damaged, npy, suffix):
+    with open_stream(damaged / suffix, batch_size=10, prefetch=1, workers=1, drop_last=False) as stream:
+        seen = 0
+        for number, batch in enumerate(stream):
+            assert_holds(batch, npy, stream.views)
+            seen += len(batch)
+            if number in (2, 6, 11):
+                for path in files(damaged, suffix):
+                    rewritten(path, path.read_bytes()) if number < 11 else path.chmod(0o640)
+        assert seen == 355
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_that_is_replaced_or_removed_is_read_on_while_it_is_open(damaged, npy, tmp_path, suffix):
+    with open_stream(damaged / suffix, batch_size=10, prefetch=1, workers=1, drop_last=False) as stream:
+        list(stream)
+        for number, batch in enumerate(stream):
+            assert_holds(batch, npy, stream.views)
+            if number == 2:
+                for path in files(damaged, suffix):
+                    (tmp_path / "other").write_bytes(inverted(path))
+                    os.replace(tmp_path / "other", path)
+            if number == 6:
+                for path in files(damaged, suffix):
+                    path.unlink()
+        assert number == 35
+
+
+def test_a_replaced_shard_is_compared_when_it_is_opened_anew(damaged, npy, monkeypatch, tmp_path):
+    """With few files open at a time every batch opens some again."""
+    monkeypatch.setattr("pipeline.loading.descriptors._LEAST", 2)
+    monkeypatch.setattr("resource.getrlimit", lambda _: (16, 16))
+    with open_stream(damaged, batch_size=10, prefetch=1, workers=1) as stream:
+        batches = iter(stream)
+        assert_holds(next(batches), npy, stream.views)
+        for path in files(damaged, ""):
+            (tmp_path / "other").write_bytes(inverted(path))
+            os.replace(tmp_path / "other", path)
+        with pytest.raises(IntegrityError, match="sha256 is"):
+            assert_all_hold(batches, npy, stream.views)
+
+
+def test_a_fetched_copy_that_is_damaged_is_fetched_again(npy, tmp_path):
+    import fsspec
+
+    from tests.pipeline.loading.test_remote import copied
+
+    uri = copied(npy.path, "memory://changes/set")
+    try:
+        with open_stream(uri, batch_size=10, prefetch=1, workers=1, drop_last=False, cache=tmp_path) as stream:
+            for number, batch in enumerate(stream):
+                assert_holds(batch, npy, stream.views)
+                if number == 4:
+                    for path in tmp_path.glob("*.tar"):
+                        rewritten(path, inverted(path))
+                if number == 9:
+                    for path in tmp_path.glob("*.tar"):
+                        os.truncate(path, 700)
+            assert number == 35
+    finally:
+        fsspec.filesystem("memory").rm("/changes", recursive=True)
+
+
+def test_a_file_that_never_rests_is_an_error_not_a_loop(damaged, npy, monkeypatch):
+    monkeypatch.setattr(Descriptor, "changed", lambda _: True)
+    for suffix in SUFFIXES:
+        with pytest.raises(IntegrityError, match="is written to while it is read"):  # noqa: PT012
+            with open_stream(damaged / suffix, batch_size=10, workers=1) as stream:
+                next(iter(stream))
+
+
+def test_a_pipe_in_the_place_of_a_shard_does_not_wait(damaged, npy):
+    path = files(damaged, "")[2]
+    path.unlink()
+    os.mkfifo(path)
+    with open_stream(damaged, batch_size=300) as stream:
+        with pytest.raises(PassbandError, match=f"{path.name}: cannot be read: .*not a regular file"):
+            next(iter(stream))
+
+
+def test_shards_are_read_where_views_lie_far_apart(png, tmp_path):
+    """Only the first and the last view: what lies between them is not read if it is much."""
+    copy = Path(shutil.copytree(png.path, tmp_path / "copy"))
+    for views in (["clean", "low"], ["low"], ["low", "view1", "clean"]):
+        with open_stream(copy, batch_size=48, views=views, drop_last=False) as stream:
+            for batch in stream:
+                assert_holds(batch, png, views)
