@@ -1,13 +1,12 @@
 """Batches in others' hands: devices, pinned memory, Lightning."""
 
+import lightning
 import pytest
 import torch
 from torch.utils.data import DataLoader
 from torch.utils.data._utils.pin_memory import pin_memory
 
 from pipeline.loading import Batch, open_stream
-
-lightning = pytest.importorskip("lightning", reason="lightning is a development dependency")
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning",
