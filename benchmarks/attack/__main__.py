@@ -12,12 +12,14 @@ from benchmarks.attack.jobfiles import job_files
 from benchmarks.attack.report import markdown
 from benchmarks.attack.resources import resources
 from benchmarks.attack.signals import signals
+from benchmarks.attack.sources import sources
 
 CLASSES: dict[str, Callable[[Path, int, float], Iterator[Attempt]]] = {
     "signals": signals,
     "damage": damage,
     "job-files": job_files,
     "resources": resources,
+    "sources": sources,
 }
 
 
