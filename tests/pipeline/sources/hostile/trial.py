@@ -200,7 +200,7 @@ def _made(job: Mapping[str, Any], cards: bool, before_shards: bool) -> int:
         raise Planned
 
     if before_shards:  # this process ends with what is changed here
-        run._make_shards = stop  # type: ignore[assignment]
+        run._Run.make_shards = stop  # type: ignore[method-assign]
     if not cards:
         finish.write_card = lambda *_: None
     try:
