@@ -95,14 +95,14 @@ class ShardTask:
             return WriteFailure(str(error))
         except SourceError:
             raise  # a source may answer again
+        except failures() as error:  # RuntimeErrors on a real GPU: asked before all others
+            raise DeviceFailure(f"the device failed: {error}") from error
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             raise PermanentError(spell_out_of_memory(self.batch_size)) from error
         except PassbandError as error:
             raise PermanentError(str(error)) from error
-        except failures() as error:
-            raise DeviceFailure(f"the device failed: {error}") from error
 
 
 @dataclass(frozen=True)
