@@ -94,6 +94,8 @@ def _run() -> int:
     except SystemExit as error:
         return _end(error)
     except OSError as error:
+        if (lack := lack_of_memory(error)) is not None:
+            return _tell(lack)
         return _tell(f"{error.filename}: {error.strerror or error}" if error.filename else error.strerror or str(error))
     except Exception as error:
         if (lack := lack_of_memory(error)) is not None:

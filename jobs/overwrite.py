@@ -15,37 +15,27 @@ from typing import Any
 
 import typer
 
+from jobs.own_names import is_begun, is_own
 from jobs.report.wording import count, size
 from jobs.yamltext import read_store_yaml
 from pipeline.documents import DocumentError, read_json
 from pipeline.errors import OutputError, PassbandError, output_error
 from pipeline.lock import LOCK
-from pipeline.manifest import JOB, MANIFEST, PLAN
+from pipeline.manifest import JOB, MANIFEST
 from pipeline.store import LocalStore, ObjectStore, Store, open_store
 
 _RESULTS = "results.json"
 _TEMPORARY = ".passband-*"
 _TOLD_FILES = 6
 _KINDS = {"generate": "dataset", "train": "training", "analyze": "analysis", "evaluate": "evaluation"}
-_ANALYSIS = ("blocks/*.json", "blocks/images.npz", "blocks/model.pt", "maps.npz", "*.png", _RESULTS, JOB)
-_PLANNED = (PLAN, "inputs/*", "inputs/*map*/.lock", *(f"inputs/*map*/{name}" for name in _ANALYSIS))
-_OWN = {
-    "dataset": (
-        *(*_PLANNED, JOB, "shards/*.tar", "shards/_info.json", "records/*.json", "records/*.parquet", "*.beton"),
-        *("README.md", "report.html", "failures.json", "manifest.json", "manifest.*"),
-    ),
-    "training": (
-        *("model.pt", "model.pt.*", "checkpoint.pt", "checkpoint.pt.*", "metrics.jsonl", "nonfinite.json"),
-        *("tensorboard/events.out.tfevents.*", _RESULTS, JOB),
-    ),
-    "analysis": _ANALYSIS,
-    "evaluation": ("predictions/*.npz", "report.html", _RESULTS),
-}
-"""Kind of output -> the files that it has, as patterns whose ``*`` stays within one folder."""
-_BEGUN = {"evaluation": ("predictions/*.npz",), "dataset": _PLANNED}
-"""What an output may hold that was killed before a file told what it is."""
+_BEGUN = ("evaluation", "dataset")
+"""What may have been killed before a file told what it is."""
 _LAST = (JOB, MANIFEST, _RESULTS)
 """What tells whose the folder is; deleted last, so that what a kill leaves can still be overwritten."""
+
+
+class OccupiedError(PassbandError):
+    """A folder that holds another output than the one that is to be written there, or files without a job."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +73,9 @@ def claimed(folder: Store | str | Path) -> Contents | None:
     if not files:
         return None
     kind, name = _told(store, files)
+    own = is_own(kind, name)
     for file in files:
-        if not any(_matches(file, pattern) for pattern in _OWN[kind]) and not _is_temporary(file):
+        if not own(file) and not _is_temporary(file):
             raise PassbandError(
                 f"{store.uri}: holds {file}, which is not part of the {kind} there; nothing is overwritten. Move it, "
                 "or choose another output"
@@ -126,22 +117,31 @@ def ask_overwrite(contents: Contents, *, yes: bool, kind: str) -> None:
         raise PassbandError(f"{contents.uri}: nothing was deleted")
 
 
-def clear_output(store_or_folder: Store | str | Path, *, confirmed: bool, kind: str) -> None:
+def clear_output(store_or_folder: Store | str | Path, agreed: Contents) -> None:
     """Delete what lies in an output folder; its lock stays, which the caller holds.
 
     Call it after the last check of the job that is to be written there.
 
     Parameters
     ----------
-    confirmed : whether that was agreed to; False asks on a terminal, and refuses elsewhere
-    kind : what is to be written there, "dataset" or "training"
+    agreed : what was told to be deleted
+
+    Raises
+    ------
+    PassbandError
+        If something else lies there by now; nothing is deleted.
     """
     store = open_store(store_or_folder) if isinstance(store_or_folder, str | Path) else store_or_folder
     contents = claimed(store)
     if contents is None:
         return
-    if not confirmed:
-        ask_overwrite(contents, yes=False, kind=kind)
+    new = set(contents.files) - set(agreed.files)
+    untold = sorted(name for name, _ in new if not _is_temporary(name))
+    if untold or (contents.kind, contents.name) != (agreed.kind, agreed.name):
+        raise PassbandError(
+            f"{store.uri}: {untold[0] if untold else f'the {contents.kind} {contents.name}'} came there after it was "
+            "told what is deleted; nothing was deleted. Give the command again to see all of it"
+        )
     try:
         for name in sorted((name for name, _ in contents.files), key=lambda name: (name in _LAST, name)):
             store.delete(name)
@@ -158,22 +158,25 @@ def _files(store: Store) -> Iterator[tuple[str, int]]:
         for key, entry in store.files.find(store.prefix, detail=True).items():
             yield key[len(store.prefix) + 1 :], int(entry["size"])
     elif isinstance(store, LocalStore) and store.root.is_dir():
-        yield from _walk(store.root, "", store.uri)
+        yield from _walk(store.root, store.uri)
 
 
-def _walk(folder: Path, prefix: str, uri: str) -> Iterator[tuple[str, int]]:
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            name = f"{prefix}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), f"{name}/", uri)
-            elif entry.is_file(follow_symlinks=False):
-                yield name, entry.stat(follow_symlinks=False).st_size
-            else:
-                what = "a link" if entry.is_symlink() else "no plain file"
-                raise PassbandError(
-                    f"{uri}: {name} is {what}; nothing is overwritten. Move it, or choose another output"
-                )
+def _walk(root: Path, uri: str) -> Iterator[tuple[str, int]]:
+    folders = [""]
+    while folders:
+        prefix = folders.pop()
+        with os.scandir(root / prefix) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                name = f"{prefix}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{name}/")
+                elif entry.is_file(follow_symlinks=False):
+                    yield name, entry.stat(follow_symlinks=False).st_size
+                else:
+                    what = "a link" if entry.is_symlink() else "no plain file"
+                    raise PassbandError(
+                        f"{uri}: {name} is {what}; nothing is overwritten. Move it, or choose another output"
+                    )
 
 
 def _told(store: Store, files: dict[str, int]) -> tuple[str, str]:
@@ -188,8 +191,9 @@ def _told(store: Store, files: dict[str, int]) -> tuple[str, str]:
         kind = "dataset" if marker == MANIFEST and "shards" in found else _KINDS.get(str(found.get("kind")))
         if kind is not None:
             return kind, str(found.get("name", ""))[:100]
-    for kind, patterns in _BEGUN.items():
-        if all(any(_matches(file, pattern) for pattern in patterns) or _is_temporary(file) for file in files):
+    for kind in _BEGUN:
+        begun = is_begun(kind)
+        if all(begun(file) or _is_temporary(file) for file in files):
             return kind, ""
     raise PassbandError(
         f"{store.uri}: holds {min(files)}{' and more' if len(files) > 1 else ''}, and nothing there says that it is an "
@@ -212,18 +216,15 @@ def _json(store: Store, name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _matches(name: str, pattern: str) -> bool:
-    parts, wanted = name.split("/"), pattern.split("/")
-    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
-
-
 def _is_temporary(name: str) -> bool:
     return fnmatchcase(name.rpartition("/")[2], _TEMPORARY)
 
 
 def _remove_empty(root: Path) -> None:
     """Remove the folders below `root`, all of them empty by now; one that is not was filled by another writer."""
-    for folder, _, _ in os.walk(root, topdown=False):
-        if Path(folder) != root:
-            with suppress(OSError):
-                Path(folder).rmdir()
+    folders = [root]
+    for folder in folders:
+        folders += [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    for folder in reversed(folders[1:]):
+        with suppress(OSError):
+            folder.rmdir()

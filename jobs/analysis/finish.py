@@ -14,11 +14,12 @@ from pipeline.manifest import readable_json
 from pipeline.store import Store
 
 Floats = NDArray[np.float64]
-_TITLES = {
+TITLES = {
     "original": "error rate, noise of one norm",
     "enhanced": "error rate, noise in proportion to the data",
     "amplitude": "mean amplitude of the data",
 }
+"""Map -> title of its picture, which is called NAME.png."""
 
 
 def finish(store: Store, ledger: Ledger) -> Analysis:
@@ -85,7 +86,7 @@ def _pictures(maps: Mapping[str, Floats]) -> dict[str, bytes]:
             largest=largest,
             logarithmic=name == "amplitude",
             title=name,
-            label=_TITLES[name],
+            label=TITLES[name],
         )
         for name, values in maps.items()
     }

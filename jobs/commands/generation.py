@@ -3,6 +3,8 @@
 import json
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ from jobs.commands.cluster import TokenFile, Url, tell_job
 from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
 
 if TYPE_CHECKING:
+    from jobs.overwrite import Contents
     from jobs.spec import GenerateJob
     from pipeline.manifest import Manifest
 
@@ -56,14 +59,13 @@ def run(
             f"--overwrite is for the output of a job; below --cache {cache} every dataset has its own folder"
         )
     specs = [_load(path, executor, workers, address, backend, output) for path in jobs]
-    for job in specs if overwrite else ():
-        _ask(job, yes)
-    for job in specs:
-        _run_one(job, cache, trust, as_json, overwrite)
+    agreed = [overwrite and _ask(job, yes) for job in specs]
+    for job, contents in zip(specs, agreed, strict=True):
+        _run_one(job, cache, trust, as_json, contents)
 
 
-def _ask(job: "GenerateJob", yes: bool) -> None:
-    """Tell what lies where the dataset of a job is to be, and go on only if it may be deleted."""
+def _ask(job: "GenerateJob", yes: bool) -> "Contents | bool":
+    """Return what lies where the dataset of a job is to be, if it may be deleted; False where nothing is in the way."""
     from jobs.generation.output import replaceable
     from jobs.generation.prepare import in_the_way
     from jobs.overwrite import ask_overwrite
@@ -73,9 +75,11 @@ def _ask(job: "GenerateJob", yes: bool) -> None:
     store = open_store(job.output.uri)
     if in_the_way(store, job) is not None and (contents := replaceable(store, job)) is not None:
         ask_overwrite(contents, yes=yes, kind="dataset")
+        return contents
+    return False
 
 
-def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, overwrite: bool) -> None:
+def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, overwrite: "Contents | bool") -> None:
     from jobs.display import choose_display
     from jobs.generation.cache import generate_cached
     from jobs.generation.run import generate
@@ -84,7 +88,8 @@ def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, 
         print_json({"event": "job", "name": job.name})
     with stop.telling(KEPT), choose_display(as_json) as display:
         if cache is None:
-            made = generate(job, display=display, checkpoint=stop.check, trust=trust, overwrite=overwrite)
+            with _advised(job.output.uri):
+                made = generate(job, display=display, checkpoint=stop.check, trust=trust, overwrite=overwrite)
             manifest, place = made, job.output.uri
         else:
             manifest, place = generate_cached(job, cache, display, stop.check, trust=trust)
@@ -92,6 +97,22 @@ def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, 
         print_json({"event": "finished", "output": place, "identity": manifest.identity})
     else:
         _tell_made(manifest, place)
+
+
+@contextmanager
+def _advised(uri: str) -> Iterator[None]:
+    """Tell of --overwrite where it would make room."""
+    from jobs.overwrite import OccupiedError, claimed
+    from pipeline.errors import PassbandError
+
+    try:
+        yield
+    except OccupiedError as error:
+        try:
+            claimed(uri)
+        except PassbandError:  # not all of it is ours: --overwrite would refuse it
+            raise error from None
+        raise OccupiedError(f"{error}, or let --overwrite delete what is there") from error
 
 
 def _tell_made(manifest: "Manifest", place: str) -> None:

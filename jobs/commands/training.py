@@ -7,6 +7,7 @@ import typer
 from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
 
 if TYPE_CHECKING:
+    from jobs.overwrite import Contents
     from jobs.training.spec import TrainJob
 
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="FOLDER")]
@@ -46,21 +47,21 @@ def train(
     check_first(spec, overwrite=overwrite)
     with stop.telling(KEPT), choose_evaluation_display(as_json) if first else SilentDisplay() as making:
         spec = spec.with_paths(make_missing(spec.references(), spec.datasets, progress=making.dataset))
-    if overwrite and first:
-        _agree(spec, yes)
+    agreed = _agree(spec, yes) if overwrite and first else overwrite
     with stop.telling(KEPT), choose_training_display(as_json, first) as display, stop.deferred():
-        results = train(spec, display=display, stopped=lambda: stop.number != 0, overwrite=overwrite)
+        results = train(spec, display=display, stopped=lambda: stop.number != 0, overwrite=agreed)
     if first:
         print_json({"event": "finished", **results}) if as_json else typer.echo(_table(spec.output.uri, results))
 
 
-def _agree(spec: "TrainJob", yes: bool) -> None:
-    """Return only if what else lies in the output, if anything, is to be deleted."""
+def _agree(spec: "TrainJob", yes: bool) -> "Contents | bool":
+    """Return what else lies in the output, if it is to be deleted; False where nothing does."""
     from jobs.overwrite import ask_overwrite
     from jobs.training.output import other_output
 
     if (other := other_output(spec)) is not None:
         ask_overwrite(other, yes=yes, kind="training")
+    return other or False
 
 
 def _tell_plan(spec: "TrainJob", overwrite: bool, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from jobs.generation.inputs import Contents, by_role, contents_by_place, notes_on_weights, read_files
 from jobs.generation.plan import Plan, PlanError, encode_plan, without_image
 from jobs.generation.sharding import samples_per_shard
+from jobs.overwrite import OccupiedError
 from jobs.spec import GenerateJob, check_stages, parse_stored
 from jobs.yamltext import YamlError, read_store_yaml
 from pipeline.augment import AUGMENTATIONS, Stage
@@ -376,7 +377,7 @@ def refuse_other_kind(given: Any, uri: str) -> None:
     kind = job.get("kind") if isinstance(job, dict) else None
     called = {"train": "a training", "analyze": "an analysis"}.get(str(kind))
     if called is not None:
-        raise PassbandError(f"{uri}: holds {called} and no dataset; passband status tells how far it is")
+        raise OccupiedError(f"{uri}: holds {called} and no dataset; passband status tells how far it is")
 
 
 def refuse_outdated(blueprint: Blueprint, uri: str) -> None:

@@ -1,6 +1,6 @@
 """Datasets by what they are: a folder of a cache is named after the identity, so that it is made once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,13 +11,14 @@ from jobs.generation.environment import choose_executor, current_environment
 from jobs.generation.kept import Kept
 from jobs.generation.memory import kept_bytes
 from jobs.generation.plan import Plan, make_plan
+from jobs.generation.rehash import find_damaged
 from jobs.generation.run import ONLY_SIZES, Display, generate
 from jobs.report.wording import count
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error
 from pipeline.home import expanded
-from pipeline.manifest import JOB, MANIFEST, Manifest, check_file, read_manifest
-from pipeline.store import open_store
+from pipeline.manifest import JOB, MANIFEST, Manifest, Problem, StoredFile, check_file, read_manifest
+from pipeline.store import Store, open_store
 
 _IDENTITY_DIGITS = 16
 _NOTICE_S = 0.5  # a wait that is shorter is not worth a word
@@ -33,8 +34,9 @@ def generate_cached(
 ) -> tuple[Manifest, str]:
     """Make the dataset of `job` below `cache`, or find it finished there; return its manifest and its own folder.
 
-    Of two processes that want one dataset the second waits for the first. What an interrupted run left is gone on
-    with. With `trust` sizes are all that is compared of what is there.
+    Of two processes that want one dataset the second waits for the first. What an interrupted run left is resumed. A
+    finished dataset is held against its hashes, with `trust` against its sizes alone, and used as it is where they
+    fit, whatever libraries it was made with.
     """
     job = job.with_absolute_paths()
     job, identity, folder, plan = _place(job, Path(expanded(cache)).resolve(), display)
@@ -42,7 +44,9 @@ def generate_cached(
         found = _finished(folder, job, identity)
         if found is not None and trust:
             display.step(f"{ONLY_SIZES} of {count(len(found.shards), 'shard')} made before")
-        if found is None or not trust or _differs_in_size(folder, found):
+        if found is None or (
+            _differs_in_size(folder, found) if trust else _differs(folder, found, display, checkpoint)
+        ):
             placed = job.with_output(str(folder))
             found = generate(placed, display=display, checkpoint=checkpoint, plan=plan, trust=trust)
     return found, str(folder)
@@ -78,9 +82,27 @@ def _finished(folder: Path, job: GenerateJob, identity: str) -> Manifest | None:
 
 def _differs_in_size(folder: Path, manifest: Manifest) -> bool:
     store = open_store(folder)
-    files = [file for shard in manifest.shards for file in (shard.tar, shard.provenance, shard.record)]
-    files += [] if manifest.beton is None else [manifest.beton]
-    return any(problem for file in files for problem in check_file(store, file, None, hashes=False))
+    files = [file for shard in manifest.shards for file in (shard.tar, shard.provenance)]
+    return any(_problems(store, [*files, *_others(manifest)], hashes=False))
+
+
+def _differs(folder: Path, manifest: Manifest, display: Display, checkpoint: Callable[[], None]) -> bool:
+    """Tell whether any file of a finished dataset is not as its manifest says, by hashes."""
+    store = open_store(folder)
+    if any(_problems(store, _others(manifest), hashes=True)):
+        return True
+    return bool(find_damaged(store, manifest.shards, display.step, checkpoint))
+
+
+def _others(manifest: Manifest) -> list[StoredFile]:
+    """Return the files of a dataset beside shards and provenance."""
+    beton = [] if manifest.beton is None else [manifest.beton]
+    return [*manifest.inputs, *(shard.record for shard in manifest.shards), *beton]
+
+
+def _problems(store: Store, files: Iterable[StoredFile], *, hashes: bool) -> Iterator[Problem]:
+    for file in files:
+        yield from check_file(store, file, None, hashes=hashes)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ single sample is more than `compute.batch_bytes` allows, one sample is on its wa
 """
 
 import ctypes
-import errno
 import math
 import sys
 from dataclasses import dataclass
@@ -27,9 +26,6 @@ _DEVICE_BATCHES = 16
 """On a device as many times the bytes: its batches must keep thousands of threads busy."""
 LARGEST_GAINED = 2**21
 """Values of a batch that is made larger than was asked for: 682 images of 32 x 32, 13 of 224 x 224."""
-
-
-_LIBRARIES_SAY = ("can't allocate memory", "can't start new thread", "std::bad_alloc")
 
 
 @dataclass(frozen=True)
@@ -114,12 +110,6 @@ def give_back_free_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that memory does not suffice, in Python's words or in a library's."""
-    told = isinstance(error, OSError) and error.errno == errno.ENOMEM
-    return told or isinstance(error, MemoryError) or any(words in str(error) for words in _LIBRARIES_SAY)
 
 
 def spell_out_of_memory(samples: int) -> str:

@@ -7,15 +7,13 @@ from pathlib import Path
 
 from jobs.generation.blueprint import Blueprint, open_sources
 from jobs.generation.inputs import file_paths, folder_paths
-from jobs.generation.ledger import FAILURES
-from jobs.overwrite import Contents, claimed, spell_contents
-from jobs.report.card import README, REPORT
+from jobs.overwrite import Contents, OccupiedError, claimed, spell_contents
+from jobs.own_names import derived_names
 from jobs.spec import GenerateJob
 from pipeline.errors import OutputError, PassbandError
 from pipeline.lock import LOCK
-from pipeline.manifest import JOB, MANIFEST, PLAN
-from pipeline.names import beton_name, provenance_name, record_name, shard_name
-from pipeline.seals import BESIDE
+from pipeline.manifest import JOB, PLAN
+from pipeline.names import provenance_name, record_name, shard_name
 from pipeline.store import BLOCKS, FOLDERS, INPUTS, LocalStore, Store, open_store
 
 _REMOVING_S = 5.0  # in which a folder of many files is removed, or its job alone was
@@ -124,7 +122,7 @@ def _is_gone(store: Store) -> bool:
 
 def _own_names(blueprint: Blueprint) -> Iterator[str]:
     """Yield the names of all that a run writes after its plan."""
-    yield from (MANIFEST, BESIDE, beton_name(blueprint.job.name), README, REPORT, FAILURES)
+    yield from derived_names(blueprint.job.name)
     for shard in range(blueprint.shards):
         yield from (shard_name(blueprint.job.name, shard), provenance_name(shard), record_name(shard))
 
@@ -141,7 +139,7 @@ def refuse_foreign(store: Store) -> None:
     folders = ("", *(folder for folder in FOLDERS if folder not in (INPUTS, BLOCKS)))
     strange = [name for folder in folders for name in store.names(folder) if name not in own]
     if strange:
-        raise PassbandError(
+        raise OccupiedError(
             f"{store.uri}: holds {strange[0]}{' and more' if len(strange) > 1 else ''} but no {JOB}; "
             "choose an empty folder for the output"
         )

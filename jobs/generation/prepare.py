@@ -17,9 +17,10 @@ from jobs.generation.blueprint import (
 from jobs.generation.environment import current_environment, refuse_other_environment
 from jobs.generation.inputs import Keeper, check_inputs, is_file_of, read_files
 from jobs.generation.kept import Kept
-from jobs.generation.output import FAILURES, refuse_foreign, replaceable
+from jobs.generation.ledger import FAILURES
+from jobs.generation.output import refuse_foreign, replaceable
 from jobs.generation.plan import Plan, Progress, make_plan
-from jobs.overwrite import claimed, clear_output
+from jobs.overwrite import Contents, OccupiedError, claimed, clear_output
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import JOB, PLAN, StoredInput
@@ -36,7 +37,7 @@ def prepare(
     plan_again: bool,
     plan: Plan | None = None,
     kept: Kept | None = None,
-    overwrite: bool = False,
+    overwrite: bool | Contents = False,
 ) -> Blueprint:
     """Return the blueprint of the output, drawn up now or found there.
 
@@ -45,7 +46,8 @@ def prepare(
     plan_again : also what is kept of a plan that was made before: the plan itself, files and maps that stages read
     plan : of this job, where it was made just before
     kept : where to keep images that are read for a new plan
-    overwrite : whether to delete another output of ours that is in the way, once all checks of this job are through
+    overwrite : whether to delete another output of ours that is in the way, once all checks of this job are through;
+        or what of it was agreed to be deleted
 
     Raises
     ------
@@ -54,13 +56,14 @@ def prepare(
     """
     there = in_the_way(store, job)
     if there is not None and not (overwrite or _is_bare_plan(store)):
-        raise PassbandError(f"{there}, or let --overwrite delete what is there")
+        raise there
     if there is not None or not store.exists(JOB):
+        agreed = overwrite if isinstance(overwrite, Contents) or there is None else claimed(store)
         plan = plan or make_plan(job, progress, kept=kept)
         blueprint, encoded = draw_up(job, current_environment(job), plan)
         check_inputs(job, blueprint.inputs, blueprint.shape, blueprint.classes, blueprint.samples)
-        if there is not None and replaceable(store, job) is not None:
-            clear_output(store, confirmed=True, kind="dataset")
+        if isinstance(agreed, Contents) and there is not None and replaceable(store, job) is not None:
+            clear_output(store, agreed)
         keeper = Keeper(store, job, blueprint.identity, step, checkpoint)
         blueprint = replace(blueprint, inputs=keeper.keep(blueprint.inputs))
         write_blueprint(store, blueprint, encoded)
@@ -152,7 +155,7 @@ def _refuse_other_job(blueprint: Blueprint, job: GenerateJob, files: Sequence[St
     differing = list(_differences(there, here, ""))
     if differing:
         go_on = "go back to that job" if "://" in uri else f"go on with that job: passband run {uri}/{JOB}"
-        raise PassbandError(
+        raise OccupiedError(
             f"{uri}: holds a dataset of another job: {'; '.join(differing[:8])}"
             f"{' and more' if len(differing) > 8 else ''}. Choose another output.uri, or {go_on}"
         )

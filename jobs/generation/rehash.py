@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from jobs.report.wording import count
-from pipeline.manifest import ShardRecord, check_file
+from pipeline.manifest import ManifestShard, ShardRecord, check_file
 from pipeline.store import Store
 
 _EVERY_S = 5.0
@@ -14,7 +14,10 @@ _MOST_THREADS = 8
 
 
 def find_damaged(
-    store: Store, records: Collection[ShardRecord], step: Callable[[str], None], checkpoint: Callable[[], None]
+    store: Store,
+    records: Collection[ShardRecord | ManifestShard],
+    step: Callable[[str], None],
+    checkpoint: Callable[[], None],
 ) -> dict[int, str]:
     """Return shard -> what is wrong with it, of those whose files do not have the hashes of their records.
 
@@ -43,7 +46,7 @@ def find_damaged(
     return damaged
 
 
-def _problem(store: Store, record: ShardRecord) -> tuple[int, str | None]:
+def _problem(store: Store, record: ShardRecord | ManifestShard) -> tuple[int, str | None]:
     """Return the shard and the first thing that is wrong with its files; hashing runs beside other threads."""
     problems = (problem for file in (record.tar, record.provenance) for problem in check_file(store, file, None))
     first = next(problems, None)

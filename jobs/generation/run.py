@@ -21,6 +21,7 @@ from jobs.generation.output import Found, refuse_nested_output, still_there, swe
 from jobs.generation.plan import Plan
 from jobs.generation.prepare import prepare
 from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
+from jobs.overwrite import Contents
 from jobs.report.wording import count
 from jobs.spec import GenerateJob
 from kernels.cuda.device import VARIABLE
@@ -83,7 +84,7 @@ def generate(
     remake: Remake | None = None,
     trust: bool = False,
     plan: Plan | None = None,
-    overwrite: bool = False,
+    overwrite: bool | Contents = False,
 ) -> Manifest:
     """Make, or go on making, the dataset of `job`.
 
@@ -101,8 +102,9 @@ def generate(
         Compare no more than the sizes of what an earlier run left.
     plan : Plan
         Of the job, where it was made just before.
-    overwrite : bool
-        Delete another output of ours that is in the way; nothing where this job only goes on.
+    overwrite : bool or Contents
+        Delete another output of ours that is in the way, or what of it was agreed to be deleted; nothing where this
+        job only goes on.
 
     Raises
     ------

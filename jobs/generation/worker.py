@@ -21,13 +21,14 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.address_space import is_lack_of_memory
 from jobs.executors.base import DeviceFailure, PermanentError, worker_name
 from jobs.generation.blueprint import Blueprint, read_blueprint
 from jobs.generation.clock import Clock
 from jobs.generation.environment import processor, refuse_other_environment
 from jobs.generation.inputs import load_inputs
 from jobs.generation.kept import Kept
-from jobs.generation.memory import give_back_free_memory, is_out_of_memory, spell_out_of_memory
+from jobs.generation.memory import give_back_free_memory, spell_out_of_memory
 from jobs.generation.packing import EncodedBatch, Packer, Tally, as_counts
 from jobs.generation.plan import PlanRow, read_rows
 from jobs.generation.reading import Batch, Reader
@@ -95,14 +96,14 @@ class ShardTask:
             return WriteFailure(str(error))
         except SourceError:
             raise  # a source may answer again
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
+        except failures() as error:  # RuntimeErrors on a real GPU: asked before all others
+            raise DeviceFailure(f"the device failed: {error}") from error
+        except (MemoryError, OSError, RuntimeError) as error:
+            if not is_lack_of_memory(error):
                 raise
             raise PermanentError(spell_out_of_memory(self.batch_size)) from error
         except PassbandError as error:
             raise PermanentError(str(error)) from error
-        except failures() as error:
-            raise DeviceFailure(f"the device failed: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def refuse_strange(store: LocalStore) -> None:
         raise OtherOutputError(f"{store.uri}: holds {strange[0]} but no {JOB}; choose an empty folder for the output")
 
 
-def claim(store: LocalStore, job: TrainJob, manifest: Manifest, *, overwrite: bool) -> None:
+def claim(store: LocalStore, job: TrainJob, manifest: Manifest, *, overwrite: bool | Contents) -> None:
     """Make the folder this job's; what else is there is deleted first, where that was agreed to.
 
     Once all checks are through, and by the holder of the lock.
@@ -84,7 +84,9 @@ def claim(store: LocalStore, job: TrainJob, manifest: Manifest, *, overwrite: bo
     except OtherOutputError:
         if not overwrite:
             raise
-        clear_output(store, confirmed=True, kind="training")
+        agreed = overwrite if isinstance(overwrite, Contents) else claimed(store)
+        if agreed is not None:
+            clear_output(store, agreed)
         held = False
     if not held:
         write_job(store, {"identity": job.identity(manifest.identity), "job": job.model_dump()})

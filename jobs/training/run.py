@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from jobs.files import read_yaml
-from jobs.overwrite import claimed
+from jobs.overwrite import Contents, claimed
 from jobs.training.checkpoint import LAST
 from jobs.training.collective import rank, said_by_any
 from jobs.training.display import Display, SilentDisplay
@@ -41,7 +41,7 @@ def train(
     *,
     display: Display | None = None,
     stopped: Callable[[], bool] = lambda: False,
-    overwrite: bool = False,
+    overwrite: bool | Contents = False,
 ) -> dict[str, Any]:
     """Train, or go on training, the network of `job`, and return what ``results.json`` says.
 
@@ -51,8 +51,9 @@ def train(
     ----------
     stopped : callable
         Asked after every step; when it says yes, a checkpoint is written and SystemExit raised.
-    overwrite : bool
-        Delete another output of ours that the folder holds; this very training is gone on with in any case.
+    overwrite : bool or Contents
+        Delete another output of ours that the folder holds, or what of it was agreed to be deleted; this very
+        training is resumed in any case.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def check_first(job: TrainJob, *, overwrite: bool = False) -> None:
         read_weights(job.network.kind, job.network.weights)
 
 
-def _begun(store: LocalStore, job: TrainJob, stream: Stream, overwrite: bool) -> tuple[TrainJob, bool]:
+def _begun(store: LocalStore, job: TrainJob, stream: Stream, overwrite: bool | Contents) -> tuple[TrainJob, bool]:
     """Return the job as it is trained, and whether the folder holds it already."""
     try:
         named_job, _, held = named(job, stream.manifest, store)

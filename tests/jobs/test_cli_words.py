@@ -381,6 +381,8 @@ def test_too_little_address_space_is_one_line(job_file, words, megabytes):
         (MemoryError(), "out of memory"),
         (ImportError("libx.so: failed to map segment from shared object"), "out of memory: libx.so: failed to map"),
         (RuntimeError("can't start new thread"), "out of memory: can't start new thread"),
+        (RuntimeError("std::bad_alloc"), "out of memory: std::bad_alloc"),
+        (OSError(12, os.strerror(12)), "out of memory: [Errno 12] Cannot allocate memory"),
     ],
 )
 def test_out_of_memory_is_one_line(monkeypatch, passband, error, message):

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import sys
 from pathlib import Path
 
@@ -54,20 +55,22 @@ def test_it_tells_what_lies_there(tmp_path):
 def test_all_of_an_output_is_deleted_and_its_lock_stays(make, tmp_path):
     store = LocalStore(make(tmp_path / "out"))
     with locked(store):
-        clear_output(store, confirmed=True, kind="training")
+        agreed = claimed(store)
+        clear_output(store, agreed)
         assert names(store.root) == [LOCK]
-        clear_output(store, confirmed=False, kind="training")  # nothing is there: nobody is asked
+        clear_output(store, agreed)  # nothing is there
     assert claimed(store) is None
 
 
 def test_a_dataset_is_deleted_finished_or_not(tmp_path):
-    generate(small_job(tmp_path / "out", name="digits"))
+    generate(small_job(tmp_path / "out", name="digits", output={"formats": ["webdataset", "ffcv"]}))
     found = claimed(tmp_path / "out")
     assert (found.kind, found.name) == ("dataset", "digits")
+    assert {"digits.beton", "_info.json", "manifest.sha256"} <= {name for name, _ in found.files}
     assert found.bytes == sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file())
     (tmp_path / "out" / "manifest.json").unlink()  # what is left is an unfinished one
     assert claimed(tmp_path / "out").kind == "dataset"
-    clear_output(tmp_path / "out", confirmed=True, kind="training")
+    clear_output(tmp_path / "out", claimed(tmp_path / "out"))
     assert names(tmp_path / "out") == [LOCK]
 
 
@@ -77,7 +80,7 @@ def test_a_dataset_that_nothing_names_any_more_is_left(tmp_path):
     (tmp_path / "out" / "job.yaml").write_text("{")
     before = names(tmp_path / "out")
     with pytest.raises(PassbandError, match="nothing there says that it is an output of ours"):
-        clear_output(tmp_path / "out", confirmed=True, kind="dataset")
+        claimed(tmp_path / "out")
     assert names(tmp_path / "out") == before
 
 
@@ -88,7 +91,7 @@ def test_a_strange_file_is_named_and_nothing_is_deleted(where, tmp_path):
     (out / where).write_text("mine")
     before = names(out)
     with pytest.raises(PassbandError, match=f"holds {where}, which is not part of the training there"):
-        clear_output(out, confirmed=True, kind="training")
+        claimed(out)
     assert names(out) == before
 
 
@@ -102,7 +105,7 @@ def test_links_are_not_followed(target, tmp_path):
     else:
         (out / "predictions").symlink_to(elsewhere)
     with pytest.raises(PassbandError, match=r"(model.pt|predictions) is a link; nothing is overwritten"):
-        clear_output(out, confirmed=True, kind="training")
+        claimed(out)
     assert (elsewhere / "model.pt").read_bytes() == b"precious"
     assert (out / "checkpoint.pt").exists()
 
@@ -110,14 +113,14 @@ def test_links_are_not_followed(target, tmp_path):
 def test_a_folder_of_something_else_is_never_ours(tmp_path):
     (tmp_path / "results.json").write_text(json.dumps({"kind": "other"}))
     with pytest.raises(PassbandError, match="holds results.json, and nothing there says that it is an output of ours"):
-        clear_output(tmp_path, confirmed=True, kind="training")
+        claimed(tmp_path)
 
 
 def test_without_a_terminal_it_needs_yes(tmp_path, monkeypatch, capsys):
     out = training(tmp_path / "out")
     monkeypatch.setattr(sys, "stdin", open(os.devnull))
     with sys.stdin, pytest.raises(PassbandError, match="holds the training digits: 6 files.*; add --yes to delete all"):
-        clear_output(out, confirmed=False, kind="dataset")
+        ask_overwrite(claimed(out), yes=False, kind="dataset")
     assert (out / "job.yaml").exists()
     ask_overwrite(claimed(out), yes=True, kind="dataset")
     assert "holds the training digits" in capsys.readouterr().err
@@ -133,11 +136,11 @@ def test_on_a_terminal_it_asks(answer, left, tmp_path, monkeypatch):
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
         if left:
             with pytest.raises(PassbandError, match="nothing was deleted"):
-                clear_output(out, confirmed=False, kind="training")
+                ask_overwrite(claimed(out), yes=False, kind="training")
         else:
-            clear_output(out, confirmed=False, kind="training")
+            ask_overwrite(claimed(out), yes=False, kind="training")
     os.close(parent)
-    assert (out / "job.yaml").exists() == left
+    assert (out / "job.yaml").exists()
 
 
 def test_a_folder_that_cannot_be_changed_is_one_line(tmp_path, monkeypatch):
@@ -148,7 +151,48 @@ def test_a_folder_that_cannot_be_changed_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr(LocalStore, "delete", refuse)
     with pytest.raises(OutputError, match="permission denied"):
-        clear_output(out, confirmed=True, kind="training")
+        clear_output(out, claimed(out))
+
+
+@pytest.mark.parametrize("late", ["model.pt", "metrics.jsonl"])
+def test_what_came_there_after_it_was_told_is_not_deleted(late, tmp_path):
+    out = training(tmp_path / "out")
+    agreed = claimed(out)
+    (out / late).write_text("of another process")
+    before = names(out)
+    with pytest.raises(PassbandError, match=f"{late} came there after it was told what is deleted"):
+        clear_output(out, agreed)
+    assert names(out) == before
+
+
+def test_folders_deeper_than_calls_may_nest_are_looked_through_and_removed(tmp_path):
+    out, depth = training(tmp_path / "out"), 1200
+    folders = [Path(out, *["d"] * level) for level in range(1, depth + 1)]
+    for folder in folders:
+        folder.mkdir()
+    (folders[-1] / "mine.txt").write_text("mine")
+    with pytest.raises(PassbandError, match=r"d/mine.txt, which is not part of the training"):
+        claimed(out)
+    (folders[-1] / "mine.txt").unlink()
+    clear_output(out, claimed(out))
+    assert names(out) == [LOCK]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        *("model.pt.my-best-backup", "checkpoint.pt.old", "checkpoint.pt.sha256.bak", "tensorboard/events.mine"),
+        *("manifest.old", "inputs/notes.txt", "inputs/0123456789abcdef0.npz", "my.png", "best.beton"),
+        *("shards/other-000000.tar", "shards/_info.json", "records/notes.json", "inputs/my-map/results.json"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["generate", "train", "analyze"])
+def test_names_that_only_look_like_ours_are_left(kind, where, tmp_path):
+    (tmp_path / where).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / where).write_text("mine")
+    (tmp_path / "job.yaml").write_text(yaml.safe_dump({"job": {"kind": kind, "name": "digits"}}))
+    with pytest.raises(PassbandError, match=f"holds {re.escape(where)}, which is not part of the"):
+        claimed(tmp_path)
 
 
 def test_an_object_store_is_cleared_too(tmp_path):
@@ -157,5 +201,5 @@ def test_an_object_store_is_cleared_too(tmp_path):
     store.put("shards/digits-000000.tar", b"0" * 1024)
     found = claimed(store)
     assert (found.kind, found.name, found.bytes > 1024) == ("dataset", "digits", True)
-    clear_output(store, confirmed=True, kind="dataset")
+    clear_output(store, found)
     assert claimed(store) is None

@@ -17,6 +17,7 @@ from jobs.analysis.sensitivity import compute_sensitivity
 from jobs.executors.base import ExecutorError
 from jobs.files import JobError
 from jobs.generation.run import generate
+from jobs.overwrite import claimed
 from jobs.runs import read_run, spell_run
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.hashed import put_hashed
@@ -75,6 +76,11 @@ def test_the_folder_keeps_its_contract(finished, make_job, digits, checkpoint):
             assert picture.width > 200
     assert len(list((finished / "blocks").iterdir())) == 6  # records alone, of 2 maps x 3 blocks
     assert yaml.safe_load((finished / "job.yaml").read_text())["identity"] == results["identity"]
+
+
+def test_all_of_its_folder_can_be_overwritten(finished):
+    found = claimed(finished)
+    assert (found.kind, "maps.npz" in dict(found.files)) == ("analysis", True)
 
 
 def test_the_maps_are_those_of_the_python_call(finished, make_job, digits, checkpoint):

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.executors.base import ExecutorError
+from jobs.executors.base import DeviceFailure, ExecutorError
 from jobs.generation.packing import Packer
 from jobs.generation.run import generate
+from jobs.generation.worker import ShardTask
 from kernels.cuda.device import VARIABLE, use
-from tests.cuda_host.device import HostDevice
+from tests.cuda_host.device import HostDevice, HostFailure
 from tests.jobs.generation import devices
 from tests.jobs.generation.made import small_job, stored_bytes
 
@@ -146,6 +147,16 @@ def test_a_device_that_fails_ends_an_inline_run_in_one_line(tmp_path):
     broken = devices.Broken(tmp_path / "broken")
     with use(broken), pytest.raises(ExecutorError, match="the device failed: an illegal memory access"):
         generate(job(tmp_path / "out"))
+
+
+@pytest.mark.parametrize("told", ["an illegal memory access", "std::bad_alloc"])
+def test_a_failure_of_the_device_is_told_as_one_and_not_as_a_lack_of_memory(told, monkeypatch):
+    def fail(task, attempt):
+        raise HostFailure(told)  # a RuntimeError, as on a real GPU
+
+    monkeypatch.setattr("jobs.generation.worker.build_shard", fail)
+    with use(HostDevice()), pytest.raises(DeviceFailure, match=f"the device failed: {told}"):
+        ShardTask("out", "0" * 64, 0).run(1)
 
 
 @pytest.mark.usefixtures("ray_session")

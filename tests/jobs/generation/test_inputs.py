@@ -15,6 +15,7 @@ from jobs.generation.inputs import InputError, read_files
 from jobs.generation.probe import estimate_maps
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
+from jobs.overwrite import claimed
 from jobs.spec import parse_job
 from pipeline.errors import PassbandError
 from pipeline.hashed import put_hashed
@@ -311,6 +312,10 @@ def test_a_map_of_frosted_images_is_mended_without_the_photographs(surrogate, tm
     repaired(store, list(verify(store)), SilentDisplay())
     assert damaged.read_bytes() == whole
     assert list(verify(store)) == []
+
+
+def test_all_of_a_dataset_with_a_map_can_be_overwritten(made):
+    assert any(name.startswith("inputs/") and name.endswith("/maps.npz") for name, _ in claimed(made[0]).files)
 
 
 def test_a_map_from_a_file(made, surrogate, tmp_path):

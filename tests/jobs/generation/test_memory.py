@@ -7,15 +7,19 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 
+from jobs.address_space import is_lack_of_memory, lack_of_memory
+from jobs.executors.base import PermanentError
 from jobs.generation.blueprint import draft
 from jobs.generation.environment import current_environment
-from jobs.generation.memory import footprint, is_out_of_memory
+from jobs.generation.memory import footprint
 from jobs.generation.plan import make_plan
 from jobs.generation.run import generate
 from jobs.generation.views import Augmenter
+from jobs.generation.worker import ShardTask
 from jobs.spec import GenerateJob
 from tests.jobs.generation.made import small_job, stored_bytes
 
@@ -183,12 +187,25 @@ def test_a_batch_that_does_not_fit_is_halved_on_the_cpu_too(tmp_path, monkeypatc
             True,
         ),
         (RuntimeError("can't start new thread"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8 GiB"), True),
+        (ImportError("libx.so: failed to map segment from shared object"), True),
         (RuntimeError("another"), False),
         (OSError(28, os.strerror(28)), False),
     ],
 )
 def test_libraries_say_in_their_own_words_that_memory_does_not_suffice(error, told):
-    assert is_out_of_memory(error) is told
+    assert is_lack_of_memory(error) is told
+    assert (lack_of_memory(error) is not None) is told
+
+
+def test_a_shard_that_the_system_has_no_memory_for_is_not_tried_again(monkeypatch):
+    def fail(task, attempt):
+        raise OSError(12, os.strerror(12))
+
+    monkeypatch.setattr("jobs.generation.worker.build_shard", fail)
+    with pytest.raises(PermanentError, match="memory does not suffice for 256 samples at once"):
+        ShardTask("out", "0" * 64, 0).run(1)
 
 
 def test_one_thread_takes_less_memory():

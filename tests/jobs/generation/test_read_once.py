@@ -1,13 +1,16 @@
 """How often a run reads its source."""
 
 import builtins
+import os
 import pickle
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from jobs.generation.cache import generate_cached
+from jobs.generation.environment import current_environment
 from jobs.generation.kept import Kept
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.worker import ShardTask
@@ -59,6 +62,27 @@ def test_a_fresh_cached_run_reads_every_image_once_and_a_found_one_too(tmp_path,
     assert set(opened.values()) == {2}
     generate(folder_job(tmp_path / "out", folder))
     assert stored_bytes(tmp_path / "out") == stored_bytes(type(tmp_path)(place))
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_a_finished_dataset_of_a_cache_is_used_as_it_is_unless_a_byte_differs(tmp_path, folder, trust, monkeypatch):
+    job = folder_job("out", folder, output={"formats": ["webdataset", "ffcv"]})
+    made, place = generate_cached(job, tmp_path / "cache", SilentDisplay())
+    whole, card = stored_bytes(Path(place)), os.stat(f"{place}/README.md").st_mtime_ns
+    upgraded = current_environment(job) | {"numpy": "99.0"}
+    for module in ("cache", "environment"):
+        monkeypatch.setattr(f"jobs.generation.{module}.current_environment", lambda job: upgraded)
+    assert generate_cached(job, tmp_path / "cache", SilentDisplay(), trust=trust)[0] == made
+    assert os.stat(f"{place}/README.md").st_mtime_ns == card
+    monkeypatch.undo()
+    for name in (made.shards[0].tar.name, made.shards[0].record.name, made.beton.name):
+        file = Path(place, name)
+        before = file.read_bytes()
+        damaged = before[:-9] if trust else before[:-9] + bytes([before[-9] ^ 1]) + before[-8:]
+        file.write_bytes(damaged)
+        generate_cached(job, tmp_path / "cache", SilentDisplay(), trust=trust)
+        assert file.read_bytes() != damaged
+        assert stored_bytes(Path(place)) == whole
 
 
 def test_what_does_not_fit_is_read_again(tmp_path, folder, opened):

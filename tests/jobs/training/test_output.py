@@ -7,6 +7,7 @@ import torch
 import yaml
 
 from jobs.generation.run import generate
+from jobs.overwrite import claimed
 from jobs.training.output import other_output
 from jobs.training.run import check_first, train
 from pipeline.errors import PassbandError
@@ -28,6 +29,16 @@ def test_another_training_is_replaced_where_that_was_agreed_to(train_job, tmp_pa
     train(train_job(tmp_path / "fresh", epochs=1))
     for name in ("model.pt", "metrics.jsonl"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
+
+
+def test_all_of_a_finished_training_can_be_overwritten_by_what_was_agreed_to(train_job, tmp_path):
+    train(train_job(epochs=1, output={"tensorboard": True}))
+    agreed = claimed(tmp_path / "out")
+    assert agreed.kind == "training"
+    (tmp_path / "out" / "nonfinite.json").write_text("{}")
+    with pytest.raises(PassbandError, match=r"nonfinite\.json came there after"):
+        train(train_job(epochs=1, seed=3), overwrite=agreed)
+    assert (tmp_path / "out" / "model.pt").exists()
 
 
 def test_this_very_training_is_gone_on_with_though_it_may_be_overwritten(train_job, tmp_path):

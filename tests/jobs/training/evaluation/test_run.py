@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from jobs.files import JobError
+from jobs.overwrite import claimed
 from jobs.training.evaluation import run
 from jobs.training.evaluation.predict import predict
 from jobs.training.evaluation.results import read_evaluation
@@ -58,6 +59,7 @@ def test_one_answer_is_right_for_its_share_under_every_condition(evaluation_job,
         datasets=made,
     )
     found = evaluate(job)
+    assert claimed(job.output.uri).kind == "evaluation"  # all of it: no file is a stranger's
     manifest = manifest_of(digits)
     share = manifest.class_counts[str(label)] / manifest.samples
     of_test = ["test", "domain low", "clean", "fog-1", "fog-4", "contrast-1", "contrast-4", "low-4", "high-4"]
