@@ -19,6 +19,11 @@ from jobs.training.launch import Announced, announced
 from kernels.cuda.device import CupyDevice, DeviceError
 from kernels.cuda.driver import missing_gpu
 from pipeline.home import HomeError, expanded
+from pipeline.loading import open_stream
+from pipeline.loading.fetching import Cache
+from pipeline.sources.found import Wanted, find_files
+from pipeline.sources.local import existing_path
+from pipeline.sources.skipped import Skipped
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 
@@ -282,6 +287,25 @@ def test_an_unknown_user_is_one_line_and_no_folder(passband, job_file, tmp_path,
         assert "the home folder is not known: there is no user nobody-of-this-name; give the path without ~" in err
         assert err.count("\n") == 1
     assert [name for name in os.listdir(tmp_path) if name.startswith("~")] == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda path: open_stream(path, batch_size=2),
+        lambda path: Cache(LocalStore("x"), path, verify=False),
+        lambda path: find_files(Wanted("parquet", path, "", (), (".parquet",)), Skipped()),
+        lambda path: existing_path("csv", path),
+    ],
+    ids=["stream", "cache", "files", "path"],
+)
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "~/x"])
+def test_no_path_to_read_is_looked_for_in_a_folder_called_as_a_home(tmp_path, monkeypatch, path, given):
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / path).mkdir(parents=True)
+    with pytest.raises(HomeError, match=f"{path}: the home folder is not known"):
+        given(path)
 
 
 def test_no_home_at_all_is_one_line(monkeypatch):
