@@ -47,7 +47,8 @@ def named(job: TrainJob, manifest: Manifest, store: LocalStore) -> tuple[TrainJo
         If the folder holds anything else; a longer training of the same job is another job.
     """
     job, first = with_stem(job, manifest.shape), job
-    spelled = {version.identity(manifest.identity): version for version in (job, first)}
+    versions = (job,) if job is first else (job, first)
+    spelled = {version.identity(manifest.identity): version for version in versions}
     found = _held(store, list(spelled))
     identity = found or next(iter(spelled))
     return spelled[identity], identity, found is not None
