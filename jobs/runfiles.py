@@ -1,6 +1,6 @@
 """What the status of a run takes from its files, with its types; a damaged or foreign file is told in one line."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,7 +44,7 @@ class _Job(_Taken):
 
 
 class _Maps(BaseModel):
-    maps: list[str]
+    maps: list[Literal["original", "enhanced"]]
 
 
 class _Metrics(_Taken):
@@ -73,10 +73,10 @@ def check_job(found: Any, where: str) -> None:
     _check(_Job, found, where)
 
 
-def asked_maps(job: Any, where: str) -> list[str]:
+def asked_maps(job: Any, where: str) -> list[Literal["original", "enhanced"]]:
     """Return the maps that the job of an analysis asks for; raise PassbandError where it does not say."""
     _check(_Maps, job, where)
-    return list(job["maps"])
+    return _Maps.model_validate(job).maps
 
 
 def check_metrics(found: Any, where: str) -> None:
