@@ -113,7 +113,12 @@ def ask_overwrite(contents: Contents, *, yes: bool, kind: str) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise PassbandError(f"{told}; add --yes to delete all of it and write the {kind} there")
     typer.echo(told, err=True)
-    if not typer.confirm(f"Delete all of it and write the {kind} there?", err=True):
+    try:
+        agreed = typer.confirm(f"Delete all of it and write the {kind} there?", err=True)
+    except typer.Abort:  # the terminal was closed, or ctrl-D
+        typer.echo(err=True)  # the question has no end of line
+        agreed = False
+    if not agreed:
         raise PassbandError(f"{contents.uri}: nothing was deleted")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.report.comparison.results import RESULTS, read_results
+from jobs.runfiles import asked_maps, check_job, check_metrics, check_results
 from jobs.yamltext import YamlError, read_store_yaml
 from pipeline.errors import PassbandError
 from pipeline.lock import is_locked
@@ -36,6 +37,9 @@ def read_run(store: Store) -> dict[str, Any] | None:
     if kind not in CALLED:
         return None
     job = envelope.get("job", {})
+    check_job(job, f"{store.uri}/{JOB}")
+    if results is not None:
+        check_results(kind, results, f"{store.uri}/{RESULTS}")
     found = {"output": store.uri, "kind": kind, "name": (results or job).get("name", Path(store.uri).name)}
     state = "running" if is_locked(store) else "unfinished" if results is None else "finished"
     return {**found, "state": state, **_READERS[kind](store, envelope, results or {})}
@@ -71,9 +75,11 @@ def _training(store: Store, envelope: Mapping[str, Any], results: Mapping[str, A
     if results:
         keys = ("loss", "accuracy", "seconds", "samples_per_s")
         return found | {"step": results.get("steps")} | {key: results.get(key) for key in keys}
-    from jobs.training.log import read_metrics
+    from jobs.training.log import METRICS, read_metrics
 
     metrics = read_metrics(store.root) if isinstance(store, LocalStore) else []
+    for line in metrics:
+        check_metrics(line, f"{store.uri}/{METRICS}")
     last = metrics[-1] if metrics else {}
     loss = next((line["loss"] for line in reversed(metrics) if "loss" in line), None)
     return found | {"step": last.get("step", 0), "epoch": last.get("epoch"), "loss": loss}
@@ -96,7 +102,7 @@ def _analysis(store: Store, envelope: Mapping[str, Any], results: Mapping[str, A
     found = {"what": whole.what, "samples": whole.samples, "of": whole.of}
     if whole.what == "amplitude":
         return found
-    maps, blocks = list(whole.job["maps"]), range(len(whole.blocks))
+    maps, blocks = asked_maps(whole.job, f"{store.uri}/{JOB}"), range(len(whole.blocks))
     done = sum(bool(results) or read_block(store, whole.identity, name, b) is not None for name in maps for b in blocks)
     return {**found, "maps": maps, "blocks": len(maps) * len(blocks), "done": done}
 

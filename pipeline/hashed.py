@@ -2,7 +2,7 @@
 
 The second is called as the first, plus ``.sha256``, and is what ``sha256sum --check`` reads. While a file is being
 replaced it lists two hashes, of what is there and of what is to come, so that a crash at any byte leaves a pair that
-fits: first both hashes, then the file, then its own hash alone.
+fits: first both hashes, then the file, then its own hash alone. A hash that outlived its file is replaced first, too.
 """
 
 import hashlib
@@ -35,9 +35,10 @@ class HashedFile:
 def put_hashed(store: Store, name: str, content: bytes) -> str:
     """Write `content` under `name` with its sha256 beside it, replacing what was there; return the sha256."""
     new = hashlib.sha256(content).hexdigest()
+    before = []
     if store.exists(name):
         before = _recorded(store, name) or [hashlib.sha256(store.read(name)).hexdigest()]
-        store.put(name + SUFFIX, _lines([*before, new], name))
+    store.put(name + SUFFIX, _lines([*before, new], name))
     store.put(name, content)
     store.put(name + SUFFIX, _lines([new], name))
     return new

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import IntegrityError
-from pipeline.hashed import HashedFile, put_hashed, read_hashed
+from pipeline.hashed import SUFFIX, HashedFile, put_hashed, read_hashed
 from pipeline.networks.checkpoint import NetworkError
 from pipeline.networks.finite import find_non_finite
 from pipeline.networks.network import load_safely
@@ -16,7 +16,8 @@ FORMAT = 1
 LAST = "checkpoint.pt"
 _FINITE = ("network", "optimizer", "average")
 """What must be finite; an objective may keep -inf for a group that it has not seen."""
-_ADVICE = "delete it to begin the training anew"
+ADVICE = f"delete {LAST} and {LAST}{SUFFIX} to begin the training anew"
+"""What can be done about a checkpoint that is of no use."""
 
 
 def non_finite(state: dict[str, Any]) -> str | None:
@@ -42,12 +43,12 @@ def load_checkpoint(store: LocalStore, identity: str) -> tuple[dict[str, Any], b
     where = f"{store.uri}/{LAST}"
     if not store.exists(LAST):
         return None
-    file = read_hashed(store, LAST, _ADVICE)
+    file = read_hashed(store, LAST, ADVICE)
     state = _state(file, where)
     if state.get("identity", identity) != identity:
-        raise IntegrityError(f"{where}: is of training {state['identity']}, not of {identity}; {_ADVICE}")
+        raise IntegrityError(f"{where}: is of training {state['identity']}, not of {identity}; {ADVICE}")
     if (found := non_finite(state)) is not None:
-        raise IntegrityError(f"{where}: {found}, so there is nothing to go on from; {_ADVICE}")
+        raise IntegrityError(f"{where}: {found}, so there is nothing to go on from; {ADVICE}")
     return state, file.recorded
 
 
@@ -56,7 +57,7 @@ def _state(file: HashedFile, where: str) -> dict[str, Any]:
         state = load_safely(file.content, where, hashed=file.recorded)
     except NetworkError as error:
         told = str(error).removeprefix(f"{where}: ")
-        raise IntegrityError(f"{where}: cannot be read; {_ADVICE}: {told}") from error
+        raise IntegrityError(f"{where}: cannot be read; {ADVICE}: {told}") from error
     if state.get("format") != FORMAT:
         raise IntegrityError(f"{where}: has format {state.get('format')!r}, this version reads {FORMAT}")
     return state

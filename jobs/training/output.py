@@ -11,7 +11,7 @@ from jobs.training.first_network import with_stem
 from jobs.training.spec import TrainJob
 from pipeline.documents import DocumentError, read_json
 from pipeline.errors import IntegrityError, PassbandError
-from pipeline.hashed import put_hashed, read_hashed
+from pipeline.hashed import SUFFIX, put_hashed, read_hashed
 from pipeline.lock import LOCK
 from pipeline.manifest import JOB, Manifest, read_manifest
 from pipeline.networks.checkpoint import MODEL
@@ -19,7 +19,7 @@ from pipeline.store import LocalStore, open_store
 
 RESULTS = "results.json"
 _OTHERS = {"generate": "a dataset", "analyze": "an analysis", "evaluate": "an evaluation"}
-_ANEW = f"delete {MODEL} and {RESULTS} to train anew"
+_ANEW = f"delete {MODEL}, {MODEL}{SUFFIX} and {RESULTS} to train anew"
 _NEEDED = {"identity": str, "steps": int, "loss": float, "accuracy": dict, "seconds": float, "samples_per_s": float,
            "waiting_share": float, "network": str, "parameters": int, "objective": str}  # fmt: skip
 """What every version has written, with its type."""
@@ -47,7 +47,8 @@ def named(job: TrainJob, manifest: Manifest, store: LocalStore) -> tuple[TrainJo
         If the folder holds anything else; a longer training of the same job is another job.
     """
     job, first = with_stem(job, manifest.shape), job
-    spelled = {version.identity(manifest.identity): version for version in (job, first)}
+    versions = (job,) if job is first else (job, first)
+    spelled = {version.identity(manifest.identity): version for version in versions}
     found = _held(store, list(spelled))
     identity = found or next(iter(spelled))
     return spelled[identity], identity, found is not None

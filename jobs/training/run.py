@@ -1,7 +1,7 @@
 """Run a training job from its file to a trained network; the same call resumes it."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -66,15 +66,18 @@ def train(
         torch.set_num_threads(job.compute.threads)
     with processes(device), open_training_stream(job, device) as stream:
         job, held = _begun(store, job, stream, overwrite)
-        if held and (done := finished(store)) is not None:
-            return _finished(store, job, done, stream, device)
+        if (done := _done(store, device, held=held)) is not None:
+            with _locked_by_first(store):
+                return _finished(store, job, done, stream, device)
         check_evaluations(job, stream)
         training = set_up(job, stream, device)
         _tell_unhashed(job, display)
-        with locked(store) if rank() == 0 else nullcontext():
+        said_by_any([False], device)  # nobody reads what the first one is about to delete
+        with _locked_by_first(store):
             if rank() == 0:
                 claim(store, job, stream.manifest, overwrite=overwrite)
-            said_by_any([False], device)  # nobody reads a checkpoint that the first one is about to delete
+            if (done := _done(store, device)) is not None:  # another call has finished it meanwhile
+                return _finished(store, job, done, stream, device)
             return Run(training, store, display, stopped).finish()
 
 
@@ -103,6 +106,17 @@ def _begun(store: LocalStore, job: TrainJob, stream: Stream, overwrite: bool | C
     return named_job, held
 
 
+def _locked_by_first(store: LocalStore) -> AbstractContextManager[None]:
+    return locked(store) if rank() == 0 else nullcontext()
+
+
+def _done(store: LocalStore, device: torch.device, *, held: bool = True) -> dict[str, Any] | None:
+    """Return what this training says if the first process finds it finished; all processes ask, and wait for it."""
+    done = finished(store) if held and rank() == 0 else None
+    (over,) = said_by_any([done is not None], device)
+    return finished(store) if over and done is None else done
+
+
 def _tell_unhashed(job: TrainJob, display: Display) -> None:
     network = job.network
     if network.checkpoint is not None and (note := without_hash(network.checkpoint, network.sha256)):
@@ -112,12 +126,12 @@ def _tell_unhashed(job: TrainJob, display: Display) -> None:
 def _finished(
     store: LocalStore, job: TrainJob, done: dict[str, Any], stream: Stream, device: torch.device
 ) -> dict[str, Any]:
+    """Return the results of a finished training; the first process, which holds the lock, tidies its folder."""
     if rank() != 0:
         return done
-    with locked(store):
-        store.sweep()
-        delete_hashed(store, LAST)  # a call that was killed between its last two writes
-        return _evaluated_anew(store, job, done, stream, device)
+    store.sweep()
+    delete_hashed(store, LAST)  # a call that was killed between its last two writes
+    return _evaluated_anew(store, job, done, stream, device)
 
 
 def _evaluated_anew(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from jobs.training.checkpoint import LAST, load_checkpoint, non_finite, save_checkpoint
+from jobs.training.checkpoint import ADVICE, LAST, load_checkpoint, non_finite, save_checkpoint
 from jobs.training.collective import mean_over_ranks, rank, said_by_any, world_size
 from jobs.training.display import Display
 from jobs.training.evaluation.predict import accuracy
@@ -83,7 +83,7 @@ class Run:
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             told = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
             raise IntegrityError(
-                f"{self._store.uri}/{LAST}: is no checkpoint of this training; delete it to begin anew: {told}"
+                f"{self._store.uri}/{LAST}: is no checkpoint of this training; {ADVICE}: {told}"
             ) from error
         self._saved_step = training.step
 

@@ -233,9 +233,9 @@ class TrainJob(StrictModel):
         return digest(kept | {"dataset": dataset})
 
     def _weights_digest(self, weights: str) -> str:
-        from pipeline.networks.pretrained import read_weights  # torchvision
+        from pipeline.networks.pretrained import weights_digest  # torchvision
 
-        return read_weights(self.network.kind, weights).sha256
+        return weights_digest(self.network.kind, weights)
 
     def references(self) -> list[DatasetReference]:
         """Return every dataset that the job names."""

@@ -5,7 +5,6 @@ needed (it takes seconds to import and compiles its pipelines). The manifest hol
 block is compared before the first sample of it is used.
 """
 
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from itertools import repeat
@@ -19,7 +18,7 @@ from pipeline.errors import IntegrityError, PassbandError
 from pipeline.loading.checked import Checked
 from pipeline.loading.columns import check_columns
 from pipeline.loading.decoding import flat_bytes, side_by_side
-from pipeline.loading.descriptors import read_into
+from pipeline.loading.descriptors import read_into, read_parts
 from pipeline.loading.files import Files
 from pipeline.loading.keys import read_keys
 from pipeline.loading.table import shard_positions
@@ -28,7 +27,6 @@ from pipeline.shards.beton import COLUMNS, HEADER, Layout, read_beton_header
 from pipeline.store import Store
 
 _READINGS = 3
-_PART = 1 << 30  # a single read gives less than 2 GiB
 
 
 class BetonReader:
@@ -158,11 +156,11 @@ class BetonReader:
             self.prepare(block, threading.Event())
 
     def _content(self, start: int, end: int) -> bytes:
-        parts = [os.pread(self._descriptor.number, min(_PART, end - at), at) for at in range(start, end, _PART)]
-        content = b"".join(parts)
-        if len(content) < end - start or self._descriptor.changed():
+        content = bytearray(end - start)
+        found = read_parts(self._descriptor.number, [memoryview(content)], start)
+        if found < len(content) or self._descriptor.changed():
             raise IntegrityError(f"{self._where}: is written to while it is read")
-        return content
+        return bytes(content)
 
 
 def _listed(store: Store, manifest: Manifest, name: str) -> BetonFile:

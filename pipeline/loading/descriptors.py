@@ -17,6 +17,10 @@ from pathlib import Path
 
 CHUNK = 1 << 20
 _LEAST, _MOST = 16, 4096
+_MOST_PARTS = os.sysconf("SC_IOV_MAX")
+"""Buffers that one call takes; more are an error."""
+_MOST_BYTES = 1 << 30
+"""What one call is asked for: no system gives more than 2 GiB."""
 
 
 class Stopped(Exception):
@@ -80,11 +84,41 @@ def read_into(numbers: Iterable[int], offsets: Iterable[int], targets: Sequence[
     -------
     int, bytes that were there.
     """
-    found = 0
+    found, whole = 0, sum(size for _, size in targets)
+    at_once = len(targets) <= _MOST_PARTS and whole <= _MOST_BYTES
     for position, (number, offset) in enumerate(zip(numbers, offsets, strict=False)):
         parts = [target[position * size : (position + 1) * size] for target, size in targets]
-        found += os.preadv(number, parts, offset)
+        given = os.preadv(number, parts, offset) if at_once else 0
+        found += given if given == whole else read_parts(number, parts, offset)
     return found
+
+
+def read_parts(number: int, parts: Sequence[memoryview], offset: int) -> int:
+    """Fill flat arrays of bytes, one after the other, from one place in a file; return the bytes that were there."""
+    found, first, begun = 0, 0, 0  # of part `first`, `begun` bytes are read
+    while first < len(parts):
+        asked = _asked(parts, first, begun)
+        size = os.preadv(number, asked, offset + found)
+        if not size and any(map(len, asked)):
+            break  # the file ends here
+        found += size
+        begun += size
+        while first < len(parts) and begun >= len(parts[first]):
+            begun -= len(parts[first])
+            first += 1
+    return found
+
+
+def _asked(parts: Sequence[memoryview], first: int, begun: int) -> list[memoryview]:
+    """Return of what is still to be filled as much as one call takes."""
+    asked, room = [], _MOST_BYTES
+    for part in parts[first : first + _MOST_PARTS]:
+        asked.append(part[begun : begun + room])
+        room -= len(asked[-1])
+        begun = 0
+        if room <= 0:
+            break
+    return asked
 
 
 def _state(status: os.stat_result) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from typing import IO
 import filelock
 
 from pipeline.errors import IntegrityError, PassbandError
+from pipeline.home import expanded
 from pipeline.loading.descriptors import Stopped
 from pipeline.manifest import StoredFile
 from pipeline.store import Store, attempt_id
@@ -35,7 +36,7 @@ class Cache:
     def __init__(self, store: Store, folder: str | Path | None, *, verify: bool) -> None:
         self._store = store
         self._verify = verify
-        self._folder = Path(folder).expanduser() if folder is not None else None
+        self._folder = Path(expanded(folder)) if folder is not None else None
         self._remove: Finalize | None = None
         self._lock = threading.Lock()
 

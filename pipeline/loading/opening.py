@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import PassbandError
+from pipeline.home import expanded
 from pipeline.loading.reader import Reader
 from pipeline.loading.views import chosen_views
 from pipeline.manifest import MANIFEST, Manifest, ViewEntry, read_manifest
@@ -18,7 +19,7 @@ BALANCES = ("group", "class")
 def located(path: str | Path) -> str:
     """Return a path that means the same in another folder and process; a URI as it is."""
     text = str(path).rstrip("/") or "/"
-    return text if "://" in text else str(Path(text).expanduser().absolute())
+    return text if "://" in text else str(Path(expanded(text)).absolute())
 
 
 def open_reader(

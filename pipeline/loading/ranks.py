@@ -11,6 +11,7 @@ GIVEN = "as given"
 GROUP = "from torch.distributed"
 LAUNCHER = "from torchrun's environment"
 ALONE = "by default"
+_ADVICE = "unset it, or give open_stream rank and world_size"
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,12 @@ class Ranks:
         return self if self.source == GIVEN else _of_process_group() or self
 
 
-def find_ranks(rank: int | None, world_size: int | None) -> Ranks:
+def find_ranks(rank: int | None, world_size: int | None, advice: str = _ADVICE) -> Ranks:
     """Return what was given, else what the process group says, else torchrun's environment, else rank 0 of 1.
+
+    Parameters
+    ----------
+    advice : what can be done about a wrong environment, for the error
 
     Raises
     ------
@@ -46,7 +51,7 @@ def find_ranks(rank: int | None, world_size: int | None) -> Ranks:
             f"{given} is {value!r}, but {absent} is not given; give both, or neither to take them from "
             "torch.distributed or torchrun"
         )
-    return _of_process_group() or _of_environment() or Ranks(0, 1, ALONE)
+    return _of_process_group() or _of_environment(advice) or Ranks(0, 1, ALONE)
 
 
 def _of_process_group() -> Ranks | None:
@@ -55,25 +60,25 @@ def _of_process_group() -> Ranks | None:
     return Ranks(torch.distributed.get_rank(), torch.distributed.get_world_size(), GROUP)
 
 
-def _of_environment() -> Ranks | None:
+def _of_environment(advice: str) -> Ranks | None:
     """Return what torchrun set; the variables of other launchers are not its, and are left alone."""
     present = [name for name in ("RANK", "WORLD_SIZE") if name in os.environ]
     if not present:
         return None
-    advice = "unset it, or give open_stream rank and world_size"
     if len(present) == 1:
         (name,) = present
         absent = "RANK" if name == "WORLD_SIZE" else "WORLD_SIZE"
         raise PassbandError(
             f"the environment has {name}={os.environ[name]!r} but no {absent}, and torchrun sets both; {advice}"
         )
-    rank, world_size = (_count(name, least, advice) for name, least in (("RANK", 0), ("WORLD_SIZE", 1)))
+    rank, world_size = (announced_integer(name, least, advice) for name, least in (("RANK", 0), ("WORLD_SIZE", 1)))
     if rank >= world_size:
         raise PassbandError(f"the environment has RANK={rank} and WORLD_SIZE={world_size}; RANK is at most one less")
     return Ranks(rank, world_size, LAUNCHER)
 
 
-def _count(name: str, least: int, advice: str) -> int:
+def announced_integer(name: str, least: int, advice: str) -> int:
+    """Return a number that a launcher has set in the environment; raise PassbandError where it is none."""
     text = os.environ[name]
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
         raise PassbandError(

@@ -1,7 +1,7 @@
 """Classifiers of torchvision, and its own weights for them where they lie on disk; nothing is ever downloaded."""
 
 import copy
-import hashlib
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,11 +77,38 @@ def read_weights(kind: str, weights: str) -> Weights:
     from pipeline.networks.network import load_safely, refuse_non_finite  # which build what is here
 
     entry = _entry(kind, weights)
-    file, content = _read(entry.url.rpartition("/")[2], f"{kind}: {weights}")
+    file, content, sha256 = _read(_file_name(kind, weights), f"{kind}: {weights}")
     state = load_safely(content, str(file), hashed=True)
     refuse_non_finite(state, str(file))
     mean, std = _normalisation(entry)
-    return Weights(file, hashlib.sha256(content).hexdigest(), state, mean, std)
+    return Weights(file, sha256, state, mean, std)
+
+
+def weights_digest(kind: str, weights: str) -> str:
+    """Return the sha256 of torchvision's own weights, of the file alone; raise as `read_weights` where it is another.
+
+    It is kept for as long as the file has the same size and times.
+    """
+    name, what = _file_name(kind, weights), f"{kind}: {weights}"
+    file = _folder() / name
+    try:
+        status = file.stat()
+    except OSError:
+        return _read(name, what)[2]  # which tells why
+    return _digest(name, what, str(file), (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+@functools.lru_cache(8)
+def _digest(name: str, what: str, _file: str, _state: tuple[int, ...]) -> str:
+    return _read(name, what)[2]
+
+
+def _file_name(kind: str, weights: str) -> str:
+    return str(_entry(kind, weights).url.rpartition("/")[2])
+
+
+def _folder() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def _entry(kind: str, weights: str) -> Any:
@@ -94,21 +121,22 @@ def _entry(kind: str, weights: str) -> Any:
     return entries[weights]
 
 
-def _read(name: str, what: str) -> tuple[Path, bytes]:
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
+def _read(name: str, what: str) -> tuple[Path, bytes, str]:
+    """Return a file of weights, its content and its sha256, compared with what its name says."""
+    folder = _folder()
     file = folder / name
     try:
-        content = read_hashed_file(file).content
+        found = read_hashed_file(file)
     except FileNotFoundError as error:
         raise NetworkError(
             f"{what} is the file {name}, which is not in {folder}; put it there, as nothing is downloaded"
         ) from error
     except OSError as error:
         raise NetworkError(f"{file}: cannot be read: {error.strerror}") from error
-    wanted, found = _HASHED_NAME.search(name), hashlib.sha256(content).hexdigest()
-    if wanted is not None and not found.startswith(wanted[1]):
-        raise NetworkError(f"{file}: has sha256 {found}, its name says {wanted[1]}...; it is damaged or another file")
-    return file, content
+    wanted, sha256 = _HASHED_NAME.search(name), found.sha256
+    if wanted is not None and not sha256.startswith(wanted[1]):
+        raise NetworkError(f"{file}: has sha256 {sha256}, its name says {wanted[1]}...; it is damaged or another file")
+    return file, found.content, sha256
 
 
 def _normalisation(entry: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:

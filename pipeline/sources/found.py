@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.home import expanded
 from pipeline.sources import splits
 from pipeline.sources.base import SourceError
 from pipeline.sources.limits import shown
@@ -62,15 +63,17 @@ def find_files(wanted: Wanted, skipped: Skipped) -> Found:
     SourceError
         The path leads nowhere, no file is left, a folder cannot be listed or contains itself, a file is a pointer of
         Git LFS, or none is of a split that others are of.
+    HomeError
+        The path begins with ``~``, and the home folder is not known.
     """
-    expanded = os.path.expanduser(wanted.path)
-    if not is_path(expanded):
+    if not is_path(wanted.path):
         raise SourceError(f"source {wanted.kind}: path {spelled(wanted.path)} does not exist")
+    path = expanded(wanted.path)
     root: Path | None = None
-    if os.path.lexists(expanded) or not any(mark in expanded for mark in MARKS):
-        root, place, files = _at(wanted, expanded, skipped)
+    if os.path.lexists(path) or not any(mark in path for mark in MARKS):
+        root, place, files = _at(wanted, path, skipped)
     else:
-        place, files = _matches(wanted, expanded, skipped)
+        place, files = _matches(wanted, path, skipped)
     if not files:
         left_out = f"; left out: {skipped}" if str(skipped) else ""
         what = "pattern" if root is None else "folder"

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from pydantic import Field
 
+from pipeline.home import expanded
 from pipeline.sources import splits
 from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
 from pipeline.sources.limits import plain, shown
@@ -79,7 +80,7 @@ class ImageFolder(Source):
         return self._warnings_of_folders() + (mixed if images else ())
 
     def _warnings_of_folders(self) -> tuple[str, ...]:
-        split, place = self.options.split, os.path.basename(os.path.abspath(os.path.expanduser(self.options.path)))
+        split, place = self.options.split, os.path.basename(os.path.abspath(expanded(self.options.path)))
         classes, twins = self.classes, splits.Twins()
         for name in classes:
             twins.add(name)

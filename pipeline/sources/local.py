@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from pipeline.home import expanded
 from pipeline.sources.base import SourceError
 from pipeline.sources.limits import MAX_KEY_BYTES, plain, shown
 from pipeline.sources.regular import opened
@@ -15,9 +16,11 @@ def existing_path(kind: str, path: str, *, folder: bool = False) -> Path:
     ------
     SourceError
         There is nothing there, or no folder where one is needed.
+    HomeError
+        It begins with ``~``, and the home folder is not known.
     """
     try:
-        found = Path(os.path.expanduser(path)).absolute().resolve(strict=True)
+        found = Path(expanded(path)).absolute().resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, before Python 3.13; a NUL in the path
         raise SourceError(f"source {kind}: path {spelled(path)} does not exist") from error
     if folder and not found.is_dir():

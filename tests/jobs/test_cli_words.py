@@ -15,10 +15,17 @@ from jobs import cli, events
 from jobs.address_space import lack_of_memory
 from jobs.commands.shared import KEPT, stop
 from jobs.files import JobError
-from jobs.training.launch import Announced, announced
+from jobs.training.launch import announced, local_rank
 from kernels.cuda.device import CupyDevice, DeviceError
 from kernels.cuda.driver import missing_gpu
+from pipeline.errors import PassbandError
 from pipeline.home import HomeError, expanded
+from pipeline.loading import open_stream
+from pipeline.loading.fetching import Cache
+from pipeline.loading.ranks import ALONE, LAUNCHER, Ranks
+from pipeline.sources.found import Wanted, find_files
+from pipeline.sources.local import existing_path
+from pipeline.sources.skipped import Skipped
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 
@@ -226,15 +233,15 @@ def test_what_is_told_holds_for_its_part_alone():
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"WORLD_SIZE": "2"}, "has WORLD_SIZE='2' and no RANK; torchrun sets RANK and WORLD_SIZE together"),
-        ({"WORLD_SIZE": ""}, "has WORLD_SIZE='' and no RANK"),
-        ({"RANK": "1"}, "has RANK='1' and no WORLD_SIZE"),
-        ({"RANK": ""}, "has RANK='' and no WORLD_SIZE"),
-        ({"RANK": "0", "WORLD_SIZE": ""}, "has WORLD_SIZE='', which is no number"),
-        ({"RANK": "-1", "WORLD_SIZE": "2"}, "has RANK='-1', which is no number"),
-        ({"RANK": "two", "WORLD_SIZE": "2"}, "has RANK='two', which is no number"),
-        ({"RANK": "2", "WORLD_SIZE": "2"}, "has RANK=2, which is not below WORLD_SIZE=2"),
-        ({"RANK": "0", "WORLD_SIZE": "0"}, "which is not below WORLD_SIZE=0"),
+        ({"WORLD_SIZE": "2"}, "has WORLD_SIZE='2' but no RANK, and torchrun sets both; start the training by"),
+        ({"WORLD_SIZE": ""}, "has WORLD_SIZE='' but no RANK"),
+        ({"RANK": "1"}, "has RANK='1' but no WORLD_SIZE"),
+        ({"RANK": ""}, "has RANK='' but no WORLD_SIZE"),
+        ({"RANK": "0", "WORLD_SIZE": ""}, "has WORLD_SIZE=''; it must be an integer of at least 1"),
+        ({"RANK": "-1", "WORLD_SIZE": "2"}, "has RANK='-1'; it must be an integer of at least 0"),
+        ({"RANK": "two", "WORLD_SIZE": "2"}, "has RANK='two'; it must be an integer of at least 0"),
+        ({"RANK": "2", "WORLD_SIZE": "2"}, "has RANK=2 and WORLD_SIZE=2; RANK is at most one less"),
+        ({"RANK": "0", "WORLD_SIZE": "0"}, "has WORLD_SIZE='0'; it must be an integer of at least 1"),
         ({"RANK": "1", "WORLD_SIZE": "2"}, "has WORLD_SIZE=2 and no MASTER_ADDR and no MASTER_PORT"),
         ({"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "h"}, "has WORLD_SIZE=2 and no MASTER_PORT"),
     ],
@@ -260,10 +267,20 @@ def test_half_of_what_a_launcher_announces_is_one_line(passband, monkeypatch, tm
 def test_what_torchrun_announces_is_read(monkeypatch):
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
-    assert announced() == Announced(0, 1)
+    assert announced() == Ranks(0, 1, ALONE)
     for name, value in {"RANK": "1", "WORLD_SIZE": "3", "MASTER_ADDR": "h", "MASTER_PORT": "1"}.items():
         monkeypatch.setenv(name, value)
-    assert announced() == Announced(1, 3)
+    assert announced() == Ranks(1, 3, LAUNCHER)
+
+
+def test_the_number_on_a_machine_is_read_in_the_same_words(monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert local_rank() == 0
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert local_rank() == 3
+    monkeypatch.setenv("LOCAL_RANK", "third")
+    with pytest.raises(PassbandError, match="LOCAL_RANK='third'; it must be an integer of at least 0: start the train"):
+        local_rank()
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "~nobody-of-this-name"])
@@ -282,6 +299,25 @@ def test_an_unknown_user_is_one_line_and_no_folder(passband, job_file, tmp_path,
         assert "the home folder is not known: there is no user nobody-of-this-name; give the path without ~" in err
         assert err.count("\n") == 1
     assert [name for name in os.listdir(tmp_path) if name.startswith("~")] == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda path: open_stream(path, batch_size=2),
+        lambda path: Cache(LocalStore("x"), path, verify=False),
+        lambda path: find_files(Wanted("parquet", path, "", (), (".parquet",)), Skipped()),
+        lambda path: existing_path("csv", path),
+    ],
+    ids=["stream", "cache", "files", "path"],
+)
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "~/x"])
+def test_no_path_to_read_is_looked_for_in_a_folder_called_as_a_home(tmp_path, monkeypatch, path, given):
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / path).mkdir(parents=True)
+    with pytest.raises(HomeError, match=f"{path}: the home folder is not known"):
+        given(path)
 
 
 def test_no_home_at_all_is_one_line(monkeypatch):

@@ -126,7 +126,7 @@ def test_without_a_terminal_it_needs_yes(tmp_path, monkeypatch, capsys):
     assert "holds the training digits" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("answer", "left"), [("y\n", False), ("n\n", True), ("\n", True)])
+@pytest.mark.parametrize(("answer", "left"), [("y\n", False), ("n\n", True), ("\n", True), ("\x04", True)])
 def test_on_a_terminal_it_asks(answer, left, tmp_path, monkeypatch):
     out = training(tmp_path / "out")
     parent, child = pty.openpty()

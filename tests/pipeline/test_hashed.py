@@ -99,6 +99,18 @@ def test_a_crash_at_any_write_leaves_one_of_the_two_whole(hashed, tmp_path):
     assert reached == {0, 1, 2}
 
 
+@pytest.mark.parametrize("writes", [1, 2])
+def test_a_crash_is_no_damage_where_only_the_file_was_deleted_before(writes, tmp_path):
+    put_hashed(LocalStore(tmp_path), "net.pt", b"old")
+    (tmp_path / "net.pt").unlink()
+    with pytest.raises(Killed):
+        put_hashed(KilledStore(tmp_path, writes), "net.pt", b"new")
+    if writes > 1:
+        assert read_hashed(LocalStore(tmp_path), "net.pt").content == b"new"
+    put_hashed(LocalStore(tmp_path), "net.pt", b"newer")
+    assert read_hashed(LocalStore(tmp_path), "net.pt").content == b"newer"
+
+
 def test_a_file_without_a_hash_is_read_and_says_so(tmp_path):
     (tmp_path / "net.pt").write_bytes(b"weights")
     assert not read_hashed_file(tmp_path / "net.pt").recorded

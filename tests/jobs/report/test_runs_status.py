@@ -6,7 +6,9 @@ import shutil
 import pytest
 from filelock import FileLock
 
+from jobs.runfiles import asked_maps
 from jobs.runs import read_run
+from pipeline.errors import PassbandError
 from pipeline.lock import LOCK
 from pipeline.store import LocalStore
 from tests.jobs.report.runs_made import write_reproduction
@@ -120,3 +122,38 @@ def test_what_is_for_datasets_says_what_it_was_given(runs, passband, command):
     assert err.count("\n") == 1
     if command == "verify":
         assert "holds a training and no dataset; passband status tells how far it is" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("results.json", {"kind": "train"}),
+        ("results.json", {"kind": "evaluate", "rows": 7}),
+        ("results.json", {"kind": "evaluate", "rows": ["a"]}),
+        ("results.json", {"kind": "analyze", "what": "amplitude", "samples": "many", "of": 2}),
+        ("results.json", {"kind": "reproduction", "rows": 3}),
+        ("results.json", {"kind": "reproduction", "failed": 3}),
+        ("results.json", {"kind": "train", "name": ["x"]}),
+        ("job.yaml", {"job": {"kind": "train", "epochs": "three"}}),
+        ("job.yaml", {"job": {"kind": "train", "steps": [1]}}),
+        ("job.yaml", {"job": {"kind": "analyze"}}),
+        ("metrics.jsonl", {"step": "4"}),
+        ("metrics.jsonl", {"step": 4, "epoch": "x"}),
+        ("metrics.jsonl", {"step": 4, "loss": [1]}),
+    ],
+)
+def test_what_no_run_writes_is_one_line_that_names_the_file(passband, tmp_path, name, content):
+    (tmp_path / name).write_text(json.dumps(content) + "\n")
+    if name == "metrics.jsonl":
+        (tmp_path / "job.yaml").write_text(json.dumps({"job": {"kind": "train", "name": "t"}}))
+    for words in ([tmp_path], [tmp_path, "--json"]):
+        status, out, err = passband("status", *words)
+        assert status == 1
+        assert name in out + err
+        assert (out + err).count("\n") == 1
+
+
+@pytest.mark.parametrize("job", [{}, {"maps": "original"}, {"maps": ["other"]}])
+def test_an_analysis_that_does_not_say_its_maps_is_damaged(job):
+    with pytest.raises(PassbandError, match="^job.yaml: is damaged: maps"):
+        asked_maps(job, "job.yaml")

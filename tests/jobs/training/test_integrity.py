@@ -215,7 +215,7 @@ def test_damaged_results_are_one_line(train_job, tmp_path, content):
     train(train_job(epochs=1))
     (tmp_path / "out" / "results.json").write_bytes(content)
     with pytest.raises(
-        IntegrityError, match=r"results.json: is damaged: .*; delete model.pt and results.json"
+        IntegrityError, match=r"results.json: is damaged: .*; delete model.pt, model.pt.sha256 and results.json"
     ) as caught:
         train(train_job(epochs=1))
     assert "\n" not in str(caught.value)
@@ -246,6 +246,6 @@ def test_a_checkpoint_of_another_form_is_one_line(stopped):
     del state["optimizer"]["state"], state["identity"]
     torch.save(state, out / LAST)
     (out / f"{LAST}.sha256").unlink()
-    with pytest.raises(IntegrityError, match="is no checkpoint of this training; delete it to begin anew: ") as caught:
+    with pytest.raises(IntegrityError, match="is no checkpoint of this training; delete checkpoint.pt and ") as caught:
         train(job)
     assert "\n" not in str(caught.value)

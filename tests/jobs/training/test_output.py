@@ -1,6 +1,7 @@
 """The folder of a training: claimed once every check is through, and overwritten only where that was agreed to."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ import yaml
 
 from jobs.generation.run import generate
 from jobs.overwrite import claimed
+from jobs.training import run
+from jobs.training.checkpoint import LAST
 from jobs.training.output import other_output
 from jobs.training.run import check_first, train
 from pipeline.errors import PassbandError
@@ -147,3 +150,36 @@ def test_a_folder_of_an_earlier_wide_resnet_goes_on_with_its_stem(train_job, tmp
     results = train(train_job(tmp_path / "old", **changes))
     assert results["identity"] == job.identity(dataset)
     assert load_network(tmp_path / "old").spec.stem is None
+
+
+def test_what_another_call_finishes_meanwhile_is_not_trained_again(train_job, tmp_path, monkeypatch):
+    job, set_up = train_job(epochs=1), run.set_up
+
+    def slowly(*given):
+        monkeypatch.setattr(run, "set_up", set_up)
+        others.append(train(job))
+        return set_up(*given)
+
+    others = []
+    monkeypatch.setattr(run, "set_up", slowly)
+    found = train(job)
+    assert [found] == others  # the seconds too
+    assert not (tmp_path / "out" / LAST).exists()
+
+
+def test_no_process_is_still_reading_when_the_first_one_deletes(train_job, monkeypatch):
+    """With several processes `said_by_any` is where they meet."""
+    train(train_job(epochs=1))
+    happened = []
+
+    def noted(name, called, *given, **named):
+        happened.append(name)
+        return called(*given, **named)
+
+    for name in ("_begun", "set_up", "said_by_any", "claim"):
+        monkeypatch.setattr(run, name, partial(noted, name, getattr(run, name)))
+    train(train_job(epochs=2), overwrite=True)
+    before = happened[: happened.index("claim")]
+    assert before[before.index("_begun") + 1] == "said_by_any"
+    assert before[-2:] == ["set_up", "said_by_any"]
+    assert happened[len(before) + 1] == "said_by_any"

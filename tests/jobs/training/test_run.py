@@ -209,10 +209,12 @@ def test_a_damaged_checkpoint_is_named(train_job, tmp_path):
     with pytest.raises(SystemExit):
         train(job, stopped=StopAfter(2))
     (tmp_path / "out" / "checkpoint.pt").write_bytes(b"half a checkpoint")
-    with pytest.raises(IntegrityError, match=r"checkpoint.pt: has sha256 .*; delete it to begin the training anew"):
+    with pytest.raises(
+        IntegrityError, match=r": has sha256 .*; delete checkpoint.pt and checkpoint.pt.sha256 to begin"
+    ):
         train(job)
     (tmp_path / "out" / "checkpoint.pt.sha256").unlink()
-    with pytest.raises(IntegrityError, match=r"checkpoint.pt: cannot be read; delete it"):
+    with pytest.raises(IntegrityError, match=r"checkpoint.pt: cannot be read; delete checkpoint.pt and "):
         train(job)
 
 

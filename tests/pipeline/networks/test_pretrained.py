@@ -12,8 +12,10 @@ from torchvision.models._api import BUILTIN_MODELS
 from torchvision.transforms._presets import ImageClassification
 
 from pipeline.errors import IntegrityError
+from pipeline.networks import network as networks
+from pipeline.networks import pretrained
 from pipeline.networks.network import NetworkError, NetworkSpec, build_network, load_network, network_bytes
-from pipeline.networks.pretrained import IMAGENET, read_weights
+from pipeline.networks.pretrained import IMAGENET, read_weights, weights_digest
 
 KIND = "torchvision/passband_tiny"
 
@@ -138,6 +140,23 @@ def test_a_file_is_held_to_the_hash_in_its_name(hub, registered):
     (hub / f"{name}.sha256").write_text(f"{'0' * 64}  {name}\n")
     with pytest.raises(IntegrityError, match="has sha256"):
         read_weights(KIND, "IMAGENET1K_V1")
+
+
+def test_the_hash_of_weights_is_told_without_loading_them_and_read_once(hub, registered, monkeypatch):
+    content, name, _ = registered()
+    (hub / name).write_bytes(content)
+    read, times = pretrained.read_hashed_file, []
+    monkeypatch.setattr(pretrained, "read_hashed_file", lambda path: times.append(path) or read(path))
+    monkeypatch.setattr(networks, "load_safely", None)
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert [weights_digest(KIND, "IMAGENET1K_V1") for _ in range(8)] == [sha256] * 8
+    assert times == [hub / name]
+    (hub / name).write_bytes(content[:-1])
+    with pytest.raises(NetworkError, match="its name says"):
+        weights_digest(KIND, "IMAGENET1K_V1")
+    (hub / name).unlink()
+    with pytest.raises(NetworkError, match=f"which is not in {hub}; put it there"):
+        weights_digest(KIND, "IMAGENET1K_V1")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.home import HomeError
 from pipeline.sources import SOURCES, SourceError
 from tests.pipeline.sources import files
 
@@ -280,5 +281,5 @@ def test_a_path_that_leads_to_no_file_or_no_home_is_refused(kind, tmp_path):
     os.mkfifo(pipe)
     with pytest.raises(SourceError, match="is no regular file"):
         opened(kind, pipe)  # to open it would wait for ever
-    with pytest.raises(SourceError, match="path '~nobody-of-that-name/x.tar' does not exist"):
+    with pytest.raises(HomeError, match="^~nobody-of-that-name/x.tar: the home folder is not known"):
         opened(kind, "~nobody-of-that-name/x.tar")
