@@ -33,8 +33,8 @@ def generate_cached(
 ) -> tuple[Manifest, str]:
     """Make the dataset of `job` below `cache`, or find it finished there; return its manifest and its own folder.
 
-    Of two processes that want one dataset the second waits for the first. What an interrupted run left is gone on
-    with. With `trust` sizes are all that is compared of what is there.
+    Of two processes that want one dataset the second waits for the first. What an interrupted run left is resumed.
+    With `trust` sizes are all that is compared of what is there.
     """
     job = job.with_absolute_paths()
     job, identity, folder, plan = _place(job, Path(expanded(cache)).resolve(), display)

@@ -52,7 +52,7 @@ def train(
     stopped : callable
         Asked after every step; when it says yes, a checkpoint is written and SystemExit raised.
     overwrite : bool
-        Delete another output of ours that the folder holds; this very training is gone on with in any case.
+        Delete another output of ours that the folder holds; this very training is resumed in any case.
 
     Raises
     ------
