@@ -1,6 +1,6 @@
 """Whether ``job.yaml`` can be read again: sources allow more classes than a YAML file is read with.
 
-Every worker, the next run and ``verify`` read that file, so a job for which it would be too large ends as it is planned.
+Every worker, the next run and ``verify`` read that file: a job for which it would be too large ends as it is planned.
 """
 
 from typing import Any
