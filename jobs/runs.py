@@ -126,7 +126,7 @@ def spell_run(found: Mapping[str, Any]) -> str:
     lines = [f"{CALLED[found['kind']]} {found['name']}: {found['state']}", f"output   {found['output']}"]
     lines += [f"{name:<8} {value}" for name, value in _SPELLERS[found["kind"]](found) if value]
     if found["state"] == "unfinished":
-        lines.append("the command that began it goes on with it")
+        lines.append("the same command resumes it")
     return "\n".join(lines)
 
 

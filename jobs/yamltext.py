@@ -150,7 +150,7 @@ def _check_keys(node: yaml.MappingNode) -> None:
         if key.tag not in (f"{_TAG}str", f"{_TAG}merge", f"{_TAG}value") or not isinstance(key, yaml.ScalarNode):
             _refuse(key, f"a key is a text, and {_shown_key(key)} is none; write it in quotes")
         if key.value in seen:
-            _refuse(key, f"key {shortened(repr(key.value), 80)} stands twice in one mapping")
+            _refuse(key, f"key {shortened(repr(key.value), 80)} is given twice in one mapping")
         seen.add(key.value)
 
 

@@ -5,6 +5,7 @@ of thousands of digits, infinities, nesting without end. One reader for all file
 """
 
 import math
+from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json
@@ -54,6 +55,15 @@ def read_bounded(store: Store, name: str, most: int) -> bytes:
     if (size := store.size(name)) > most:
         raise DocumentError(too_long(size, most))
     return store.read(name)
+
+
+def read_json_file(path: Path) -> Any:
+    """Return what a local file says; raises OSError, and DocumentError as `parse_json` does."""
+    with path.open("rb") as file:  # perhaps a pipe, whose end nobody knows
+        content = file.read(MAX_JSON_BYTES + 1)
+    if len(content) > MAX_JSON_BYTES:
+        raise DocumentError(too_long(None, MAX_JSON_BYTES))
+    return parse_json(content)
 
 
 def too_long(size: int | None, most: int) -> str:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pipeline.canonical import canonical_json as canonical_json
 from pipeline.canonical import digest as digest
-from pipeline.documents import DocumentError, parse_json
+from pipeline.documents import MAX_JSON_BYTES, DocumentError, parse_json, read_bounded
 from pipeline.errors import IntegrityError
 from pipeline.names import provenance_name as provenance_name
 from pipeline.names import record_name as record_name
@@ -170,9 +170,11 @@ def read_record(store: Store, shard: int, listed: StoredFile | None = None) -> S
     name = record_name(shard)
     where = f"{store.uri}/{name}"
     try:
-        content = store.read(name)
+        content = read_bounded(store, name, MAX_JSON_BYTES)
     except FileNotFoundError as error:
         raise IntegrityError(f"{where}: is missing") from error
+    except DocumentError as error:
+        raise IntegrityError(f"{where}: is not a valid {ShardRecord.__name__}: {error}") from error
     found = hashlib.sha256(content).hexdigest()
     if listed is not None and found != listed.sha256:
         raise IntegrityError(f"{where}: sha256 is {found}, the manifest says {listed.sha256}")
@@ -204,9 +206,11 @@ def read_manifest(store: Store) -> Manifest:
 
 def _manifest_content(store: Store) -> bytes:
     try:
-        return store.read(MANIFEST)
+        return read_bounded(store, MANIFEST, MAX_JSON_BYTES)
     except FileNotFoundError as error:
         raise IntegrityError(f"{store.uri}: no {MANIFEST}; the dataset is unfinished or this is not one") from error
+    except DocumentError as error:
+        raise IntegrityError(f"{store.uri}/{MANIFEST}: is not a valid {Manifest.__name__}: {error}") from error
 
 
 def write_manifest(store: Store, manifest: Manifest) -> Manifest:

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pipeline.canonical import digest
+from pipeline.documents import DocumentError, read_bounded
 from pipeline.errors import IntegrityError
 from pipeline.options import StrictModel
 from pipeline.store import Store
@@ -28,6 +29,7 @@ from pipeline.store import Store
 KEY = "digest"
 _FIRST_LINE = f"{KEY}: ".encode()
 BESIDE = "manifest.sha256"
+_MAX_BESIDE = 1 << 16  # bytes of it: it holds two digests at most
 Sealable = TypeVar("Sealable", bound=StrictModel)
 
 
@@ -58,11 +60,13 @@ def mark(content: bytes, own: str | None) -> str:
 
 
 def read_beside(store: Store) -> list[str] | None:
-    """Return the digests that stand beside the manifest; None where there is no such file."""
+    """Return the digests that stand beside the manifest; None where there is no such file, none where it is no list."""
     try:
-        return store.read(BESIDE).decode("ascii", "replace").split()
+        return read_bounded(store, BESIDE, _MAX_BESIDE).decode("ascii", "replace").split()
     except FileNotFoundError:
         return None
+    except DocumentError:
+        return []
 
 
 def write_beside(store: Store, marks: list[str]) -> None:

@@ -53,7 +53,8 @@ def _of_views(views: Sequence["ViewEntry"], encoding: str) -> Iterator[str]:
     found = [view.field for view in views]
     follow = [[view_field(n, v.name, v.dtype, encoding, members) for n, v in enumerate(views)] for members in MEMBERS]
     if found not in follow:
-        yield f"the fields of the views are {', '.join(found)}, by their numbers they are {', '.join(follow[-1])}"
+        nearest = max(follow, key=lambda fields: sum(map(str.__eq__, fields, found)))
+        yield f"the fields of the views are {', '.join(found)}, where {', '.join(nearest)} follow from the views"
 
 
 def _of_shards(manifest: "Manifest") -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.documents import parse_json
+from pipeline.documents import read_json_file
 from pipeline.errors import PassbandError
 from pipeline.options import StrictModel
 from pipeline.store import LocalStore
@@ -20,7 +20,7 @@ def check_output(output: Path | None) -> None:
 
 def _is_ours(output: Path) -> bool:
     try:
-        found = parse_json(output.read_bytes())
+        found = read_json_file(output)
     except ValueError:
         return False
     return isinstance(found, dict) and str(found.get("kind")).startswith("bench ")

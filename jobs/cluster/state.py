@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.executors.private import write_private
-from pipeline.documents import parse_json
+from pipeline.documents import read_json_file
 from pipeline.errors import PassbandError
 from pipeline.home import expanded
 
@@ -50,7 +50,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> dict[str, Any] | None:
     """Return the mapping in `path`; None where there is none, or it is damaged."""
     try:
-        found = parse_json(path.read_bytes())
+        found = read_json_file(path)
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from jobs.generation.inputs import Contents, by_role, contents_by_place, notes_on_weights, read_files
 from jobs.generation.plan import Plan, PlanError, encode_plan, without_image
 from jobs.generation.sharding import samples_per_shard
+from jobs.generation.storable import refuse_unreadable
 from jobs.overwrite import OccupiedError
 from jobs.spec import GenerateJob, check_stages, parse_stored
 from jobs.yamltext import YamlError, read_store_yaml
@@ -161,7 +162,9 @@ def draft(
     )
     job = job.with_samples_per_shard(drafted.samples_per_shard)
     named = identity(job, plan.fingerprint, len(plan.table), shape, plan.classes, files, versions)
-    return replace(drafted, job=job, identity=named)
+    drafted = replace(drafted, job=job, identity=named)
+    refuse_unreadable(_envelope(drafted), len(plan.classes))
+    return drafted
 
 
 def _shape(job: GenerateJob, plan: Plan) -> tuple[int, int, int]:
@@ -318,6 +321,12 @@ def write_blueprint(store: Store, blueprint: Blueprint, plan: bytes) -> None:
 
 def write_job(store: Store, blueprint: Blueprint) -> None:
     """Store the blueprint alone."""
+    written = yaml.safe_dump(_envelope(blueprint), sort_keys=False, allow_unicode=True)
+    store.put(JOB, sealed_text(written.encode()))
+
+
+def _envelope(blueprint: Blueprint) -> dict[str, Any]:
+    """Return what ``job.yaml`` says of a blueprint, below its digest."""
     envelope = _Envelope(
         format=FORMAT,
         identity=blueprint.identity,
@@ -331,8 +340,7 @@ def write_job(store: Store, blueprint: Blueprint) -> None:
         warnings=list(blueprint.warnings),
         job=blueprint.job.resolved(),
     )
-    written = yaml.safe_dump(envelope.model_dump(exclude={"digest"}), sort_keys=False, allow_unicode=True)
-    store.put(JOB, sealed_text(written.encode()))
+    return envelope.model_dump(exclude={"digest"})
 
 
 def read_blueprint(store: Store) -> Blueprint:

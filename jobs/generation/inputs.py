@@ -247,7 +247,7 @@ class Keeper:
         return StoredInput(reference=reference, name=f"{folder}/{MAPS_FILE}", bytes=len(content), sha256=sha256)
 
     def _analyze(self, folder: str, wanted: ComputedMap, files: Sequence[StoredInput]) -> None:
-        """Compute a map, by the job's own executor; one that was begun is gone on with."""
+        """Compute a map, by the job's own executor; one that was begun is resumed."""
         from jobs.analysis.display import StepDisplay
         from jobs.analysis.run import analyze
 

@@ -6,10 +6,13 @@ from jobs.generation.blueprint import Blueprint, check_plan, read_blueprint
 from jobs.generation.finish import build_manifest
 from jobs.generation.inputs import FOLDER, check_kept
 from jobs.generation.run import Display, Remake, generate
+from jobs.report.card import TIMM_INFO, timm_info
+from pipeline.documents import DocumentError, read_json
 from pipeline.errors import IntegrityError
 from pipeline.manifest import (
     MANIFEST,
     PLAN,
+    Manifest,
     Problem,
     ShardRecord,
     check_record,
@@ -28,7 +31,8 @@ def verify(store: Store) -> Iterator[Problem]:
     """Yield everything in the output that is not as recorded; nothing at all means that it is whole.
 
     Every byte of plan, shards, provenance, records and FFCV file is read. The manifest is compared with what the
-    records say and with the digest beside it, the job with its own identity and digest.
+    records say and with the digest beside it, the job with its own identity and digest, and ``_info.json``, which timm
+    reads, with the manifest.
 
     Raises
     ------
@@ -72,16 +76,32 @@ def _check_manifest(store: Store, blueprint: Blueprint, records: list[ShardRecor
         if "ffcv" not in blueprint.job.output.formats:  # else it is made again with the manifest
             yield from _strays(store, betons)
         return
+    true = manifest
     if len(records) == blueprint.shards:
         own = {"beton": manifest.beton, "digest": manifest.digest}
-        expected = build_manifest(store, blueprint, records).model_copy(update=own)
-        differing = [key for key in type(expected).model_fields if getattr(expected, key) != getattr(manifest, key)]
+        true = build_manifest(store, blueprint, records).model_copy(update=own)
+        differing = [key for key in type(true).model_fields if getattr(true, key) != getattr(manifest, key)]
         if differing:
             yield Problem(None, MANIFEST, f"{where}: {', '.join(differing)} differ from what the records say")
+    yield from _check_timm_info(store, true)
     if manifest.beton is not None:
         yield from check_beton(store, manifest.beton)
         betons -= {manifest.beton.name}
     yield from _strays(store, betons)
+
+
+def _check_timm_info(store: Store, manifest: Manifest) -> Iterator[Problem]:
+    """Yield a problem if what timm reads is not what it is told of this dataset; older datasets have no such file."""
+    where = f"{store.uri}/{TIMM_INFO}"
+    try:
+        found = read_json(store, TIMM_INFO)
+    except FileNotFoundError:
+        return
+    except DocumentError as error:
+        yield Problem(None, TIMM_INFO, f"{where}: {error}")
+        return
+    if found != timm_info(manifest):
+        yield Problem(None, TIMM_INFO, f"{where}: differs from what the manifest says")
 
 
 def _strays(store: Store, betons: set[str]) -> Iterator[Problem]:

@@ -39,7 +39,7 @@ def first_network(job: TrainJob, stream: Stream) -> Network:
             raise JobError(f"network.checkpoint: holds {network.spec.kind}, network.kind is {section.kind}")
         return network
     weights = None if section.weights is None else read_weights(section.kind, section.weights)
-    mean, std = _normalisation(job, stream, weights)
+    mean, std = _normalization(job, stream, weights)
     if not len(mean) == len(std) == shape[0]:
         raise JobError(
             f"network: mean {mean} and std {std}; the images have {shape[0]} channels, each needs one number"
@@ -55,7 +55,7 @@ def first_network(job: TrainJob, stream: Stream) -> Network:
     return build_network(spec, job.seed, weights)
 
 
-def _normalisation(job: TrainJob, stream: Stream, weights: Weights | None) -> tuple[list[float], list[float]]:
+def _normalization(job: TrainJob, stream: Stream, weights: Weights | None) -> tuple[list[float], list[float]]:
     """Return mean and deviation: of the job, else of what the weights were trained with, else of the images."""
     section = job.network
     if section.mean and section.std:

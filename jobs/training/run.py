@@ -51,7 +51,7 @@ def train(
     ----------
     stopped : callable
         Asked after every step; when it says yes, a checkpoint is written and SystemExit raised.
-    overwrite : bool or Contents
+        overwrite : bool or Contents
         Delete another output of ours that the folder holds, or what of it was agreed to be deleted; this very
         training is resumed in any case.
 

@@ -18,7 +18,7 @@ from pipeline.networks.names import TORCHVISION
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and deviation that torchvision's own weights were trained with, but for a few that say otherwise."""
 _HASHED_NAME = re.compile(r"-([0-9a-f]{8,64})\.pth?$")
-_INITIALISED = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
+_INITIALIZED = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
 """What `build_network` draws the first weights of."""
 
 
@@ -80,7 +80,7 @@ def read_weights(kind: str, weights: str) -> Weights:
     file, content, sha256 = _read(_file_name(kind, weights), f"{kind}: {weights}")
     state = load_safely(content, str(file), hashed=True)
     refuse_non_finite(state, str(file))
-    mean, std = _normalisation(entry)
+    mean, std = _normalization(entry)
     return Weights(file, sha256, state, mean, std)
 
 
@@ -139,7 +139,7 @@ def _read(name: str, what: str) -> tuple[Path, bytes, str]:
     return file, found.content, sha256
 
 
-def _normalisation(entry: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _normalization(entry: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
     transforms = entry.transforms()
     mean, std = getattr(transforms, "mean", IMAGENET[0]), getattr(transforms, "std", IMAGENET[1])
     return tuple(map(float, mean)), tuple(map(float, std))
@@ -176,7 +176,7 @@ def refuse_untrainable(body: nn.Module, kind: str, *, given: bool) -> None:
             f"{kind}: has {name}, which draws from torch's global random state in every step, so that no training "
             "could resume; choose a network without, such as torchvision/resnet50"
         )
-    known = {id(value) for m in body.modules() if isinstance(m, _INITIALISED) for value in _own(m)}
+    known = {id(value) for m in body.modules() if isinstance(m, _INITIALIZED) for value in _own(m)}
     for name, value in [*body.named_parameters(), *body.named_buffers()]:
         if not given and id(value) not in known:
             raise NetworkError(f"{kind}: how {name} is to begin is not known here; give weights to begin from")

@@ -1,6 +1,5 @@
 """From the members of a stored sample back to arrays."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.documents import DocumentError, parse_json
 from pipeline.errors import IntegrityError
 from pipeline.manifest import Manifest, ManifestShard, check_file
 from pipeline.shards.codec import ENCODINGS, decode_npy
@@ -35,7 +35,7 @@ class Sample:
 
 def decode_sample(stored: StoredSample, manifest: Manifest) -> Sample:
     """Decode every view of a stored sample; raise ValueError if a member is missing or damaged."""
-    meta = json.loads(_member(stored, "json"))
+    known = _told(stored)
     encoding = ENCODINGS[manifest.encoding]
     stacked = [view.number for view in manifest.views if view.field == "views.npy"]
     stack = decode_npy(_member(stored, "views.npy")) if stacked else np.empty(0)
@@ -49,8 +49,19 @@ def decode_sample(stored: StoredSample, manifest: Manifest) -> Sample:
             views.append(decode_npy(_member(stored, view.field)))
         else:
             views.append(encoding.decode(_member(stored, view.field)))
-    known = {name: meta[name] for name in ("key", "label", "group", "domain", "severity")}
     return Sample(stored.index, views=views, **known)
+
+
+def _told(stored: StoredSample) -> dict[str, Any]:
+    """Return what the JSON of a sample says of it; raise ValueError where it does not."""
+    try:
+        meta = parse_json(_member(stored, "json"))
+    except DocumentError as error:
+        raise ValueError(f"the JSON of sample {stored.index} {error}") from error
+    kinds = {"key": str, "label": int, "group": int, "domain": int, "severity": int}
+    if not isinstance(meta, dict) or not all(isinstance(meta.get(name), kind) for name, kind in kinds.items()):
+        raise ValueError(f"the JSON of sample {stored.index} does not hold {', '.join(kinds)}")
+    return {name: meta[name] for name in kinds}
 
 
 def _member(stored: StoredSample, field: str) -> bytes:

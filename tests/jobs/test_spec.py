@@ -132,7 +132,7 @@ def test_several_problems_are_told_at_once():
     ("text", "message"),
     [
         ("a: [", "is not YAML"),
-        ("kind: generate\nkind: generate", "stands twice"),
+        ("kind: generate\nkind: generate", "is given twice"),
         ("!!python/object/apply:os.system ['true']", "the tag !!python/object/apply:os.system is not read here"),
         ("", "a job is a mapping"),
     ],

@@ -123,5 +123,17 @@ def test_members_are_called_after_numbers_or_names(encoding, fields):
     assert list(unsound(manifest(views=changed, encoding=encoding, beton=None))) == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (["clean.png", "low.png", "prune.png"], "clean.png, low.png, prime.png"),
+        (["clean.png", "view1.png", "view3.png"], "clean.png, view1.png, view2.png"),
+    ],
+)
+def test_a_wrong_member_is_told_by_the_spelling_that_is_nearer(fields, expected):
+    (problem,) = unsound(manifest(views=views(*({"field": field} for field in fields))))
+    assert problem == f"the fields of the views are {', '.join(fields)}, where {expected} follow from the views"
+
+
 def test_every_encoding_is_known():
     assert set(NAMES) == set(ENCODINGS)

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import ValidationError, model_validator
 
 from jobs.files import JobError
-from pipeline.documents import DocumentError, parse_json
+from pipeline.documents import DocumentError, read_json_file
 from pipeline.options import StrictModel
 from pipeline.problems import first_problem
 
@@ -110,7 +110,7 @@ def read_evaluation(path: str | Path) -> Evaluation:
     """Read the results of an evaluation: its file, or its folder; raise JobError where it is none."""
     file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
     try:
-        return Evaluation.model_validate(parse_json(file.read_bytes()))
+        return Evaluation.model_validate(read_json_file(file))
     except OSError as error:
         raise JobError(f"cannot read the results {file}: {error.strerror}") from error
     except ValidationError as error:

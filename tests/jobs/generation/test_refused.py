@@ -102,7 +102,7 @@ def test_overwrite_is_told_asked_for_and_done_last(tmp_path, passband):
     generate(small_job(tmp_path / "fresh", seed=1))
     assert stored_bytes(out) == stored_bytes(tmp_path / "fresh") != before
     made = os.stat(out / "shards" / "small-000000.tar").st_mtime_ns
-    assert passband("run", written(tmp_path, out, seed=1), "--overwrite", "--yes")[0] == 0  # its own: gone on with
+    assert passband("run", written(tmp_path, out, seed=1), "--overwrite", "--yes")[0] == 0  # its own: resumed
     assert os.stat(out / "shards" / "small-000000.tar").st_mtime_ns == made
 
 

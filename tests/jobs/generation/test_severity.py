@@ -106,7 +106,7 @@ def test_images_of_up_to_64_pixels_take_the_table_for_tiny_imagenet(tmp_path, si
 
 
 def test_the_identity_moves_with_the_version_of_the_stage(dataset, tmp_path, monkeypatch):
-    """Constants that a job does not spell out changed in version 2: what was made before is not gone on with."""
+    """Constants that a job does not spell out changed in version 2: what was made before is not resumed."""
     assert Corrupt.version == 2
     monkeypatch.setattr(Corrupt, "version", 1)
     manifest = generate(small_job(tmp_path / "old", base=BASE, views=VIEWS))

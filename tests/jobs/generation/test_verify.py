@@ -124,6 +124,23 @@ def test_damage_to_derived_files_is_named_and_repaired(dataset, out, name, damag
     assert stored_bytes(out) == stored_bytes(dataset)
 
 
+def test_what_timm_reads_is_held_against_the_manifest_and_repaired(dataset, out):
+    path = out / "_info.json"
+    written = path.read_bytes()
+    for content in (written.replace(b'"num_samples": 355', b'"num_samples": 354'), b"{", b"[" * 100_000):
+        path.write_bytes(content)
+        (problem,) = verify(LocalStore(out))
+        assert re.search(r"_info\.json: (differs from what the manifest says|is not JSON)", problem.message)
+    assert repaired(LocalStore(out), [problem], SilentDisplay()) == set()
+    assert path.read_bytes() == written
+    assert list(verify(LocalStore(out))) == []
+
+
+def test_a_dataset_of_before_timm_was_told_anything_is_whole(out):
+    (out / "_info.json").unlink()
+    assert list(verify(LocalStore(out))) == []
+
+
 def test_a_missing_manifest_is_named(out):
     (out / "manifest.json").unlink()
     assert ["no manifest.json" in problem.message for problem in verify(LocalStore(out))] == [True]

@@ -44,7 +44,7 @@ def test_a_training_that_was_killed_in_its_second_epoch(runs, passband, tmp_path
     assert lines[0] == "training erm: unfinished"
     assert (found["step"], found["epoch"]) == (12, 1)
     assert "epochs   in epoch 2 of 3" in lines
-    assert lines[-1] == "the command that began it goes on with it"
+    assert lines[-1] == "the same command resumes it"
     with FileLock(folder / LOCK):
         assert told(passband, folder, monkeypatch)[1]["state"] == "running"
 

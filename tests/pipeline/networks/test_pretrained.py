@@ -113,7 +113,7 @@ def test_a_network_of_torchvision_reads_back(hub, registered, tmp_path):
         assert torch.equal(value, again.state_dict()[key]), key
 
 
-def test_the_normalisation_is_that_of_the_weights(hub, registered):
+def test_the_normalization_is_that_of_the_weights(hub, registered):
     content, name, _ = registered(mean=(0.5, 0.4, 0.3), std=(0.1, 0.2, 0.3))
     (hub / name).write_bytes(content)
     found = read_weights(KIND, "IMAGENET1K_V1")
