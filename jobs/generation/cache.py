@@ -34,7 +34,7 @@ def generate_cached(
 ) -> tuple[Manifest, str]:
     """Make the dataset of `job` below `cache`, or find it finished there; return its manifest and its own folder.
 
-        Of two processes that want one dataset the second waits for the first. What an interrupted run left is resumed. A
+    Of two processes that want one dataset the second waits for the first. What an interrupted run left is resumed. A
     finished dataset is held against its hashes, with `trust` against its sizes alone, and used as it is where they
     fit, whatever libraries it was made with.
     """
