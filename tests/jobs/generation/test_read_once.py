@@ -1,6 +1,5 @@
 """How often a run reads its source."""
 
-import builtins
 import os
 import pickle
 from collections import Counter
@@ -31,14 +30,14 @@ def folder(tmp_path):
 
 @pytest.fixture
 def opened(monkeypatch):
-    """How often each image file of a folder was opened."""
-    counts = Counter()
+    """How often each image file of a folder was read."""
+    counts, read = Counter(), imagefolder.image_content
 
-    def counting(path, *arguments):
+    def counting(kind, path, name):
         counts[str(path)] += 1
-        return builtins.open(path, *arguments)
+        return read(kind, path, name)
 
-    monkeypatch.setattr(imagefolder, "open", counting, raising=False)
+    monkeypatch.setattr(imagefolder, "image_content", counting)
     return counts
 
 
