@@ -51,6 +51,7 @@ def test_json_lines(passband, job_file, tmp_path):
     assert status == 0
     assert [event["event"] for event in events] == [
         "planning",
+        "note",  # that no hash lies beside the weights
         "step",
         "started",
         *["progress"] * 6,

@@ -110,7 +110,7 @@ def test_the_division_of_the_work_changes_no_byte(finished, make_job, tmp_path, 
 
 def test_a_backend_that_an_analysis_does_not_have_is_refused(make_job):
     assert make_job(compute={"backend": "cpu"}).compute.backend == "cpu"
-    with pytest.raises(JobError, match=r"compute.backend: got 'cuda'.*'auto' or 'cpu'"):
+    with pytest.raises(JobError, match="compute.backend: got 'cuda'; allowed: auto, cpu"):
         make_job(compute={"backend": "cuda"})
 
 
