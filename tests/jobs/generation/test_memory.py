@@ -68,11 +68,12 @@ def test_a_dry_run_states_the_memory(tmp_path, passband):
 
 # A child that makes a dataset and tells the most memory that it took, in bytes.
 MEASURE = """
-import resource, sys
+import sys
 from jobs.generation.run import generate
 from jobs.spec import load_job
+from tests.peak import peak_bytes
 generate(load_job(sys.argv[1]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(peak_bytes())
 """
 
 

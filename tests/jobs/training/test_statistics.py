@@ -44,14 +44,15 @@ def test_the_numbers_are_those_of_the_first_samples_in_one_batch(digits, batch_b
 
 
 _MEASURE = """
-import json, resource, sys
+import json, sys
 from jobs.training.statistics import channel_statistics
 from pipeline.loading import open_stream
+from tests.peak import peak_bytes
 with open_stream(sys.argv[1], views=["clean"], batch_size=1, shuffle=False, workers=1, prefetch=1) as stream:
     next(iter(stream))  # imports, and memory that reading takes in any case
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_bytes()
 found = channel_statistics(sys.argv[1], "clean")
-print(json.dumps([found, 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)]))
+print(json.dumps([found, peak_bytes() - before]))
 """
 
 
