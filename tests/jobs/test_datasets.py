@@ -68,7 +68,7 @@ def test_jobs_are_made_once_in_one_child_and_found_again(tmp_path):
 
     before, events = os.stat(f"{first}/manifest.json").st_mtime_ns, []
     assert make_missing(references, cache, progress=events.append) == [first, "x", second, first]
-    assert [event["event"] for event in events] == ["job", "step", "finished"] * 2
+    assert [event["event"] for event in events] == ["job", "planning", "step", "finished"] * 2
     assert os.stat(f"{first}/manifest.json").st_mtime_ns == before
 
 

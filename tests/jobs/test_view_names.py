@@ -82,8 +82,8 @@ def test_views_without_names_never_share_one():
 
 
 def test_thousands_of_copies_are_named_at_once():
-    views = [{"dct_flip": {}, "copies": 1024}] * 50
-    assert names(*views)[-1] == "dct_flip-51200"
+    views = [{"dct_flip": {}, "copies": 1023}] * 4
+    assert names(*views)[-1] == "dct_flip-4092"
 
 
 def test_a_name_that_is_too_long_with_its_number_is_refused():
