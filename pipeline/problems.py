@@ -33,6 +33,7 @@ PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "of letters, digits, '_', '.' and '-', and begin with letter or digit",
     r"^[a-z0-9][a-z0-9_-]{0,62}$": "1 to 63 small letters, digits, '_' and '-', and begin with letter or digit",
     "^(cls|json:.+)$": "cls or json:FIELD",
+    "^[0-9a-f]{64}$": "64 digits of 0-9 and a-f, as sha256sum prints them",
 }
 """Regular expression -> what it asks for, after "it must be"."""
 _BOUNDED: dict[str, Callable[[Mapping[str, Any]], str]] = {

@@ -36,9 +36,9 @@ def test_parts_add_up_to_the_moments_of_the_whole(dtype, at_once, monkeypatch):
 def test_the_numbers_are_those_of_the_first_samples_in_one_batch(digits, batch_bytes, samples, monkeypatch):
     monkeypatch.setattr(statistics, "_BATCH_BYTES", batch_bytes)
     monkeypatch.setattr(statistics, "MEASURED_SAMPLES", samples)
-    mean, std = channel_statistics(digits, "view1")
-    with open_stream(digits, views=["view1"], batch_size=min(samples, 355), shuffle=False, drop_last=False) as stream:
-        images = next(iter(stream)).images["view1"].double() / 255
+    mean, std = channel_statistics(digits, "prime")
+    with open_stream(digits, views=["prime"], batch_size=min(samples, 355), shuffle=False, drop_last=False) as stream:
+        images = next(iter(stream)).images["prime"].double() / 255
     assert mean == [round(value, 4) for value in images.mean((0, 2, 3)).tolist()]
     assert std == [round(value, 4) for value in images.std((0, 2, 3)).tolist()]
 
