@@ -69,7 +69,7 @@ def test_tv_tensors_and_transforms_of_torchvision_in_workers(npy, context):
 @pytest.mark.parametrize(
     ("transforms", "message"),
     [
-        ({"high": scaled}, "transforms names 'high'; the images are clean, view1, low"),
+        ({"high": scaled}, "transforms names 'high'; the images are clean, prime, low"),
         ({"low": 3}, "transforms: low: int cannot be called"),
         ([scaled], "transforms is list; it must be a callable, or a dict of view names to callables"),
     ],
