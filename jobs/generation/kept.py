@@ -3,6 +3,7 @@
 import threading
 
 _ENTRY_BYTES = 400  # of a key and its place, beside the content
+_LARGEST = 16 << 20  # bytes of an image: a few larger ones would take all the room, and memory that decoding needs
 
 
 class Kept:
@@ -25,7 +26,9 @@ class Kept:
         return Kept, ()
 
     def add(self, source: int, key: str, content: bytes) -> None:
-        """Keep an image if it still fits; after one that does not, no further one is kept."""
+        """Keep an image if it still fits; after one that does not, no further one is kept, and a huge one never."""
+        if len(content) > _LARGEST:
+            return
         with self._lock:
             self._left -= len(content) + _ENTRY_BYTES
             if self._left >= 0:

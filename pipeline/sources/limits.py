@@ -16,7 +16,7 @@ MAX_CLASSES_BYTES = 2**25
 """Of all names of classes together: a million classes are named in so much, and then every manifest holds them."""
 MAX_JSON_BYTES = 4 * 2**20
 """Of a JSON document about samples: in memory it can be fifty times as large."""
-_SHOWN = 80  # characters of a value that a message shows
+_SHOWN = 200  # characters of a value that a message shows: a path may need them
 _SAID = 200  # and of another library's message
 
 

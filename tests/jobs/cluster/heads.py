@@ -91,7 +91,7 @@ def running(state: Path, *options: Any, **environment: str) -> Iterator[Head]:
         left, ended_before = head.processes(), process.poll() is not None
         process.send_signal(signal.SIGTERM)
         said = process.communicate(timeout=60)
-        assert ended_before or (process.returncode, *said) == (0, '{"event": "stopped"}\n', "")
+        assert ended_before or (process.returncode, json.loads(said[0])["event"], said[1]) == (0, "stopped", "")
         assert ended_before or not list(state.glob("passband/heads/*"))
         wait_gone(left, folder)
     finally:

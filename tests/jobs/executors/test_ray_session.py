@@ -76,19 +76,23 @@ def folder(ray_session) -> Path:
     raise AssertionError("no process of the session carries its token's path")
 
 
-def test_the_session_listens_on_loopback_only_and_every_port_asks_for_the_token(folder: Path):
-    own = set(processes_of(str(folder)))
-    processes = [p.info for p in psutil.process_iter(["pid", "name", "net_connections"]) if p.pid in own]
-    assert {"gcs_server", "raylet", "ray"} <= {p["name"].split(":")[0] for p in processes}  # ray::Agent, ray::Worker
-    listening = [c for p in processes for c in p["net_connections"] if c.status == psutil.CONN_LISTEN]
-    assert len(listening) >= 2
-    for connection in listening:
-        address = ipaddress.ip_address(connection.laddr.ip)
-        mapped = getattr(address, "ipv4_mapped", None)
-        assert (mapped or address).is_loopback, connection
-    answering = without_token({connection.laddr.port for connection in listening})
-    healthy = {"/api/healthz", "/api/local_raylet_healthz"}
-    assert {port: found for port, found in answering.items() if not set(found) <= healthy} == {}
+def test_a_session_listens_on_loopback_only_and_every_port_asks_for_the_token(tmp_path: Path):
+    """One of its own: to that of the test run tests add nodes in ways that we do not, which have other ports."""
+    with driver(tmp_path / "log") as session:
+        own = set(processes_of(str(session.folder)))
+        processes = [p.info for p in psutil.process_iter(["pid", "name", "net_connections"]) if p.pid in own]
+        assert {"gcs_server", "raylet", "ray"} <= {
+            p["name"].split(":")[0] for p in processes
+        }  # ray::Agent, ray::Worker
+        listening = [c for p in processes for c in p["net_connections"] if c.status == psutil.CONN_LISTEN]
+        assert len(listening) >= 2
+        for connection in listening:
+            address = ipaddress.ip_address(connection.laddr.ip)
+            mapped = getattr(address, "ipv4_mapped", None)
+            assert (mapped or address).is_loopback, connection
+        answering = without_token({connection.laddr.port for connection in listening})
+        healthy = {"/api/healthz", "/api/local_raylet_healthz"}
+        assert {port: found for port, found in answering.items() if not set(found) <= healthy} == {}
 
 
 def test_the_token_is_private_and_stays_out_of_logs_and_of_our_environment(folder: Path):
@@ -171,17 +175,19 @@ from jobs.executors.ray_session import local_ray
 from tests.jobs.executors.faulty import FaultyTask
 with local_ray(1):
     try:
-        list(RayExecutor(1).run([FaultyTask(0, Path({str(tmp_path)!r}), seconds=60)]))
+        (outcome,) = RayExecutor(1).run([FaultyTask(0, Path({str(tmp_path)!r}), seconds=60)])
+        print(outcome.error)
     except ExecutorError as error:
         print(error)
 """
     # As if the machine were full, of which Ray then is the judge.
     settings = {"RAY_memory_usage_threshold": "0.0001", "RAY_memory_monitor_refresh_ms": "100"}
-    assert run_python(script, settings) == (
-        "no worker starts: the machine ran low on memory, and Ray killed the worker; "
-        "fewer workers (--workers) or smaller batches (compute.batch_size) need less; "
-        "run it again: what is finished is kept\n"
-    )
+    said = run_python(script, settings)  # before its first task or at one
+    assert said.count("\n") == 1
+    assert (
+        "the machine ran low on memory, and Ray killed the worker; "
+        "fewer workers (--workers) or smaller batches (compute.batch_size) need less"
+    ) in said
 
 
 MOUNTS = {

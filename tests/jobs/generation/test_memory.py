@@ -59,7 +59,8 @@ def test_a_dry_run_states_the_memory(tmp_path, passband):
     path.write_text(yaml.safe_dump(small_job(tmp_path / "out", image={"size": 224}).resolved()))
     status, said, _ = passband("plan", path)
     assert status == 0
-    assert "memory   up to " in said
+    said = " ".join(said.split())
+    assert "memory up to " in said
     assert " MB a worker: 28 samples at a time, 63.2 MB of pixels in flight" in said
     found = json.loads(passband("plan", path, "--json")[1])
     assert found["at_once"] == 28
