@@ -16,14 +16,15 @@ MAX_CLASSES_BYTES = 2**25
 """Of all names of classes together: a million classes are named in so much, and then every manifest holds them."""
 MAX_JSON_BYTES = 4 * 2**20
 """Of a JSON document about samples: in memory it can be fifty times as large."""
-_SHOWN = 200  # characters of a value that a message shows: a path may need them
+_SHOWN = 160  # characters of a value that a message shows: a path may need them
 _SAID = 200  # and of another library's message
 
 
 def shown(value: Any) -> str:
     """Return a value as Python spells it, on one line that prints, cut where it is long."""
-    if isinstance(value, str | bytes) and len(value) > _SHOWN:
-        return f"{value[:_SHOWN]!r}... ({len(value):,} {'characters' if isinstance(value, str) else 'bytes'})"
+    most = _SHOWN // 2 if isinstance(value, bytes) else _SHOWN  # bytes are spelled in four characters each
+    if isinstance(value, str | bytes) and len(value) > most:
+        return f"{value[:most]!r}... ({len(value):,} {'characters' if isinstance(value, str) else 'bytes'})"
     if isinstance(value, int) and value.bit_length() > 4 * _SHOWN:
         return f"an integer of {value.bit_length():,} bits"
     if isinstance(value, list | tuple | dict | set):

@@ -39,7 +39,7 @@ class TestShown:
     def test_a_short_name_is_as_it_is(self):
         assert plain("größe.png") == "größe.png"
         assert plain("a\x1b[2J") == r"'a\x1b[2J'"
-        assert plain("x" * 201) == f"'{'x' * 200}'... (201 characters)"
+        assert plain("x" * 161) == f"'{'x' * 160}'... (161 characters)"
 
     def test_another_library_s_message_is_one_line(self):
         assert said(ValueError("a\n  b\x1b" + "c" * 300)) == ascii("a b\x1b" + "c" * 300)[1:-1][:200] + "..."
