@@ -1,9 +1,9 @@
 """Who may import whom, and what must stay light."""
 
 import ast
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -102,11 +102,13 @@ def test_packages_stay_light(package):
 
 
 def test_help_is_quick():
+    """By the time of the processor, which a busy machine does not stretch."""
     spent = []
     for _ in range(5):
-        begun = time.perf_counter()
+        before = os.times()
         subprocess.run([sys.executable, "-m", "jobs.cli", "--help"], check=True, capture_output=True)
-        spent.append(time.perf_counter() - begun)
+        after = os.times()
+        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
     assert min(spent) < 0.5
 
 
