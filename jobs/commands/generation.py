@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.commands.cluster import TokenFile, Url, tell_job
-from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
+from jobs.commands.shared import KEPT, AsJson, JobFile, Overwrite, Yes, print_json, stop
 
 if TYPE_CHECKING:
     from jobs.overwrite import Contents
@@ -29,10 +29,6 @@ Cache = Annotated[
     str | None, typer.Option("--cache", help="find or make it as FOLDER/NAME-IDENTITY instead", metavar="FOLDER")
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="of what is there already, compare sizes and no hashes")]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="replace another output in the folder, after telling what is deleted")
-]
-Yes = Annotated[bool, typer.Option("--yes", help="do not ask before --overwrite deletes")]
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="URI")]
 
 

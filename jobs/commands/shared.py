@@ -11,6 +11,10 @@ from jobs import events
 
 JobFile = Annotated[Path, typer.Argument(help="job file (YAML), or the job.yaml of a dataset", metavar="JOB")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="replace another output in the folder, after telling what is deleted")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask before --overwrite deletes")]
 
 
 class Stop:

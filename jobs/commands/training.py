@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
+from jobs.commands.shared import KEPT, AsJson, JobFile, Overwrite, Yes, print_json, stop
 
 if TYPE_CHECKING:
     from jobs.overwrite import Contents
@@ -15,10 +15,6 @@ OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of ou
 DryRun = Annotated[
     bool, typer.Option("--plan", help="dry run: steps, time by a few real steps, memory; nothing is written")
 ]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="replace another output in the folder, after telling what is deleted")
-]
-Yes = Annotated[bool, typer.Option("--yes", help="do not ask before --overwrite deletes")]
 
 
 def train(

@@ -1,11 +1,8 @@
 """What a training would cost, measured by a few of its real steps; nothing is written."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from jobs.files import JobError
@@ -16,7 +13,7 @@ from jobs.training.first_network import with_stem
 from jobs.training.log import EVENTS, METRICS
 from jobs.training.output import RESULTS, finished, named, other_output, output_folder
 from jobs.training.probe import Probe, probe
-from jobs.training.processes import choose_device
+from jobs.training.processes import choose_device, threads
 from jobs.training.setup import Training, check_evaluations, open_training_stream, set_up
 from jobs.training.spec import TrainJob
 from pipeline.loading import open_stream
@@ -91,7 +88,7 @@ def plan_training(job: TrainJob, *, overwrite: bool = False) -> TrainingPlan:
             "name its folder as path"
         )
     device, store = choose_device(job.compute.device), output_folder(job)
-    with _threads(job.compute.threads), open_training_stream(job, device) as stream:
+    with threads(job.compute.threads), open_training_stream(job, device) as stream:
         other = other_output(job) if overwrite else None
         held = False
         if other is None:
@@ -166,16 +163,6 @@ def _bytes(state: Any) -> int:
         return state.numel() * state.element_size()
     parts = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()
     return sum(_bytes(part) for part in parts)
-
-
-@contextmanager
-def _threads(number: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def plan_json(found: TrainingPlan) -> dict[str, Any]:

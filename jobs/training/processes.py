@@ -23,6 +23,17 @@ def choose_device(asked: str) -> torch.device:
 
 
 @contextmanager
+def threads(number: int | None) -> Iterator[None]:
+    """Let torch compute with so many threads for a while; None: as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def processes(device: torch.device) -> Iterator[None]:
     """Join the processes that torchrun started, where it did; a caller that has joined them stays in charge."""
     if dist.is_initialized() or announced().world_size == 1:

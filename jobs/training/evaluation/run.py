@@ -1,10 +1,7 @@
 """Evaluate a network from a job file to results; the same call goes on with what was predicted before."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import torch
 
 from jobs.datasets import make_missing
 from jobs.files import JobError
@@ -23,7 +20,7 @@ from jobs.training.evaluation.results import (
 from jobs.training.evaluation.spec import EvaluateJob
 from jobs.training.evaluation.stored import StoredPredictions
 from jobs.training.evaluation.summary import Outcome, Summarizer
-from jobs.training.processes import choose_device
+from jobs.training.processes import choose_device, threads
 from pipeline.loading.views import chosen_views
 from pipeline.lock import locked
 from pipeline.manifest import JOB, Manifest, read_manifest, readable_json
@@ -69,7 +66,7 @@ def evaluate(
     paths = make_missing([part.reference for part in parts], job.datasets, progress=display.dataset)
     opened = [_opened(part, path, network.spec) for part, path in zip(parts, paths, strict=True)]
     used = Checkpoint(path=str(weights), sha256=loaded.sha256, network=network.spec.kind)
-    with locked(store), _threads(job.compute.threads):
+    with locked(store), threads(job.compute.threads):
         outcomes = _predict_all(job, opened, store, used.sha256, classifiers, display, checkpoint)
         found = _evaluation(job, used, opened, Summarizer(job, outcomes, baseline))
         store.put(REPORT, report_html(found).encode())
@@ -113,16 +110,6 @@ def _opened(part: Part, path: str, network: NetworkSpec) -> Opened:
 
 def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:10])}{f' and {len(names) - 10} more' if len(names) > 10 else ''}"
-
-
-@contextmanager
-def _threads(number: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _predict_all(
