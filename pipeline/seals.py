@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pipeline.canonical import digest
-from pipeline.documents import DocumentError, read_bounded
+from pipeline.documents import DocumentError, read_bounded, read_json
 from pipeline.errors import IntegrityError
 from pipeline.options import StrictModel
 from pipeline.store import Store
@@ -52,6 +52,37 @@ def check_own_digest(document: Any, where: str) -> None:
     found = own_digest(document)
     if given != found:
         raise IntegrityError(f"{where}: was changed after it was written: its digest is {found}, it says {given}")
+
+
+def put_sealed(store: Store, name: str, document: Mapping[str, Any]) -> None:
+    """Write a JSON document with its digest as the last key."""
+    plain: dict[str, Any] = json.loads(json.dumps(document))
+    text = json.dumps(plain | {KEY: own_digest(plain)}, indent=1, ensure_ascii=False)
+    store.put(name, (text + "\n").encode())
+
+
+def read_sealed(store: Store, name: str, *, finite: bool = True) -> dict[str, Any]:
+    """Return what `put_sealed` wrote, without the digest; one without may be older.
+
+    Raises
+    ------
+    DocumentError
+        If it is no JSON object, or was changed after it was written. `finite` as in `parse_json`.
+    FileNotFoundError
+        If it is not there.
+    """
+    return unsealed(read_json(store, name, finite=finite))
+
+
+def unsealed(document: Any) -> dict[str, Any]:
+    """Return a JSON document without its digest; raise DocumentError as `read_sealed` does."""
+    if not isinstance(document, dict):
+        raise DocumentError("holds no mapping of keys")
+    plain = {key: value for key, value in document.items() if key != KEY}
+    given = document.get(KEY)
+    if given is not None and given != (found := own_digest(plain)):
+        raise DocumentError(f"was changed after it was written: its digest is {found}, it says {given}")
+    return plain
 
 
 def mark(content: bytes, own: str | None) -> str:

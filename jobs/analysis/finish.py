@@ -1,5 +1,6 @@
 """The last step of an analysis: maps, pictures, and the results that say it is done."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from jobs.analysis.inputs import INPUTS, MODEL, npz_bytes, read_inputs
 from jobs.analysis.ledger import Ledger
 from jobs.analysis.results import MAPS_FILE, RESULTS, Analysis, MapSummary, summarise
 from jobs.analysis.sensitivity import error_map, mean_error
-from pipeline.manifest import readable_json
+from pipeline.seals import put_sealed
 from pipeline.store import Store
 
 Floats = NDArray[np.float64]
@@ -54,7 +55,8 @@ def write(
     evaluations: int = 0,
 ) -> Analysis:
     """Write maps, (H, W) and centred, their pictures in one scale of colours, and the results."""
-    store.put(MAPS_FILE, npz_bytes(maps))
+    content = npz_bytes(maps)
+    store.put(MAPS_FILE, content)
     for name, picture in _pictures(maps).items():
         store.put(f"{name}.png", picture)
     found = Analysis(
@@ -69,10 +71,11 @@ def write(
         seconds=round(seconds, 3),
         model_share=None if model_share is None else round(model_share, 4),
         evaluations=evaluations,
+        maps_sha256=hashlib.sha256(content).hexdigest(),
         environment=envelope.environment,
         job=envelope.job,
     )
-    store.put(RESULTS, readable_json(found))
+    put_sealed(store, RESULTS, found.model_dump())
     return found
 
 

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from jobs.analysis.spec import What
 from jobs.files import JobError
-from pipeline.documents import read_json
+from pipeline.documents import DocumentError
 from pipeline.options import StrictModel
+from pipeline.seals import read_sealed
 from pipeline.store import Store
 
 RESULTS = "results.json"
@@ -50,6 +51,7 @@ class Analysis(StrictModel):
     seconds : of work, added over the workers
     model_share : of the time of all threads, what the surrogate's own forward passes took
     evaluations : images shown to the surrogate
+    maps_sha256 : of the file of the maps; earlier analyses say nothing of it
     """
 
     format: Literal[1] = 1
@@ -65,6 +67,7 @@ class Analysis(StrictModel):
     seconds: float
     model_share: float | None
     evaluations: int
+    maps_sha256: str | None = None
     environment: dict[str, str]
     job: dict[str, Any]
 
@@ -84,8 +87,10 @@ def read_results(store: Store) -> Analysis | None:
     """Return the results in a folder, None where there are none; raise JobError if they are not of an analysis."""
     if not store.exists(RESULTS):
         return None
+    where = f"{store.uri}/{RESULTS}"
     try:
-        return Analysis.model_validate(read_json(store, RESULTS))
-    except (ValidationError, ValueError) as error:
-        where = f"{store.uri}/{RESULTS}"
+        return Analysis.model_validate(read_sealed(store, RESULTS))
+    except DocumentError as error:
+        raise JobError(f"{where}: is damaged: {error}; delete it, and the same command makes it again") from error
+    except ValidationError as error:
         raise JobError(f"{where}: is not the {RESULTS} of an analysis; choose another folder") from error

@@ -14,10 +14,9 @@ from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
 from jobs.executors.base import PermanentError, worker_name
 from jobs.generation.environment import current_environment, refuse_mixing
 from jobs.generation.worker import WriteFailure
-from pipeline.documents import read_json
 from pipeline.errors import IntegrityError, OutputError, PassbandError
-from pipeline.manifest import readable_json
 from pipeline.options import StrictModel
+from pipeline.seals import put_sealed, read_sealed
 from pipeline.store import BLOCKS, Store, open_store
 
 
@@ -59,7 +58,7 @@ def read_block(store: Store, identity: str, name: MapName, block: int) -> BlockR
     if not store.exists(where):
         return None
     try:
-        record = BlockRecord.model_validate(read_json(store, where))
+        record = BlockRecord.model_validate(read_sealed(store, where))
     except (ValidationError, ValueError):
         return None
     return record if (record.identity, record.map, record.block) == (identity, name, block) else None
@@ -169,5 +168,5 @@ def evaluate_block(task: BlockTask, attempt: int = 1) -> BlockRecord:
         attempts=attempt,
         worker=worker_name(),
     )
-    shop.store.put(block_name(task.map, task.block), readable_json(record))
+    put_sealed(shop.store, block_name(task.map, task.block), record.model_dump())
     return record

@@ -1,6 +1,5 @@
 """Datasets whose views need what other nodes make, such as the network that SADA attacks: made in a worker process."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -8,6 +7,7 @@ from typing import Any, ClassVar
 from jobs.reproduce.graph import RESULTS, Made, Stopped
 from jobs.reproduce.references import with_identities, with_paths
 from pipeline.manifest import FORMAT, digest
+from pipeline.seals import put_sealed
 from pipeline.store import LocalStore
 
 
@@ -51,7 +51,7 @@ class GenerationTask:
         job = parse_job(with_paths({**self.job, **_placed(self.job, folder)}, needs))
         manifest = generate(job, checkpoint=checkpoint)
         results = {"kind": "generation", "identity": manifest.identity, "samples": manifest.samples}
-        LocalStore(folder).put(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
+        put_sealed(LocalStore(folder), RESULTS, results)
         return results
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.reproduce.graph import RESULTS, DatasetTask, Graph, Made, Node
-from pipeline.documents import DocumentError, read_json
+from pipeline.documents import DocumentError
 from pipeline.errors import PassbandError
+from pipeline.seals import read_sealed
 from pipeline.store import LocalStore
 
 _DIGITS = 16
@@ -87,12 +88,9 @@ def _read_results(store: LocalStore) -> dict[str, Any] | None:
     if not store.exists(RESULTS):
         return None
     try:
-        found = read_json(store, RESULTS)
+        return read_sealed(store, RESULTS)
     except DocumentError as error:
         raise damaged(store.uri, str(error)) from error
-    if not isinstance(found, dict):
-        raise damaged(store.uri, "holds no mapping of keys")
-    return found
 
 
 def damaged(folder: str, why: str) -> PassbandError:

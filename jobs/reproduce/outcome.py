@@ -1,6 +1,5 @@
 """What a reproduction leaves: results.json, table.md and report.html."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from jobs.reproduce.recipe import Recipe
 from jobs.reproduce.report import page
 from jobs.reproduce.rows import Block, Row, collect, fill
 from jobs.reproduce.tables import as_markdown
+from pipeline.seals import put_sealed
 from pipeline.store import LocalStore
 
 TABLE, REPORT = "table.md", "report.html"
@@ -77,7 +77,7 @@ def write(result: Result, output: str) -> None:
     """Write the three files into the folder `output`."""
     store = LocalStore(output)
     table = "\n\n".join([f"# {result.recipe.title}", _NOTE, *map(as_markdown, result.blocks), *_findings(result)])
-    store.put(RESULTS, (json.dumps(result.as_json(), indent=1, ensure_ascii=False) + "\n").encode())
+    put_sealed(store, RESULTS, result.as_json())
     store.put(TABLE, (table + "\n").encode())
     store.put(REPORT, page(result).encode())
 

@@ -1,6 +1,5 @@
 """What the nodes of a reproduction do: train a network, measure its accuracies. Each runs in a worker process."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -9,6 +8,7 @@ from jobs.reproduce.graph import RESULTS, Made, Stopped
 from jobs.reproduce.references import referenced, with_paths
 from jobs.training.spec import TrainJob, parse_train_job
 from pipeline.manifest import digest
+from pipeline.seals import put_sealed
 
 _EVALUATION_VERSION = 1
 _BATCH = 256
@@ -95,5 +95,5 @@ class EvaluationTask:
                 for name, views in found.items()
             },
         }
-        LocalStore(folder).put(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
+        put_sealed(LocalStore(folder), RESULTS, results)
         return results

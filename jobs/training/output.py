@@ -1,6 +1,5 @@
 """The folder of a training: whose it is, and what it came to."""
 
-import json
 from typing import Any
 
 import yaml
@@ -9,12 +8,13 @@ from jobs.files import JobError, read_yaml
 from jobs.overwrite import Contents, claimed, clear_output
 from jobs.training.first_network import with_stem
 from jobs.training.spec import TrainJob
-from pipeline.documents import DocumentError, read_json
+from pipeline.documents import DocumentError
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.hashed import SUFFIX, put_hashed, read_hashed
 from pipeline.lock import LOCK
 from pipeline.manifest import JOB, Manifest, read_manifest
 from pipeline.networks.checkpoint import MODEL
+from pipeline.seals import put_sealed, read_sealed
 from pipeline.store import LocalStore, open_store
 
 RESULTS = "results.json"
@@ -138,11 +138,9 @@ def finished(store: LocalStore) -> dict[str, Any] | None:
 def _read_results(store: LocalStore) -> dict[str, Any]:
     where = f"{store.uri}/{RESULTS}"
     try:
-        found: Any = read_json(store, RESULTS, finite=False)
+        found = read_sealed(store, RESULTS, finite=False)
     except DocumentError as error:
         raise IntegrityError(f"{where}: is damaged: {error}; {_ANEW}") from error
-    if not isinstance(found, dict):
-        raise IntegrityError(f"{where}: is damaged: it holds no mapping of keys; {_ANEW}")
     for key, kind in _NEEDED.items():
         if not isinstance(found.get(key), (int, float) if kind is float else kind):
             raise IntegrityError(f"{where}: is damaged: {key} is no {kind.__name__}; {_ANEW}")
@@ -151,7 +149,7 @@ def _read_results(store: LocalStore) -> dict[str, Any]:
 
 def write_results(store: LocalStore, results: dict[str, Any]) -> None:
     """Write ``results.json``."""
-    store.put(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
+    put_sealed(store, RESULTS, results)
 
 
 def write_model(store: LocalStore, content: bytes) -> str:

@@ -1,12 +1,16 @@
 """The digests of a manifest: what they catch, and that no kill while they are written costs the dataset."""
 
+import contextlib
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline.documents import DocumentError
 from pipeline.errors import IntegrityError
 from pipeline.manifest import MANIFEST, read_manifest, readable_json, write_manifest
-from pipeline.seals import BESIDE, own_digest
+from pipeline.seals import BESIDE, own_digest, put_sealed, read_sealed
 from pipeline.store import LocalStore, open_store
 from tests.pipeline.manifests import manifest
 
@@ -135,3 +139,39 @@ def test_a_manifest_that_is_replaced_while_it_is_read_is_read_again(tmp_path):
             return content
 
     assert read_manifest(Busy(tmp_path)).environment == {"numpy": "3"}
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8")).filter(lambda key: key != "digest"),
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.integers(-(2**60), 2**60)
+            | st.floats()
+            | st.text(st.characters(codec="utf-8")),
+            lambda inner: st.lists(inner, max_size=3),
+            max_leaves=8,
+        ),
+        max_size=5,
+    )
+)
+def test_a_sealed_document_is_read_as_it_was_written(document):
+    store = open_store("memory://sealed")
+    put_sealed(store, "a.json", document)
+    assert json.dumps(read_sealed(store, "a.json", finite=False)) == json.dumps(document)
+
+
+def test_no_edit_of_a_sealed_document_passes(tmp_path):
+    store = LocalStore(tmp_path)
+    put_sealed(store, "a.json", {"rows": [{"accuracy": 0.5}], "name": "a", "n": 3})
+    whole = (tmp_path / "a.json").read_bytes()
+    expected = read_sealed(store, "a.json")
+    for position in range(len(whole)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[position] ^= 1 << bit
+            (tmp_path / "a.json").write_bytes(damaged)
+            with contextlib.suppress(DocumentError):  # or its spaces are others
+                found = read_sealed(store, "a.json")
+                assert found == expected or "digest" not in json.loads(damaged)

@@ -4,9 +4,10 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.documents import DocumentError, read_json
+from pipeline.documents import DocumentError
 from pipeline.errors import PassbandError
 from pipeline.problems import first_problem
+from pipeline.seals import read_sealed
 from pipeline.store import Store
 
 RESULTS = "results.json"
@@ -61,6 +62,7 @@ class AnalysisResults(_Results):
     ----------
     samples, of : images looked at, and images of the source
     shape : (C, H, W)
+    maps_sha256 : of the file of the maps; earlier analyses say nothing of it
     """
 
     format: Literal[1]
@@ -73,6 +75,7 @@ class AnalysisResults(_Results):
     maps: list[MapSummary] = Field(min_length=1)
     seconds: float
     model_share: float | None
+    maps_sha256: str | None = None
 
 
 class ReproducedRow(BaseModel):
@@ -107,12 +110,9 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_results(store: Store) -> dict[str, Any]:
     """Return the content of ``results.json``; raise PassbandError where it is damaged."""
     try:
-        found = read_json(store, RESULTS)
+        return read_sealed(store, RESULTS)
     except DocumentError as error:
         raise PassbandError(f"{store.uri}: {RESULTS} is damaged: {error}") from error
-    if not isinstance(found, dict):
-        raise PassbandError(f"{store.uri}: {RESULTS} is damaged: it holds no mapping of keys")
-    return found
 
 
 def checked(model: type[Model], found: dict[str, Any], store: Store) -> Model:

@@ -9,6 +9,7 @@ from jobs.files import JobError
 from pipeline.documents import DocumentError, read_json_file
 from pipeline.options import StrictModel
 from pipeline.problems import first_problem
+from pipeline.seals import unsealed
 
 FORMAT = 1
 RESULTS = "results.json"
@@ -110,7 +111,7 @@ def read_evaluation(path: str | Path) -> Evaluation:
     """Read the results of an evaluation: its file, or its folder; raise JobError where it is none."""
     file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
     try:
-        return Evaluation.model_validate(read_json_file(file))
+        return Evaluation.model_validate(unsealed(read_json_file(file)))
     except OSError as error:
         raise JobError(f"cannot read the results {file}: {error.strerror}") from error
     except ValidationError as error:

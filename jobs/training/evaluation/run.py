@@ -23,9 +23,10 @@ from jobs.training.evaluation.summary import Outcome, Summarizer
 from jobs.training.processes import choose_device, threads
 from pipeline.loading.views import chosen_views
 from pipeline.lock import locked
-from pipeline.manifest import JOB, Manifest, read_manifest, readable_json
+from pipeline.manifest import JOB, Manifest, read_manifest
 from pipeline.networks.checkpoint import checkpoint_file, read_checkpoint, without_hash
 from pipeline.networks.network import Network, NetworkSpec, read_network
+from pipeline.seals import put_sealed
 from pipeline.store import LocalStore, open_store
 
 
@@ -70,7 +71,7 @@ def evaluate(
         outcomes = _predict_all(job, opened, store, used.sha256, classifiers, display, checkpoint)
         found = _evaluation(job, used, opened, Summarizer(job, outcomes, baseline))
         store.put(REPORT, report_html(found).encode())
-        store.put(RESULTS, readable_json(found))
+        put_sealed(store, RESULTS, found.model_dump())
     return found
 
 
