@@ -6,6 +6,8 @@ import time
 import pytest
 import yaml
 
+from pipeline.seals import read_sealed
+from pipeline.store import LocalStore
 from tests.jobs.analysis.conftest import job_of
 
 
@@ -58,7 +60,7 @@ def test_json_lines(passband, job_file, tmp_path):
         "finished",
     ]
     assert events[-2]["done"] == events[-2]["frequencies"] == 260
-    assert events[-1]["results"] == json.loads((tmp_path / "out" / "results.json").read_text())
+    assert events[-1]["results"] == read_sealed(LocalStore(tmp_path / "out"), "results.json")
 
 
 def test_plan_writes_nothing(passband, job_file, tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ CASES = [
     (("worker", "environments"), "middle"),
     (("driver",), "start"),
     (("driver",), "middle"),
+    (("driver",), "end"),
 ]
 QUICK = [(("gcs",), "start"), (("worker", "environments"), "start")]
 NATIVE = re.compile(r"^\[20\d\d-|\.cc:\d+|\.h:\d+|Traceback|ray\.exceptions|^\*\*\*", re.MULTILINE)

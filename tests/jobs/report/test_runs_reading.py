@@ -10,6 +10,8 @@ import yaml
 from jobs.report.comparison.names import shortest_tail
 from jobs.report.comparison.reading import read_runs
 from pipeline.errors import PassbandError
+from pipeline.seals import put_sealed, unsealed
+from pipeline.store import LocalStore
 from tests.jobs.report.runs_made import write_analysis, write_reproduction
 
 
@@ -174,3 +176,20 @@ def test_damaged_maps_are_named(tmp_path, maps, message):
     elif maps is not None:
         np.savez(path, **maps)
     assert message in refused(tmp_path)
+
+
+def test_a_number_that_was_edited_afterwards_is_in_no_page(runs, tmp_path):
+    folders = []
+    for name, run in (("training", runs.erm), ("evaluation", runs.evaluated_erm)):
+        folders.append(tmp_path / name)
+        shutil.copytree(run, folders[-1])
+    for folder in folders:
+        path = folder / "results.json"
+        put_sealed(LocalStore(folder), "results.json", unsealed(json.loads(path.read_text())))
+        read_runs([str(folder)])
+        path.write_text(path.read_text().replace('"name": "', '"name": "x', 1))
+        assert "was changed after it was written" in refused(folder)
+    analysis = write_analysis(tmp_path / "analysis", "a")
+    results = json.loads((analysis / "results.json").read_text())
+    (analysis / "results.json").write_text(json.dumps(results | {"maps_sha256": "0" * 64}))
+    assert "maps.npz is damaged: its sha256 is" in refused(analysis)

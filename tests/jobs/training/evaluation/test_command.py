@@ -6,6 +6,8 @@ import sys
 import pytest
 import yaml
 
+from pipeline.seals import read_sealed
+from pipeline.store import LocalStore
 from tests.jobs.training.evaluation.conftest import only
 
 
@@ -47,7 +49,7 @@ def test_evaluate_fits_60_columns_and_resumes_for_machines(job_file, tmp_path):
         assert any(line.startswith(name) for line in lines), name
     assert lines[-1] == f"look at {tmp_path / 'out'}/report.html"
     row = next(line for line in lines if line.startswith("jpeg_compression"))
-    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    results = read_sealed(LocalStore(tmp_path / "out"), "results.json")
     accuracy = {row["condition"]: row["accuracy"] for row in results["rows"]}
     assert row.split()[1:6] == [f"{100 * accuracy[f'jpeg_compression-{severity}']:.1f}" for severity in range(1, 6)]
     assert "evaluating" in shown.stderr
