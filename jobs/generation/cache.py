@@ -12,7 +12,7 @@ from jobs.generation.kept import Kept
 from jobs.generation.memory import kept_bytes
 from jobs.generation.plan import Plan, make_plan
 from jobs.generation.rehash import find_damaged
-from jobs.generation.run import ONLY_SIZES, Display, generate
+from jobs.generation.run import ONLY_SIZES, Display, SilentDisplay, generate
 from jobs.report.wording import count
 from jobs.spec import GenerateJob
 from pipeline.errors import IntegrityError, OutputError, output_error
@@ -50,6 +50,15 @@ def generate_cached(
             placed = job.with_output(str(folder))
             found = generate(placed, display=display, checkpoint=checkpoint, plan=plan, trust=trust)
     return found, str(folder)
+
+
+def find_cached(job: GenerateJob, cache: str | Path) -> str | None:
+    """Return the folder below `cache` that holds the finished dataset of `job`; None where there is none.
+
+    Nothing is made, and of a dataset that is there nothing is compared.
+    """
+    job, identity, folder, _ = _place(job.with_absolute_paths(), Path(expanded(cache)).resolve(), SilentDisplay())
+    return None if _finished(folder, job, identity) is None else str(folder)
 
 
 def _place(job: GenerateJob, cache: Path, display: Display) -> tuple[GenerateJob, str, Path, Plan]:

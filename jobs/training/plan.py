@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from jobs.files import JobError
+from jobs.datasets import find_made
 from jobs.overwrite import spell_contents
 from jobs.report.wording import count, duration, size
 from jobs.training.checkpoint import LAST, load_checkpoint
@@ -79,14 +79,11 @@ def plan_training(job: TrainJob, *, overwrite: bool = False) -> TrainingPlan:
     Raises
     ------
     PassbandError
-        What the training would say before its first step; and where a dataset is not made yet.
+        What the training would say before its first step; and where a dataset is not made yet: a plan measures real
+        steps.
     """
     job = job.with_absolute_paths()
-    if any(reference.path is None for reference in job.references()):
-        raise JobError(
-            "--plan measures real steps, and a dataset of this job is given by a job: make it by passband run, and "
-            "name its folder as path"
-        )
+    job = job.with_paths(find_made(job.references(), job.datasets))
     device, store = choose_device(job.compute.device), output_folder(job)
     with threads(job.compute.threads), open_training_stream(job, device) as stream:
         other = other_output(job) if overwrite else None

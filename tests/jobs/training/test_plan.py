@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
-from jobs.files import JobError
+from jobs.generation.cache import generate_cached
+from jobs.generation.run import SilentDisplay
 from jobs.training import plan, probe, session
 from jobs.training.plan import long_epoch, plan_json, plan_training, spell_plan
 from jobs.training.run import train
 from pipeline.errors import PassbandError
+from tests.jobs.generation.made import small_job
 from tests.jobs.training.test_integrity import Notes
 from tests.jobs.training.test_run import StopAfter, run_command
 
@@ -89,10 +92,20 @@ def test_a_plan_says_what_the_training_would_refuse(train_job, changes, message,
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dataset_that_is_not_made_is_not_made_by_a_plan(train_job, tmp_path):
-    job = train_job(evaluate={"val": {"job": "val.yaml"}})
-    with pytest.raises(JobError, match="a dataset of this job is given by a job: make it by passband run"):
-        plan_training(job)
+def test_a_dataset_given_by_a_job_is_found_where_it_was_made_and_not_made(train_job, tmp_path):
+    given = small_job(tmp_path / "anywhere").model_dump(mode="json", exclude_unset=True)
+    (tmp_path / "val.yaml").write_text(yaml.safe_dump(given))
+    cache = str(tmp_path / "cache")
+    by_file = train_job(evaluate={"val": {"job": str(tmp_path / "val.yaml")}}, datasets=cache)
+    spelled_out = train_job(evaluate={"val": {"job": given}}, datasets=cache)
+    name = given["name"]
+    with pytest.raises(PassbandError, match=f"{name} is not made yet, and a plan makes none; passband run .*val.yaml"):
+        plan_training(by_file)
+    with pytest.raises(PassbandError, match=f"{name} is not made yet, and a plan makes none; the training makes it"):
+        plan_training(spelled_out)
+    assert not Path(cache).exists()
+    generate_cached(small_job(tmp_path / "anywhere"), cache, SilentDisplay())
+    assert plan_training(by_file).steps == plan_training(spelled_out).steps == plan_training(train_job()).steps
 
 
 def test_another_training_in_the_folder_is_told_and_kept(train_job, tmp_path):
