@@ -65,39 +65,13 @@ def make_missing(
     return [places[_spelling(r)] if r.path is None else r.path for r in references]
 
 
-def find_made(references: Sequence[Reference], cache: str | Path) -> list[str]:
-    """Return where each dataset lies, as `make_missing` does, and make none.
-
-    Raises
-    ------
-    DatasetError
-        If one is given by a job and not there yet.
-    """
-    with tempfile.TemporaryDirectory(prefix="passband-") as folder:
-        return [
-            reference.path or _found(reference.job, cache, Path(folder) / str(number))
-            for number, reference in enumerate(references)
-        ]
-
-
-def _found(job: Any, cache: str | Path, folder: Path) -> str:
-    from jobs.generation.cache import find_cached  # brings the kernels, and with them everything that makes shards
-    from jobs.spec import load_job
-
-    loaded = load_job(_job_file(job, folder))
-    if (place := find_cached(loaded, cache)) is None:
-        made_by = f"passband run {job} --cache {cache} makes it" if isinstance(job, str) else "the training makes it"
-        raise DatasetError(f"the dataset {loaded.name} is not made yet, and a plan makes none; {made_by}")
-    return place
-
-
 def _spelling(reference: Reference) -> str:
     return json.dumps(reference.job, sort_keys=True)
 
 
 def _make(jobs: Sequence[Any], cache: str | Path, progress: Callable[[Event], None]) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="passband-") as folder:
-        files = [_job_file(job, Path(folder) / str(number)) for number, job in enumerate(jobs)]
+        files = [job_file(job, Path(folder) / str(number)) for number, job in enumerate(jobs)]
         trusted = "--trust"  # whoever reads them compares every shard with its hash, once
         arguments = ["run", *map(str, files), "--cache", str(cache), trusted, "--json"]
         with tempfile.TemporaryFile() as complaints, _child(arguments, complaints) as child:
@@ -116,7 +90,7 @@ def _make(jobs: Sequence[Any], cache: str | Path, progress: Callable[[Event], No
     return places
 
 
-def _job_file(job: Any, folder: Path) -> Path:
+def job_file(job: Any, folder: Path) -> Path:
     """Return the file of a job; one that is spelled out is written below `folder` and needs no place of its own."""
     if isinstance(job, str):
         return Path(expanded(job))

@@ -61,8 +61,10 @@ def _agree(spec: "TrainJob", yes: bool) -> "Contents | bool":
 
 
 def _tell_plan(spec: "TrainJob", overwrite: bool, as_json: bool) -> None:
+    from jobs.generation.cache import find_made
     from jobs.training.plan import plan_json, plan_training, spell_plan
 
+    spec = spec.with_paths(find_made(spec.references(), spec.datasets))
     found = plan_training(spec, overwrite=overwrite)
     print_json(plan_json(found)) if as_json else typer.echo(spell_plan(found))
 

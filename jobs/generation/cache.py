@@ -1,11 +1,14 @@
 """Datasets by what they are: a folder of a cache is named after the identity, so that it is made once."""
 
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
+from jobs.datasets import DatasetError, Reference, job_file
 from jobs.generation.blueprint import Blueprint, draft
 from jobs.generation.environment import choose_executor, current_environment
 from jobs.generation.kept import Kept
@@ -14,7 +17,7 @@ from jobs.generation.plan import Plan, make_plan
 from jobs.generation.rehash import find_damaged
 from jobs.generation.run import ONLY_SIZES, Display, SilentDisplay, generate
 from jobs.report.wording import count
-from jobs.spec import GenerateJob
+from jobs.spec import GenerateJob, load_job
 from pipeline.errors import IntegrityError, OutputError, output_error
 from pipeline.home import expanded
 from pipeline.manifest import JOB, MANIFEST, Manifest, Problem, StoredFile, check_file, read_manifest
@@ -59,6 +62,29 @@ def find_cached(job: GenerateJob, cache: str | Path) -> str | None:
     """
     job, identity, folder, _ = _place(job.with_absolute_paths(), Path(expanded(cache)).resolve(), SilentDisplay())
     return None if _finished(folder, job, identity) is None else str(folder)
+
+
+def find_made(references: Sequence[Reference], cache: str | Path) -> list[str]:
+    """Return where each dataset lies, as `make_missing` does, and make none.
+
+    Raises
+    ------
+    DatasetError
+        If one is given by a job and not there yet.
+    """
+    with tempfile.TemporaryDirectory(prefix="passband-") as folder:
+        return [
+            reference.path or _found(reference.job, cache, Path(folder) / str(number))
+            for number, reference in enumerate(references)
+        ]
+
+
+def _found(given: Any, cache: str | Path, folder: Path) -> str:
+    job = load_job(job_file(given, folder))
+    if (place := find_cached(job, cache)) is None:
+        made_by = f"passband run {given} --cache {cache} makes it" if isinstance(given, str) else "the job makes it"
+        raise DatasetError(f"the dataset {job.name} is not made yet, and a plan makes none; {made_by}")
+    return place
 
 
 def _place(job: GenerateJob, cache: Path, display: Display) -> tuple[GenerateJob, str, Path, Plan]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from torch import Tensor
 
-from jobs.datasets import find_made
 from jobs.overwrite import spell_contents
 from jobs.report.wording import count, duration, size
 from jobs.training.checkpoint import LAST, load_checkpoint
@@ -74,16 +73,14 @@ def long_epoch(epoch_s: float) -> str | None:
 
 
 def plan_training(job: TrainJob, *, overwrite: bool = False) -> TrainingPlan:
-    """Measure what `job` would take, by a few of its steps in memory; nothing is written.
+    """Measure what `job`, whose datasets are given by their places, would take, by a few steps; nothing is written.
 
     Raises
     ------
     PassbandError
-        What the training would say before its first step; and where a dataset is not made yet: a plan measures real
-        steps.
+        What the training would say before its first step.
     """
     job = job.with_absolute_paths()
-    job = job.with_paths(find_made(job.references(), job.datasets))
     device, store = choose_device(job.compute.device), output_folder(job)
     with threads(job.compute.threads), open_training_stream(job, device) as stream:
         other = other_output(job) if overwrite else None

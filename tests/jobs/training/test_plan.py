@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from jobs.generation.cache import generate_cached
+from jobs.generation.cache import find_made, generate_cached
 from jobs.generation.run import SilentDisplay
 from jobs.training import plan, probe, session
 from jobs.training.plan import long_epoch, plan_json, plan_training, spell_plan
@@ -100,12 +100,16 @@ def test_a_dataset_given_by_a_job_is_found_where_it_was_made_and_not_made(train_
     spelled_out = train_job(evaluate={"val": {"job": given}}, datasets=cache)
     name = given["name"]
     with pytest.raises(PassbandError, match=f"{name} is not made yet, and a plan makes none; passband run .*val.yaml"):
-        plan_training(by_file)
-    with pytest.raises(PassbandError, match=f"{name} is not made yet, and a plan makes none; the training makes it"):
-        plan_training(spelled_out)
+        find_made(by_file.references(), cache)
+    with pytest.raises(PassbandError, match=f"{name} is not made yet, and a plan makes none; the job makes it"):
+        find_made(spelled_out.references(), cache)
+    assert "is not made yet" in run_command(by_file, tmp_path, "--plan").communicate(timeout=300)[1]
     assert not Path(cache).exists()
-    generate_cached(small_job(tmp_path / "anywhere"), cache, SilentDisplay())
-    assert plan_training(by_file).steps == plan_training(spelled_out).steps == plan_training(train_job()).steps
+    _, place = generate_cached(small_job(tmp_path / "anywhere"), cache, SilentDisplay())
+    for job in (by_file, spelled_out):
+        assert find_made(job.references(), cache) == [job.data.path, place]
+    output, errors = run_command(by_file, tmp_path, "--plan").communicate(timeout=300)
+    assert "14 in 2 epochs of 7" in output, errors
 
 
 def test_another_training_in_the_folder_is_told_and_kept(train_job, tmp_path):
