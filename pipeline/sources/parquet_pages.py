@@ -17,6 +17,9 @@ from pipeline.sources.regular import opened
 _MAX_PAGE_BYTES = 64 * 2**20
 _MAX_RATIO = 20
 """A page may unpack to 64 MB anyway, and to more only where it is large itself: images do not pack well."""
+_MAX_REPEATED_BYTES = 2**30
+_MAX_REPEATS = 100
+"""The values of a dictionary may come to a GB anyway, and to more only where each comes less often than this."""
 _MAX_PAGES = 100_000  # of one column of one row group
 _HEADER_BYTES = 2**12  # statistics may stand in a header; more is read where it is longer
 _MAX_HEADER_BYTES = 2**20
@@ -50,10 +53,12 @@ class Layout:
     ----------
     num_bytes : all of them, each value of a dictionary once
     batch : rows that may be read at a time, so that they take about 64 MB at most
+    value_bytes : of one value on average, those of the dictionary where there is one
     """
 
     num_bytes: int
     batch: int
+    value_bytes: int
 
 
 def image_layout(path: Path, chunk: Any) -> Layout:
@@ -66,14 +71,22 @@ def image_layout(path: Path, chunk: Any) -> Layout:
     Raises
     ------
     SourceError
-        A page is a bomb, or there is no page where one should begin.
+        A page is a bomb, or a dictionary is, or there is no page where one should begin.
     """
-    total, largest = 0, 1
+    total, largest, value = 0, 1, 0
     for page in _checked(path, chunk):
         total += page.header + page.unpacked
         in_dictionary = page.kind == _DICTIONARY  # where any value may be as large as all of them
         largest = max(largest, page.unpacked if in_dictionary else page.unpacked // max(page.values, 1))
-    return Layout(total, max(1, min(_MAX_BATCH, _MAX_PAGE_BYTES // largest)))
+        if in_dictionary:
+            value = page.unpacked // max(page.values, 1)
+    if value * chunk.num_values > max(_MAX_REPEATED_BYTES, _MAX_REPEATS * total):
+        raise SourceError(
+            f"source parquet: {plain(path.name)} stands for {chunk.num_values:,} images of {value:,} bytes in "
+            f"{total:,}: no images are repeated so often"
+        )
+    rows = max(chunk.num_values, 1)
+    return Layout(total, max(1, min(_MAX_BATCH, _MAX_PAGE_BYTES // largest)), value or total // rows)
 
 
 def check_short(path: Path, chunk: Any, column: str) -> int:

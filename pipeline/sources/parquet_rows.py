@@ -19,10 +19,7 @@ CACHE_BYTES = 128 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class _RowGroup:
-    """A row group: its place, and which leaf holds its images; its first row in the source and in its file.
-
-    `num_bytes` is what the footer says that its images unpack to.
-    """
+    """A row group: its place, and which leaf holds its images; its first row in the source and in its file."""
 
     file: int
     number: int
@@ -30,7 +27,6 @@ class _RowGroup:
     first_row: int
     first_in_file: int
     num_rows: int
-    num_bytes: int
 
 
 class ImageRows:
@@ -76,7 +72,7 @@ class ImageRows:
         """Return about how many bytes the images of `rows` have: those of their row groups on average."""
         starts = [group.first_row for group in self._groups]
         groups = (self._groups[bisect.bisect_right(starts, row) - 1] for row in rows)
-        return [max(0, group.num_bytes) // max(1, group.num_rows) for group in groups]
+        return [self._layout(group).value_bytes for group in groups]
 
     def _images(self, group: _RowGroup, rows: list[int]) -> Iterator[tuple[int, bytes]]:
         images = self._cached(group)
@@ -142,9 +138,7 @@ class ImageRows:
         number, first_in_file = len(self._columns), 0
         leaves = [leaf_of(metadata, self._files[number], leaf) for leaf in column.leaves]
         for group in range(metadata.num_row_groups):
-            rows = metadata.row_group(group)
-            size = rows.column(leaves[0]).total_uncompressed_size
-            found = _RowGroup(number, group, leaves[0], self._num_rows, first_in_file, rows.num_rows, size)
-            self._groups.append(found)
-            self._num_rows, first_in_file = self._num_rows + rows.num_rows, first_in_file + rows.num_rows
+            rows = metadata.row_group(group).num_rows
+            self._groups.append(_RowGroup(number, group, leaves[0], self._num_rows, first_in_file, rows))
+            self._num_rows, first_in_file = self._num_rows + rows, first_in_file + rows
         self._columns.append(column)

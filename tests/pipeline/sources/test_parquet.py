@@ -47,7 +47,7 @@ def test_reads_are_right_whatever_fits_in_the_cache(root, monkeypatch, cache_byt
         rows = random.Random(seed).choices(range(17), k=40)
         encoded = source.read([Entry("", -1, row) for row in rows])
         assert encoded == [files.png(row) for row in rows]
-    assert sum(group.num_bytes for group in source._rows.cache) <= cache_bytes
+    assert sum(images.nbytes for images in source._rows.cache.values()) <= cache_bytes
     assert bool(source._rows.cache) == (cache_bytes > 400)
 
 

@@ -330,7 +330,7 @@ def _ppms() -> Iterator[Case]:
         )
         yield any_(f"PPM, plain, with {size:,} digits", lambda size=size: b"P3 8 8 255\n" + b"1" * size)
     yield any_("PPM, plain, of 3000 x 3000", lambda: b"P2 3000 3000 255\n" + b"7 " * 9_000_000)
-    yield any_("PBM, plain, of 7000 x 7000", lambda: b"P1 7000 7000\n" + b"1" * 49_000_000)
+    yield any_("PBM, plain, of 7000 x 7000", lambda: b"P1 7000 7000\n" + b"1" * 49_000_000, 7000**2)
     yield bad("PPM of 65535 x 65535", b"P6 65535 65535 255\n" + body, "Mpixel")
     yield bad("PPM of 8000 x 8000 without the pixels", b"P6 8000 8000 255\n" + body)
     yield bad("PPM of -8 x 8", b"P6 -8 8 255\n" + body)
