@@ -30,13 +30,15 @@ def sections() -> tuple[Section, ...]:
 
 def titled(name: str) -> str:
     """Return the section whose heading names a stage or an objective."""
-    (found,) = [section.text for section in sections() if re.search(rf"`{name}`", section.title)]
-    return found
+    found = [section.text for section in sections() if f"`{name}`" in section.title]
+    assert len(found) == 1, f"METHODS.md needs one section whose heading has `{name}`; it has {len(found)}"
+    return found[0]
 
 
 def numbered(number: str) -> str:
-    (found,) = [section.text for section in sections() if section.number == number]
-    return found
+    found = [section.text for section in sections() if section.number == number]
+    assert len(found) == 1, f"METHODS.md needs one section {number}; it has {len(found)}"
+    return found[0]
 
 
 def chapter(text: str) -> str:
