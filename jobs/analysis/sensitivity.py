@@ -1,6 +1,6 @@
 """Sensitivity maps: the error of a frozen model when one frequency is added to its images.
 
-Zhang et al. 2023, "When neural networks fail to generalize? A model sensitivity perspective", eq. 2 and 4.
+Zhang et al. 2023, "When neural networks fail to generalize? A model sensitivity perspective", eq. 2 and 4; METHODS 3.2.
 """
 
 from collections.abc import Callable, Iterator, Sequence

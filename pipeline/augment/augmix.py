@@ -1,7 +1,7 @@
 """AugMix: chains of simple operations, mixed with the clean image.
 
 Hendrycks, Mu, Cubuk, Zoph, Gilmer & Lakshminarayanan, "AugMix: a simple data processing method to improve robustness
-and uncertainty", ICLR 2020; as torchvision's ``v2.AugMix(all_ops=False)`` has it, with our own draws.
+and uncertainty", ICLR 2020; as torchvision's ``v2.AugMix(all_ops=False)`` has it, with our own draws; METHODS 4.
 """
 
 import importlib.metadata

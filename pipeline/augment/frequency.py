@@ -1,4 +1,4 @@
-"""Stages that filter by spatial frequency: radial, dct, dct_flip, svd, phase_only. They draw nothing."""
+"""Stages that filter by spatial frequency: radial, dct, dct_flip, svd, phase_only (METHODS 1). They draw nothing."""
 
 import math
 from abc import abstractmethod

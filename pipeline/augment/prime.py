@@ -1,7 +1,7 @@
 """PRIME: a few chains of maximum-entropy primitives, mixed with the clean image.
 
 Modas, Rade, Ortiz-Jimenez, Moosavi-Dezfooli & Frossard, "PRIME: a few primitives can boost robustness to common
-corruptions", ECCV 2022.
+corruptions", ECCV 2022; METHODS 2.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Options of the stage `prime`: two samplers, six presets, every number open to change.
+"""Options of the stage `prime` (METHODS 2): two samplers, six presets, every number open to change.
 
-The samplers differ because the published description (PRIME, Modas et al. 2022, algorithm 1 and appendix B; the thesis
-it comes from) and the released code that produced its tables differ.
+The samplers differ because the published description (PRIME, Modas et al. 2022, algorithm 1; algorithm 3 and
+appendix B of the thesis) and the released code that produced its tables differ.
 """
 
 from typing import Annotated, Any, Literal

@@ -52,7 +52,7 @@ def to_range(images: Images, kind: Range) -> Images:
     Notes
     -----
     "minmax" is over all channels of an image ("normalized to have the standard pixel scale", Wang et al. 2020,
-    section 3.1); an image that spans no more than `FLAT` becomes 0.
+    section 4.2; METHODS 1.6); an image that spans no more than `FLAT` becomes 0.
     """
     if kind == "float":
         return images

@@ -1,4 +1,4 @@
-"""Batch-norm statistics adapted to test samples (Schneider et al. 2020; Modas 2022, equation 5.7)."""
+"""Batch-norm statistics adapted to test samples (Schneider et al. 2020; Modas 2022, equation 5.7; METHODS 7.1)."""
 
 import copy
 

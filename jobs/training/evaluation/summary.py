@@ -1,4 +1,4 @@
-"""From predictions to rows and summaries."""
+"""From predictions to rows and summaries (METHODS 7.1)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

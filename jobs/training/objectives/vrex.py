@@ -16,7 +16,10 @@ class VrexOptions(PenaltyOptions):
 
 
 class Vrex(PenaltyObjective):
-    """Objective `vrex`: sum of the risks of the groups present + beta * their variance, over their number."""
+    """Objective `vrex`: sum of the risks of the groups present + beta * their variance, over their number.
+
+    METHODS 6.
+    """
 
     name = "vrex"
     Options = VrexOptions

@@ -1,4 +1,4 @@
-"""Stage `corrupt`: each sample by a drawn corruption at a drawn severity."""
+"""Stage `corrupt`: each sample by a drawn corruption at a drawn severity (METHODS 5)."""
 
 from collections.abc import Mapping, Sequence
 from types import ModuleType

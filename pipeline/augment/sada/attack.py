@@ -1,4 +1,4 @@
-"""Algorithm 1 of SADA on half spectra: samples climb the surrogate's loss until its prediction turns.
+"""Algorithm 1 of SADA (METHODS 3.3) on half spectra: samples climb the surrogate's loss until its prediction turns.
 
 All samples stand in one queue. A thread takes as many as the surrogate sees at once, looks at them, lets go those that
 are done and puts the others, a step further, back at the end: cost follows the number still active (compaction). A

@@ -15,6 +15,7 @@ from kernels.cpu import get_num_threads, set_num_threads
 from pipeline.augment import AUGMENTATIONS, Draws, StageResult
 from pipeline.augment.corruption import CORRUPTIONS
 from pipeline.networks.network import NetworkSpec, build_network, network_bytes
+from tests.methods import titled
 
 SURROGATE = {"network": "wide_resnet16_4", "checkpoint": "model.pt", "batch": 4}
 """The one network that takes images as small as those of `SHAPES`."""
@@ -205,6 +206,14 @@ def test_a_result_is_a_batch_of_finite_images(name, options, shape):
         assert result.images.max() <= 1 + 2**-22  # weights of a mixture add up to 1 only within rounding
     assert all(len(values) == 8 for values in result.recorded.values())
     assert result.severity is None or (result.severity.shape == (8,) and result.severity.dtype == np.int64)
+
+
+@every_stage
+def test_what_a_stage_records_is_told_in_methods(name, options):
+    images, labels, draws = make_batch(1, SHAPES[0])
+    recorded = make_stage(name, options, SHAPES[0]).apply(images, labels, draws).recorded
+    told = titled(name).partition("**Recorded:**")[2].partition("\n\n")[0]
+    assert [key for key in recorded if f"`{key}`" not in told] == []
 
 
 @every_stage_and_shape

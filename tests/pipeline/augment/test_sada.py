@@ -92,7 +92,7 @@ def algorithm_1(made, network, images, labels, draws):
 
 
 def test_it_is_algorithm_1(checkpoint, test_digits):
-    """A bin whose gradient is within rounding of zero turns between routes (METHODS 3), so a share must agree.
+    """A bin whose gradient is within rounding of zero turns between routes (METHODS 3.3), so a share must agree.
 
     On textured images: a flat black ground makes ties in the pooling, where rounding chooses the gradient's way.
     """

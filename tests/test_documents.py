@@ -1,0 +1,212 @@
+"""The documents at the root say what the code does: names, options, defaults, bounds and citations."""
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from jobs.training.evaluation.results import Summary
+from jobs.training.evaluation.spec import Adaptation, Bootstrap, CorruptionGrid, EvaluateJob, FrequencySplit
+from jobs.training.objectives import OBJECTIVES
+from kernels import reference
+from pipeline.augment import AUGMENTATIONS
+from pipeline.augment.augmix import OPERATIONS
+from pipeline.augment.corruption.options import PoissonSeverity
+from pipeline.augment.corruption.tables import NAMES, TABLES
+from pipeline.augment.prime_options import PRESETS, PrimeOptions
+from tests.methods import METHODS, ROOT, chapter, numbered, titled
+
+CITATION = re.compile(r"METHODS (\d+(?:\.\d+)?)(?: \(([a-z])\))?")
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+CODE = ("kernels", "pipeline", "jobs", "tests", "benchmarks")
+EVALUATED = (CorruptionGrid, FrequencySplit, Bootstrap, Adaptation)
+UNTOLD = ("types", "seed", "source", "image")
+"""Options of evaluations that are told in other words."""
+
+
+class Option(NamedTuple):
+    """One field of a model of options: `where` it is given with its default, `around` that its choices."""
+
+    where: str
+    around: str
+    name: str
+    field: FieldInfo
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models that a field may hold, but those that are the options of an objective of their own."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if annotation not in {objective.Options for objective in OBJECTIVES.values()}:
+            yield annotation
+    elif get_origin(annotation) in (Annotated, Union, UnionType, list):
+        for part in get_args(annotation):
+            yield from models_in(part)
+
+
+def options_of(model: type[BaseModel], where: str) -> Iterator[Option]:
+    for name, field in model.model_fields.items():
+        yield Option(where, chapter(where), name, field)
+        for inner in models_in(field.annotation):
+            yield from options_of(inner, where)
+
+
+def choices_of(annotation: Any) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield from map(str, get_args(annotation))
+    elif get_origin(annotation) in (Annotated, Union, UnionType, list):
+        yield from chain.from_iterable(map(choices_of, get_args(annotation)))
+
+
+def given_for(name: str, text: str) -> list[str]:
+    """Return what stands in parentheses behind an option wherever it is written as one."""
+    return re.findall(rf"`{name}` \(((?:[^()]|\([^()]*\))*)\)", " ".join(text.split()))
+
+
+def numbers_in(text: str) -> list[float]:
+    return [float(found) for found in NUMBER.findall(text.replace(",", ""))]
+
+
+def says_default(text: str, field: FieldInfo) -> bool:
+    """Tell whether the words before the semicolon are the default."""
+    said = text.partition(";")[0].strip()
+    if said.startswith("preset"):
+        return field.is_required()
+    if field.is_required() or said == "required":
+        return field.is_required() and said == "required"
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, bool):
+        return said == str(default).lower()
+    if isinstance(default, int | float):
+        return said == "inf" if default == float("inf") else numbers_in(said) == [default]
+    if isinstance(default, list):
+        return [float(one) for one in said.split(",")] == default
+    if isinstance(default, str):
+        return said == f"`{default}`"
+    return bool(said)  # null and models of their own are told in words
+
+
+def bounds_of(field: FieldInfo) -> list[float]:
+    keys = ("ge", "gt", "le", "lt")
+    return [getattr(part, key) for part in field.metadata for key in keys if getattr(part, key, None) is not None]
+
+
+def said_wrong(option: Option) -> str | None:
+    """Return what the document lacks or misstates of an option."""
+    given = given_for(option.name, option.where)
+    if not given:
+        return f"`{option.name}` (default; allowed) is missing"
+    fitting = [text for text in given if says_default(text, option.field)]
+    if not fitting:
+        return f"`{option.name}` has the default {option.field.default!r}, not ({given[0]})"
+    if not any(set(bounds_of(option.field)) <= set(numbers_in(text)) for text in fitting):
+        return f"`{option.name}` is bounded by {bounds_of(option.field)}, not ({fitting[0]})"
+    missing = [choice for choice in choices_of(option.field.annotation) if f"`{choice}`" not in option.around]
+    return f"`{option.name}` allows {missing}" if missing else None
+
+
+def all_options() -> list[Any]:
+    owners = {name: owner.Options for name, owner in chain(AUGMENTATIONS.items(), OBJECTIVES.items())}
+    found = [(name, option) for name, model in owners.items() for option in options_of(model, titled(name))]
+    evaluated = chain.from_iterable(options_of(model, numbered("7.1")) for model in EVALUATED)
+    found += [("evaluate", option) for option in evaluated if option.name not in UNTOLD]
+    return [pytest.param(option, id=f"{name}.{option.name}") for name, option in found]
+
+
+@pytest.mark.parametrize("option", all_options())
+def test_an_option_is_told_with_its_default_bounds_and_choices(option):
+    assert said_wrong(option) is None
+
+
+def test_the_check_of_options_can_fail():
+    steps, keep = (AUGMENTATIONS[name].Options.model_fields[key] for name, key in (("sada", "steps"), ("dct", "keep")))
+    assert said_wrong(Option("`steps` (5; 0 to\n254)", "", "steps", steps)) is None
+    for wrong in ("`step` (5; 0 to 254)", "`steps` (6; 0 to 254)", "`steps` (5; 0 to 25)", "`steps` (required)"):
+        assert said_wrong(Option(wrong, "", "steps", steps))
+    assert said_wrong(Option("`keep` (required)", "`low`", "keep", keep)) == "`keep` allows ['high']"
+
+
+def table_rows(text: str) -> dict[str, list[str]]:
+    """Return the name in backticks that begins a row -> its other cells."""
+    rows = re.findall(r"^\| `([\w-]+)` \|(.*)\|$", text, re.MULTILINE)
+    return {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
+
+
+def test_the_presets_of_prime_are_those_of_the_code():
+    text = titled("prime")
+    columns = re.search(r"^\| option \|(.*)\|$", text, re.MULTILINE)
+    assert columns is not None
+    names = re.findall(r"`([\w-]+)`", columns[1])
+    assert names == list(PRESETS)
+    resolved = [PrimeOptions.model_validate({"preset": name}) for name in names]
+    for option, cells in table_rows(text).items():
+        assert cells == [spelled(getattr(preset, option)) for preset in resolved], option
+    shown = {*table_rows(text), "preset", "primitives"}
+    for option in PrimeOptions.model_fields.keys() - shown:
+        (value,) = {getattr(preset, option) for preset in resolved}
+        assert any(says.startswith(f"preset: {value:g};") for says in given_for(option, text)), option
+
+
+def spelled(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "null" if value is None else str(value)
+
+
+def test_the_constants_of_corruptions_are_those_of_the_code():
+    text = titled("corrupt")
+    shown = re.search(r"^\| `table` \|(.*)\|$", text, re.MULTILINE)
+    assert shown is not None
+    names = re.findall(r"`(\w+)`", shown[1])
+    rows = {table: table_rows(text)[table] for table in TABLES}
+    for table, cells in rows.items():
+        for name, cell in zip(names, cells, strict=True):
+            assert numbers_in(cell.replace(", ", " ")) == [value for (value,) in TABLES[table][name]], (table, name)
+
+
+def test_the_corruptions_have_the_numbers_of_the_code():
+    assert re.findall(r"^\| (\d+) `(\w+)` \|", titled("corrupt"), re.MULTILINE) == [
+        (str(number), name) for number, name in enumerate(NAMES)
+    ]
+
+
+def test_the_severities_of_poisson_are_those_of_the_code():
+    ends = [0, *PoissonSeverity(poisson=1.0).thresholds(), 2**32]
+    shares = [f"{(stop - start) / 2**32:.4f}" for start, stop in zip(ends, ends[1:], strict=False)]
+    assert ", ".join(shares) in " ".join(titled("corrupt").split())
+
+
+def test_operations_summaries_and_kernels_are_named():
+    summaries = get_args(Summary.model_fields["name"].annotation)
+    named = [(titled("augmix"), OPERATIONS), (numbered("7.1"), summaries), (METHODS, reference.__all__)]
+    assert [name for text, names in named for name in names if f"`{name}`" not in text] == []
+    conditions = EvaluateJob.model_fields.keys() & {"test", "domains", "corruptions", "frequency", "groups", "adapt"}
+    assert len(conditions) == 6
+    assert [name for name in conditions if f"`{name}`" not in numbered("7.1")] == []
+
+
+def citations() -> list[Any]:
+    paths = [path for folder in CODE for path in sorted((ROOT / folder).rglob("*.py"))]
+    found = [
+        pytest.param(number, part, id=f"{path.relative_to(ROOT)}:{number}{part}")
+        for path in paths
+        if path != Path(__file__)
+        for number, part in CITATION.findall(path.read_text())
+    ]
+    assert len(found) > 10
+    return found
+
+
+@pytest.mark.parametrize(("number", "part"), citations())
+def test_what_a_docstring_cites_is_there(number, part):
+    assert f"({part})" in numbered(number) if part else numbered(number)
+
+
+def test_lines_are_short_and_the_readme_leads_here():
+    assert [line for line in METHODS.splitlines() if len(line) > 120] == []
+    assert "(METHODS.md)" in (ROOT / "README.md").read_text()
