@@ -30,13 +30,14 @@ def init(
 ) -> None:
     """Write a first job for a folder of images, with comments, and a picture of what it makes."""
     from jobs.init.first_job import check_targets, choose_targets, make_first_job, write_first_job
+    from jobs.report.wording import plain
 
     targets = choose_targets(folder, output, sheet, no_sheet)
     check_targets(folder, targets, force)
     with stop.telling("stopped; nothing was written"):
         first = make_first_job(folder, targets, stop.check)
         for warning in () if as_json else first.warnings:
-            sys.stderr.write(f"warning: {warning}\n")
+            sys.stderr.write(f"warning: {plain(warning)}\n")
         picture = None
         if targets.sheet is not None:
             picture = _preview(first, as_json)

@@ -10,7 +10,7 @@ from pipeline.errors import PassbandError
 from pipeline.home import expanded
 from pipeline.sources import splits
 from pipeline.sources.imagefolder import SUFFIXES, ImageFolder, ImageFolderOptions
-from pipeline.sources.limits import plain
+from pipeline.sources.limits import plain, shown
 from pipeline.sources.local import is_path, spelled
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import Item, Walk
@@ -69,12 +69,26 @@ def propose_source(path: str) -> Proposal:
     Raises
     ------
     InitError
-        There is nothing, or nothing that a source reads.
+        There is nothing, or nothing that a source reads, or a name that no job file can hold.
     SourceError
         A folder cannot be listed, or is a link to one that contains it.
     """
     refuse_missing(path)
-    path = path.rstrip("/") or path[:1]
+    found = _proposed(path.rstrip("/") or path[:1])
+    for option in found.source.values():
+        for text in [option] if isinstance(option, str) else option:
+            _refuse_no_text(text)
+    return found
+
+
+def _refuse_no_text(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InitError(f"the name {shown(name)} is not valid UTF-8: no job file can hold it; rename it") from error
+
+
+def _proposed(path: str) -> Proposal:
     if not os.path.isdir(expanded(path)):
         return _of_file(path)
     for inner in ("", *_CIFAR_FOLDERS):

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from jobs.commands.shared import stop
 from jobs.generation.plan import make_plan
 from jobs.generation.run import generate
 from jobs.init import first_job, survey
@@ -109,7 +110,22 @@ def test_an_unread_plan_is_the_plan_but_for_the_hashes(here):
 
 STRANGE = [
     *("my photos", "a: b", 'it\'s "quoted"', "日本", "1e3", "null", "yes", "007", "x - y", "[a]", "{b}", "#hash", "é"),
-    *("%TAG", "a\\b", "*star", "&amp", "!tag", "@at", "`tick`", "2024-01-02", "0x1f", "a # b", "? q", "}, x: {y"),
+    *(
+        "%TAG",
+        "a\\b",
+        "*star",
+        "&amp",
+        "!tag",
+        "@at",
+        "`tick`",
+        "2024-01-02",
+        "0x1f",
+        "a # b",
+        "? q",
+        "}, x: {y",
+        "\U0001f408",
+    ),
+    *("a\u2028b", "a\tb", "\u202ex", "\ufeffx", "x" * 240),
 ]
 
 
@@ -120,7 +136,8 @@ def test_any_name_of_a_folder_or_class_is_read_back(passband, here, name):
     assert job["source"]["path"] == name
     status, out, err = passband("plan", "job.yaml", "--json")
     assert (status, sorted(json.loads(out)["classes"])) == (0, sorted([name, "other"])), err
-    assert f"{name}: 2" in text.replace("\n# ", " ")
+    assert not name.isprintable() or len(name) > 160 or f"{name}: 2" in text.replace("\n# ", " ")
+    assert all(line.isprintable() for line in text.split("\n") if line.lstrip().startswith("#"))
 
 
 @pytest.mark.parametrize(
@@ -360,8 +377,25 @@ def test_machines_are_told_in_json(passband, here):
     assert (status, err, json.loads(out)["message"]) == (1, "", "'nowhere': there is no such folder")
 
 
+def test_a_line_break_in_a_name_stays_inside_quotes(passband, here):
+    write_images(here / "a\nname: b", count=1)
+    job, text, _ = init(passband, "a\nname: b", "--output", "job.yaml")
+    assert (job["source"]["path"], job["name"]) == ("a\nname: b", "a-name-b")
+
+
+def test_a_name_that_is_no_text_is_refused(passband, here):
+    folder = os.fsdecode(b"pets\xff")
+    write_images(here / folder, count=1)
+    assert refused(passband, folder).startswith("the name 'pets\\udcff' is not valid UTF-8: no job file can hold it")
+    write_images(here / "pets", count=1)
+    (here / "pets" / os.fsdecode(b"a.\xff")).write_text("x")
+    assert refused(passband, "pets").startswith("the name '*.\\udcff' is not valid UTF-8")
+
+
 def test_ctrl_c_leaves_nothing(passband, here, monkeypatch):
     write_images(here / "pets", count=1)
+    for name in ("number", "told"):  # which outlast the command
+        monkeypatch.setattr(stop, name, getattr(stop, name))
     looked = first_job.survey
     monkeypatch.setattr(first_job, "survey", lambda *given: os.kill(os.getpid(), signal.SIGINT) or looked(*given))
     status, out, err = passband("init", "pets")
