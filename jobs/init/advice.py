@@ -22,6 +22,7 @@ def advice(proposal: Proposal, plan: Plan, found: Survey, side: int) -> list[str
         *plan.source_warnings,
         *left_out,
         *_one_class(plan.classes),
+        *_named_as_splits(plan.classes),
         *filter(None, [without_image([plain(name) for name in plan.empty_classes], len(names))]),
         *_small_classes(names, counts),
         *_enlarged(found, side),
@@ -39,6 +40,13 @@ def _one_class(classes: tuple[str, ...]) -> Iterator[str]:
         is_split = bool(splits.splits_in(classes[0]))
         speaks = ", and its name speaks of a split: class folders are expected inside it" if is_split else ""
         yield f"there is one class, {plain(classes[0])}{speaks or '; a training needs two or more'}"
+
+
+def _named_as_splits(classes: tuple[str, ...]) -> Iterator[str]:
+    words = sum(splits.WORDS.values(), ())
+    named = [plain(name) for name in classes if name.lower() in words]
+    if named and len(classes) > 1:
+        yield f"{shorten(named)}: taken as a class, though called like a split; if it is one, let path lead to it"
 
 
 def _small_classes(names: list[str], counts: list[int]) -> Iterator[str]:

@@ -94,7 +94,7 @@ def _proposed(path: str) -> Proposal:
     for inner in ("", *_CIFAR_FOLDERS):
         folder = os.path.join(path, inner) if inner else path
         if (kind := _cifar(expanded(folder))) is not None:
-            return Proposal({"kind": kind, "path": folder, "split": "train"}, ("test", "all"))
+            return Proposal({"kind": kind, "path": folder, "split": "train"}, ("test",))
     seen = _look(expanded(path))
     if seen.images >= _FEW or (seen.images and not seen.tars and not seen.parquets):
         return _of_images(path, seen)
