@@ -8,7 +8,7 @@ import typer
 
 from jobs import events
 from jobs.address_space import check_address_space, lack_of_memory
-from jobs.commands import analysis, bench, cluster, evaluation, generation, reporting, reproduction, training
+from jobs.commands import analysis, bench, cluster, evaluation, generation, init, reporting, reproduction, training
 from jobs.commands.shared import stop
 from jobs.streams import StreamError, discard_output, flush_output, mend_streams
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
+    init.init,
     generation.run,
     generation.plan,
     generation.status,

@@ -207,7 +207,11 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_implicit_resolver(f"{_TAG}float", _EXPONENT, list("-+.0123456789"))
 
 
-def dump_yaml(value: Any) -> str:
-    """Return `value` as YAML that `parse_yaml` and any other reader take for the same."""
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+def dump_yaml(value: Any, *, compact: bool = False) -> str:
+    """Return `value` as YAML that `parse_yaml` and any other reader take for the same.
+
+    With `compact`, all of a list or mapping stands on one line, in brackets or braces.
+    """
+    form: dict[str, Any] = {"default_flow_style": True, "width": float("inf")} if compact else {}
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **form)
     return text

@@ -40,6 +40,8 @@ SCHEMA = pa.schema(
     ]
 )
 _READ_AT_ONCE = 1024
+_UNREAD = bytes(32)
+"""Stands for the hash of an image that was not read."""
 Progress = Callable[[int], None]
 
 
@@ -124,7 +126,12 @@ def random_key(sources: Sequence[Source], seed: int) -> int:
 
 
 def make_plan(
-    job: GenerateJob, progress: Progress = lambda samples: None, *, sizes: bool = False, kept: Kept | None = None
+    job: GenerateJob,
+    progress: Progress = lambda samples: None,
+    *,
+    sizes: bool = False,
+    kept: Kept | None = None,
+    unread: bool = False,
 ) -> Plan:
     """List, hash and order the samples of a job.
 
@@ -135,6 +142,7 @@ def make_plan(
     ----------
     sizes : whether to look at the sizes of the images too
     kept : what is read goes here as far as it fits; by default nothing is kept
+    unread : whether to read no image: keys, labels and order are the same, and every hash is zero
 
     Raises
     ------
@@ -146,8 +154,8 @@ def make_plan(
     kept = Kept() if kept is None else kept
     image = job.image if sizes else None  # to look at every header takes longer than to hash a small file
     listers = [
-        _Lister(source, position, -1 if domain is None else position, _prefix(domain, len(sources)), image, kept)
-        for position, (source, domain) in enumerate(zip(sources, domains, strict=True))
+        _Lister(source, at, -1 if domain is None else at, _prefix(domain, len(sources)), image, kept, unread)
+        for at, (source, domain) in enumerate(zip(sources, domains, strict=True))
     ]
     tables = [lister.table(progress) for lister in listers]
     table = pa.concat_tables(tables)
@@ -202,7 +210,7 @@ def without_image(empty: Sequence[str], of: int) -> str:
 
 @dataclass
 class _Lister:
-    """Lists a source: a row an image, and how many of the images `image`, if given, enlarges."""
+    """Lists a source: a row an image, and how many of the images `image` enlarges; if `unread`, none is read."""
 
     source: Source
     position: int
@@ -210,6 +218,7 @@ class _Lister:
     prefix: str
     image: ImageSection | None
     kept: Kept
+    unread: bool
     enlarged: int = 0
     largest: int = 0
     read_bytes: int = 0
@@ -219,7 +228,7 @@ class _Lister:
         return pa.Table.from_batches(chunks, schema=pa.schema(list(SCHEMA)[1:]))
 
     def _rows(self, entries: list[Entry]) -> pa.RecordBatch:
-        hashes = [sha256 for part in self.source.parts(entries) for sha256 in self._hashes(part)]
+        hashes = [_UNREAD] * len(entries) if self.unread else self._hashes_of_parts(entries)
         columns: list[Any] = [
             pa.array([self.prefix + entry.key for entry in entries], pa.string()),
             pa.array([entry.label for entry in entries], pa.int64()),
@@ -229,6 +238,9 @@ class _Lister:
             pa.array(hashes, pa.binary(32)),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(SCHEMA)[1:]))
+
+    def _hashes_of_parts(self, entries: list[Entry]) -> list[bytes]:
+        return [sha256 for part in self.source.parts(entries) for sha256 in self._hashes(part)]
 
     def _hashes(self, entries: Sequence[Entry]) -> list[bytes]:
         images = self.source.read(entries)

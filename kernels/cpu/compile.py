@@ -85,6 +85,11 @@ def _cache_folder() -> Path | None:
 _CACHE = _cache_folder()
 
 
+def is_compiled() -> bool:
+    """Tell whether kernels of these sources lie compiled on disk; if not, the first calls take half a minute."""
+    return _CACHE is not None and any(_CACHE.rglob("*.nbc"))
+
+
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function on its first call: no GIL, no fast-math, cached on disk where a folder can be written.
 

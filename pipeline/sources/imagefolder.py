@@ -149,6 +149,11 @@ class ImageFolder(Source):
     def _other_splits(self) -> list[str]:
         return [name for name in self._folders if self._split_folder and name != self._split_folder]
 
+    @property
+    def split_folders(self) -> tuple[str, ...]:
+        """The folders that the path leads to where they are splits rather than classes; else none."""
+        return tuple(self._folders) if _are_splits(self._top, self._folders) else ()
+
     @cached_property
     def _folders(self) -> list[str]:
         return [item.name for item in self._top.scan() if item.is_folder]
@@ -160,8 +165,8 @@ class ImageFolder(Source):
     @cached_property
     def _split_folder(self) -> str:
         """The folder of the split in a folder of splits; "" where the path leads to the classes."""
-        folders = self._folders
-        if not _are_splits(self._top, folders):
+        folders = list(self.split_folders)
+        if not folders:
             return ""
         split, listed = self.options.split, _some(folders)
         chosen = [name for name in folders if name == split] or [n for n in folders if splits.belongs(n, split)]

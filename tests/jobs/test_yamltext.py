@@ -192,6 +192,9 @@ def test_what_is_dumped_reads_back():
     value = {"texts": ["1e3", "1e-3", "no", "1", "2024-01-02", "é", "a: b", "", "="], "numbers": [1e-3, 1e300, 5, True]}
     assert parse_yaml(dump_yaml(value)) == value
     assert yaml.safe_load(dump_yaml(value)) == value
+    compact = dump_yaml({**value, "long": "a " * 200}, compact=True)
+    assert parse_yaml(compact) == {**value, "long": "a " * 200}
+    assert compact.count("\n") == 1
 
 
 def test_the_fallback_without_the_c_library_reads_the_same(monkeypatch):

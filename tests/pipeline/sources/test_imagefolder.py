@@ -131,3 +131,17 @@ def test_a_file_that_went_away_is_named(root):
     (root / "dog" / "1.PNG").unlink()
     with pytest.raises(SourceError, match="cannot read 'dog/1.PNG': No such file"):
         source.read(entries)
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("cat", "dog"), ()),
+        (("train", "val"), ("train", "val")),
+        (("train",), ("train",)),
+        (("train", "station"), ()),
+        (("imgs_test", "imgs_train"), ("imgs_test", "imgs_train")),
+    ],
+)
+def test_folders_of_splits_are_told_without_choosing_one(tmp_path, names, splits):
+    assert opened(files.write_folder(tmp_path / "x", names)).split_folders == splits
