@@ -18,7 +18,7 @@ from benchmarks.timing import describe_machine
 from jobs.executors.ray_session import local_ray
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import verify
-from jobs.spec import GenerateJob, parse_job
+from jobs.dataset.spec import GenerateJob, parse_job
 from pipeline.manifest import read_manifest
 from pipeline.shards.decode import read_shard
 from pipeline.store import LocalStore

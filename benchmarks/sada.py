@@ -26,7 +26,7 @@ from jobs.analysis.images import list_images
 from jobs.analysis.run import analyze
 from jobs.analysis.spec import AnalyzeJob
 from jobs.generation.run import generate
-from jobs.spec import parse_job
+from jobs.dataset.spec import parse_job
 from jobs.training.run import train
 from jobs.training.spec import parse_train_job
 from kernels import cpu

@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from jobs.training.evaluation.results import Summary
-from jobs.training.evaluation.spec import Adaptation, Bootstrap, CorruptionGrid, EvaluateJob, FrequencySplit
+from jobs.evaluation.results import Summary
+from jobs.evaluation.spec import Adaptation, Bootstrap, CorruptionGrid, EvaluateJob, FrequencySplit
 from jobs.training.objectives import OBJECTIVES
 from kernels import reference
 from pipeline.augment import AUGMENTATIONS

@@ -60,7 +60,7 @@ def training_modules():
     """Names of the modules of the trainer and of what it reads with; those that open a beton may be the exception."""
     found = below("jobs/training", "pipeline/loading", "pipeline/networks")
     names = (".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in found)
-    return sorted({*names, "jobs.files", "jobs.datasets", "jobs.commands.training", "jobs.commands.evaluation"})
+    return sorted({*names, "jobs.common.jobfile", "jobs.common.missing_datasets", "jobs.commands.training", "jobs.commands.evaluation"})
 
 
 def test_the_trainer_needs_neither_what_makes_data_nor_what_spreads_work():

@@ -13,8 +13,8 @@ import yaml
 from benchmarks.attack.attempt import HUNG, REFUSED, SAME, TRACEBACK, WRONG, Attempt, judged
 from benchmarks.attack.mutations import edits
 from jobs.analysis.spec import load_analyze_job
-from jobs.spec import load_job
-from jobs.training.evaluation.spec import load_evaluate_job
+from jobs.dataset.spec import load_job
+from jobs.evaluation.spec import load_evaluate_job
 from jobs.training.spec import load_train_job
 
 RECIPES = Path(__file__).parents[2] / "jobs" / "recipes"

@@ -9,7 +9,7 @@ import torch
 
 from jobs.generation.run import generate
 from jobs.generation.verify import verify
-from jobs.spec import load_job
+from jobs.dataset.spec import load_job
 from jobs.training.run import train
 from jobs.training.spec import load_train_job
 from pipeline.errors import PassbandError

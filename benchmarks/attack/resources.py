@@ -16,7 +16,7 @@ from benchmarks.attack import looks, targets
 from benchmarks.attack.attempt import MENDED, SAME, WRONG, Attempt
 from benchmarks.attack.commands import Ended, ended, start
 from jobs.generation.run import generate
-from jobs.spec import parse_job
+from jobs.dataset.spec import parse_job
 
 MIB = 1 << 20
 

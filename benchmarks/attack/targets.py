@@ -12,7 +12,7 @@ import yaml
 
 from benchmarks.attack import looks
 from jobs.generation.run import generate
-from jobs.spec import GenerateJob, parse_job
+from jobs.dataset.spec import GenerateJob, parse_job
 from jobs.training.run import train
 from jobs.training.spec import TrainJob, parse_train_job
 

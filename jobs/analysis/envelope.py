@@ -11,8 +11,8 @@ from jobs.analysis.frequencies import distinct_frequencies
 from jobs.analysis.results import UsedSurrogate
 from jobs.analysis.sensitivity import block_ranges
 from jobs.analysis.spec import What
-from jobs.generation.environment import processor, refuse_mixing
-from jobs.yamltext import YamlError, read_store_yaml
+from jobs.dataset.environment import processor, refuse_mixing
+from jobs.common.yamltext import YamlError, read_store_yaml
 from pipeline.errors import PassbandError
 from pipeline.manifest import JOB
 from pipeline.options import StrictModel

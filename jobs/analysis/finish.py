@@ -80,7 +80,7 @@ def write(
 
 
 def _pictures(maps: Mapping[str, Floats]) -> dict[str, bytes]:
-    from jobs.report.heatmaps import heatmap_png  # matplotlib takes a while to import
+    from jobs.drawing.heatmaps import heatmap_png  # matplotlib takes a while to import
 
     largest = max(float(values.max()) for values in maps.values())
     return {

@@ -9,14 +9,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from jobs.analysis.spec import AnalyzeJob
-from jobs.files import JobError
-from jobs.generation.blueprint import Blueprint, draft, open_sources
-from jobs.generation.clock import Clock
-from jobs.generation.environment import current_environment
-from jobs.generation.inputs import check_inputs, read_contents
-from jobs.generation.plan import PlanRow, make_plan, random_key
-from jobs.generation.reading import Reader
-from jobs.generation.views import Augmenter
+from jobs.common.jobfile import JobError
+from jobs.dataset.blueprint import Blueprint, draft, open_sources
+from jobs.dataset.clock import Clock
+from jobs.dataset.environment import current_environment
+from jobs.dataset.inputs import check_inputs, read_contents
+from jobs.dataset.plan import PlanRow, make_plan, random_key
+from jobs.dataset.reading import Reader
+from jobs.dataset.views import Augmenter
 
 Pixels = NDArray[np.uint8]
 Positions = NDArray[np.int64]

@@ -13,7 +13,7 @@ from jobs.analysis.results import UsedSurrogate
 from jobs.analysis.sensitivity import block_ranges
 from jobs.analysis.spec import AnalyzeJob, What
 from jobs.analysis.subset import Chosen, choose
-from jobs.generation.output import refuse_foreign
+from jobs.dataset.output import refuse_foreign
 from pipeline.errors import IntegrityError
 from pipeline.hashed import HashedFile
 from pipeline.manifest import JOB, digest

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from jobs.analysis.spec import What
-from jobs.files import JobError
+from jobs.common.jobfile import JobError
 from pipeline.documents import DocumentError
 from pipeline.options import StrictModel
 from pipeline.seals import read_sealed

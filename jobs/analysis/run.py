@@ -19,7 +19,7 @@ from jobs.analysis.spec import AnalyzeJob, What
 from jobs.analysis.worker import BlockTask, close_workshop, open_workshop
 from jobs.executors.base import Retries
 from jobs.executors.choice import choose, open_executor
-from jobs.generation.output import refuse_nested_output, swept
+from jobs.dataset.output import refuse_nested_output, swept
 from jobs.generation.worker import WriteFailure
 from pipeline.errors import OutputError
 from pipeline.lock import locked

@@ -49,7 +49,7 @@ def compute_sensitivity(
     content : bytes
         The surrogate's checkpoint.
     key : int
-        64 bits, `jobs.generation.plan.random_key` of the sources and the seed.
+        64 bits, `jobs.dataset.plan.random_key` of the sources and the seed.
     classes : class names of the data
     threads : int or None
         None: as many as the process uses now. No bit of a map depends on it.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.files import JobError
+from jobs.common.jobfile import JobError
 from kernels import philox
 
 SUBSET_VIEW = 2**32 - 4

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.bench.document import Spread
-from jobs.report.wording import significant
+from jobs.common.wording import significant
 
 Row = TypeVar("Row")
 

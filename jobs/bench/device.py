@@ -61,7 +61,7 @@ class CpuDevice:
     pci_bus_id: str | None = None
 
     def __init__(self, threads: int | None = None) -> None:
-        from jobs.generation.environment import processor
+        from jobs.dataset.environment import processor
         from kernels import cpu
 
         if threads is not None:

@@ -7,7 +7,7 @@ import platform
 from jobs.bench.device import BenchDevice
 from jobs.bench.document import DeviceFacts
 from jobs.executors.choice import usable_cpus
-from jobs.generation.environment import processor
+from jobs.dataset.environment import processor
 
 LIBRARIES = ("passband", "numpy", "scipy", "numba", "torch", "torchvision", "pillow")
 BUSY = 0.5

@@ -5,9 +5,9 @@ import time
 from types import TracebackType
 from typing import Self
 
-from jobs.display import Rate
-from jobs.live import Picture
-from jobs.report.wording import duration
+from jobs.generation.display import Rate
+from jobs.common.live import Picture
+from jobs.common.wording import duration
 
 _EVERY_S = 10.0
 

@@ -7,7 +7,7 @@ from jobs.bench.columns import Column, format_rows, number, relative_spread
 from jobs.bench.document import DeviceFacts, Document, Row
 from jobs.bench.machine import is_busy
 from jobs.bench.trial import Trial
-from jobs.report.wording import count, duration, significant, size
+from jobs.common.wording import count, duration, significant, size
 
 COLUMNS = (
     Column[Row]("case", 26, 0, lambda row: row.name),

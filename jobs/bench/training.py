@@ -19,7 +19,7 @@ from jobs.bench.training_document import TrainingDocument, TrainingRow, Training
 from jobs.bench.trial import Progress
 from jobs.bench.ways import STORED, WAYS, make_views
 from jobs.generation.run import generate
-from jobs.spec import GenerateJob, parse_job
+from jobs.dataset.spec import GenerateJob, parse_job
 from pipeline.loading import open_stream
 from pipeline.networks.network import NetworkSpec
 

@@ -12,9 +12,9 @@ from jobs.bench.loops import Loop, per_step
 from jobs.bench.training import TrainingPlan, network_spec
 from jobs.bench.trial import Progress
 from jobs.bench.ways import STORED, make_views
-from jobs.generation.blueprint import draft
-from jobs.generation.environment import current_environment
-from jobs.generation.plan import make_plan
+from jobs.dataset.blueprint import draft
+from jobs.dataset.environment import current_environment
+from jobs.dataset.plan import make_plan
 from jobs.generation.probe import estimate
 from pipeline.loading import Batch
 

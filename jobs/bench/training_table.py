@@ -6,7 +6,7 @@ from jobs.bench.training import TrainingPlan
 from jobs.bench.training_document import TrainingDocument, TrainingRow
 from jobs.bench.training_estimate import TrainingEstimate
 from jobs.bench.ways import WAYS
-from jobs.report.wording import count, duration
+from jobs.common.wording import count, duration
 
 COLUMNS = (
     Column[TrainingRow]("views", 7, 0, lambda row: row.way),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.files import read_yaml
+from jobs.common.jobfile import read_yaml
 from pipeline.errors import PassbandError
 from pipeline.lock import is_locked
 from pipeline.manifest import JOB
@@ -60,7 +60,7 @@ Count = tuple[bool, int | None, int | None]
 
 
 def _shards(store: Store) -> Count:
-    from jobs.generation.blueprint import read_blueprint
+    from jobs.dataset.blueprint import read_blueprint
     from jobs.generation.ledger import find_done
     from pipeline.manifest import MANIFEST
 

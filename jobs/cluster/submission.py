@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.cluster.resolving import absolute_references
-from jobs.files import check_kind, read_yaml
+from jobs.common.jobfile import check_kind, read_yaml
 
 KINDS = ("generate", "analyze", "train", "evaluate")
 ENTRYPOINT = "python -P -m jobs.cluster.entry"
@@ -65,7 +65,7 @@ def read_submission(path: str | Path, output: str | None = None, workers: int | 
 
 
 def _generate(path: str | Path, output: str | None, workers: int | None) -> Submission:
-    from jobs.spec import load_job
+    from jobs.dataset.spec import load_job
 
     job = load_job(path).with_compute(executor="ray", workers=workers)
     job = (job if output is None else job.with_output(output)).with_absolute_paths()
@@ -96,7 +96,7 @@ def _train(path: str | Path, output: str | None, workers: int | None) -> Submiss
 
 
 def _evaluate(path: str | Path, output: str | None, workers: int | None) -> Submission:
-    from jobs.training.evaluation.spec import load_evaluate_job
+    from jobs.evaluation.spec import load_evaluate_job
 
     refuse_workers(workers, "evaluate")
     job = load_evaluate_job(path)
@@ -107,7 +107,7 @@ def _evaluate(path: str | Path, output: str | None, workers: int | None) -> Subm
 
 def refuse_workers(workers: int | None, kind: str) -> None:
     """Raise JobError where workers are asked for, for a kind of job that is one process."""
-    from jobs.files import JobError
+    from jobs.common.jobfile import JobError
 
     if workers is not None:
         raise JobError(f"--workers {workers}: a job of kind {kind} runs in one process; give --num-cpus or --num-gpus")

@@ -69,7 +69,7 @@ def _run(spec: "AnalyzeJob", what: "What", as_json: bool) -> None:
 
 def _table(found: "Analysis", uri: str) -> str:
     """Spell what an analysis came to, for a terminal of 60 columns."""
-    from jobs.report.wording import duration
+    from jobs.common.wording import duration
 
     lines = [f"{'map':<10}{'mean l1':>9}{'+-':>9}{'largest':>10}"]
     for summary in found.maps:
@@ -87,7 +87,7 @@ def _tell_plan(spec: "AnalyzeJob", as_json: bool) -> None:
     from dataclasses import asdict
 
     from jobs.analysis.probe import estimate
-    from jobs.report.wording import duration
+    from jobs.common.wording import duration
 
     found = estimate(spec)
     if as_json:

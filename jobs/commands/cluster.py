@@ -114,7 +114,7 @@ def submit(
 def _tell_submission(submission: "Submission", address: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from jobs.yamltext import dump_yaml
+    from jobs.common.yamltext import dump_yaml
 
     if as_json:
         print_json({"address": address, **asdict(submission)})

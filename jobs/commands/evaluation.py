@@ -14,10 +14,10 @@ def evaluate(job: JobFile, output: OtherOutput = None, as_json: AsJson = False) 
     """Measure a network under the conditions of a job; the same command resumes it."""
     from rich.console import Console
 
-    from jobs.training.evaluation.display import choose_evaluation_display
-    from jobs.training.evaluation.run import evaluate
-    from jobs.training.evaluation.spec import load_evaluate_job
-    from jobs.training.evaluation.table import tables
+    from jobs.evaluation.display import choose_evaluation_display
+    from jobs.evaluation.run import evaluate
+    from jobs.evaluation.spec import load_evaluate_job
+    from jobs.evaluation.table import tables
 
     spec = load_evaluate_job(job)
     spec = spec if output is None else spec.with_output(output)

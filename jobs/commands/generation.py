@@ -14,8 +14,8 @@ from jobs.commands.cluster import TokenFile, Url, tell_job
 from jobs.commands.shared import KEPT, AsJson, JobFile, Overwrite, Yes, print_json, stop
 
 if TYPE_CHECKING:
-    from jobs.overwrite import Contents
-    from jobs.spec import GenerateJob
+    from jobs.common.overwrite import Contents
+    from jobs.dataset.spec import GenerateJob
     from pipeline.manifest import Manifest
 
 Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
@@ -46,7 +46,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Make the dataset of a job, or of several in turn; the same command resumes it."""
-    from jobs.files import JobError
+    from jobs.common.jobfile import JobError
 
     if output is not None and (cache is not None or len(jobs) > 1):
         raise JobError(f"--output {output} is the place of one dataset: give it with one JOB and without --cache")
@@ -62,9 +62,9 @@ def run(
 
 def _ask(job: "GenerateJob", yes: bool) -> "Contents | bool":
     """Return what lies where the dataset of a job is to be, if it may be deleted; False where nothing is in the way."""
-    from jobs.generation.output import replaceable
+    from jobs.dataset.output import replaceable
     from jobs.generation.prepare import in_the_way
-    from jobs.overwrite import ask_overwrite
+    from jobs.common.overwrite import ask_overwrite
     from pipeline.store import open_store
 
     job = job.with_absolute_paths()
@@ -76,7 +76,7 @@ def _ask(job: "GenerateJob", yes: bool) -> "Contents | bool":
 
 
 def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, overwrite: "Contents | bool") -> None:
-    from jobs.display import choose_display
+    from jobs.generation.display import choose_display
     from jobs.generation.cache import generate_cached
     from jobs.generation.run import generate
 
@@ -98,7 +98,7 @@ def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, 
 @contextmanager
 def _advised(uri: str) -> Iterator[None]:
     """Tell of --overwrite where it would make room."""
-    from jobs.overwrite import OccupiedError, claimed
+    from jobs.common.overwrite import OccupiedError, claimed
     from pipeline.errors import PassbandError
 
     try:
@@ -112,7 +112,7 @@ def _advised(uri: str) -> Iterator[None]:
 
 
 def _tell_made(manifest: "Manifest", place: str) -> None:
-    from jobs.report.wording import size
+    from jobs.common.wording import size
 
     written = size(sum(shard.tar.bytes for shard in manifest.shards))
     typer.echo(f"{place}: {manifest.samples:,} samples x {len(manifest.views)} views, {written}")
@@ -129,7 +129,7 @@ def _load(
     backend: str | None = None,
     output: str | None = None,
 ) -> "GenerateJob":
-    from jobs.spec import load_job
+    from jobs.dataset.spec import load_job
 
     spec = load_job(path).with_compute(executor=executor, workers=workers, address=address, backend=backend)
     return spec if output is None else spec.with_output(output)
@@ -146,12 +146,12 @@ def plan(
     """Dry run: which images and classes, how many shards and bytes, and how long; nothing is written."""
     from dataclasses import asdict
 
-    from jobs.generation.blueprint import draft
-    from jobs.generation.environment import choose_executor, current_environment
-    from jobs.generation.inputs import check_inputs
-    from jobs.generation.memory import kept_bytes
-    from jobs.generation.output import refuse_nested_output
-    from jobs.generation.plan import make_plan
+    from jobs.dataset.blueprint import draft
+    from jobs.dataset.environment import choose_executor, current_environment
+    from jobs.dataset.inputs import check_inputs
+    from jobs.dataset.memory import kept_bytes
+    from jobs.dataset.output import refuse_nested_output
+    from jobs.dataset.plan import make_plan
     from jobs.generation.probe import estimate, estimate_maps
     from jobs.generation.spelling import few_shards, plan_facts, spell_plan
     from kernels.cpu.threads import set_num_threads
@@ -188,7 +188,7 @@ def status(
     from jobs.cluster.records import find_record, is_id
     from jobs.cluster.state import ClusterError
     from jobs.generation.status import read_status, spell_status
-    from jobs.runs import read_run, spell_run
+    from jobs.comparison.status import read_run, spell_run
     from pipeline.store import open_store
 
     if address is not None or (not Path(path).exists() and find_record(path) is not None):
@@ -220,7 +220,7 @@ def verify(
     for problem in () if as_json else problems:
         typer.echo(problem.message)
     if problems and repair:
-        from jobs.display import choose_display
+        from jobs.generation.display import choose_display
 
         with stop.telling(KEPT), choose_display(as_json) as display:
             shards = repaired(store, problems, display)
@@ -240,7 +240,7 @@ def _found(problems: int) -> str:
 
 
 def _remade(shards: list[int]) -> str:
-    from jobs.report.wording import count
+    from jobs.common.wording import count
 
     if not shards:
         return "remade files that are derived from the shards, and no shard"
@@ -278,7 +278,7 @@ def inspect(
 def export(path: Output, as_json: AsJson = False) -> None:
     """Write the FFCV file (.beton) of a finished dataset from its shards."""
     from jobs.generation.export import export_beton
-    from jobs.report.wording import size
+    from jobs.common.wording import size
     from pipeline.lock import locked
     from pipeline.manifest import read_manifest
     from pipeline.store import open_store
@@ -299,9 +299,9 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a kind of job file."""
     from jobs.analysis.spec import AnalyzeJob
-    from jobs.files import JobError
-    from jobs.spec import GenerateJob
-    from jobs.training.evaluation.spec import EvaluateJob
+    from jobs.common.jobfile import JobError
+    from jobs.dataset.spec import GenerateJob
+    from jobs.evaluation.spec import EvaluateJob
     from jobs.training.spec import TrainJob
     from pipeline.options import StrictModel
 
@@ -318,7 +318,7 @@ def schema(
 
 def stages(as_json: AsJson = False) -> None:
     """List the stages with their options, and the sources."""
-    from jobs.listing import listing, spell_listing
+    from jobs.dataset.listing import listing, spell_listing
 
     found = listing()
     if as_json:

@@ -30,7 +30,7 @@ def init(
 ) -> None:
     """Write a first job for a folder of images, with comments, and a picture of what it makes."""
     from jobs.init.first_job import check_targets, choose_targets, make_first_job, write_first_job
-    from jobs.report.wording import plain
+    from jobs.common.wording import plain
 
     targets = choose_targets(folder, output, sheet, no_sheet)
     check_targets(folder, targets, force)
@@ -77,7 +77,7 @@ def _facts(first: "FirstJob", targets: "Targets") -> dict[str, Any]:
 
 
 def _tell(first: "FirstJob", targets: "Targets") -> None:
-    from jobs.report.wording import command, count
+    from jobs.common.wording import command, count
 
     images = count(len(first.plan.table), "image")
     typer.echo(f"{images} in {count(len(first.plan.classes), 'class', 'classes')}")

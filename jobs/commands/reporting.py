@@ -17,8 +17,8 @@ Title = Annotated[str | None, typer.Option("--title", help="of the page; default
 
 def report(runs: Runs, output: Output = Path("report.html"), title: Title = None, as_json: AsJson = False) -> None:
     """Show runs of any kind side by side: one HTML page that needs nothing beside it."""
-    from jobs.report.comparison.page import check_output, page, summary, write_page
-    from jobs.report.comparison.reading import read_runs
+    from jobs.comparison.page import check_output, page, summary, write_page
+    from jobs.comparison.reading import read_runs
     from pipeline.home import expanded
 
     output = Path(expanded(output))

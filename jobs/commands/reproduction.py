@@ -63,7 +63,7 @@ def reproduce(
 
 
 def _spell_plan(plan: "Plan", folder: str) -> str:
-    from jobs.report.wording import duration
+    from jobs.common.wording import duration
 
     width = max(len(line.name) for line in plan.lines)
     return "\n".join(

@@ -7,7 +7,7 @@ import typer
 from jobs.commands.shared import KEPT, AsJson, JobFile, Overwrite, Yes, print_json, stop
 
 if TYPE_CHECKING:
-    from jobs.overwrite import Contents
+    from jobs.common.overwrite import Contents
     from jobs.training.spec import TrainJob
 
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="FOLDER")]
@@ -26,10 +26,10 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network on a stored dataset; the same command resumes it. Under torchrun, on several processes."""
-    from jobs.datasets import make_missing
+    from jobs.common.missing_datasets import make_missing
     from jobs.training.collective import announced_rank
     from jobs.training.display import choose_training_display
-    from jobs.training.evaluation.display import SilentDisplay, choose_evaluation_display
+    from jobs.evaluation.display import SilentDisplay, choose_evaluation_display
     from jobs.training.run import check_first, train
     from jobs.training.spec import load_train_job
 
@@ -52,7 +52,7 @@ def train(
 
 def _agree(spec: "TrainJob", yes: bool) -> "Contents | bool":
     """Return what else lies in the output, if it is to be deleted; False where nothing does."""
-    from jobs.overwrite import ask_overwrite
+    from jobs.common.overwrite import ask_overwrite
     from jobs.training.output import other_output
 
     if (other := other_output(spec)) is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from jobs.executors.backlog import Attempt
 from jobs.executors.base import AGAIN, ExecutorError, Reply
-from jobs.executors.deaths import MemoryDeaths
+from jobs.executors.memory_deaths import MemoryDeaths
 from jobs.executors.ray_places import as_ray_says, fits, has_room, nodes_up, places
 from jobs.executors.ray_session import answers
 from jobs.executors.ray_worker import Worker

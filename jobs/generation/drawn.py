@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jobs.report.wording import count, recipe, significant
+from jobs.common.wording import count, recipe, significant
 from kernels import prime_steps
 from pipeline.augment.augmix import OPERATIONS
 from pipeline.augment.corruption.tables import NAMES

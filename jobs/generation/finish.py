@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from jobs.generation.blueprint import Blueprint
+from jobs.dataset.blueprint import Blueprint
 from jobs.generation.export import export_beton
 from jobs.generation.ledger import Ledger
-from jobs.report.card import write_card
+from jobs.generation.card.page import write_card
 from pipeline.errors import IntegrityError
 from pipeline.manifest import (
     BetonFile,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from jobs.executors.base import Outcome
-from jobs.generation.blueprint import Blueprint
+from jobs.dataset.blueprint import Blueprint
 from jobs.generation.rehash import find_damaged
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import BadSample, ShardRecord, check_record, read_record, record_name, shard_name

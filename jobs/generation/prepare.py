@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobs.generation.blueprint import (
+from jobs.dataset.blueprint import (
     Blueprint,
     check_plan,
     draw_up,
@@ -14,14 +14,14 @@ from jobs.generation.blueprint import (
     write_blueprint,
     write_job,
 )
-from jobs.generation.environment import current_environment, refuse_other_environment
-from jobs.generation.inputs import Keeper, check_inputs, is_file_of, read_files
-from jobs.generation.kept import Kept
+from jobs.dataset.environment import current_environment, refuse_other_environment
+from jobs.dataset.inputs import Keeper, check_inputs, is_file_of, read_files
+from jobs.dataset.kept import Kept
 from jobs.generation.ledger import FAILURES
-from jobs.generation.output import refuse_foreign, replaceable
-from jobs.generation.plan import Plan, Progress, make_plan
-from jobs.overwrite import Contents, OccupiedError, claimed, clear_output
-from jobs.spec import GenerateJob
+from jobs.dataset.output import refuse_foreign, replaceable
+from jobs.dataset.plan import Plan, Progress, make_plan
+from jobs.common.overwrite import Contents, OccupiedError, claimed, clear_output
+from jobs.dataset.spec import GenerateJob
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.manifest import JOB, PLAN, StoredInput
 from pipeline.store import INPUTS, LocalStore, Store

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobs.generation.blueprint import Blueprint
-from jobs.generation.clock import Clock
-from jobs.generation.inputs import computed_maps, map_job, stand_ins
-from jobs.generation.memory import footprint
-from jobs.generation.packing import Packer
-from jobs.generation.plan import Plan, PlanRow
-from jobs.generation.reading import Reader
-from jobs.generation.views import Augmenter
-from jobs.spec import GenerateJob
+from jobs.dataset.blueprint import Blueprint
+from jobs.dataset.clock import Clock
+from jobs.dataset.inputs import computed_maps, map_job, stand_ins
+from jobs.dataset.memory import footprint
+from jobs.dataset.packing import Packer
+from jobs.dataset.plan import Plan, PlanRow
+from jobs.dataset.reading import Reader
+from jobs.dataset.views import Augmenter
+from jobs.dataset.spec import GenerateJob
 from kernels.cpu.threads import get_num_threads
 from pipeline.manifest import StoredInput
 from pipeline.shards.tar import TarWriter

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
-from jobs.report.wording import count
+from jobs.common.wording import count
 from pipeline.manifest import ManifestShard, ShardRecord, check_file
 from pipeline.store import Store
 

@@ -10,20 +10,20 @@ from typing import Protocol
 
 from jobs.executors.base import Outcome, Retries
 from jobs.executors.choice import Choice, open_executor
-from jobs.generation.blueprint import refuse_outdated
-from jobs.generation.environment import choose_executor
+from jobs.dataset.blueprint import refuse_outdated
+from jobs.dataset.environment import choose_executor
 from jobs.generation.finish import finish
-from jobs.generation.inputs import refuse_damaged_inputs
-from jobs.generation.kept import Kept
+from jobs.dataset.inputs import refuse_damaged_inputs
+from jobs.dataset.kept import Kept
 from jobs.generation.ledger import FAILURES, Ledger, read_ledger
-from jobs.generation.memory import footprint, kept_bytes
-from jobs.generation.output import Found, refuse_nested_output, still_there, swept
-from jobs.generation.plan import Plan
+from jobs.dataset.memory import footprint, kept_bytes
+from jobs.dataset.output import Found, refuse_nested_output, still_there, swept
+from jobs.dataset.plan import Plan
 from jobs.generation.prepare import prepare
 from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
-from jobs.overwrite import Contents
-from jobs.report.wording import count
-from jobs.spec import GenerateJob
+from jobs.common.overwrite import Contents
+from jobs.common.wording import count
+from jobs.dataset.spec import GenerateJob
 from kernels.cuda.device import VARIABLE
 from pipeline.errors import OutputError
 from pipeline.lock import locked

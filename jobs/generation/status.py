@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from jobs.generation.blueprint import read_blueprint
+from jobs.dataset.blueprint import read_blueprint
 from jobs.generation.ledger import FAILURES, find_done
-from jobs.report.throughput import Throughput, add_up
-from jobs.report.wording import duration, size
+from jobs.generation.throughput import Throughput, add_up
+from jobs.common.wording import duration, size
 from pipeline.documents import read_json
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.lock import is_locked

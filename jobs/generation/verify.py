@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from jobs.generation.blueprint import Blueprint, check_plan, read_blueprint
+from jobs.dataset.blueprint import Blueprint, check_plan, read_blueprint
 from jobs.generation.finish import build_manifest
-from jobs.generation.inputs import FOLDER, check_kept
+from jobs.dataset.inputs import FOLDER, check_kept
 from jobs.generation.run import Display, Remake, generate
-from jobs.report.card import TIMM_INFO, timm_info
+from jobs.generation.card.page import TIMM_INFO, timm_info
 from pipeline.documents import DocumentError, read_json
 from pipeline.errors import IntegrityError
 from pipeline.manifest import (

@@ -2,7 +2,7 @@
 
 Three steps overlap on a small thread pipeline: one thread reads and decodes ahead, this one runs the kernels, as many
 as the task has encode a batch, each a part; what is encoded is written in order. Three batches are alive at once,
-whatever the source; of images that are too large for that, one (`jobs.generation.memory`).
+whatever the source; of images that are too large for that, one (`jobs.dataset.memory`).
 """
 
 import hashlib
@@ -21,18 +21,18 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.address_space import is_lack_of_memory
+from jobs.common.address_space import is_lack_of_memory
 from jobs.executors.base import DeviceFailure, PermanentError, worker_name
-from jobs.generation.blueprint import Blueprint, read_blueprint
-from jobs.generation.clock import Clock
-from jobs.generation.environment import processor, refuse_other_environment
-from jobs.generation.inputs import load_inputs
-from jobs.generation.kept import Kept
-from jobs.generation.memory import give_back_free_memory, spell_out_of_memory
-from jobs.generation.packing import EncodedBatch, Packer, Tally, as_counts
-from jobs.generation.plan import PlanRow, read_rows
-from jobs.generation.reading import Batch, Reader
-from jobs.generation.views import Augmenter, Started
+from jobs.dataset.blueprint import Blueprint, read_blueprint
+from jobs.dataset.clock import Clock
+from jobs.dataset.environment import processor, refuse_other_environment
+from jobs.dataset.inputs import load_inputs
+from jobs.dataset.kept import Kept
+from jobs.dataset.memory import give_back_free_memory, spell_out_of_memory
+from jobs.dataset.packing import EncodedBatch, Packer, Tally, as_counts
+from jobs.dataset.plan import PlanRow, read_rows
+from jobs.dataset.reading import Batch, Reader
+from jobs.dataset.views import Augmenter, Started
 from kernels.cuda.device import VARIABLE, failures
 from pipeline.errors import IntegrityError, OutputError, PassbandError
 from pipeline.manifest import (

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.generation.blueprint import draft
-from jobs.generation.clock import Clock
-from jobs.generation.environment import choose_executor, current_environment
-from jobs.generation.plan import Plan, PlanRow
-from jobs.generation.reading import Reader
-from jobs.generation.views import Augmenter
+from jobs.dataset.blueprint import draft
+from jobs.dataset.clock import Clock
+from jobs.dataset.environment import choose_executor, current_environment
+from jobs.dataset.plan import Plan, PlanRow
+from jobs.dataset.reading import Reader
+from jobs.dataset.views import Augmenter
 from jobs.init.proposal import InitError
-from jobs.report.sheet import draw_sheet
-from jobs.spec import GenerateJob
+from jobs.drawing.sheet import draw_sheet
+from jobs.dataset.spec import GenerateJob
 from kernels.cpu.threads import set_num_threads
 from pipeline.shards.decode import Sample
 from pipeline.sources import Entry

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from jobs.generation.plan import Plan
+from jobs.dataset.plan import Plan
 from jobs.init.proposal import InitError
 from pipeline.imagefiles.magic import read_format
 from pipeline.images import BadImage, enlarges

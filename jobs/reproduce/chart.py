@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jobs.report.charts import LINES, Theme, encode, frame, literal, new_figure
+from jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
 from jobs.reproduce.rows import Block
 
 _MARKERS = "osD^vPX*"

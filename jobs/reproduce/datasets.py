@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from jobs.datasets import DatasetError, make_missing
+from jobs.common.missing_datasets import DatasetError, make_missing
 from jobs.reproduce.graph import DatasetTask, Made, Node
 from jobs.reproduce.ledger import Ledger
 from pipeline.documents import DocumentError, read_json

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from jobs import events
-from jobs.live import Picture
-from jobs.report.wording import duration
+from jobs.common import events
+from jobs.common.live import Picture
+from jobs.common.wording import duration
 from jobs.reproduce.ledger import Ledger
 
 _EVERY_S = 10.0

@@ -28,7 +28,7 @@ class GenerationTask:
 
         It tells apart what this graph makes; the dataset has an identity of its own, of files and images.
         """
-        from jobs.spec import parse_job
+        from jobs.dataset.spec import parse_job
         from pipeline.augment import AUGMENTATIONS
 
         job = parse_job(with_identities({**self.job, **_placed(self.job, "folder")}, needs))
@@ -42,7 +42,7 @@ class GenerationTask:
     def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
         """Make the dataset, or go on with its shards."""
         from jobs.generation.run import generate
-        from jobs.spec import parse_job
+        from jobs.dataset.spec import parse_job
 
         def checkpoint() -> None:
             if stopped():

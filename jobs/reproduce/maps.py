@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.report.charts import Theme
-from jobs.report.heatmaps import Heatmap, heatmaps_png
+from jobs.drawing.charts import Theme
+from jobs.drawing.heatmaps import Heatmap, heatmaps_png
 from jobs.reproduce.mapping import MAPS
 from jobs.reproduce.recipe import MapGrid
 

@@ -49,7 +49,7 @@ class Picture:
 
 def page(result: "Result") -> str:
     """Return the page of a reproduction."""
-    from jobs.report.templates import templates
+    from jobs.drawing.templates import templates
 
     settings = yaml.safe_dump(_plain(result.recipe.settings), sort_keys=False, allow_unicode=True, width=100)
     template = templates().get_template("reproduction.html.j2")
@@ -84,7 +84,7 @@ def charts_of(block: Block) -> tuple[Charts, str]:
     """Return the chart of a table and what it shows; nothing where the table has none."""
     if not block.methods or (block.table.chart is None and block.table.scatter is None):
         return [], ""
-    from jobs.report.charts import variants  # matplotlib takes a while to import
+    from jobs.drawing.charts import variants  # matplotlib takes a while to import
 
     if block.table.scatter is not None:
         from jobs.reproduce.scatter import names, scatter_png
@@ -101,7 +101,7 @@ def charts_of(block: Block) -> tuple[Charts, str]:
 def _map_pictures(result: "Result") -> Iterator[Picture]:
     if not result.recipe.maps:
         return
-    from jobs.report.charts import variants
+    from jobs.drawing.charts import variants
     from jobs.reproduce.maps import maps_png, read_maps
 
     for grid in result.recipe.maps:

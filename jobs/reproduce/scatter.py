@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from matplotlib.ticker import MaxNLocator
 
-from jobs.report.charts import LINES, Theme, encode, frame, literal, new_figure
+from jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
 from jobs.reproduce.recipe import PERCENT
 from jobs.reproduce.rows import Block, Row
 

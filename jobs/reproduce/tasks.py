@@ -77,7 +77,7 @@ class EvaluationTask:
         """Write the share of correct samples, 0 to 1, of each dataset and view."""
         import torch
 
-        from jobs.training.evaluation.predict import predict
+        from jobs.training.predict import predict
         from pipeline.networks.network import load_network
         from pipeline.store import LocalStore
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jobs.files import JobError
+from jobs.common.jobfile import JobError
 from jobs.training.spec import TrainJob
 from jobs.training.statistics import channel_statistics
 from pipeline.loading import Stream

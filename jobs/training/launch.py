@@ -2,7 +2,7 @@
 
 import os
 
-from jobs.files import JobError
+from jobs.common.jobfile import JobError
 from pipeline.loading.ranks import LAUNCHER, Ranks, announced_integer, find_ranks
 
 _ADVICE = "start the training by torchrun, or unset what is left of it"

@@ -4,8 +4,8 @@ from typing import Any
 
 import yaml
 
-from jobs.files import JobError, read_yaml
-from jobs.overwrite import Contents, claimed, clear_output
+from jobs.common.jobfile import JobError, read_yaml
+from jobs.common.overwrite import Contents, claimed, clear_output
 from jobs.training.first_network import with_stem
 from jobs.training.spec import TrainJob
 from pipeline.documents import DocumentError

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from jobs.overwrite import spell_contents
-from jobs.report.wording import count, duration, size
+from jobs.common.overwrite import spell_contents
+from jobs.common.wording import count, duration, size
 from jobs.training.checkpoint import LAST, load_checkpoint
 from jobs.training.first_network import with_stem
 from jobs.training.log import EVENTS, METRICS

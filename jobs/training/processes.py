@@ -7,7 +7,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from jobs.files import JobError
+from jobs.common.jobfile import JobError
 from jobs.training.launch import announced, local_rank
 
 _TIMEOUT = timedelta(hours=2)  # the first process evaluates while the others wait

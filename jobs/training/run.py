@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from jobs.files import read_yaml
-from jobs.overwrite import Contents, claimed
+from jobs.common.jobfile import read_yaml
+from jobs.common.overwrite import Contents, claimed
 from jobs.training.checkpoint import LAST
 from jobs.training.collective import rank, said_by_any
 from jobs.training.display import Display, SilentDisplay

@@ -13,7 +13,7 @@ from torch import nn
 from jobs.training.checkpoint import ADVICE, LAST, load_checkpoint, non_finite, save_checkpoint
 from jobs.training.collective import mean_over_ranks, rank, said_by_any, world_size
 from jobs.training.display import Display
-from jobs.training.evaluation.predict import accuracy
+from jobs.training.predict import accuracy
 from jobs.training.log import MetricLog
 from jobs.training.loop import TrainingError, Watch, end_epoch, final_network, plain_numbers, run_epoch
 from jobs.training.output import (

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 
-from jobs.files import JobError
+from jobs.common.jobfile import JobError
 from jobs.training.collective import rank, world_size
 from jobs.training.crop_flip import CropFlip
 from jobs.training.first_network import first_network

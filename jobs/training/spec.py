@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from jobs.files import JobError, absolute_path, check_kind, read_yaml, validated
+from jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
 from jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOptions
 from pipeline.manifest import digest
 from pipeline.networks.checkpoint import checkpoint_file

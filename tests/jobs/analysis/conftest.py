@@ -11,7 +11,7 @@ from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
 from kernels.cpu.pixels import to_float
 from kernels.cpu.threads import get_num_threads, set_num_threads
 from pipeline.networks.network import Network, build_network, network_bytes
-from tests.jobs.training.evaluation.conftest import only, spec_of
+from tests.jobs.evaluation.conftest import only, spec_of
 
 MakeJob = Callable[..., AnalyzeJob]
 

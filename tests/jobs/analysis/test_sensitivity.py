@@ -10,7 +10,7 @@ from pipeline.networks.network import NetworkError, network_bytes
 from pipeline.surrogate.model import Surrogate
 from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 from tests.jobs.analysis.conftest import only, spec_of
-from tests.jobs.training.evaluation.conftest import DIGITS
+from tests.jobs.evaluation.conftest import DIGITS
 
 LENET = SurrogateOptions(network="lenet", checkpoint="given", batch=32)
 

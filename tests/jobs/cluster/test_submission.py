@@ -13,10 +13,10 @@ from jobs.cluster.progress import read_progress
 from jobs.cluster.records import find_record, is_id
 from jobs.cluster.state import ClusterError
 from jobs.cluster.submission import KINDS, read_submission
-from jobs.files import JobError
+from jobs.common.jobfile import JobError
 from jobs.generation.run import generate
-from jobs.spec import load_job, parse_job
-from jobs.training.evaluation.spec import parse_evaluate_job
+from jobs.dataset.spec import load_job, parse_job
+from jobs.evaluation.spec import parse_evaluate_job
 from jobs.training.spec import parse_train_job
 from tests.jobs.cluster.heads import job_file, wide_job
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from jobs.generation.run import generate
-from jobs.spec import load_job
+from jobs.dataset.spec import load_job
 from tests.jobs.cluster.heads import (
     Head,
     commands,

@@ -11,7 +11,7 @@ from jobs.cluster.records import Record, find_record
 from jobs.cluster.spelling import spell_cancelled, spell_job
 from jobs.cluster.tracking import Clusters, Tracked, track
 from jobs.generation.run import generate
-from jobs.spec import load_job
+from jobs.dataset.spec import load_job
 from tests.jobs.cluster.heads import job_file
 
 NOBODY = "http://127.0.0.1:1"

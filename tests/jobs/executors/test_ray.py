@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from jobs.executors.base import ExecutorError, Retries
-from jobs.executors.deaths import oom_kills
+from jobs.executors.memory_deaths import oom_kills
 from jobs.executors.ray import RayExecutor
 from tests.jobs.executors.faulty import FaultyTask, invocations, processes
 
@@ -104,7 +104,7 @@ def test_a_worker_killed_from_outside_costs_one_attempt(tmp_path: Path):
 
 
 def test_a_worker_that_dies_of_memory_is_retried_once_and_it_is_said_what_to_lower(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("jobs.executors.deaths.oom_kills", itertools.count().__next__)  # the kernel counts one more
+    monkeypatch.setattr("jobs.executors.memory_deaths.oom_kills", itertools.count().__next__)  # the kernel counts one more
     outcomes = list(executor(1).run([FaultyTask(0, tmp_path, ["die"] * 3), FaultyTask(1, tmp_path)]))
     assert final(outcomes) == {0: ("failed", 2), 1: ("done", 1)}
     assert invocations(tmp_path) == {0: 2, 1: 1}
@@ -117,7 +117,7 @@ def test_a_worker_that_dies_of_memory_is_retried_once_and_it_is_said_what_to_low
 
 def test_the_kernels_count_is_read_where_it_keeps_one(tmp_path: Path, monkeypatch):
     counts = tmp_path / "vmstat"
-    monkeypatch.setattr("jobs.executors.deaths.COUNTS", counts)
+    monkeypatch.setattr("jobs.executors.memory_deaths.COUNTS", counts)
     assert oom_kills() == 0
     counts.write_text("nr_free_pages 8\noom_kill 12\nnuma_hit 1\n")
     assert oom_kills() == 12

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jobs.spec import GenerateJob, parse_job
+from jobs.dataset.spec import GenerateJob, parse_job
 from pipeline.seals import own_digest
 
 VIEWS = ["clean", {"prime": {"preset": "cifar"}}, {"radial": {"high": 4}, "name": "low"}]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from jobs.executors.base import DeviceFailure, ExecutorError
-from jobs.generation.packing import Packer
+from jobs.dataset.packing import Packer
 from jobs.generation.run import generate
 from jobs.generation.worker import ShardTask
 from kernels.cuda.device import VARIABLE, use

@@ -10,7 +10,7 @@ import pytest
 from jobs.generation.drawn import drawn_words
 from jobs.generation.inspect import Wanted, find_sample
 from jobs.generation.run import generate
-from jobs.spec import parse_job
+from jobs.dataset.spec import parse_job
 from pipeline.errors import PassbandError
 from pipeline.manifest import read_manifest
 from pipeline.store import LocalStore

@@ -70,7 +70,7 @@ MEASURE = """
 import sys
 import numpy
 from jobs.generation.run import generate
-from jobs.spec import load_job
+from jobs.dataset.spec import load_job
 from tests.peak import peak_bytes
 generate(load_job(sys.argv[1]))
 print(peak_bytes() // 1024)
@@ -108,7 +108,7 @@ def test_the_key_list_takes_at_most_200_bytes_a_sample(tmp_path):
     """Plan 20,000 and 100,000 samples of a Parquet file with keys of 40 bytes, and compare the peaks."""
     script = (
         "import sys\nfrom tests.peak import peak_bytes\n"
-        "from jobs.spec import parse_job\nfrom jobs.generation.plan import make_plan\n"
+        "from jobs.dataset.spec import parse_job\nfrom jobs.dataset.plan import make_plan\n"
         "job = parse_job({'kind': 'generate', 'name': 'x', 'image': {'size': 8}, 'views': ['clean'],"
         " 'source': {'kind': 'parquet', 'path': sys.argv[1], 'key': 'key'}, 'output': {'uri': 'unused'}})\n"
         "plan = make_plan(job)\nassert len(plan.table) == int(sys.argv[2])\n"

@@ -5,7 +5,7 @@ import pytest
 
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
-from jobs.spec import parse_job
+from jobs.dataset.spec import parse_job
 from pipeline.store import open_store
 from tests.jobs.generation.made import small_job, stored_bytes
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from jobs.generation.cache import generate_cached
-from jobs.generation.environment import current_environment
-from jobs.generation.kept import Kept
+from jobs.dataset.environment import current_environment
+from jobs.dataset.kept import Kept
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.worker import ShardTask
 from pipeline.errors import PassbandError

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-import jobs.generation.output as output
-from jobs.generation.blueprint import read_blueprint
+import jobs.dataset.output as output
+from jobs.dataset.blueprint import read_blueprint
 from jobs.generation.ledger import ShardsFailedError
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import verify

@@ -11,7 +11,7 @@ import yaml
 
 from jobs.generation.ledger import BadImagesError, ShardsFailedError
 from jobs.generation.run import generate
-from jobs.spec import load_job
+from jobs.dataset.spec import load_job
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.lock import locked
 from pipeline.manifest import read_manifest

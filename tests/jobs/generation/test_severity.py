@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.files import JobError
+from jobs.common.jobfile import JobError
 from jobs.generation.run import generate
 from jobs.generation.verify import verify
 from pipeline.augment.corruption import NAMES, Corrupt

@@ -8,7 +8,7 @@ from PIL import Image
 
 from jobs.analysis.run import analyze
 from jobs.analysis.spec import parse_analyze_job
-from jobs.generation.inputs import InputError
+from jobs.dataset.inputs import InputError
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
 from pipeline.errors import IntegrityError, PassbandError

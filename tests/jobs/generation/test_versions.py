@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from jobs.generation.blueprint import read_blueprint
+from jobs.dataset.blueprint import read_blueprint
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.status import read_status
 from jobs.generation.verify import repaired, verify
@@ -84,7 +84,7 @@ def test_an_option_that_the_old_version_did_not_have_makes_another_job(old):
 
 
 def test_files_are_decoded_by_a_version_that_is_part_of_the_environment(tmp_path, monkeypatch):
-    from jobs.generation import environment
+    from jobs.dataset import environment
     from tests.pipeline.sources.files import write_folder
 
     job = small_job(tmp_path / "out", source={"kind": "imagefolder", "path": str(write_folder(tmp_path / "photos"))})

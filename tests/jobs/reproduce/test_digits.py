@@ -27,7 +27,7 @@ from jobs.reproduce.run import run_graph
 from jobs.reproduce.tasks import TrainingTask
 from pipeline.manifest import read_manifest
 from pipeline.store import open_store
-from tests.jobs.report.page import Page
+from tests.jobs.drawing.page import Page
 
 ATTACKERS = [name for name, method in METHODS.items() if method.attacks]
 

@@ -15,9 +15,9 @@ from jobs.reproduce.recipes.prime import SETTINGS as PRIME
 from jobs.reproduce.recipes.sharpdro import SETTINGS as SHARPDRO
 from jobs.reproduce.rows import Block, Row
 from jobs.reproduce.tasks import EvaluationTask, TrainingTask
-from jobs.spec import parse_job
+from jobs.dataset.spec import parse_job
 from pipeline.errors import PassbandError
-from tests.jobs.report.page import scroll_width
+from tests.jobs.drawing.page import scroll_width
 
 VERSIONS = [(name, quick) for name in RECIPES for quick in (False, True)]
 

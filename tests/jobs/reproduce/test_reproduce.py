@@ -19,7 +19,7 @@ from jobs.reproduce.ledger import Ledger
 from jobs.reproduce.outcome import conclude, write
 from jobs.reproduce.plan import make_plan
 from jobs.reproduce.run import run_graph
-from tests.jobs.report.page import Page
+from tests.jobs.drawing.page import Page
 from tests.jobs.reproduce.made import Modules, dataset, noise, tiny_recipe
 
 METHODS = ("ERM", "SharpDRO")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobs.generation.run import generate
-from jobs.spec import parse_job
+from jobs.dataset.spec import parse_job
 from jobs.training.spec import TrainJob, parse_train_job
 from tests.jobs.generation.made import VIEWS, small_job
 

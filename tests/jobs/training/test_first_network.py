@@ -5,7 +5,7 @@ import hashlib
 import pytest
 import torch
 
-from jobs.files import JobError
+from jobs.common.jobfile import JobError
 from jobs.training.first_network import with_stem
 from jobs.training.run import train
 from pipeline.networks.network import NetworkError, load_network

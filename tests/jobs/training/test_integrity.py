@@ -11,9 +11,9 @@ import torch
 from jobs.training import loop
 from jobs.training.checkpoint import LAST
 from jobs.training.display import SilentDisplay
-from jobs.training.evaluation.display import SilentDisplay as SilentEvaluation
-from jobs.training.evaluation.run import evaluate
-from jobs.training.evaluation.spec import parse_evaluate_job
+from jobs.evaluation.display import SilentDisplay as SilentEvaluation
+from jobs.evaluation.run import evaluate
+from jobs.evaluation.spec import parse_evaluate_job
 from jobs.training.log import read_metrics
 from jobs.training.loop import TrainingError
 from jobs.training.run import train

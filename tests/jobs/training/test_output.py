@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from jobs.generation.run import generate
-from jobs.overwrite import claimed
+from jobs.common.overwrite import claimed
 from jobs.training import run
 from jobs.training.checkpoint import LAST
 from jobs.training.output import other_output

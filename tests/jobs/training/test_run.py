@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from jobs.files import JobError
+from jobs.common.jobfile import JobError
 from jobs.generation.run import generate
 from jobs.training.log import read_metrics
 from jobs.training.loop import TrainingError

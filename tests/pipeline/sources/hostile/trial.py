@@ -125,13 +125,13 @@ def _warm_up() -> None:
     import pandas  # pyarrow does, with the first array
     import pyarrow.parquet
 
-    import jobs.report.card
-    import jobs.report.charts
+    import jobs.generation.card.page
+    import jobs.drawing.charts
     from jobs.generation import run, worker
-    from jobs.spec import GenerateJob
+    from jobs.dataset.spec import GenerateJob
     from kernels.cpu import huffman
 
-    assert all((pandas, jobs.report.card, jobs.report.charts, pyarrow.parquet, run, worker, GenerateJob, huffman))
+    assert all((pandas, jobs.generation.card.page, jobs.drawing.charts, pyarrow.parquet, run, worker, GenerateJob, huffman))
 
 
 def _forked(folder: Path, job: Mapping[str, Any], cards: bool, before_shards: bool = False) -> Trial:
@@ -190,7 +190,7 @@ def _in_child(folder: Path, job: Mapping[str, Any], cards: bool, before_shards: 
 
 def _made(job: Mapping[str, Any], cards: bool, before_shards: bool) -> int:
     from jobs.generation import finish, run
-    from jobs.spec import GenerateJob
+    from jobs.dataset.spec import GenerateJob
     from pipeline.errors import PassbandError
 
     class Planned(Exception):

@@ -1,0 +1,91 @@
+"""Analyses side by side: their maps in one scale of colours a unit, and their numbers."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from jobs.common import wording
+from jobs.drawing.charts import variants
+from jobs.comparison.blocks import Cell, Chart, Column, Section, Table
+from jobs.comparison.reading import Run
+from jobs.drawing.heatmaps import Heatmap, fitted_width, heatmaps_png
+
+_WIDE = 9.6
+
+
+def section(runs: Sequence[Run]) -> Section:
+    """Return the section of the analyses."""
+    charts = [chart for what in ("sensitivity", "amplitude") if (chart := _chart(runs, what)) is not None]
+    return Section("analyses", "Analyses" if len(runs) > 1 else "Analysis", [*charts, _numbers(runs)])
+
+
+def _maps(runs: Sequence[Run], what: str) -> list[Heatmap]:
+    return [
+        Heatmap(run.label, values, name) if len(runs) > 1 else Heatmap(name, values)
+        for run in runs
+        if run.content.results.what == what
+        for name, values in run.content.maps.items()
+    ]
+
+
+def _chart(runs: Sequence[Run], what: str) -> Chart | None:
+    maps = _maps(runs, what)
+    if not maps:
+        return None
+    largest = max(
+        entry.largest for run in runs if run.content.results.what == what for entry in run.content.results.maps
+    )
+    amplitude = what == "amplitude"
+    label = "mean amplitude" if amplitude else "error rate"
+    draw = partial(heatmaps_png, maps, largest=largest, logarithmic=amplitude, label=label)
+    said = (
+        "Mean amplitude of the unnormalised discrete Fourier transform, in a logarithmic scale."
+        if amplitude
+        else "Error rate of the surrogate with each frequency perturbed."
+    )
+    together = " All maps share one scale." if len(maps) > 1 else ""
+    return Chart(
+        title="Amplitude" if amplitude else "Sensitivity",
+        alt=f"Heatmaps over frequency, zero in the centre: {', '.join(map(_said, maps))}",
+        variants=variants(lambda theme, width: draw(theme=theme, width=width)),
+        caption=f"{said} Zero frequency is in the centre.{together}",
+        widest=max(380, round(100 * fitted_width(maps, _WIDE))),
+    )
+
+
+def _said(heatmap: Heatmap) -> str:
+    return f"{heatmap.title}: {heatmap.note}" if heatmap.note else heatmap.title
+
+
+def _numbers(runs: Sequence[Run]) -> Table:
+    columns = [
+        Column("analysis", "name"),
+        Column("map", ""),
+        *map(Column, ("mean l1 norm", "standard error", "largest", "samples", "pixels")),
+        Column("surrogate", ""),
+        *map(Column, ("time", "in the model")),
+    ]
+    rows = [_row(run, place) for run in runs for place in range(len(run.content.results.maps))]
+    note = "Standard error: of the mean l1 norm. Time is added up over the workers; in the model: the share of it that "
+    note += "the surrogate took."
+    return Table("Numbers", columns, rows, note)
+
+
+def _row(run: Run, place: int) -> list[Cell]:
+    found = run.content.results
+    summary = found.maps[place]
+    _, height, width = found.shape
+    numbers = [
+        "\u2013" if value is None else wording.significant(value)
+        for value in (summary.mean_l1, summary.standard_error, summary.largest)
+    ]
+    surrogate = found.surrogate
+    return [
+        Cell(run.label),
+        Cell(summary.name),
+        *map(Cell, numbers),
+        Cell(f"{found.samples:,}", f"of {found.of:,}"),
+        Cell(f"{height} \u00d7 {width}"),
+        Cell(surrogate.network, surrogate.sha256[:12]) if surrogate else Cell("\u2013"),
+        Cell(wording.duration(found.seconds)),
+        Cell("\u2013" if found.model_share is None else f"{found.model_share:.0%}"),
+    ]

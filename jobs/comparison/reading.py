@@ -1,0 +1,153 @@
+"""Reading runs: what kind an output folder is of, by its content, and what the page needs of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.common.jobfile import read_yaml
+from jobs.dataset.blueprint import Blueprint, read_blueprint
+from jobs.comparison.maps import read_maps
+from jobs.comparison.missing import what_is_missing
+from jobs.comparison.names import tell_apart
+from jobs.comparison.results import (
+    RESULTS,
+    AnalysisResults,
+    ReproductionResults,
+    TrainingResults,
+    checked,
+    read_results,
+)
+from jobs.evaluation.results import Evaluation, read_evaluation
+from jobs.training.log import METRICS, read_metrics
+from pipeline.errors import PassbandError
+from pipeline.manifest import JOB, MANIFEST, Manifest, read_manifest
+from pipeline.store import LocalStore, Store, open_store
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A finished dataset."""
+
+    store: Store
+    blueprint: Blueprint
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training: what it came to, its job, and its metrics by step."""
+
+    results: TrainingResults
+    job: dict[str, Any]
+    metrics: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A finished analysis with its maps (H, W), zero frequency at (H // 2, W // 2)."""
+
+    results: AnalysisResults
+    maps: dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """An output folder.
+
+    Attributes
+    ----------
+    kind : a key of `READERS`
+    label : the name, and more where another run of the kind has the same
+    content : Dataset, Training, Evaluation, Analysis or ReproductionResults
+    """
+
+    kind: str
+    name: str
+    folder: str
+    identity: str
+    content: Any
+    label: str = ""
+
+
+def read_runs(folders: Sequence[str]) -> list[Run]:
+    """Read output folders, each once, with labels that tell them apart; raise PassbandError for what is no run."""
+    places = dict.fromkeys(open_store(folder).uri for folder in folders)
+    return tell_apart([_read(place) for place in places])
+
+
+def _read(place: str) -> Run:
+    store = open_store(place)
+    if isinstance(store, LocalStore) and not store.root.is_dir():
+        if store.root.exists():
+            raise PassbandError(f"{place}: is a file; give the output folder that it lies in")
+        raise PassbandError(f"{place}: there is no such folder")
+    if store.exists(MANIFEST):
+        return _dataset(store)
+    if not store.exists(RESULTS):
+        raise PassbandError(f"{place}: {what_is_missing(store)}")
+    found = read_results(store)
+    kind = found.get("kind")
+    if not isinstance(kind, str) or kind not in READERS:
+        raise PassbandError(f"{place}: {RESULTS} is of kind {kind!r}; a page shows {', '.join(READERS)}")
+    return READERS[kind](store, found)
+
+
+def _dataset(store: Store) -> Run:
+    manifest = read_manifest(store)
+    content = Dataset(store, read_blueprint(store), manifest)
+    return Run("generate", manifest.name, store.uri, manifest.identity, content)
+
+
+def _training(store: Store, found: dict[str, Any]) -> Run:
+    results, store = checked(TrainingResults, found, store), _local(store)
+    for name in (METRICS, JOB):
+        if not store.exists(name):
+            raise PassbandError(f"{store.uri}: has the {RESULTS} of a training but no {name}")
+    envelope = read_yaml(store.path(JOB))
+    job = envelope.get("job") if isinstance(envelope, Mapping) else None
+    if not isinstance(job, dict):
+        raise PassbandError(f"{store.uri}: {JOB} is damaged: it holds no job")
+    content = Training(results, job, read_metrics(store.root))
+    return Run("train", results.name, store.uri, results.identity, content)
+
+
+def _local(store: Store) -> LocalStore:
+    if not isinstance(store, LocalStore):
+        raise PassbandError(f"{store.uri}: of an object store a page shows datasets and analyses; copy it to a folder")
+    return store
+
+
+def _evaluation(store: Store, found: dict[str, Any]) -> Run:
+    content: Evaluation = read_evaluation(_local(store).root)
+    return Run("evaluate", content.name, store.uri, content.checkpoint.sha256, content)
+
+
+def _analysis(store: Store, found: dict[str, Any]) -> Run:
+    results = checked(AnalysisResults, found, store)
+    content = Analysis(results, read_maps(store, results))
+    return Run("analyze", results.name, store.uri, results.identity, content)
+
+
+def _reproduction(store: Store, found: dict[str, Any]) -> Run:
+    results = checked(ReproductionResults, found, store)
+    return Run("reproduction", results.name, store.uri, "", results)
+
+
+READERS: dict[str, Callable[[Store, dict[str, Any]], Run]] = {
+    "train": _training,
+    "evaluate": _evaluation,
+    "analyze": _analysis,
+    "reproduction": _reproduction,
+}
+"""By the kind that ``results.json`` says; a dataset, of kind ``generate``, has none."""
+
+
+def folder_name(run: Run) -> str:
+    """Return the folder as it is shown: below the current one where it lies there."""
+    here = Path.cwd()
+    path = Path(run.folder)
+    return str(path.relative_to(here)) if "://" not in run.folder and path.is_relative_to(here) else run.folder

@@ -1,0 +1,365 @@
+"""The files that stages read beside images: hashed into the identity, and kept below OUT/inputs.
+
+With its own copy a dataset resumes, repairs and runs on other machines whatever becomes of the checkpoint's first
+place. A sensitivity map that a job asks for is computed when the dataset is planned, and kept there too.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jobs.dataset.spec import GenerateJob
+from pipeline.augment import AUGMENTATIONS
+from pipeline.augment.base import ComputedMap, InputFile, InputFolder
+from pipeline.errors import IntegrityError, PassbandError
+from pipeline.hashed import read_hashed_file
+from pipeline.manifest import Problem, StoredInput, check_file, digest
+from pipeline.networks.checkpoint import checkpoint_file, without_hash
+from pipeline.sources.base import SourceError
+from pipeline.sources.imagefolder import SUFFIXES
+from pipeline.sources.skipped import Skipped
+from pipeline.sources.walk import Walk
+from pipeline.store import INPUTS as FOLDER
+from pipeline.store import Store
+
+if TYPE_CHECKING:
+    from jobs.analysis.spec import AnalyzeJob
+
+Contents = Mapping[str, bytes]
+"""Reference -> content."""
+
+
+class InputError(PassbandError):
+    """A file that a stage needs and that cannot be read, or that does not fit the data."""
+
+
+def stages_of(job: GenerateJob) -> Iterator[tuple[str, str, Any]]:
+    """Return (view or "base", stage, options) of every stage of a job."""
+    for view, recipe in job.recipes():
+        for stage, options in recipe:
+            yield view, stage, options
+
+
+def file_paths(job: GenerateJob) -> list[str]:
+    """Return the paths of the files that the stages of a job name, each once."""
+    return list(dict.fromkeys(entry.path for entry in _wanted(job) if isinstance(entry, InputFile)))
+
+
+def folder_paths(job: GenerateJob) -> list[str]:
+    """Return the paths of the folders of images that the stages of a job name, each once."""
+    return list(dict.fromkeys(entry.path for entry in _wanted(job) if isinstance(entry, InputFolder)))
+
+
+def is_file_of(job: GenerateJob, reference: str) -> bool:
+    """Return whether a stage of a job reads what has this reference as a file, by itself or in a folder."""
+    return reference in file_paths(job) or os.path.dirname(reference) in map(os.path.normpath, folder_paths(job))
+
+
+def computed_maps(job: GenerateJob, files: Sequence[StoredInput]) -> dict[str, ComputedMap]:
+    """Return reference -> the maps that have to be computed for a job."""
+    return {map_reference(entry, files): entry for entry in _wanted(job) if isinstance(entry, ComputedMap)}
+
+
+def _wanted(job: GenerateJob) -> Iterator[InputFile | InputFolder | ComputedMap]:
+    for _, stage, options in stages_of(job):
+        yield from AUGMENTATIONS[stage].inputs(options).values()
+
+
+def read_files(job: GenerateJob, known: Sequence[StoredInput] = ()) -> tuple[StoredInput, ...]:
+    """Return the files that the stages of `job` name, hashed.
+
+    Parameters
+    ----------
+    known : what a dataset keeps; a file or folder that is gone from its place counts as what it was
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read and is not known, or a folder has no image.
+    """
+    kept = {entry.reference: entry for entry in known}
+    names = {entry.sha256: entry.name for entry in known}
+    listed = (path for folder in folder_paths(job) for path in _list_folder(folder, known))
+    found = [_read_file(path, kept.get(path)) for path in (*file_paths(job), *listed)]
+    _refuse_other_hashes(job, hashes(found))
+    return tuple(entry.model_copy(update={"name": names.get(entry.sha256, entry.name)}) for entry in found)
+
+
+def _refuse_other_hashes(job: GenerateJob, found: Mapping[str, str]) -> None:
+    for entry in _wanted(job):
+        if isinstance(entry, InputFile) and entry.sha256 is not None and found[entry.path] != entry.sha256:
+            raise InputError(f"{entry.path}: has sha256 {found[entry.path]}, the job says {entry.sha256}")
+
+
+def notes_on_weights(job: GenerateJob) -> list[str]:
+    """Return what a person is told of checkpoints that nothing gives a hash of, each once."""
+    files = (entry for entry in _wanted(job) if isinstance(entry, InputFile) and entry.weights)
+    told = (without_hash(entry.path, entry.sha256) for entry in files)
+    return [note for note in dict.fromkeys(told) if note is not None]
+
+
+def _list_folder(folder: str, known: Sequence[StoredInput]) -> list[str]:
+    """Return the paths of the images in a folder, in order of their names."""
+    try:
+        items = Walk("of images", folder, (), Skipped()).scan()
+    except SourceError as error:
+        if kept := _in_folder(folder, known):
+            return [entry.reference for entry in kept]
+        reason = getattr(error.__cause__, "strerror", error)
+        raise InputError(f"cannot read the folder {folder}, which a stage of the job needs: {reason}") from error
+    names = [item.name for item in items if not item.is_folder and item.name.lower().endswith(SUFFIXES)]
+    if not names:
+        raise InputError(f"{folder}: has no image, which a stage of the job needs; names end in {', '.join(SUFFIXES)}")
+    return [os.path.join(os.path.normpath(folder), name) for name in names]
+
+
+def _read_file(path: str, kept: StoredInput | None) -> StoredInput:
+    try:
+        file = read_hashed_file(checkpoint_file(path))
+    except OSError as error:
+        if kept is not None:
+            return kept
+        raise InputError(_unread(path, error)) from error
+    name = f"{FOLDER}/{file.sha256[:16]}{checkpoint_file(path).suffix}"
+    return StoredInput(reference=path, name=name, bytes=len(file.content), sha256=file.sha256)
+
+
+def _unread(path: str, error: OSError) -> str:
+    return f"cannot read {checkpoint_file(path)}, which a stage of the job needs: {error.strerror}"
+
+
+def hashes(inputs: Sequence[StoredInput]) -> dict[str, str]:
+    """Return reference -> sha256."""
+    return {entry.reference: entry.sha256 for entry in inputs}
+
+
+def contents_by_place(job: GenerateJob, inputs: Sequence[StoredInput]) -> dict[str, str | list[str]]:
+    """Return what stands for each path that a job names: a file's sha256, or those of a folder in order of names."""
+    found: dict[str, str | list[str]] = {path: f"sha256:{sha256}" for path, sha256 in hashes(inputs).items()}
+    for folder in folder_paths(job):
+        found[folder] = [f"sha256:{entry.sha256}" for entry in _in_folder(folder, inputs)]
+    return found
+
+
+def _in_folder(folder: str, inputs: Sequence[StoredInput]) -> list[StoredInput]:
+    """Return the inputs that lie in a folder, in order of their names."""
+    inside = (entry for entry in inputs if os.path.dirname(entry.reference) == os.path.normpath(folder))
+    return sorted(inside, key=lambda entry: entry.reference)
+
+
+def map_reference(wanted: ComputedMap, files: Sequence[StoredInput]) -> str:
+    """Return what names a computed map: its kind and all that it is computed from, wherever the checkpoint lies."""
+    checkpoint = hashes(files)[wanted.surrogate.checkpoint]
+    surrogate = wanted.surrogate.model_dump(mode="json", exclude={"sha256"}) | {"checkpoint": checkpoint}
+    told = digest([wanted.kind, surrogate, wanted.sensitivity.model_dump(mode="json")])
+    return f"{wanted.kind} map {told[:16]}"
+
+
+def by_role(stage: str, options: Any, inputs: Sequence[StoredInput], contents: Contents) -> dict[str, bytes]:
+    """Return role -> content of what one stage reads, as far as it is there."""
+    references: dict[str, str] = {}
+    for role, wanted in AUGMENTATIONS[stage].inputs(options).items():
+        if isinstance(wanted, InputFolder):
+            files = _in_folder(wanted.path, inputs)
+            references |= {f"{role}/{os.path.basename(entry.reference)}": entry.reference for entry in files}
+        else:
+            references[role] = wanted.path if isinstance(wanted, InputFile) else map_reference(wanted, inputs)
+    return {role: contents[reference] for role, reference in references.items() if reference in contents}
+
+
+def check_inputs(
+    job: GenerateJob, files: Sequence[StoredInput], shape: tuple[int, int, int], classes: Sequence[str], samples: int
+) -> None:
+    """Raise InputError, naming view and stage, unless the files of a job fit its images, and its subsets its source."""
+    contents = read_contents(files)
+    for view, stage, options in stages_of(job):
+        try:
+            found = by_role(stage, options, files, contents)
+            AUGMENTATIONS[stage].check_inputs(options, shape, classes, found)
+        except (ValueError, PassbandError) as error:
+            raise InputError(f"{view}: {stage}: {error}") from error
+    for wanted in computed_maps(job, files).values():
+        subset = wanted.sensitivity.subset
+        if subset is not None and subset > samples:
+            raise InputError(f"sensitivity.subset is {subset:,}; allowed: up to the {samples:,} images of the source")
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Keeps with a dataset what its stages read.
+
+    Attributes
+    ----------
+    identity : of the dataset
+    step : told how far a map is, now and then
+    checkpoint : called after every part of a map; what it raises ends the run, and the next one goes on
+    """
+
+    store: Store
+    job: GenerateJob
+    identity: str
+    step: Callable[[str], None] = lambda name: None
+    checkpoint: Callable[[], None] = lambda: None
+
+    def keep(self, files: Sequence[StoredInput], known: Sequence[StoredInput] = ()) -> tuple[StoredInput, ...]:
+        """Copy the files and compute the maps; return all that is kept. What is as it should be is left alone.
+
+        Parameters
+        ----------
+        known : what was kept before; a map that is computed again must be the one it was
+
+        Raises
+        ------
+        InputError, IntegrityError
+        """
+        for entry in files:
+            if any(check_file(self.store, entry, None)):
+                self.store.put(entry.name, _content(entry))
+        before = {entry.reference: entry for entry in known}
+        wanted = computed_maps(self.job, files)
+        return (*files, *(self._map(name, wanted[name], files, before.get(name)) for name in wanted))
+
+    def _map(
+        self, reference: str, wanted: ComputedMap, files: Sequence[StoredInput], before: StoredInput | None
+    ) -> StoredInput:
+        from jobs.analysis.results import MAPS_FILE, RESULTS
+
+        if before is not None and not any(check_file(self.store, before, None)):
+            return before
+        folder = f"{FOLDER}/{reference.replace(' ', '-')}-{self.identity[:8]}"
+        if before is not None:
+            self.store.delete(f"{folder}/{RESULTS}")  # then the map is put together again from its blocks
+        self._analyze(folder, wanted, files)
+        content = self.store.read(f"{folder}/{MAPS_FILE}")
+        sha256 = hashlib.sha256(content).hexdigest()
+        if before is not None and sha256 != before.sha256:
+            raise IntegrityError(
+                f"{self.store.uri}/{folder}: the map made again has sha256 {sha256}, recorded is {before.sha256}; "
+                "remove that folder and repair again"
+            )
+        return StoredInput(reference=reference, name=f"{folder}/{MAPS_FILE}", bytes=len(content), sha256=sha256)
+
+    def _analyze(self, folder: str, wanted: ComputedMap, files: Sequence[StoredInput]) -> None:
+        """Compute a map, by the job's own executor; one that was begun is resumed."""
+        from jobs.analysis.display import StepDisplay
+        from jobs.analysis.run import analyze
+
+        what = f"computing the {wanted.kind} sensitivity map"
+        self.step(what)
+        kept = {entry.reference: f"{self.store.uri}/{entry.name}" for entry in files}
+        display = StepDisplay(lambda message: self.step(f"{what}: {message}"))
+        with TemporaryDirectory(prefix="passband-") as place:
+            again = {
+                path: self._laid_out(path, files, place) for path in folder_paths(self.job) if not os.path.isdir(path)
+            }
+            checkpoint, uri = kept[wanted.surrogate.checkpoint], f"{self.store.uri}/{folder}"
+            known = {"sha256": hashes(files)[wanted.surrogate.checkpoint]}  # no hash lies beside what is kept
+            wanted = replace(wanted, surrogate=wanted.surrogate.model_copy(update=known))
+            job = map_job(self.job, wanted, checkpoint, uri, again)
+            analyze(job, "sensitivity", display=display, checkpoint=self.checkpoint)
+
+    def _laid_out(self, path: str, files: Sequence[StoredInput], place: str) -> str:
+        """Lay out what is kept of a folder that is gone, in the order of names, which is all that these decide."""
+        laid = os.path.join(place, hashlib.sha256(path.encode()).hexdigest()[:16])
+        os.mkdir(laid)
+        for number, entry in enumerate(_in_folder(path, files)):
+            name = f"{number:06d}{PurePosixPath(entry.name).suffix}"
+            Path(laid, name).write_bytes(self.store.read(entry.name))
+        return laid
+
+
+def map_job(
+    job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str, folders: Mapping[str, str] | None = None
+) -> "AnalyzeJob":
+    """Return the analysis that computes a map of a job's own clean images.
+
+    Parameters
+    ----------
+    checkpoint : where the surrogate is read
+    uri : where the analysis writes
+    folders : path of a folder that `base` names -> where it is read instead
+    """
+    from jobs.analysis.spec import AnalyzeJob
+
+    compute = job.compute.model_dump()
+    return AnalyzeJob.model_validate(
+        {
+            "kind": "analyze",
+            "name": PurePosixPath(uri).name,
+            "seed": job.seed,
+            "source": [entry.model_dump() for entry in job.source],
+            "image": job.image.model_dump(),
+            "base": [{stage: _relocated(stage, options, folders or {})} for stage, options in job.base_recipe()],
+            "bad_images": job.bad_images,
+            "surrogate": wanted.surrogate.model_dump() | {"checkpoint": checkpoint},
+            "maps": [wanted.kind],
+            **wanted.sensitivity.model_dump(),
+            "output": {"uri": uri},
+            "compute": {key: compute[key] for key in ("batch_size", "executor", "workers", "address", "threads")},
+        }
+    )
+
+
+def _relocated(stage: str, options: Any, folders: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options of a stage; one that names a folder has the name of the folder's role."""
+    wanted = AUGMENTATIONS[stage].inputs(options).items()
+    named = {role: entry.path for role, entry in wanted if isinstance(entry, InputFolder)}
+    given: dict[str, Any] = options.model_dump()
+    return given | {role: folders.get(path, path) for role, path in named.items()}
+
+
+def _content(entry: StoredInput) -> bytes:
+    try:
+        content = checkpoint_file(entry.reference).read_bytes()
+    except OSError as error:
+        raise InputError(_unread(entry.reference, error)) from error
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        file = checkpoint_file(entry.reference)
+        raise IntegrityError(f"{file}: is not the file {entry.sha256} that the dataset began with")
+    return content
+
+
+def read_contents(files: Sequence[StoredInput]) -> dict[str, bytes]:
+    """Return the content of files, read at their places and compared with their hashes."""
+    return {entry.reference: _content(entry) for entry in files}
+
+
+def load_inputs(store: Store, inputs: Sequence[StoredInput]) -> dict[str, bytes]:
+    """Return the content of all that a dataset keeps, compared with its hashes."""
+    contents = {}
+    for entry in inputs:
+        for problem in check_file(store, entry, None):
+            raise IntegrityError(problem.message)
+        contents[entry.reference] = store.read(entry.name)
+    return contents
+
+
+def refuse_damaged_inputs(store: Store, inputs: Sequence[StoredInput], *, trust: bool) -> None:
+    """Raise IntegrityError if an input that a dataset keeps is not as recorded; with `trust` sizes alone count."""
+    for entry in inputs:
+        for problem in check_file(store, entry, None, hashes=not trust):
+            raise IntegrityError(f"{problem.message}; verify --repair makes it again")
+
+
+def check_kept(store: Store, inputs: Sequence[StoredInput]) -> Iterator[Problem]:
+    """Yield a problem for every input that is not as recorded, and for what lies there and is none."""
+    for entry in inputs:
+        yield from check_file(store, entry, None)
+    for stray in sorted(set(store.names(FOLDER)) - {entry.name for entry in inputs}):
+        yield Problem(None, stray, f"{store.uri}/{stray}: is no input of this dataset")
+
+
+def stand_ins(job: GenerateJob, shape: tuple[int, int, int]) -> dict[str, bytes]:
+    """Return the files of a job, and blank maps for those that are not computed yet: for a dry run alone."""
+    files = read_files(job)
+    blank = io.BytesIO()
+    np.savez(blank, enhanced=np.zeros(shape[1:]), original=np.zeros(shape[1:]))
+    maps = dict.fromkeys(computed_maps(job, files), blank.getvalue())
+    return read_contents(files) | maps

@@ -1,0 +1,92 @@
+"""From a job to the conditions that a network is looked at under, and the datasets that hold them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.evaluation.results import Kind
+from jobs.evaluation.spec import SEVERITIES, CorruptionGrid, EvaluateJob, FrequencySplit, generation_job
+from jobs.training.spec import DatasetReference
+
+TEST = "test"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One view of one dataset, and what it stands for.
+
+    Attributes
+    ----------
+    name : unique among the conditions of a job
+    kind : ``test``, ``domain``, ``clean`` (what is corrupted), ``corruption``, ``low`` or ``high``
+    family : name of the corruption, or the same as `name`
+    level : severity of a corruption, radius of a filter in frequency bins; else None
+    """
+
+    name: str
+    kind: Kind
+    view: str
+    family: str
+    level: int | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A dataset with the conditions that are read from it."""
+
+    reference: DatasetReference
+    conditions: tuple[Condition, ...]
+
+    @property
+    def title(self) -> str:
+        """What the dataset is looked at for, in few words."""
+        last = self.conditions[-1]
+        return {"corruption": last.family, "low": "frequency", "high": "frequency"}.get(last.kind, last.name)
+
+    @property
+    def views(self) -> list[str]:
+        """Names of the views that are read."""
+        return list(dict.fromkeys(condition.view for condition in self.conditions))
+
+
+def parts_of(job: EvaluateJob) -> list[Part]:
+    """Return the datasets of `job` in the order in which they are evaluated."""
+    parts = [Part(job.test.reference(), (Condition(TEST, "test", job.test.view, TEST),))]
+    for name, domain in job.domains.items():
+        condition = Condition(f"domain {name}", "domain", domain.view, name)
+        parts.append(Part(domain.reference(), (condition,)))
+    if job.corruptions is not None:
+        parts.extend(_corruption_parts(job, job.corruptions))
+    if job.frequency is not None:
+        parts.append(_frequency_part(job, job.frequency))
+    return parts
+
+
+def _corruption_parts(job: EvaluateJob, grid: CorruptionGrid) -> Iterator[Part]:
+    source, image = job.images(grid)
+    for number, corruption in enumerate(grid.types):
+        # All severities are made, whichever are asked for: a view's random numbers depend on its place.
+        views = [_corrupted(corruption, severity, grid.table) for severity in range(1, SEVERITIES + 1)]
+        asked = [
+            Condition(f"{corruption}-{severity}", "corruption", f"{corruption}-{severity}", corruption, severity)
+            for severity in sorted(grid.severities)
+        ]
+        clean = [Condition("clean", "clean", "clean", "clean", 0)] if number == 0 else []
+        made = generation_job(corruption, source, image, views, grid.seed)
+        yield Part(DatasetReference(path=None, job=made), (*clean, *asked))
+
+
+def _corrupted(corruption: str, severity: int, table: str | None) -> dict[str, Any]:
+    options = {"types": [corruption], "severity": severity} | ({} if table is None else {"table": table})
+    return {"corrupt": options, "name": f"{corruption}-{severity}"}
+
+
+def _frequency_part(job: EvaluateJob, split: FrequencySplit) -> Part:
+    source, image = job.images(split)
+    kinds: tuple[Kind, ...] = ("low", "high")
+    filters = [(keep, radius) for keep in kinds for radius in sorted(split.radii)]
+    views = [
+        {"radial": {"high" if keep == "low" else "low": radius}, "name": f"{keep}-{radius}"} for keep, radius in filters
+    ]
+    conditions = (Condition(f"{keep}-{radius}", keep, f"{keep}-{radius}", keep, radius) for keep, radius in filters)
+    return Part(DatasetReference(path=None, job=generation_job("frequency", source, image, views)), tuple(conditions))

@@ -1,0 +1,97 @@
+"""The results as one page that needs nothing beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import yaml
+
+from jobs.drawing.templates import templates
+from jobs.common.wording import count, plain
+from jobs.evaluation.results import Evaluation, Row
+from jobs.evaluation.wording import amount, percent, title
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing for every screen, and what is said beside it."""
+
+    heading: str
+    caption: str
+    alt: str
+    variants: list[tuple[str, str]]
+
+
+def report_html(found: Evaluation) -> str:
+    """Return the page of an evaluation."""
+    confidence = f"{100 * found.job['bootstrap']['confidence']:g} %"
+    return (
+        templates()
+        .get_template("evaluation.html.j2")
+        .render(
+            found=found,
+            lede=_lede(found),
+            numbers=_numbers(found),
+            summaries=[
+                (title(summary), *(amount(summary, value) for value in (summary.value, summary.low, summary.high)))
+                for summary in found.summaries
+            ],
+            charts=_charts(found),
+            confidence=confidence,
+            resamples=count(found.job["bootstrap"]["resamples"], "resample"),
+            job_yaml=yaml.safe_dump(found.job, sort_keys=False, allow_unicode=True),
+            percent=percent,
+        )
+    )
+
+
+def _lede(found: Evaluation) -> str:
+    adapt = found.job["adapt"]
+    statistics = (
+        f" Its batch-norm statistics are adapted to {count(adapt['batch'], 'test sample')} at a time, the training's "
+        f"weighing as {adapt['prior']}."
+        if adapt
+        else ""
+    )
+    looked_at = count(len(found.rows), "condition")
+    return f"A {found.checkpoint.network} under {looked_at}, on {count(len(found.datasets), 'dataset')}.{statistics}"
+
+
+def _numbers(found: Evaluation) -> list[tuple[str, str]]:
+    test = found.of_kind("test")[0]
+    return [
+        ("accuracy on test, %", percent(test.accuracy)),
+        *((f"{title(summary)}, %", amount(summary, summary.value)) for summary in found.summaries),
+        ("samples of test", f"{test.samples:,}"),
+    ]
+
+
+def _charts(found: Evaluation) -> list[Chart]:
+    from jobs.drawing.charts import variants  # matplotlib takes a while to import
+    from jobs.evaluation import figures
+
+    charts = []
+    if corrupted := found.of_kind("corruption"):
+        clean = next(iter(found.of_kind("clean")), None)
+        caption = "Severity 0 is the clean image. The band is the interval."
+        alt = "Line charts: accuracy over severity, one for each corruption"
+        drawn = variants(partial(figures.severity_png, corrupted, clean))
+        charts.append(Chart("Corruptions", caption, alt, drawn))
+    if filtered := found.of_kind("low", "high"):
+        caption = "A low-pass keeps what is nearer to zero frequency than the radius, a high-pass the rest."
+        alt = "Line chart: accuracy over the radius of a low-pass and of a high-pass"
+        charts.append(Chart("Frequency", caption, alt, variants(partial(figures.frequency_png, filtered))))
+    for heading, rows in (("Domains", found.of_kind("domain")), ("Groups", found.of_kind("group"))):
+        if rows:
+            charts.append(_intervals(heading, [*found.of_kind("test"), *rows]))
+    return charts
+
+
+def _intervals(heading: str, rows: Sequence[Row]) -> Chart:
+    from jobs.drawing.charts import variants
+    from jobs.evaluation import figures
+
+    alt = "Dots with intervals: " + ", ".join(f"{plain(row.condition)} {percent(row.accuracy)} %" for row in rows)
+    return Chart(heading, "", alt, variants(partial(figures.intervals_png, rows)))

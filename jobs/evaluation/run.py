@@ -1,0 +1,173 @@
+"""Evaluate a network from a job file to results; the same call goes on with what was predicted before."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jobs.common.missing_datasets import make_missing
+from jobs.common.jobfile import JobError
+from jobs.evaluation.adapt import AdaptedClassifier, adapted
+from jobs.evaluation.conditions import Part, parts_of
+from jobs.evaluation.display import Display, SilentDisplay
+from jobs.training.predict import Classify, Predictions, predict
+from jobs.evaluation.report import REPORT, report_html
+from jobs.evaluation.results import (
+    RESULTS,
+    Checkpoint,
+    EvaluatedOn,
+    Evaluation,
+    read_evaluation,
+)
+from jobs.evaluation.spec import EvaluateJob
+from jobs.evaluation.stored import StoredPredictions
+from jobs.evaluation.summary import Outcome, Summarizer
+from jobs.training.processes import choose_device, threads
+from pipeline.loading.views import chosen_views
+from pipeline.lock import locked
+from pipeline.manifest import JOB, Manifest, read_manifest
+from pipeline.networks.checkpoint import checkpoint_file, read_checkpoint, without_hash
+from pipeline.networks.network import Network, NetworkSpec, read_network
+from pipeline.seals import put_sealed
+from pipeline.store import LocalStore, open_store
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A part whose dataset is there and fits the network."""
+
+    part: Part
+    path: str
+    manifest: Manifest
+
+
+def evaluate(
+    job: EvaluateJob, *, display: Display | None = None, checkpoint: Callable[[], None] = lambda: None
+) -> Evaluation:
+    """Return what `job` asks for, and write it with its report below ``output.uri``.
+
+    Parameters
+    ----------
+    checkpoint : callable
+        Called after every dataset; what it raises ends the evaluation, and its predictions stay.
+
+    Raises
+    ------
+    PassbandError
+        Everything a user can mend: a dataset that cannot be made or does not fit the network, a view or a group that
+        is not there, a baseline of other images.
+    """
+    display, job = display or SilentDisplay(), job.with_absolute_paths()
+    store = _output(job.output.uri)
+    baseline = None if job.baseline is None else read_evaluation(job.baseline)
+    weights, loaded = checkpoint_file(job.checkpoint), read_checkpoint(job.checkpoint, job.sha256)
+    network = read_network(loaded.content, str(weights), hashed=loaded.recorded)
+    if note := without_hash(job.checkpoint, job.sha256):
+        display.note(note)
+    classifiers = _classifiers(network, job)
+    parts = parts_of(job)
+    paths = make_missing([part.reference for part in parts], job.datasets, progress=display.dataset)
+    opened = [_opened(part, path, network.spec) for part, path in zip(parts, paths, strict=True)]
+    used = Checkpoint(path=str(weights), sha256=loaded.sha256, network=network.spec.kind)
+    with locked(store), threads(job.compute.threads):
+        outcomes = _predict_all(job, opened, store, used.sha256, classifiers, display, checkpoint)
+        found = _evaluation(job, used, opened, Summarizer(job, outcomes, baseline))
+        store.put(REPORT, report_html(found).encode())
+        put_sealed(store, RESULTS, found.model_dump())
+    return found
+
+
+def _output(uri: str) -> LocalStore:
+    """Return the output folder; raise JobError if it is another kind of output, or no local folder."""
+    store = open_store(uri)
+    if not isinstance(store, LocalStore):
+        raise JobError(f"output.uri {uri}: an evaluation is written to a local folder")
+    if store.exists(JOB):
+        raise JobError(f"output.uri {store.uri}: holds a dataset or a training; choose another folder")
+    if store.exists(RESULTS):
+        read_evaluation(store.root)  # refuses to replace what is not an evaluation's
+    return store
+
+
+def _classifiers(network: Network, job: EvaluateJob) -> Callable[[str], Classify]:
+    """Return what makes the classifier of a view, on its device."""
+    device = choose_device(job.compute.device)
+    if job.adapt is None:
+        plain = network.to(device)
+        return lambda view: plain
+    changed, adaptation = adapted(network, job.adapt).to(device), job.adapt
+    return lambda view: AdaptedClassifier(changed, adaptation)
+
+
+def _opened(part: Part, path: str, network: NetworkSpec) -> Opened:
+    manifest = read_manifest(open_store(path.rpartition("/")[0] or "." if path.endswith(".beton") else path))
+    chosen_views(manifest, part.views, path)
+    if manifest.classes != network.classes:
+        raise JobError(
+            f"{path}: has the classes {_listed(manifest.classes)}, the network tells {_listed(network.classes)} apart"
+        )
+    if manifest.shape != network.shape:
+        raise JobError(f"{path}: has images of shape {manifest.shape}, the network takes {network.shape}")
+    return Opened(part, path, manifest)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:10])}{f' and {len(names) - 10} more' if len(names) > 10 else ''}"
+
+
+def _predict_all(
+    job: EvaluateJob,
+    opened: Sequence[Opened],
+    store: LocalStore,
+    weights: str,
+    classifiers: Callable[[str], Classify],
+    display: Display,
+    checkpoint: Callable[[], None],
+) -> list[Outcome]:
+    """Return the outcomes under all conditions; each view of a dataset is predicted once."""
+    kept = StoredPredictions(store, weights, job.adapt and job.adapt.model_dump())
+    outcomes: list[Outcome] = []
+    for number, there in enumerate(opened):
+        display.predicting(there.part.title, number, len(opened))
+        identity = there.manifest.identity
+        found = {view: kept.read(identity, view) for view in there.part.views}
+        missing = [view for view, predictions in found.items() if predictions is None]
+        if missing:
+            made = _predict(job, there.path, missing, classifiers)
+            for view, predictions in made.items():
+                kept.write(identity, view, predictions)
+            found |= made
+        for condition in there.part.conditions:
+            outcome = found[condition.view]
+            assert outcome is not None
+            outcomes.append(Outcome(condition, outcome, identity))
+        checkpoint()
+    return outcomes
+
+
+def _predict(
+    job: EvaluateJob, path: str, views: Sequence[str], classifiers: Callable[[str], Classify]
+) -> dict[str, Predictions]:
+    compute, together = job.compute, job.adapt.batch if job.adapt else 1
+    batch_size = max(1, compute.batch_size // together) * together  # whole groups for the adaptation
+    device = choose_device(compute.device)
+    return predict(classifiers, path, views, batch_size=batch_size, device=device, workers=compute.workers)
+
+
+def _evaluation(job: EvaluateJob, used: Checkpoint, opened: Sequence[Opened], summarizer: Summarizer) -> Evaluation:
+    datasets = {
+        there.manifest.identity: EvaluatedOn(
+            name=there.manifest.name,
+            path=there.path,
+            identity=there.manifest.identity,
+            samples=there.manifest.samples,
+        )
+        for there in opened
+    }
+    return Evaluation(
+        name=job.name,
+        checkpoint=used,
+        job=job.model_dump(),
+        datasets=list(datasets.values()),
+        rows=summarizer.rows(),
+        corruptions=summarizer.corruptions(),
+        summaries=summarizer.summaries(),
+    )

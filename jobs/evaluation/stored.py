@@ -1,0 +1,55 @@
+"""Predictions kept beside the results, so that an evaluation that was interrupted goes on where it was."""
+
+import io
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+
+from jobs.training.predict import Predictions
+from pipeline.manifest import digest
+from pipeline.store import Store
+
+FOLDER = "predictions"
+_COLUMNS = ("predicted", "labels", "groups", "indices")
+
+
+class StoredPredictions:
+    """Predictions by what they depend on: dataset, view, weights and adaptation.
+
+    Parameters
+    ----------
+    checkpoint : sha256 of the weights
+    adaptation : JSON, or None
+    """
+
+    def __init__(self, store: Store, checkpoint: str, adaptation: Any) -> None:
+        self._store, self._checkpoint, self._adaptation = store, checkpoint, adaptation
+
+    def read(self, dataset: str, view: str) -> Predictions | None:
+        """Return the predictions on a view of the dataset of this identity; None where there are none, or damaged."""
+        name, key = self._place(dataset, view)
+        if not self._store.exists(name):
+            return None
+        try:
+            with np.load(io.BytesIO(self._store.read(name)), allow_pickle=False) as arrays:
+                columns = [arrays[column] for column in _COLUMNS]
+                whole = str(arrays["key"]) == key and all(
+                    column.dtype == np.int64 and column.shape == columns[0].shape for column in columns
+                )
+        except (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+            return None  # RuntimeError: a damaged flag says encrypted, or a method that zipfile does not know
+        return Predictions(*columns) if whole else None
+
+    def write(self, dataset: str, view: str, predictions: Predictions) -> None:
+        """Store the predictions on a view."""
+        name, key = self._place(dataset, view)
+        buffer = io.BytesIO()
+        columns = {column: getattr(predictions, column) for column in _COLUMNS}
+        np.savez_compressed(buffer, allow_pickle=False, key=np.array(key), **columns)
+        self._store.put(name, buffer.getvalue())
+
+    def _place(self, dataset: str, view: str) -> tuple[str, str]:
+        key = digest([dataset, view, self._checkpoint, self._adaptation])
+        return f"{FOLDER}/{view}-{key[:16]}.npz", key

@@ -1,1 +1,0 @@
-"""Accuracy on stored datasets: of every condition, with intervals, tables and plots."""
