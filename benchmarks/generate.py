@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import describe_machine
+from jobs.dataset.spec import GenerateJob, parse_job
 from jobs.executors.ray_session import local_ray
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import verify
-from jobs.dataset.spec import GenerateJob, parse_job
 from pipeline.manifest import read_manifest
 from pipeline.shards.decode import read_shard
 from pipeline.store import LocalStore

@@ -19,9 +19,9 @@ from typing import Any
 
 import kernels.cpu  # noqa: F401  # settles Numba's target before ffcv compiles anything
 from benchmarks.timing import describe_machine, quartiles, time_in_turn
+from jobs.dataset.spec import parse_job
 from jobs.executors.choice import usable_cpus
 from jobs.generation.run import generate
-from jobs.dataset.spec import parse_job
 from pipeline.loading import open_stream
 
 VIEWS = ("clean", "prime-1", "prime-2", "prime-3")

@@ -25,8 +25,8 @@ from benchmarks.timing import describe_machine, quartiles, time_in_turn
 from jobs.analysis.images import list_images
 from jobs.analysis.run import analyze
 from jobs.analysis.spec import AnalyzeJob
-from jobs.generation.run import generate
 from jobs.dataset.spec import parse_job
+from jobs.generation.run import generate
 from jobs.training.run import train
 from jobs.training.spec import parse_train_job
 from kernels import cpu

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.common import events
-from jobs.common.address_space import check_address_space, lack_of_memory
 from jobs.commands import analysis, bench, cluster, evaluation, generation, init, reporting, reproduction, training
 from jobs.commands.shared import stop
+from jobs.common import events
+from jobs.common.address_space import check_address_space, lack_of_memory
 from jobs.common.standard_streams import StreamError, discard_output, flush_output, mend_streams
 
 app = typer.Typer(

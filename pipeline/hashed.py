@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import IntegrityError
+from pipeline.layout import SHA256_SUFFIX
 from pipeline.store import LocalStore, Store
 
-SUFFIX = ".sha256"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](\S.*)")
 _MOST_BYTES = 1 << 16
 
@@ -38,16 +38,16 @@ def put_hashed(store: Store, name: str, content: bytes) -> str:
     before = []
     if store.exists(name):
         before = _recorded(store, name) or [hashlib.sha256(store.read(name)).hexdigest()]
-    store.put(name + SUFFIX, _lines([*before, new], name))
+    store.put(name + SHA256_SUFFIX, _lines([*before, new], name))
     store.put(name, content)
-    store.put(name + SUFFIX, _lines([new], name))
+    store.put(name + SHA256_SUFFIX, _lines([new], name))
     return new
 
 
 def delete_hashed(store: Store, name: str) -> None:
     """Remove a file and its hash, where they are there."""
     store.delete(name)
-    store.delete(name + SUFFIX)
+    store.delete(name + SHA256_SUFFIX)
 
 
 def read_hashed(store: Store, name: str, advice: str = "") -> HashedFile:
@@ -70,7 +70,7 @@ def read_hashed(store: Store, name: str, advice: str = "") -> HashedFile:
         wanted = _recorded(store, name)  # it may have been replaced in between
     if wanted is not None and found not in wanted:
         raise IntegrityError(
-            f"{store.uri}/{name}: has sha256 {found}, {name}{SUFFIX} says {' or '.join(wanted) or 'nothing'}"
+            f"{store.uri}/{name}: has sha256 {found}, {name}{SHA256_SUFFIX} says {' or '.join(wanted) or 'nothing'}"
             f"{advice and f'; {advice}'}"
         )
     return HashedFile(content, found, wanted is not None)
@@ -83,7 +83,7 @@ def read_hashed_file(path: Path) -> HashedFile:
 
 def _recorded(store: Store, name: str) -> list[str] | None:
     """Return the hashes that stand beside a file; None where nothing does."""
-    beside = name + SUFFIX
+    beside = name + SHA256_SUFFIX
     if not store.exists(beside):
         return None
     if store.size(beside) > _MOST_BYTES:

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from filelock import FileLock, Timeout
 
 from pipeline.errors import OutputError, PassbandError, output_error
+from pipeline.layout import LOCK
 from pipeline.store import LocalStore, Store
 
-LOCK = ".lock"
 _LOCK_TIMEOUT_S = 0.5  # ``status`` holds it for a moment when it looks
 
 

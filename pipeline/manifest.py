@@ -16,10 +16,7 @@ from pipeline.canonical import canonical_json as canonical_json
 from pipeline.canonical import digest as digest
 from pipeline.documents import MAX_JSON_BYTES, DocumentError, parse_json, read_bounded
 from pipeline.errors import IntegrityError
-from pipeline.names import provenance_name as provenance_name
-from pipeline.names import record_name as record_name
-from pipeline.names import shard_name as shard_name
-from pipeline.names import view_field as view_field
+from pipeline.layout import MANIFEST, provenance_name, record_name, shard_name
 from pipeline.options import StrictModel
 from pipeline.problems import first_problem
 from pipeline.seals import check_own_digest, mark, not_as_beside, read_beside, sealed, write_beside
@@ -27,9 +24,6 @@ from pipeline.soundness import unsound
 from pipeline.store import Store
 
 FORMAT = 1
-MANIFEST = "manifest.json"
-JOB = "job.yaml"
-PLAN = "plan.parquet"
 _CHUNK = 1 << 20
 
 

@@ -23,12 +23,12 @@ from typing import Any, TypeVar
 from pipeline.canonical import digest
 from pipeline.documents import DocumentError, read_bounded, read_json
 from pipeline.errors import IntegrityError
+from pipeline.layout import MANIFEST_SHA256
 from pipeline.options import StrictModel
 from pipeline.store import Store
 
 KEY = "digest"
 _FIRST_LINE = f"{KEY}: ".encode()
-BESIDE = "manifest.sha256"
 _MAX_BESIDE = 1 << 16  # bytes of it: it holds two digests at most
 Sealable = TypeVar("Sealable", bound=StrictModel)
 
@@ -93,7 +93,7 @@ def mark(content: bytes, own: str | None) -> str:
 def read_beside(store: Store) -> list[str] | None:
     """Return the digests that stand beside the manifest; None where there is no such file, none where it is no list."""
     try:
-        return read_bounded(store, BESIDE, _MAX_BESIDE).decode("ascii", "replace").split()
+        return read_bounded(store, MANIFEST_SHA256, _MAX_BESIDE).decode("ascii", "replace").split()
     except FileNotFoundError:
         return None
     except DocumentError:
@@ -102,19 +102,19 @@ def read_beside(store: Store) -> list[str] | None:
 
 def write_beside(store: Store, marks: list[str]) -> None:
     """Replace the digests that stand beside the manifest."""
-    store.put(BESIDE, "".join(f"{line}\n" for line in dict.fromkeys(marks)).encode())
+    store.put(MANIFEST_SHA256, "".join(f"{line}\n" for line in dict.fromkeys(marks)).encode())
 
 
 def not_as_beside(store: Store, content: bytes, own: str | None) -> str | None:
     """Say why a manifest is not the one that the file beside it stands for; None where it is."""
     listed = read_beside(store)
     if listed is None:
-        return None if own is None else f"{BESIDE}, which was written with it, is missing"
+        return None if own is None else f"{MANIFEST_SHA256}, which was written with it, is missing"
     if mark(content, own) in listed:
         return None
     if own is None:
-        return f"carries no digest, but {BESIDE} lies beside it: it was changed after it was written"
-    return f"its digest {own} does not stand in {BESIDE}: one of the two was changed after they were written"
+        return f"carries no digest, but {MANIFEST_SHA256} lies beside it: it was changed after it was written"
+    return f"its digest {own} does not stand in {MANIFEST_SHA256}: one of the two was changed after they were written"
 
 
 def sealed_text(content: bytes) -> bytes:

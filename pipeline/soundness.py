@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.names import MEMBERS, beton_name, provenance_name, record_name, shard_name, view_field
+from pipeline.layout import MEMBERS, beton_name, provenance_name, record_name, shard_name, view_field
 
 if TYPE_CHECKING:
     from pipeline.manifest import Manifest, StoredFile, ViewEntry

@@ -17,9 +17,8 @@ from typing import IO, Any, Protocol
 
 from pipeline.errors import OutputError, PassbandError, output_error
 from pipeline.home import expanded
+from pipeline.layout import BLOCKS, INPUTS
 
-INPUTS = "inputs"
-BLOCKS = "blocks"
 FOLDERS = ("shards", "records", INPUTS, BLOCKS)
 """The folders of a dataset, and that of an analysis."""
 _TEMPORARY = ".passband-"

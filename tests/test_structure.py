@@ -58,9 +58,10 @@ def test_gpus_are_met_in_the_cuda_kernels_alone_and_their_energy_in_its_meter():
 
 def training_modules():
     """Names of the modules of the trainer and of what it reads with; those that open a beton may be the exception."""
-    found = below("jobs/training", "pipeline/loading", "pipeline/networks")
+    found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/networks")
     names = (".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in found)
-    return sorted({*names, "jobs.common.jobfile", "jobs.common.missing_datasets", "jobs.commands.training", "jobs.commands.evaluation"})
+    commands = {"jobs.commands.training", "jobs.commands.evaluation"}
+    return sorted({*names, *commands, "jobs.common.jobfile", "jobs.common.missing_datasets"})
 
 
 def test_the_trainer_needs_neither_what_makes_data_nor_what_spreads_work():
@@ -76,9 +77,8 @@ def test_the_trainer_needs_neither_what_makes_data_nor_what_spreads_work():
 
 
 def test_the_trainer_imports_nothing_of_the_kind_later():
-    paths = [
-        path for path in below("jobs/training", "pipeline/loading", "pipeline/networks") if "beton" not in path.name
-    ]
+    found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/networks")
+    paths = [path for path in found if "beton" not in path.name]
     assert offenders(paths, {"ray", "cupy", "numba", "kernels", "ffcv"}) == []
     generation = [
         f"{path.name} imports {name}"

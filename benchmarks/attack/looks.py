@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
+from jobs.dataset.spec import load_job
 from jobs.generation.run import generate
 from jobs.generation.verify import verify
-from jobs.dataset.spec import load_job
 from jobs.training.run import train
 from jobs.training.spec import load_train_job
 from pipeline.errors import PassbandError
+from pipeline.layout import JOB
 from pipeline.loading import open_stream
-from pipeline.manifest import JOB
 from pipeline.networks.network import load_network
 from pipeline.store import LocalStore
 

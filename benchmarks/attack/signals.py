@@ -12,8 +12,8 @@ import yaml
 from benchmarks.attack import looks, targets
 from benchmarks.attack.attempt import HUNG, MENDED, SAME, WRONG, Attempt
 from benchmarks.attack.commands import ended, start
-from jobs.generation.run import generate
 from jobs.dataset.spec import parse_job
+from jobs.generation.run import generate
 from jobs.training.run import train
 from jobs.training.spec import parse_train_job
 

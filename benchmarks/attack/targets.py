@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from benchmarks.attack import looks
-from jobs.generation.run import generate
 from jobs.dataset.spec import GenerateJob, parse_job
+from jobs.generation.run import generate
 from jobs.training.run import train
 from jobs.training.spec import TrainJob, parse_train_job
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from jobs.generation.display import Rate
 from jobs.common.wording import duration
 from jobs.evaluation import display as evaluation
+from jobs.generation.display import Rate
 
 if TYPE_CHECKING:
     from jobs.analysis.ledger import Ledger

@@ -11,10 +11,10 @@ from jobs.analysis.frequencies import distinct_frequencies
 from jobs.analysis.results import UsedSurrogate
 from jobs.analysis.sensitivity import block_ranges
 from jobs.analysis.spec import What
-from jobs.dataset.environment import processor, refuse_mixing
 from jobs.common.yamltext import YamlError, read_store_yaml
+from jobs.dataset.environment import processor, refuse_mixing
 from pipeline.errors import PassbandError
-from pipeline.manifest import JOB
+from pipeline.layout import JOB
 from pipeline.options import StrictModel
 from pipeline.problems import first_problem
 from pipeline.seals import sealed_text

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.analysis.envelope import Envelope
-from jobs.analysis.inputs import INPUTS, MODEL, npz_bytes, read_inputs
+from jobs.analysis.inputs import npz_bytes, read_inputs
 from jobs.analysis.ledger import Ledger
-from jobs.analysis.results import MAPS_FILE, RESULTS, Analysis, MapSummary, summarise
+from jobs.analysis.results import Analysis, MapSummary, summarise
 from jobs.analysis.sensitivity import error_map, mean_error
+from pipeline.layout import IMAGES, MAPS, RESULTS, SURROGATE
 from pipeline.seals import put_sealed
 from pipeline.store import Store
 
@@ -40,8 +41,8 @@ def finish(store: Store, ledger: Ledger) -> Analysis:
     share = sum(record.model_seconds for record in records) / spent if spent else None
     evaluations = ledger.frequencies * envelope.samples
     found = write(store, envelope, maps, summaries, seconds, share, evaluations)
-    store.delete(INPUTS)
-    store.delete(MODEL)
+    store.delete(IMAGES)
+    store.delete(SURROGATE)
     return found
 
 
@@ -56,7 +57,7 @@ def write(
 ) -> Analysis:
     """Write maps, (H, W) and centred, their pictures in one scale of colours, and the results."""
     content = npz_bytes(maps)
-    store.put(MAPS_FILE, content)
+    store.put(MAPS, content)
     for name, picture in _pictures(maps).items():
         store.put(f"{name}.png", picture)
     found = Analysis(

@@ -14,11 +14,8 @@ from jobs.analysis.amplitude import MeanAmplitude
 from jobs.analysis.images import SourceImages
 from jobs.analysis.subset import Chosen, Strata
 from pipeline.errors import IntegrityError
+from pipeline.layout import IMAGES
 from pipeline.store import Store
-
-INPUTS = "blocks/images.npz"
-MODEL = "blocks/model.pt"
-"""The surrogate's checkpoint, for workers that cannot see its place. Both are gone when the analysis is done."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +66,15 @@ def store_inputs(store: Store, inputs: Inputs) -> str:
             "amplitude": inputs.amplitude,
         }
     )
-    store.put(INPUTS, content)
+    store.put(IMAGES, content)
     return hashlib.sha256(content).hexdigest()
 
 
 def read_inputs(store: Store, sha256: str) -> Inputs:
     """Read the inputs back; raise IntegrityError if they are not those of `sha256`."""
-    content = store.read(INPUTS)
+    content = store.read(IMAGES)
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
-        raise IntegrityError(f"{store.uri}/{INPUTS}: has sha256 {found}, recorded is {sha256}")
+        raise IntegrityError(f"{store.uri}/{IMAGES}: has sha256 {found}, recorded is {sha256}")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         strata = Strata(arrays["sizes"], arrays["taken"])
         return Inputs(arrays["pixels"], arrays["labels"], arrays["indices"], strata, arrays["amplitude"])

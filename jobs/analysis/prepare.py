@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 from jobs.analysis.envelope import Envelope, environment, read_envelope, refuse_other, write_envelope
 from jobs.analysis.frequencies import distinct_frequencies
 from jobs.analysis.images import SourceImages, list_images
-from jobs.analysis.inputs import INPUTS, MODEL, gather, store_inputs
+from jobs.analysis.inputs import gather, store_inputs
 from jobs.analysis.results import UsedSurrogate
 from jobs.analysis.sensitivity import block_ranges
 from jobs.analysis.spec import AnalyzeJob, What
 from jobs.analysis.subset import Chosen, choose
 from jobs.dataset.output import refuse_foreign
+from pipeline.canonical import digest
 from pipeline.errors import IntegrityError
 from pipeline.hashed import HashedFile
-from pipeline.manifest import JOB, digest
+from pipeline.layout import IMAGES, JOB, SURROGATE
 from pipeline.networks.checkpoint import read_checkpoint
 from pipeline.store import Store
 
@@ -132,9 +133,9 @@ def prepare(store: Store, job: AnalyzeJob, what: What, progress: Callable[[int],
 
 def with_inputs(store: Store, envelope: Envelope, drawn: Draft, job: AnalyzeJob) -> Envelope:
     """Return the envelope with its inputs and itself stored; inputs that are there already are left."""
-    if envelope.inputs is not None and store.exists(INPUTS) and store.exists(MODEL):
+    if envelope.inputs is not None and store.exists(IMAGES) and store.exists(SURROGATE):
         return envelope
-    store.put(MODEL, _weights(job).content)
+    store.put(SURROGATE, _weights(job).content)
     inputs = gather(drawn.images, drawn.chosen, "enhanced" in job.maps, job.compute.batch_size)
     sha256 = store_inputs(store, inputs)
     if envelope.inputs not in (None, sha256):

@@ -9,12 +9,10 @@ from pydantic import ValidationError
 from jobs.analysis.spec import What
 from jobs.common.jobfile import JobError
 from pipeline.documents import DocumentError
+from pipeline.layout import RESULTS
 from pipeline.options import StrictModel
 from pipeline.seals import read_sealed
 from pipeline.store import Store
-
-RESULTS = "results.json"
-MAPS_FILE = "maps.npz"
 
 
 class MapSummary(StrictModel):

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from jobs.analysis.counting import MAPS, MapName
-from jobs.dataset.entries import MAX_STAGES, AnySource, StageEntry
 from jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
+from jobs.dataset.entries import MAX_STAGES, AnySource, StageEntry
 from jobs.dataset.spec import ComputeSection, GenerateJob, ImageSection
 from pipeline.options import StrictModel
 from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions

@@ -7,17 +7,18 @@ from pydantic import ValidationError
 
 from jobs.analysis.counting import MapName, Subject, count_wrong
 from jobs.analysis.envelope import Envelope, environment, read_envelope
-from jobs.analysis.inputs import MODEL, Inputs, read_inputs
+from jobs.analysis.inputs import Inputs, read_inputs
 from jobs.analysis.prepare import surrogate_of
 from jobs.analysis.sensitivity import noise_norms
 from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
-from jobs.executors.base import PermanentError, worker_name
 from jobs.dataset.environment import current_environment, refuse_mixing
+from jobs.executors.base import PermanentError, worker_name
 from jobs.generation.worker import WriteFailure
 from pipeline.errors import IntegrityError, OutputError, PassbandError
+from pipeline.layout import BLOCKS, SURROGATE
 from pipeline.options import StrictModel
 from pipeline.seals import put_sealed, read_sealed
-from pipeline.store import BLOCKS, Store, open_store
+from pipeline.store import Store, open_store
 
 
 class BlockRecord(StrictModel):
@@ -112,7 +113,7 @@ def _workshop(uri: str, identity: str) -> _Workshop:
     here = environment(current_environment(job.images()), envelope.what)
     refuse_mixing(envelope.environment, here, store.uri, "blocks")
     inputs = read_inputs(store, envelope.inputs)
-    return _Workshop(store, envelope, job, inputs, _subject(envelope, job, inputs, store.read(MODEL)))
+    return _Workshop(store, envelope, job, inputs, _subject(envelope, job, inputs, store.read(SURROGATE)))
 
 
 def _subject(envelope: Envelope, job: AnalyzeJob, inputs: Inputs, weights: bytes) -> Subject:

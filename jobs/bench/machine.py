@@ -6,8 +6,8 @@ import platform
 
 from jobs.bench.device import BenchDevice
 from jobs.bench.document import DeviceFacts
-from jobs.executors.choice import usable_cpus
 from jobs.dataset.environment import processor
+from jobs.executors.choice import usable_cpus
 
 LIBRARIES = ("passband", "numpy", "scipy", "numba", "torch", "torchvision", "pillow")
 BUSY = 0.5

@@ -18,8 +18,8 @@ from jobs.bench.timing import Clock, quartiles
 from jobs.bench.training_document import TrainingDocument, TrainingRow, TrainingSettings
 from jobs.bench.trial import Progress
 from jobs.bench.ways import STORED, WAYS, make_views
-from jobs.generation.run import generate
 from jobs.dataset.spec import GenerateJob, parse_job
+from jobs.generation.run import generate
 from pipeline.loading import open_stream
 from pipeline.networks.network import NetworkSpec
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from jobs.cluster.parcel import VARIABLE, opened
 from jobs.cluster.state import ClusterError
-from jobs.executors.versions import current_versions, differences
 from jobs.common.yamltext import dump_yaml
+from jobs.executors.versions import current_versions, differences
 
 SUBMITTED = ("passband", "ray")
 """What must be the same where a job is submitted. The libraries that make its bytes are the cluster's own affair."""

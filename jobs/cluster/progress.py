@@ -6,11 +6,9 @@ from pathlib import Path
 
 from jobs.common.jobfile import read_yaml
 from pipeline.errors import PassbandError
+from pipeline.layout import BLOCKS, JOB, RESULTS
 from pipeline.lock import is_locked
-from pipeline.manifest import JOB
-from pipeline.store import BLOCKS, LocalStore, Store, open_store
-
-RESULTS = "results.json"
+from pipeline.store import LocalStore, Store, open_store
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ Count = tuple[bool, int | None, int | None]
 def _shards(store: Store) -> Count:
     from jobs.dataset.blueprint import read_blueprint
     from jobs.generation.ledger import find_done
-    from pipeline.manifest import MANIFEST
+    from pipeline.layout import MANIFEST
 
     blueprint = read_blueprint(store)
     done = len(find_done(store, blueprint)[0])

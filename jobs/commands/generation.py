@@ -62,9 +62,9 @@ def run(
 
 def _ask(job: "GenerateJob", yes: bool) -> "Contents | bool":
     """Return what lies where the dataset of a job is to be, if it may be deleted; False where nothing is in the way."""
+    from jobs.common.overwrite import ask_overwrite
     from jobs.dataset.output import replaceable
     from jobs.generation.prepare import in_the_way
-    from jobs.common.overwrite import ask_overwrite
     from pipeline.store import open_store
 
     job = job.with_absolute_paths()
@@ -76,8 +76,8 @@ def _ask(job: "GenerateJob", yes: bool) -> "Contents | bool":
 
 
 def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, overwrite: "Contents | bool") -> None:
-    from jobs.generation.display import choose_display
     from jobs.generation.cache import generate_cached
+    from jobs.generation.display import choose_display
     from jobs.generation.run import generate
 
     if as_json:
@@ -187,8 +187,8 @@ def status(
     """How far an output is: a dataset, training, evaluation, analysis, reproduction; or a submitted job."""
     from jobs.cluster.records import find_record, is_id
     from jobs.cluster.state import ClusterError
-    from jobs.generation.status import read_status, spell_status
     from jobs.comparison.status import read_run, spell_run
+    from jobs.generation.status import read_status, spell_status
     from pipeline.store import open_store
 
     if address is not None or (not Path(path).exists() and find_record(path) is not None):
@@ -277,8 +277,8 @@ def inspect(
 
 def export(path: Output, as_json: AsJson = False) -> None:
     """Write the FFCV file (.beton) of a finished dataset from its shards."""
-    from jobs.generation.export import export_beton
     from jobs.common.wording import size
+    from jobs.generation.export import export_beton
     from pipeline.lock import locked
     from pipeline.manifest import read_manifest
     from pipeline.store import open_store

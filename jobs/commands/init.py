@@ -29,8 +29,8 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Write a first job for a folder of images, with comments, and a picture of what it makes."""
-    from jobs.init.first_job import check_targets, choose_targets, make_first_job, write_first_job
     from jobs.common.wording import plain
+    from jobs.init.first_job import check_targets, choose_targets, make_first_job, write_first_job
 
     targets = choose_targets(folder, output, sheet, no_sheet)
     check_targets(folder, targets, force)

@@ -27,9 +27,9 @@ def train(
 ) -> None:
     """Train a network on a stored dataset; the same command resumes it. Under torchrun, on several processes."""
     from jobs.common.missing_datasets import make_missing
+    from jobs.evaluation.display import SilentDisplay, choose_evaluation_display
     from jobs.training.collective import announced_rank
     from jobs.training.display import choose_training_display
-    from jobs.evaluation.display import SilentDisplay, choose_evaluation_display
     from jobs.training.run import check_first, train
     from jobs.training.spec import load_train_job
 

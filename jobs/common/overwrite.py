@@ -20,17 +20,15 @@ from jobs.common.wording import count, size
 from jobs.common.yamltext import read_store_yaml
 from pipeline.documents import DocumentError, read_json
 from pipeline.errors import OutputError, PassbandError, output_error
-from pipeline.lock import LOCK
-from pipeline.manifest import JOB, MANIFEST
+from pipeline.layout import JOB, LOCK, MANIFEST, RESULTS
 from pipeline.store import LocalStore, ObjectStore, Store, open_store
 
-_RESULTS = "results.json"
 _TEMPORARY = ".passband-*"
 _TOLD_FILES = 6
 _KINDS = {"generate": "dataset", "train": "training", "analyze": "analysis", "evaluate": "evaluation"}
 _BEGUN = ("evaluation", "dataset")
 """What may have been killed before a file told what it is."""
-_LAST = (JOB, MANIFEST, _RESULTS)
+_LAST = (JOB, MANIFEST, RESULTS)
 """What tells whose the folder is; deleted last, so that what a kill leaves can still be overwritten."""
 
 
@@ -191,7 +189,7 @@ def _told(store: Store, files: dict[str, int]) -> tuple[str, str]:
     kind = _KINDS.get(str(job.get("kind"))) if isinstance(job, dict) else None
     if isinstance(job, dict) and kind is not None:
         return kind, str(job.get("name", ""))[:100]
-    for marker in (MANIFEST, _RESULTS):
+    for marker in (MANIFEST, RESULTS):
         found = _json(store, marker) if marker in files else {}
         kind = "dataset" if marker == MANIFEST and "shards" in found else _KINDS.get(str(found.get("kind")))
         if kind is not None:

@@ -1,16 +1,35 @@
-"""What the files of an output of ours are called, by kind: exact names, by the constants of whoever writes them.
-
-The owners are imported as they are asked for: those of a training bring torch.
-"""
+"""Which files are an output's own, by the kind of job: exact names, and patterns where a number is in them."""
 
 import re
 from collections.abc import Callable
 from re import Pattern
 
-from pipeline.lock import LOCK
-from pipeline.manifest import JOB, MANIFEST, PLAN
-from pipeline.names import beton_name
-from pipeline.store import BLOCKS, INPUTS
+from pipeline.layout import (
+    BLOCKS,
+    EVENTS,
+    FAILURES,
+    IMAGES,
+    INPUTS,
+    JOB,
+    LAST_CHECKPOINT,
+    LOCK,
+    MANIFEST,
+    MANIFEST_SHA256,
+    MAP_NAMES,
+    MAPS,
+    METRICS,
+    MODEL,
+    NON_FINITE,
+    PLAN,
+    PREDICTIONS,
+    README,
+    REPORT,
+    RESULTS,
+    SHA256_SUFFIX,
+    SURROGATE,
+    TIMM_INFO,
+    beton_name,
+)
 
 _HEX = "[0-9a-f]"
 _NUMBER = r"\d{6,}"
@@ -18,11 +37,7 @@ _NUMBER = r"\d{6,}"
 
 def derived_names(dataset: str) -> tuple[str, ...]:
     """Return the names of what a run writes beside shards, records and plan of the dataset of that name."""
-    from jobs.generation.ledger import FAILURES
-    from jobs.generation.card.page import README, REPORT, TIMM_INFO
-    from pipeline.seals import BESIDE
-
-    return MANIFEST, BESIDE, beton_name(dataset), README, REPORT, TIMM_INFO, FAILURES
+    return MANIFEST, MANIFEST_SHA256, beton_name(dataset), README, REPORT, TIMM_INFO, FAILURES
 
 
 def is_own(kind: str, name: str) -> Callable[[str], bool]:
@@ -63,37 +78,20 @@ def _dataset(name: str) -> Pattern[str]:
 
 
 def _training(name: str) -> Pattern[str]:
-    from jobs.training.checkpoint import LAST
-    from jobs.training.log import EVENTS, METRICS
-    from jobs.training.output import RESULTS
-    from jobs.training.session import NON_FINITE
-    from pipeline.hashed import SUFFIX
-    from pipeline.networks.checkpoint import MODEL
-
-    own = (MODEL, MODEL + SUFFIX, LAST, LAST + SUFFIX, METRICS, NON_FINITE, RESULTS, JOB)
-    return _any(_exactly(*own), rf"{EVENTS}/events\.out\.tfevents\.\d+\.[^/]+")
+    weights = (file + suffix for file in (MODEL, LAST_CHECKPOINT) for suffix in ("", SHA256_SUFFIX))
+    own = _exactly(*weights, METRICS, NON_FINITE, RESULTS, JOB)
+    return _any(own, rf"{EVENTS}/events\.out\.tfevents\.\d+\.[^/]+")
 
 
 def _analysis(name: str = "") -> Pattern[str]:
-    from jobs.analysis.counting import MAPS
-    from jobs.analysis.finish import TITLES
-    from jobs.analysis.inputs import INPUTS as IMAGES
-    from jobs.analysis.inputs import MODEL
-    from jobs.analysis.results import MAPS_FILE, RESULTS
-
-    pictures = (f"{picture}.png" for picture in TITLES)
-    blocks = rf"{BLOCKS}/({'|'.join(MAPS)})-{_NUMBER}\.json"
-    return _any(_exactly(JOB, RESULTS, MAPS_FILE, IMAGES, MODEL, *pictures), blocks)
+    pictures = (f"{picture}.png" for picture in MAP_NAMES)
+    blocks = rf"{BLOCKS}/({'|'.join(MAP_NAMES)})-{_NUMBER}\.json"
+    return _any(_exactly(JOB, RESULTS, MAPS, IMAGES, SURROGATE, *pictures), blocks)
 
 
 def _predictions() -> Pattern[str]:
-    from jobs.evaluation.stored import FOLDER
-
-    return _any(rf"{FOLDER}/[^/]+-{_HEX}{{16}}\.npz")
+    return _any(rf"{PREDICTIONS}/[^/]+-{_HEX}{{16}}\.npz")
 
 
 def _evaluation(name: str) -> Pattern[str]:
-    from jobs.evaluation.report import REPORT
-    from jobs.evaluation.results import RESULTS
-
     return _any(_exactly(REPORT, RESULTS), _predictions().pattern)

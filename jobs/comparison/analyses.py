@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from jobs.common import wording
-from jobs.drawing.charts import variants
 from jobs.comparison.blocks import Cell, Chart, Column, Section, Table
 from jobs.comparison.reading import Run
+from jobs.drawing.charts import variants
 from jobs.drawing.heatmaps import Heatmap, fitted_width, heatmaps_png
 
 _WIDE = 9.6

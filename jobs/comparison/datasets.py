@@ -7,11 +7,11 @@ from jobs.common import wording
 from jobs.comparison.blocks import Cell, Column, Section, Sheet, Sheets, Table
 from jobs.comparison.reading import Dataset, Run
 from jobs.comparison.shared_samples import Places, choose_keys, families, places_of, read_keys, rows_that_fit
+from jobs.drawing.sheet import MAX_ROWS, MAX_VIEWS, choose_views, shown_scale
+from jobs.drawing.thumbnails import PAGE_BYTES, ROOM, sheet_rows, shrink, within
 from jobs.generation.card.facts import encoding, recipes
 from jobs.generation.card.sampling import SHEET_PIXELS
-from jobs.drawing.sheet import MAX_ROWS, MAX_VIEWS, choose_views, shown_scale
 from jobs.generation.throughput import add_up
-from jobs.drawing.thumbnails import PAGE_BYTES, ROOM, sheet_rows, shrink, within
 from pipeline.manifest import read_record
 
 IDENTITY_DIGITS = 12

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.drawing.charts import Theme, encode, frame, literal, new_figure
-from jobs.comparison.curves import color_of
 from jobs.common.wording import plain
+from jobs.comparison.curves import color_of
+from jobs.drawing.charts import Theme, encode, frame, literal, new_figure
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from statistics import fmean
 
-from jobs.drawing.charts import Theme
 from jobs.comparison.blocks import Chart, Mark, Variants
 from jobs.comparison.curves import Axes, Line, Panel, panels_png
 from jobs.comparison.dots import Dot, Row, dots_png
+from jobs.drawing.charts import Theme
 from jobs.evaluation.results import Evaluation
 from jobs.evaluation.results import Row as Measured
 

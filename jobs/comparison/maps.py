@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from jobs.comparison.results import AnalysisResults
 from pipeline.errors import PassbandError
+from pipeline.layout import MAPS
 from pipeline.store import Store
-
-MAPS = "maps.npz"
 
 
 def read_maps(store: Store, results: AnalysisResults) -> dict[str, NDArray[np.float64]]:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.comparison.results import RESULTS
 from jobs.common.yamltext import YamlError, read_store_yaml
-from pipeline.manifest import JOB, MANIFEST
+from pipeline.layout import JOB, MANIFEST, RESULTS
 from pipeline.store import LocalStore, Store
 
 _CALLED = {"train": "training", "analyze": "analysis"}

@@ -6,10 +6,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from jobs.common.wording import count
 from jobs.comparison.blocks import Cell, Column, Section, Table
 from jobs.comparison.reading import Run, folder_name
 from jobs.drawing.templates import templates
-from jobs.common.wording import count
 from pipeline.errors import PassbandError
 from pipeline.store import LocalStore
 
@@ -32,7 +32,7 @@ def page(runs: Sequence[Run], title: str | None = None) -> str:
         for kind, (module, _) in SECTIONS.items()
         if (of_kind := [run for run in runs if run.kind == kind])
     ]
-    template = templates().get_template("comparison.html.j2")
+    template = templates(Path(__file__).parent).get_template("comparison.html.j2")
     return template.render(
         title=title or default_title(runs), lede=_lede(runs), sections=[*sections, _places(runs)], mark=MARK
     )

@@ -9,22 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.common.jobfile import read_yaml
-from jobs.dataset.blueprint import Blueprint, read_blueprint
 from jobs.comparison.maps import read_maps
 from jobs.comparison.missing import what_is_missing
 from jobs.comparison.names import tell_apart
-from jobs.comparison.results import (
-    RESULTS,
-    AnalysisResults,
-    ReproductionResults,
-    TrainingResults,
-    checked,
-    read_results,
-)
+from jobs.comparison.results import AnalysisResults, ReproductionResults, TrainingResults, checked, read_results
+from jobs.dataset.blueprint import Blueprint, read_blueprint
 from jobs.evaluation.results import Evaluation, read_evaluation
-from jobs.training.log import METRICS, read_metrics
+from jobs.training.log import read_metrics
 from pipeline.errors import PassbandError
-from pipeline.manifest import JOB, MANIFEST, Manifest, read_manifest
+from pipeline.layout import JOB, MANIFEST, METRICS, RESULTS
+from pipeline.manifest import Manifest, read_manifest
 from pipeline.store import LocalStore, Store, open_store
 
 

@@ -6,11 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.documents import DocumentError
 from pipeline.errors import PassbandError
+from pipeline.layout import RESULTS
 from pipeline.problems import first_problem
 from pipeline.seals import read_sealed
 from pipeline.store import Store
-
-RESULTS = "results.json"
 
 
 class _Results(BaseModel):

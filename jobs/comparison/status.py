@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.comparison.results import RESULTS, read_results
-from jobs.comparison.runfiles import asked_maps, check_job, check_metrics, check_results
 from jobs.common.yamltext import YamlError, read_store_yaml
+from jobs.comparison.results import read_results
+from jobs.comparison.runfiles import asked_maps, check_job, check_metrics, check_results
 from pipeline.errors import PassbandError
+from pipeline.layout import JOB, MANIFEST, RESULTS
 from pipeline.lock import is_locked
-from pipeline.manifest import JOB, MANIFEST
 from pipeline.store import LocalStore, Store
 
 CALLED = {"train": "training", "evaluate": "evaluation", "analyze": "analysis", "reproduction": "reproduction"}
@@ -75,7 +75,8 @@ def _training(store: Store, envelope: Mapping[str, Any], results: Mapping[str, A
     if results:
         keys = ("loss", "accuracy", "seconds", "samples_per_s")
         return found | {"step": results.get("steps")} | {key: results.get(key) for key in keys}
-    from jobs.training.log import METRICS, read_metrics
+    from jobs.training.log import read_metrics
+    from pipeline.layout import METRICS
 
     metrics = read_metrics(store.root) if isinstance(store, LocalStore) else []
     for line in metrics:

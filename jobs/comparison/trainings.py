@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from jobs.common import wording
-from jobs.drawing.charts import variants
 from jobs.comparison.blocks import Cell, Chart, Column, Mark, Section, Table
 from jobs.comparison.curves import Axes, Line, Panel, marks, panels_png, thinned
 from jobs.comparison.differences import differing_keys
 from jobs.comparison.reading import Run, Training
+from jobs.drawing.charts import variants
 from jobs.evaluation.wording import percent
 
 _ACCURACY = "accuracy/"

@@ -10,17 +10,19 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
+from jobs.common.overwrite import OccupiedError
+from jobs.common.yamltext import YamlError, read_store_yaml
 from jobs.dataset.inputs import Contents, by_role, contents_by_place, notes_on_weights, read_files
 from jobs.dataset.plan import Plan, PlanError, encode_plan, without_image
 from jobs.dataset.sharding import samples_per_shard
-from jobs.dataset.storable import refuse_unreadable
-from jobs.common.overwrite import OccupiedError
 from jobs.dataset.spec import GenerateJob, check_stages, parse_stored
-from jobs.common.yamltext import YamlError, read_store_yaml
+from jobs.dataset.storable import refuse_unreadable
 from pipeline.augment import AUGMENTATIONS, Stage
+from pipeline.canonical import digest
 from pipeline.errors import PassbandError
 from pipeline.images import BadImage
-from pipeline.manifest import FORMAT, JOB, PLAN, Problem, StoredInput, ViewEntry, digest, view_field
+from pipeline.layout import JOB, PLAN, view_field
+from pipeline.manifest import FORMAT, Problem, StoredInput, ViewEntry
 from pipeline.options import StrictModel
 from pipeline.problems import first_problem
 from pipeline.seals import sealed_text

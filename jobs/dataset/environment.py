@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PIL import features
 
-from jobs.executors.choice import Choice, choose
 from jobs.dataset.blueprint import Blueprint
 from jobs.dataset.spec import GenerateJob
+from jobs.executors.choice import Choice, choose
 from pipeline.augment import AUGMENTATIONS
 from pipeline.errors import PassbandError
 from pipeline.images import DECODING

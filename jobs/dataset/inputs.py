@@ -18,15 +18,16 @@ import numpy as np
 from jobs.dataset.spec import GenerateJob
 from pipeline.augment import AUGMENTATIONS
 from pipeline.augment.base import ComputedMap, InputFile, InputFolder
+from pipeline.canonical import digest
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.hashed import read_hashed_file
-from pipeline.manifest import Problem, StoredInput, check_file, digest
+from pipeline.layout import INPUTS
+from pipeline.manifest import Problem, StoredInput, check_file
 from pipeline.networks.checkpoint import checkpoint_file, without_hash
 from pipeline.sources.base import SourceError
 from pipeline.sources.imagefolder import SUFFIXES
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import Walk
-from pipeline.store import INPUTS as FOLDER
 from pipeline.store import Store
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _read_file(path: str, kept: StoredInput | None) -> StoredInput:
         if kept is not None:
             return kept
         raise InputError(_unread(path, error)) from error
-    name = f"{FOLDER}/{file.sha256[:16]}{checkpoint_file(path).suffix}"
+    name = f"{INPUTS}/{file.sha256[:16]}{checkpoint_file(path).suffix}"
     return StoredInput(reference=path, name=name, bytes=len(file.content), sha256=file.sha256)
 
 
@@ -229,22 +230,22 @@ class Keeper:
     def _map(
         self, reference: str, wanted: ComputedMap, files: Sequence[StoredInput], before: StoredInput | None
     ) -> StoredInput:
-        from jobs.analysis.results import MAPS_FILE, RESULTS
+        from pipeline.layout import MAPS, RESULTS
 
         if before is not None and not any(check_file(self.store, before, None)):
             return before
-        folder = f"{FOLDER}/{reference.replace(' ', '-')}-{self.identity[:8]}"
+        folder = f"{INPUTS}/{reference.replace(' ', '-')}-{self.identity[:8]}"
         if before is not None:
             self.store.delete(f"{folder}/{RESULTS}")  # then the map is put together again from its blocks
         self._analyze(folder, wanted, files)
-        content = self.store.read(f"{folder}/{MAPS_FILE}")
+        content = self.store.read(f"{folder}/{MAPS}")
         sha256 = hashlib.sha256(content).hexdigest()
         if before is not None and sha256 != before.sha256:
             raise IntegrityError(
                 f"{self.store.uri}/{folder}: the map made again has sha256 {sha256}, recorded is {before.sha256}; "
                 "remove that folder and repair again"
             )
-        return StoredInput(reference=reference, name=f"{folder}/{MAPS_FILE}", bytes=len(content), sha256=sha256)
+        return StoredInput(reference=reference, name=f"{folder}/{MAPS}", bytes=len(content), sha256=sha256)
 
     def _analyze(self, folder: str, wanted: ComputedMap, files: Sequence[StoredInput]) -> None:
         """Compute a map, by the job's own executor; one that was begun is resumed."""
@@ -352,7 +353,7 @@ def check_kept(store: Store, inputs: Sequence[StoredInput]) -> Iterator[Problem]
     """Yield a problem for every input that is not as recorded, and for what lies there and is none."""
     for entry in inputs:
         yield from check_file(store, entry, None)
-    for stray in sorted(set(store.names(FOLDER)) - {entry.name for entry in inputs}):
+    for stray in sorted(set(store.names(INPUTS)) - {entry.name for entry in inputs}):
         yield Problem(None, stray, f"{store.uri}/{stray}: is no input of this dataset")
 
 

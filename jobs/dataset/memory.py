@@ -9,9 +9,9 @@ import math
 import sys
 from dataclasses import dataclass
 
-from jobs.executors.choice import Choice
 from jobs.dataset.blueprint import Blueprint
 from jobs.dataset.spec import GenerateJob, Recipe
+from jobs.executors.choice import Choice
 from pipeline.augment import AUGMENTATIONS
 from pipeline.augment.base import Shape
 

@@ -11,10 +11,11 @@ from jobs.dataset.blueprint import Blueprint
 from jobs.dataset.clock import Clock
 from jobs.dataset.plan import PlanRow
 from jobs.dataset.reading import Batch
-from jobs.dataset.views import Views
 from jobs.dataset.spec import GenerateJob
+from jobs.dataset.views import Views
 from pipeline.augment import AUGMENTATIONS
-from pipeline.manifest import BadSample, canonical_json
+from pipeline.canonical import canonical_json
+from pipeline.manifest import BadSample
 from pipeline.shards.codec import ENCODINGS, Jpeg, encode_npy
 from pipeline.shards.tar import TarWriter
 

@@ -23,7 +23,7 @@ from kernels import philox
 from pipeline.augment.draws import PLAN_VIEW, stream_key
 from pipeline.errors import PassbandError
 from pipeline.images import enlarges
-from pipeline.manifest import PLAN
+from pipeline.layout import PLAN
 from pipeline.sources import Entry, Source
 from pipeline.sources.skipped import Omission
 from pipeline.store import Store

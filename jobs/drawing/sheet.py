@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from jobs.drawing.lettering import Font, sheet_font, shorten
 from jobs.common.wording import class_name
-from pipeline.manifest import Manifest, ViewEntry, canonical_json
+from jobs.drawing.lettering import Font, sheet_font, shorten
+from pipeline.canonical import canonical_json
+from pipeline.manifest import Manifest, ViewEntry
 from pipeline.shards.decode import Sample, as_pixels
 
 MAX_ROWS, MAX_VIEWS, LOOKED_AT = 10, 64, 256

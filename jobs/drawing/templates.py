@@ -8,10 +8,10 @@ from markupsafe import Markup, escape
 from jobs.common import wording
 
 
-def templates() -> Environment:
-    """Return the templates of this folder; those of HTML escape what they are given."""
+def templates(folder: Path) -> Environment:
+    """Return the templates of a folder and of this one; those of HTML escape what they are given."""
     found = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from jobs.drawing.sheet import TARGET, drop_one, shrunk
 from jobs.common.wording import class_name
+from jobs.drawing.sheet import TARGET, drop_one, shrunk
 from pipeline.manifest import ViewEntry
 from pipeline.shards.decode import Sample
 

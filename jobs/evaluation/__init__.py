@@ -1,0 +1,1 @@
+"""Accuracy on stored datasets: of every condition, with intervals, tables and plots."""

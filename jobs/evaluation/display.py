@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from jobs.common import events
-from jobs.generation.display import sentence
 from jobs.common.live import Picture
+from jobs.generation.display import sentence
 
 _EVERY_S = 5.0
 

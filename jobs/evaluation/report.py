@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import yaml
 
-from jobs.drawing.templates import templates
 from jobs.common.wording import count, plain
+from jobs.drawing.templates import templates
 from jobs.evaluation.results import Evaluation, Row
 from jobs.evaluation.wording import amount, percent, title
-
-REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ def report_html(found: Evaluation) -> str:
     """Return the page of an evaluation."""
     confidence = f"{100 * found.job['bootstrap']['confidence']:g} %"
     return (
-        templates()
+        templates(Path(__file__).parent)
         .get_template("evaluation.html.j2")
         .render(
             found=found,

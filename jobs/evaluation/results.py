@@ -7,12 +7,12 @@ from pydantic import ValidationError, model_validator
 
 from jobs.common.jobfile import JobError
 from pipeline.documents import DocumentError, read_json_file
+from pipeline.layout import RESULTS
 from pipeline.options import StrictModel
 from pipeline.problems import first_problem
 from pipeline.seals import unsealed
 
 FORMAT = 1
-RESULTS = "results.json"
 Kind = Literal["test", "domain", "clean", "corruption", "low", "high", "group"]
 
 

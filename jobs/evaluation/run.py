@@ -3,27 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from jobs.common.missing_datasets import make_missing
 from jobs.common.jobfile import JobError
+from jobs.common.missing_datasets import make_missing
 from jobs.evaluation.adapt import AdaptedClassifier, adapted
 from jobs.evaluation.conditions import Part, parts_of
 from jobs.evaluation.display import Display, SilentDisplay
-from jobs.training.predict import Classify, Predictions, predict
-from jobs.evaluation.report import REPORT, report_html
-from jobs.evaluation.results import (
-    RESULTS,
-    Checkpoint,
-    EvaluatedOn,
-    Evaluation,
-    read_evaluation,
-)
+from jobs.evaluation.report import report_html
+from jobs.evaluation.results import Checkpoint, EvaluatedOn, Evaluation, read_evaluation
 from jobs.evaluation.spec import EvaluateJob
 from jobs.evaluation.stored import StoredPredictions
 from jobs.evaluation.summary import Outcome, Summarizer
+from jobs.training.predict import Classify, Predictions, predict
 from jobs.training.processes import choose_device, threads
+from pipeline.layout import JOB, REPORT, RESULTS
 from pipeline.loading.views import chosen_views
 from pipeline.lock import locked
-from pipeline.manifest import JOB, Manifest, read_manifest
+from pipeline.manifest import Manifest, read_manifest
 from pipeline.networks.checkpoint import checkpoint_file, read_checkpoint, without_hash
 from pipeline.networks.network import Network, NetworkSpec, read_network
 from pipeline.seals import put_sealed

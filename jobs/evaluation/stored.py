@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from jobs.training.predict import Predictions
-from pipeline.manifest import digest
+from pipeline.canonical import digest
+from pipeline.layout import PREDICTIONS
 from pipeline.store import Store
 
-FOLDER = "predictions"
 _COLUMNS = ("predicted", "labels", "groups", "indices")
 
 
@@ -52,4 +52,4 @@ class StoredPredictions:
 
     def _place(self, dataset: str, view: str) -> tuple[str, str]:
         key = digest([dataset, view, self._checkpoint, self._adaptation])
-        return f"{FOLDER}/{view}-{key[:16]}.npz", key
+        return f"{PREDICTIONS}/{view}-{key[:16]}.npz", key

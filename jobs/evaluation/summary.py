@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from jobs.common.jobfile import JobError
 from jobs.evaluation.bootstrap import Estimate, Term, estimate_lowest, estimate_sum, generator
 from jobs.evaluation.conditions import Condition
-from jobs.training.predict import Predictions
 from jobs.evaluation.results import CorruptionError, Evaluation, Row, Summary
 from jobs.evaluation.spec import EvaluateJob
+from jobs.training.predict import Predictions
 
 
 @dataclass(frozen=True)

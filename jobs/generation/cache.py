@@ -9,18 +9,19 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from jobs.common.missing_datasets import DatasetError, Reference, job_file
+from jobs.common.wording import count
 from jobs.dataset.blueprint import Blueprint, draft
 from jobs.dataset.environment import choose_executor, current_environment
 from jobs.dataset.kept import Kept
 from jobs.dataset.memory import kept_bytes
 from jobs.dataset.plan import Plan, make_plan
+from jobs.dataset.spec import GenerateJob, load_job
 from jobs.generation.rehash import find_damaged
 from jobs.generation.run import ONLY_SIZES, Display, SilentDisplay, generate
-from jobs.common.wording import count
-from jobs.dataset.spec import GenerateJob, load_job
 from pipeline.errors import IntegrityError, OutputError, output_error
 from pipeline.home import expanded
-from pipeline.manifest import JOB, MANIFEST, Manifest, Problem, StoredFile, check_file, read_manifest
+from pipeline.layout import JOB, MANIFEST
+from pipeline.manifest import Manifest, Problem, StoredFile, check_file, read_manifest
 from pipeline.store import Store, open_store
 
 _IDENTITY_DIGITS = 16

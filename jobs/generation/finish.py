@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from jobs.dataset.blueprint import Blueprint
+from jobs.generation.card.page import write_card
 from jobs.generation.export import export_beton
 from jobs.generation.ledger import Ledger
-from jobs.generation.card.page import write_card
 from pipeline.errors import IntegrityError
+from pipeline.layout import provenance_name, record_name, shard_name
 from pipeline.manifest import (
     BetonFile,
     Manifest,
@@ -14,10 +15,7 @@ from pipeline.manifest import (
     ShardRecord,
     check_file,
     merge_counts,
-    provenance_name,
     read_manifest,
-    record_name,
-    shard_name,
     stored_file,
     write_manifest,
 )

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from jobs.generation.drawn import drawn_words, is_drawn
-from jobs.drawing.sheet import contact_sheet, spread_samples
 from jobs.common.wording import class_name, size
+from jobs.drawing.sheet import contact_sheet, spread_samples
+from jobs.generation.drawn import drawn_words, is_drawn
 from pipeline.errors import PassbandError
 from pipeline.loading.table import provenance_content
 from pipeline.manifest import Manifest, ManifestShard, read_manifest, read_record

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from jobs.executors.base import Outcome
 from jobs.dataset.blueprint import Blueprint
+from jobs.executors.base import Outcome
 from jobs.generation.rehash import find_damaged
 from pipeline.errors import IntegrityError, PassbandError
-from pipeline.manifest import BadSample, ShardRecord, check_record, read_record, record_name, shard_name
+from pipeline.layout import record_name, shard_name
+from pipeline.manifest import BadSample, ShardRecord, check_record, read_record
 from pipeline.store import Store
-
-FAILURES = "failures.json"
-"""What failed in the last run, for ``status``."""
 
 
 class BadImagesError(PassbandError):

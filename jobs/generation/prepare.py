@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from jobs.common.overwrite import Contents, OccupiedError, claimed, clear_output
 from jobs.dataset.blueprint import (
     Blueprint,
     check_plan,
@@ -17,14 +18,13 @@ from jobs.dataset.blueprint import (
 from jobs.dataset.environment import current_environment, refuse_other_environment
 from jobs.dataset.inputs import Keeper, check_inputs, is_file_of, read_files
 from jobs.dataset.kept import Kept
-from jobs.generation.ledger import FAILURES
 from jobs.dataset.output import refuse_foreign, replaceable
 from jobs.dataset.plan import Plan, Progress, make_plan
-from jobs.common.overwrite import Contents, OccupiedError, claimed, clear_output
 from jobs.dataset.spec import GenerateJob
 from pipeline.errors import IntegrityError, PassbandError
-from pipeline.manifest import JOB, PLAN, StoredInput
-from pipeline.store import INPUTS, LocalStore, Store
+from pipeline.layout import FAILURES, INPUTS, JOB, PLAN
+from pipeline.manifest import StoredInput
+from pipeline.store import LocalStore, Store
 
 
 def prepare(

@@ -13,8 +13,8 @@ from jobs.dataset.memory import footprint
 from jobs.dataset.packing import Packer
 from jobs.dataset.plan import Plan, PlanRow
 from jobs.dataset.reading import Reader
-from jobs.dataset.views import Augmenter
 from jobs.dataset.spec import GenerateJob
+from jobs.dataset.views import Augmenter
 from kernels.cpu.threads import get_num_threads
 from pipeline.manifest import StoredInput
 from pipeline.shards.tar import TarWriter

@@ -8,26 +8,27 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from jobs.executors.base import Outcome, Retries
-from jobs.executors.choice import Choice, open_executor
+from jobs.common.overwrite import Contents
+from jobs.common.wording import count
 from jobs.dataset.blueprint import refuse_outdated
 from jobs.dataset.environment import choose_executor
-from jobs.generation.finish import finish
 from jobs.dataset.inputs import refuse_damaged_inputs
 from jobs.dataset.kept import Kept
-from jobs.generation.ledger import FAILURES, Ledger, read_ledger
 from jobs.dataset.memory import footprint, kept_bytes
 from jobs.dataset.output import Found, refuse_nested_output, still_there, swept
 from jobs.dataset.plan import Plan
+from jobs.dataset.spec import GenerateJob
+from jobs.executors.base import Outcome, Retries
+from jobs.executors.choice import Choice, open_executor
+from jobs.generation.finish import finish
+from jobs.generation.ledger import Ledger, read_ledger
 from jobs.generation.prepare import prepare
 from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
-from jobs.common.overwrite import Contents
-from jobs.common.wording import count
-from jobs.dataset.spec import GenerateJob
 from kernels.cuda.device import VARIABLE
 from pipeline.errors import OutputError
+from pipeline.layout import FAILURES, record_name
 from pipeline.lock import locked
-from pipeline.manifest import Manifest, ShardRecord, record_name
+from pipeline.manifest import Manifest, ShardRecord
 from pipeline.store import Store, open_store
 
 ONLY_SIZES = "comparing only the sizes"

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from jobs.dataset.plan import Listing, Plan, shorten, without_image
-from jobs.generation.probe import Estimate
-from jobs.dataset.sharding import enough_for
 from jobs.common.wording import count, duration, plain, size
+from jobs.dataset.plan import Listing, Plan, shorten, without_image
+from jobs.dataset.sharding import enough_for
 from jobs.dataset.spec import GenerateJob
+from jobs.generation.probe import Estimate
 from pipeline.sources.skipped import Omission, spell
 
 if TYPE_CHECKING:

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from jobs.dataset.blueprint import read_blueprint
-from jobs.generation.ledger import FAILURES, find_done
-from jobs.generation.throughput import Throughput, add_up
 from jobs.common.wording import duration, size
+from jobs.dataset.blueprint import read_blueprint
+from jobs.generation.ledger import find_done
+from jobs.generation.throughput import Throughput, add_up
 from pipeline.documents import read_json
 from pipeline.errors import IntegrityError, PassbandError
+from pipeline.layout import FAILURES, JOB, MANIFEST
 from pipeline.lock import is_locked
-from pipeline.manifest import JOB, MANIFEST, read_manifest
+from pipeline.manifest import read_manifest
 from pipeline.store import Store, open_store
 
 

@@ -3,24 +3,14 @@
 from collections.abc import Iterator
 
 from jobs.dataset.blueprint import Blueprint, check_plan, read_blueprint
+from jobs.dataset.inputs import check_kept
+from jobs.generation.card.page import timm_info
 from jobs.generation.finish import build_manifest
-from jobs.dataset.inputs import FOLDER, check_kept
 from jobs.generation.run import Display, Remake, generate
-from jobs.generation.card.page import TIMM_INFO, timm_info
 from pipeline.documents import DocumentError, read_json
 from pipeline.errors import IntegrityError
-from pipeline.manifest import (
-    MANIFEST,
-    PLAN,
-    Manifest,
-    Problem,
-    ShardRecord,
-    check_record,
-    read_manifest,
-    read_record,
-    record_name,
-    shard_name,
-)
+from pipeline.layout import INPUTS, MANIFEST, PLAN, TIMM_INFO, record_name, shard_name
+from pipeline.manifest import Manifest, Problem, ShardRecord, check_record, read_manifest, read_record
 from pipeline.shards.blocks import check_beton
 from pipeline.store import Store
 
@@ -116,7 +106,7 @@ def repaired(store: Store, problems: list[Problem], display: Display) -> set[int
     """
     shards = frozenset(problem.shard for problem in problems if problem.shard is not None)
     names = {problem.name for problem in problems}
-    planned = any(name == PLAN or name.startswith(f"{FOLDER}/") for name in names)
+    planned = any(name == PLAN or name.startswith(f"{INPUTS}/") for name in names)
     remake = Remake(shards, plan=planned, beton=any(name.endswith(_BETON) for name in names))
     generate(read_blueprint(store).job.with_output(store.uri), display=display, remake=remake)
     return set(shards)

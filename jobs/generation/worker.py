@@ -22,7 +22,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.common.address_space import is_lack_of_memory
-from jobs.executors.base import DeviceFailure, PermanentError, worker_name
 from jobs.dataset.blueprint import Blueprint, read_blueprint
 from jobs.dataset.clock import Clock
 from jobs.dataset.environment import processor, refuse_other_environment
@@ -33,20 +32,11 @@ from jobs.dataset.packing import EncodedBatch, Packer, Tally, as_counts
 from jobs.dataset.plan import PlanRow, read_rows
 from jobs.dataset.reading import Batch, Reader
 from jobs.dataset.views import Augmenter, Started
+from jobs.executors.base import DeviceFailure, PermanentError, worker_name
 from kernels.cuda.device import VARIABLE, failures
 from pipeline.errors import IntegrityError, OutputError, PassbandError
-from pipeline.manifest import (
-    JOB,
-    PLAN,
-    BadSample,
-    ShardRecord,
-    StoredFile,
-    provenance_name,
-    read_record,
-    readable_json,
-    record_name,
-    shard_name,
-)
+from pipeline.layout import JOB, PLAN, provenance_name, record_name, shard_name
+from pipeline.manifest import BadSample, ShardRecord, StoredFile, read_record, readable_json
 from pipeline.seals import sealed
 from pipeline.shards.tar import TarWriter
 from pipeline.sources import SourceError

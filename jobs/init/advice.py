@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from jobs.common.wording import count
 from jobs.dataset.plan import Plan, shorten, without_image
 from jobs.init.proposal import Proposal
 from jobs.init.survey import Survey
-from jobs.common.wording import count
 from pipeline.sources import splits
 from pipeline.sources.limits import plain
 from pipeline.sources.skipped import spell

@@ -15,10 +15,10 @@ from jobs.dataset.clock import Clock
 from jobs.dataset.environment import choose_executor, current_environment
 from jobs.dataset.plan import Plan, PlanRow
 from jobs.dataset.reading import Reader
-from jobs.dataset.views import Augmenter
-from jobs.init.proposal import InitError
-from jobs.drawing.sheet import draw_sheet
 from jobs.dataset.spec import GenerateJob
+from jobs.dataset.views import Augmenter
+from jobs.drawing.sheet import draw_sheet
+from jobs.init.proposal import InitError
 from kernels.cpu.threads import set_num_threads
 from pipeline.shards.decode import Sample
 from pipeline.sources import Entry

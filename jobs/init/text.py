@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from jobs.common.wording import command, count
+from jobs.common.yamltext import dump_yaml
 from jobs.dataset.plan import Plan, shorten
 from jobs.init.advice import bad_images
 from jobs.init.proposal import Proposal
 from jobs.init.survey import Survey
-from jobs.common.wording import command, count
-from jobs.common.yamltext import dump_yaml
 from pipeline.sources import SOURCES
 from pipeline.sources.limits import plain
 from pipeline.sources.skipped import spell

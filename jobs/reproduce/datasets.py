@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from jobs.common.missing_datasets import DatasetError, make_missing
 from jobs.reproduce.graph import DatasetTask, Made, Node
 from jobs.reproduce.ledger import Ledger
+from pipeline.canonical import digest
 from pipeline.documents import DocumentError, read_json
-from pipeline.manifest import MANIFEST, digest
+from pipeline.layout import MANIFEST
 from pipeline.store import LocalStore
 
 FOLDER = "datasets"

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from jobs.reproduce.graph import RESULTS, Made, Stopped
+from jobs.reproduce.graph import Made, Stopped
 from jobs.reproduce.references import with_identities, with_paths
-from pipeline.manifest import FORMAT, digest
+from pipeline.canonical import digest
+from pipeline.layout import RESULTS
+from pipeline.manifest import FORMAT
 from pipeline.seals import put_sealed
 from pipeline.store import LocalStore
 
@@ -41,8 +43,8 @@ class GenerationTask:
 
     def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
         """Make the dataset, or go on with its shards."""
-        from jobs.generation.run import generate
         from jobs.dataset.spec import parse_job
+        from jobs.generation.run import generate
 
         def checkpoint() -> None:
             if stopped():

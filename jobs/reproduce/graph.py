@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-RESULTS = "results.json"
-"""Written last into a node's folder, so its presence means that the node is done."""
 Stopped = Callable[[], bool]
 """Says whether the work is to end soon, keeping what it has."""
 

@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.reproduce.graph import RESULTS, DatasetTask, Graph, Made, Node
+from jobs.reproduce.graph import DatasetTask, Graph, Made, Node
 from pipeline.documents import DocumentError
 from pipeline.errors import PassbandError
+from pipeline.layout import RESULTS
 from pipeline.seals import read_sealed
 from pipeline.store import LocalStore
 

@@ -6,11 +6,9 @@ from typing import Any, ClassVar
 
 from jobs.reproduce.graph import Made, Stopped
 from jobs.reproduce.references import with_identities, with_paths
-from pipeline.manifest import digest
+from pipeline.canonical import digest
 
 _VERSION = 1
-MAPS = "maps.npz"
-"""File of a map's folder; the arrays in it are called as the maps are."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from jobs.drawing.charts import Theme
 from jobs.drawing.heatmaps import Heatmap, heatmaps_png
-from jobs.reproduce.mapping import MAPS
 from jobs.reproduce.recipe import MapGrid
+from pipeline.layout import MAPS
 
 
 def read_maps(grid: MapGrid, places: Mapping[str, str]) -> list[Heatmap]:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.reproduce.graph import RESULTS
 from jobs.reproduce.ledger import Ledger
 from jobs.reproduce.recipe import Recipe
 from jobs.reproduce.report import page
 from jobs.reproduce.rows import Block, Row, collect, fill
 from jobs.reproduce.tables import as_markdown
+from pipeline.layout import RESULTS
 from pipeline.seals import put_sealed
 from pipeline.store import LocalStore
 

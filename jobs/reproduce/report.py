@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -52,7 +53,7 @@ def page(result: "Result") -> str:
     from jobs.drawing.templates import templates
 
     settings = yaml.safe_dump(_plain(result.recipe.settings), sort_keys=False, allow_unicode=True, width=100)
-    template = templates().get_template("reproduction.html.j2")
+    template = templates(Path(__file__).parent).get_template("reproduction.html.j2")
     return template.render(
         recipe=result.recipe,
         findings=result.findings,

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from jobs.reproduce.graph import RESULTS, Made, Stopped
+from jobs.reproduce.graph import Made, Stopped
 from jobs.reproduce.references import referenced, with_paths
 from jobs.training.spec import TrainJob, parse_train_job
-from pipeline.manifest import digest
+from pipeline.canonical import digest
+from pipeline.layout import RESULTS
 from pipeline.seals import put_sealed
 
 _EVALUATION_VERSION = 1

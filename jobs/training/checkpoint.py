@@ -6,17 +6,17 @@ from typing import Any
 import torch
 
 from pipeline.errors import IntegrityError
-from pipeline.hashed import SUFFIX, HashedFile, put_hashed, read_hashed
+from pipeline.hashed import HashedFile, put_hashed, read_hashed
+from pipeline.layout import LAST_CHECKPOINT, SHA256_SUFFIX
 from pipeline.networks.checkpoint import NetworkError
 from pipeline.networks.finite import find_non_finite
 from pipeline.networks.network import load_safely
 from pipeline.store import LocalStore
 
 FORMAT = 1
-LAST = "checkpoint.pt"
 _FINITE = ("network", "optimizer", "average")
 """What must be finite; an objective may keep -inf for a group that it has not seen."""
-ADVICE = f"delete {LAST} and {LAST}{SUFFIX} to begin the training anew"
+ADVICE = f"delete {LAST_CHECKPOINT} and {LAST_CHECKPOINT}{SHA256_SUFFIX} to begin the training anew"
 """What can be done about a checkpoint that is of no use."""
 
 
@@ -29,7 +29,7 @@ def save_checkpoint(store: LocalStore, state: dict[str, Any]) -> None:
     """Write `state` under its one name, its hash beside it; a crash at any byte leaves the checkpoint before."""
     buffer = io.BytesIO()
     torch.save({"format": FORMAT} | state, buffer)
-    put_hashed(store, LAST, buffer.getvalue())
+    put_hashed(store, LAST_CHECKPOINT, buffer.getvalue())
 
 
 def load_checkpoint(store: LocalStore, identity: str) -> tuple[dict[str, Any], bool] | None:
@@ -40,10 +40,10 @@ def load_checkpoint(store: LocalStore, identity: str) -> tuple[dict[str, Any], b
     IntegrityError
         If it is damaged, not finite, or of another training than that of `identity`.
     """
-    where = f"{store.uri}/{LAST}"
-    if not store.exists(LAST):
+    where = f"{store.uri}/{LAST_CHECKPOINT}"
+    if not store.exists(LAST_CHECKPOINT):
         return None
-    file = read_hashed(store, LAST, ADVICE)
+    file = read_hashed(store, LAST_CHECKPOINT, ADVICE)
     state = _state(file, where)
     if state.get("identity", identity) != identity:
         raise IntegrityError(f"{where}: is of training {state['identity']}, not of {identity}; {ADVICE}")

@@ -9,10 +9,8 @@ from typing import Any
 
 from pipeline.documents import parse_json
 from pipeline.errors import IntegrityError
+from pipeline.layout import EVENTS, METRICS
 from pipeline.store import told_as_output
-
-METRICS = "metrics.jsonl"
-EVENTS = "tensorboard"
 
 
 class MetricLog:

@@ -10,16 +10,14 @@ from jobs.training.first_network import with_stem
 from jobs.training.spec import TrainJob
 from pipeline.documents import DocumentError
 from pipeline.errors import IntegrityError, PassbandError
-from pipeline.hashed import SUFFIX, put_hashed, read_hashed
-from pipeline.lock import LOCK
-from pipeline.manifest import JOB, Manifest, read_manifest
-from pipeline.networks.checkpoint import MODEL
+from pipeline.hashed import put_hashed, read_hashed
+from pipeline.layout import JOB, LOCK, MODEL, RESULTS, SHA256_SUFFIX
+from pipeline.manifest import Manifest, read_manifest
 from pipeline.seals import put_sealed, read_sealed
 from pipeline.store import LocalStore, open_store
 
-RESULTS = "results.json"
 _OTHERS = {"generate": "a dataset", "analyze": "an analysis", "evaluate": "an evaluation"}
-_ANEW = f"delete {MODEL}, {MODEL}{SUFFIX} and {RESULTS} to train anew"
+_ANEW = f"delete {MODEL}, {MODEL}{SHA256_SUFFIX} and {RESULTS} to train anew"
 _NEEDED = {"identity": str, "steps": int, "loss": float, "accuracy": dict, "seconds": float, "samples_per_s": float,
            "waiting_share": float, "network": str, "parameters": int, "objective": str}  # fmt: skip
 """What every version has written, with its type."""

@@ -7,17 +7,16 @@ from torch import Tensor
 
 from jobs.common.overwrite import spell_contents
 from jobs.common.wording import count, duration, size
-from jobs.training.checkpoint import LAST, load_checkpoint
+from jobs.training.checkpoint import load_checkpoint
 from jobs.training.first_network import with_stem
-from jobs.training.log import EVENTS, METRICS
-from jobs.training.output import RESULTS, finished, named, other_output, output_folder
+from jobs.training.output import finished, named, other_output, output_folder
 from jobs.training.probe import Probe, probe
 from jobs.training.processes import choose_device, threads
 from jobs.training.setup import Training, check_evaluations, open_training_stream, set_up
 from jobs.training.spec import TrainJob
+from pipeline.layout import EVENTS, JOB, LAST_CHECKPOINT, METRICS, MODEL, RESULTS
 from pipeline.loading import open_stream
-from pipeline.manifest import JOB
-from pipeline.networks.checkpoint import MODEL, without_hash
+from pipeline.networks.checkpoint import without_hash
 
 LONG_EPOCH_S = 3600.0
 
@@ -148,7 +147,7 @@ def _writes(training: Training) -> dict[str, int | None]:
     average = 0 if training.average is None else _bytes(training.average.state_dict())
     state = _bytes(training.optimizer.state_dict()) + _bytes(training.objective.state_dict())
     growing = [METRICS, *([EVENTS] if training.job.output.tensorboard else [])]
-    sizes: dict[str, int | None] = {MODEL: network, LAST: network + state + average}
+    sizes: dict[str, int | None] = {MODEL: network, LAST_CHECKPOINT: network + state + average}
     return sizes | dict.fromkeys([JOB, RESULTS, *growing])
 
 

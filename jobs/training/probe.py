@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 
 from jobs.training.batches import to_device
-from jobs.training.predict import evaluating
 from jobs.training.loop import device_batch
 from jobs.training.objectives import OBJECTIVES
+from jobs.training.predict import evaluating
 from jobs.training.setup import Training
 from pipeline.loading import open_stream
 

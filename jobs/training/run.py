@@ -8,7 +8,6 @@ import torch
 
 from jobs.common.jobfile import read_yaml
 from jobs.common.overwrite import Contents, claimed
-from jobs.training.checkpoint import LAST
 from jobs.training.collective import rank, said_by_any
 from jobs.training.display import Display, SilentDisplay
 from jobs.training.first_network import with_stem
@@ -27,10 +26,10 @@ from jobs.training.session import Run, accuracies
 from jobs.training.setup import check_evaluations, open_training_stream, set_up
 from jobs.training.spec import TrainJob
 from pipeline.hashed import delete_hashed
+from pipeline.layout import JOB, LAST_CHECKPOINT, MODEL
 from pipeline.loading import Stream
 from pipeline.lock import locked
-from pipeline.manifest import JOB
-from pipeline.networks.checkpoint import MODEL, read_checkpoint, without_hash
+from pipeline.networks.checkpoint import read_checkpoint, without_hash
 from pipeline.networks.network import load_network
 from pipeline.networks.pretrained import read_weights
 from pipeline.store import LocalStore
@@ -130,7 +129,7 @@ def _finished(
     if rank() != 0:
         return done
     store.sweep()
-    delete_hashed(store, LAST)  # a call that was killed between its last two writes
+    delete_hashed(store, LAST_CHECKPOINT)  # a call that was killed between its last two writes
     return _evaluated_anew(store, job, done, stream, device)
 
 

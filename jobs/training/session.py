@@ -10,10 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from jobs.training.checkpoint import ADVICE, LAST, load_checkpoint, non_finite, save_checkpoint
+from jobs.training.checkpoint import ADVICE, load_checkpoint, non_finite, save_checkpoint
 from jobs.training.collective import mean_over_ranks, rank, said_by_any, world_size
 from jobs.training.display import Display
-from jobs.training.predict import accuracy
 from jobs.training.log import MetricLog
 from jobs.training.loop import TrainingError, Watch, end_epoch, final_network, plain_numbers, run_epoch
 from jobs.training.output import (
@@ -21,16 +20,17 @@ from jobs.training.output import (
     write_results,
 )
 from jobs.training.plan import long_epoch
+from jobs.training.predict import accuracy
 from jobs.training.setup import Training
 from jobs.training.spec import EvaluationDuringTraining, TrainJob
 from pipeline.errors import IntegrityError
 from pipeline.hashed import delete_hashed
+from pipeline.layout import LAST_CHECKPOINT, NON_FINITE
 from pipeline.networks.network import Network, network_bytes
 from pipeline.store import LocalStore
 
 _TIMED_S = 10.0
 """Of steps, before their time tells how long an epoch takes."""
-NON_FINITE = "nonfinite.json"
 
 
 def accuracies(
@@ -76,14 +76,15 @@ class Run:
             return
         state, hashed = found
         if not hashed:
-            self._display.note(f"{self._store.uri}/{LAST}: is of an earlier version and has no sha256 beside it, so "
-                               "only its structure was checked")  # fmt: skip
+            place = f"{self._store.uri}/{LAST_CHECKPOINT}"
+            earlier = "is of an earlier version and has no sha256 beside it, so only its structure was checked"
+            self._display.note(f"{place}: {earlier}")
         try:
             self._restore(state)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             told = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
             raise IntegrityError(
-                f"{self._store.uri}/{LAST}: is no checkpoint of this training; {ADVICE}: {told}"
+                f"{self._store.uri}/{LAST_CHECKPOINT}: is no checkpoint of this training; {ADVICE}: {told}"
             ) from error
         self._saved_step = training.step
 
@@ -237,5 +238,5 @@ class Run:
         if rank() == 0:
             results["model_sha256"] = write_model(self._store, network_bytes(network))
             write_results(self._store, results)
-            delete_hashed(self._store, LAST)
+            delete_hashed(self._store, LAST_CHECKPOINT)
         return results

@@ -17,7 +17,7 @@ from pydantic import (
 
 from jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
 from jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOptions
-from pipeline.manifest import digest
+from pipeline.canonical import digest
 from pipeline.networks.checkpoint import checkpoint_file
 from pipeline.networks.names import OURS, RESIDUAL, TORCHVISION, check_network, check_stem
 from pipeline.options import StrictModel

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from pipeline.errors import PassbandError
 from pipeline.home import expanded
+from pipeline.layout import MANIFEST
 from pipeline.loading.reader import Reader
 from pipeline.loading.views import chosen_views
-from pipeline.manifest import MANIFEST, Manifest, ViewEntry, read_manifest
+from pipeline.manifest import Manifest, ViewEntry, read_manifest
 from pipeline.store import open_store
 
 BALANCES = ("group", "class")

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from pipeline.errors import IntegrityError, PassbandError
-from pipeline.hashed import SUFFIX, HashedFile, read_hashed
+from pipeline.hashed import HashedFile, read_hashed
+from pipeline.layout import MODEL, SHA256_SUFFIX
 from pipeline.store import Store, open_store
-
-MODEL = "model.pt"
-"""The trained network in a training's folder."""
 
 
 class NetworkError(PassbandError):
@@ -48,9 +46,9 @@ def read_checkpoint(path: str | Path, sha256: str | None = None) -> HashedFile:
 def without_hash(path: str | Path, sha256: str | None = None) -> str | None:
     """Return what a person is told of a checkpoint that neither a file beside it nor the job gives a hash of."""
     store, name = _place(path)
-    if sha256 is not None or store.exists(name + SUFFIX) or not store.exists(name):
+    if sha256 is not None or store.exists(name + SHA256_SUFFIX) or not store.exists(name):
         return None
-    return f"{store.uri}/{name}: no {name}{SUFFIX} lies beside it, so only its structure was checked"
+    return f"{store.uri}/{name}: no {name}{SHA256_SUFFIX} lies beside it, so only its structure was checked"
 
 
 def _place(path: str | Path) -> tuple[Store, str]:

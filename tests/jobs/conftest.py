@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jobs.comparison import evaluations, trainings
 from jobs.dataset.blueprint import Blueprint, read_blueprint
-from jobs.generation.run import generate
-from jobs.comparison import evaluations
-from jobs.comparison import trainings
 from jobs.dataset.spec import parse_job
+from jobs.generation.run import generate
 from pipeline.manifest import Manifest
 from pipeline.store import LocalStore
 from tests.jobs.comparison.runs_made import Made, make_all

@@ -2,8 +2,8 @@
 
 import hashlib
 
+from pipeline.layout import provenance_name, record_name, shard_name
 from pipeline.manifest import BadSample, BetonFile, Manifest, ManifestShard, StoredFile, StoredInput, ViewEntry
-from pipeline.names import provenance_name, record_name, shard_name
 
 
 def sha256(text: str) -> str:

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from pipeline.errors import IntegrityError
-from pipeline.hashed import SUFFIX, delete_hashed, put_hashed, read_hashed, read_hashed_file
+from pipeline.hashed import delete_hashed, put_hashed, read_hashed, read_hashed_file
+from pipeline.layout import SHA256_SUFFIX
 from pipeline.store import LocalStore, open_store
 
 
@@ -39,7 +40,7 @@ def test_what_is_written_reads_back_with_its_hash(store):
         found = read_hashed(store, "net.pt")
         assert (found.content, found.sha256, found.recorded) == (content, sha256, True)
         assert sha256 == hashlib.sha256(content).hexdigest()
-    assert store.read("net.pt" + SUFFIX) == f"{sha256}  net.pt\n".encode()
+    assert store.read("net.pt" + SHA256_SUFFIX) == f"{sha256}  net.pt\n".encode()
     delete_hashed(store, "net.pt")
     assert store.names("") == []
 
@@ -53,9 +54,9 @@ def test_every_flipped_bit_of_either_file_shows(tmp_path):
     store = LocalStore(tmp_path)
     put_hashed(store, "net.pt", b"weights of a network")
     flips = 0
-    for name in ("net.pt", "net.pt" + SUFFIX):
+    for name in ("net.pt", "net.pt" + SHA256_SUFFIX):
         whole = store.read(name)
-        of_the_hash = whole[:64] if name.endswith(SUFFIX) else whole  # the name after it is for people
+        of_the_hash = whole[:64] if name.endswith(SHA256_SUFFIX) else whole  # the name after it is for people
         for place in range(len(of_the_hash)):
             for bit in range(8):
                 damaged = bytearray(whole)
@@ -73,7 +74,7 @@ def test_every_flipped_bit_of_either_file_shows(tmp_path):
 def test_what_is_no_hash_is_refused(beside, tmp_path):
     store = LocalStore(tmp_path)
     put_hashed(store, "net.pt", b"weights")
-    (tmp_path / ("net.pt" + SUFFIX)).write_bytes(beside)
+    (tmp_path / ("net.pt" + SHA256_SUFFIX)).write_bytes(beside)
     with pytest.raises(IntegrityError, match=r"net.pt.sha256: is damaged"):
         read_hashed_file(tmp_path / "net.pt")
 
@@ -95,7 +96,7 @@ def test_a_crash_at_any_write_leaves_one_of_the_two_whole(hashed, tmp_path):
         assert found.content == (b"old" if writes < 2 else b"new")
         put_hashed(LocalStore(folder), "net.pt", b"newer")  # the next call goes on
         assert read_hashed(LocalStore(folder), "net.pt").content == b"newer"
-        assert (folder / ("net.pt" + SUFFIX)).read_text().count("\n") == 1
+        assert (folder / ("net.pt" + SHA256_SUFFIX)).read_text().count("\n") == 1
     assert reached == {0, 1, 2}
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from pipeline.documents import DocumentError
 from pipeline.errors import IntegrityError
-from pipeline.manifest import MANIFEST, read_manifest, readable_json, write_manifest
-from pipeline.seals import BESIDE, own_digest, put_sealed, read_sealed
+from pipeline.layout import MANIFEST, MANIFEST_SHA256
+from pipeline.manifest import read_manifest, readable_json, write_manifest
+from pipeline.seals import own_digest, put_sealed, read_sealed
 from pipeline.store import LocalStore, open_store
 from tests.pipeline.manifests import manifest
 
@@ -67,7 +68,7 @@ def test_a_kill_while_the_manifest_is_replaced_leaves_one_that_opens(tmp_path, b
         assert read_manifest(store).environment == {"numpy": "2"}
     written = write_manifest(store, NEW)
     assert read_manifest(store) == written
-    assert store.read(BESIDE).decode() == f"{written.digest}\n"
+    assert store.read(MANIFEST_SHA256).decode() == f"{written.digest}\n"
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -85,7 +86,7 @@ def test_what_is_written_is_read_with_its_digest(store):
     written = write_manifest(store, NEW)
     assert read_manifest(store) == written
     document = json.loads(store.read(MANIFEST))
-    assert document["digest"] == own_digest(document) == store.read(BESIDE).decode().strip()
+    assert document["digest"] == own_digest(document) == store.read(MANIFEST_SHA256).decode().strip()
 
 
 def test_writing_the_same_again_writes_nothing(tmp_path):
@@ -100,7 +101,7 @@ def test_a_manifest_of_before_digests_is_read(store):
 
 def test_neither_of_the_two_files_is_believed_alone(store):
     write_manifest(store, NEW)
-    document, beside = json.loads(store.read(MANIFEST)), store.read(BESIDE)
+    document, beside = json.loads(store.read(MANIFEST)), store.read(MANIFEST_SHA256)
     edited = document | {"environment": {}}
     store.put(MANIFEST, json.dumps(edited).encode())
     assert "was changed after it was written: its digest is" in refused(store)
@@ -113,17 +114,17 @@ def test_neither_of_the_two_files_is_believed_alone(store):
     store.put(MANIFEST, json.dumps(document).encode())
     read_manifest(store)
     for content in (b"", b"\n", beside[:-2], b"\xff" * 64, beside.replace(b"\n", b"0\n")):
-        store.put(BESIDE, content)
+        store.put(MANIFEST_SHA256, content)
         assert "does not stand in manifest.sha256" in refused(store)
-    store.delete(BESIDE)
+    store.delete(MANIFEST_SHA256)
     assert "manifest.sha256, which was written with it, is missing" in refused(store)
 
 
 def test_another_datasets_pair_of_files_is_no_pair(store):
     write_manifest(store, OLD)
-    beside = store.read(BESIDE)
+    beside = store.read(MANIFEST_SHA256)
     write_manifest(store, NEW)
-    store.put(BESIDE, beside)
+    store.put(MANIFEST_SHA256, beside)
     assert "does not stand in manifest.sha256" in refused(store)
 
 

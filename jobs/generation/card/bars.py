@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from jobs.dataset.plan import without_image
 from jobs.common import wording
+from jobs.dataset.plan import without_image
 from pipeline.manifest import Manifest
 
 MAX_BARS = 50

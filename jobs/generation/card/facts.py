@@ -8,13 +8,14 @@ from pathlib import PurePosixPath
 
 import yaml
 
+from jobs.common import wording
 from jobs.dataset.blueprint import Blueprint
 from jobs.generation.card import snippets
-from jobs.common import wording
 from jobs.generation.card.bars import Bars, class_bars, group_bars
 from jobs.generation.throughput import Throughput, add_up
 from pipeline.augment import AUGMENTATIONS
-from pipeline.manifest import JOB, BadSample, Manifest, ShardRecord, StoredInput, ViewEntry, read_record
+from pipeline.layout import JOB
+from pipeline.manifest import BadSample, Manifest, ShardRecord, StoredInput, ViewEntry, read_record
 from pipeline.store import Store, open_store
 
 MAX_BAD = 200

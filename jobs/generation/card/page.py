@@ -3,21 +3,22 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
-from jobs.dataset.blueprint import Blueprint
 from jobs.common import wording
+from jobs.dataset.blueprint import Blueprint
+from jobs.drawing.templates import templates
+from jobs.drawing.thumbnails import PAGE_BYTES, SheetRow, image_uris, sheet_rows, within
 from jobs.generation.card.facts import Facts, gather
 from jobs.generation.card.sampling import Look, look_at, looked_side
 from jobs.generation.card.spectra import radial_profile
-from jobs.drawing.templates import templates
-from jobs.drawing.thumbnails import PAGE_BYTES, SheetRow, image_uris, sheet_rows, within
-from pipeline.manifest import Manifest, ShardRecord, canonical_json
+from pipeline.canonical import canonical_json
+from pipeline.layout import README, REPORT, TIMM_INFO
+from pipeline.manifest import Manifest, ShardRecord
 from pipeline.store import Store
 
-README, REPORT = "README.md", "report.html"
-TIMM_INFO = "_info.json"
 SHARDS = "shards/*.tar"
 PANEL_BYTES = 300_000
 
@@ -39,7 +40,7 @@ def write_card(
     """
     facts = gather(store, blueprint, manifest, records)
     look = look_at(store, manifest)
-    pages = templates()
+    pages = templates(Path(__file__).parent)
     front_matter = yaml.safe_dump(_front_matter(facts), sort_keys=False, allow_unicode=True)
     readme = pages.get_template("readme.md.j2").render(facts=facts, front_matter=front_matter)
     report = pages.get_template("report.html.j2").render(facts=facts, pictures=draw(look, manifest))

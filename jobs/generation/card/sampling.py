@@ -8,8 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from jobs.drawing.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one, shown_scale
-from jobs.generation.card.spectra import MeanSpectra
 from jobs.drawing.thumbnails import ROOM, shrink
+from jobs.generation.card.spectra import MeanSpectra
 from pipeline.manifest import Manifest, ViewEntry
 from pipeline.shards.decode import Sample, read_shard
 from pipeline.store import Store

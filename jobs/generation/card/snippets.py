@@ -4,7 +4,8 @@ import builtins
 import keyword
 
 from jobs.common.wording import plain
-from pipeline.manifest import Manifest, ViewEntry, shard_name
+from pipeline.layout import shard_name
+from pipeline.manifest import Manifest, ViewEntry
 
 
 def webdataset_snippet(manifest: Manifest) -> str:

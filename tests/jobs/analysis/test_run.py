@@ -14,19 +14,19 @@ from jobs.analysis.inputs import read_inputs
 from jobs.analysis.ledger import BlocksFailedError
 from jobs.analysis.run import analyze
 from jobs.analysis.sensitivity import compute_sensitivity
-from jobs.executors.base import ExecutorError
 from jobs.common.jobfile import JobError
-from jobs.generation.run import generate
 from jobs.common.overwrite import claimed
 from jobs.comparison.status import read_run, spell_run
+from jobs.executors.base import ExecutorError
+from jobs.generation.run import generate
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.hashed import put_hashed
 from pipeline.networks.network import NetworkError, build_network
 from pipeline.seals import unsealed
 from pipeline.store import LocalStore, open_store
 from tests.jobs.analysis.conftest import job_of, only, stored
-from tests.jobs.generation.made import small_job
 from tests.jobs.evaluation.conftest import DIGITS, spec_of
+from tests.jobs.generation.made import small_job
 
 
 def maps_in(out):

@@ -14,9 +14,9 @@ from jobs.cluster.records import find_record, is_id
 from jobs.cluster.state import ClusterError
 from jobs.cluster.submission import KINDS, read_submission
 from jobs.common.jobfile import JobError
-from jobs.generation.run import generate
 from jobs.dataset.spec import load_job, parse_job
 from jobs.evaluation.spec import parse_evaluate_job
+from jobs.generation.run import generate
 from jobs.training.spec import parse_train_job
 from tests.jobs.cluster.heads import job_file, wide_job
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.generation.run import generate
 from jobs.dataset.spec import load_job
+from jobs.generation.run import generate
 from tests.jobs.cluster.heads import (
     Head,
     commands,

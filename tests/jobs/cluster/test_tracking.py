@@ -10,8 +10,8 @@ from jobs.cluster.failure import told_beside_log, why_failed, why_waiting
 from jobs.cluster.records import Record, find_record
 from jobs.cluster.spelling import spell_cancelled, spell_job
 from jobs.cluster.tracking import Clusters, Tracked, track
-from jobs.generation.run import generate
 from jobs.dataset.spec import load_job
+from jobs.generation.run import generate
 from tests.jobs.cluster.heads import job_file
 
 NOBODY = "http://127.0.0.1:1"

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from jobs.generation.run import generate
 from jobs.dataset.spec import load_job
+from jobs.generation.run import generate
 from tests.jobs.generation.made import small_job, stored_bytes
 
 

@@ -11,10 +11,10 @@ import time
 import pytest
 import yaml
 
-from jobs.common import events
 from jobs import cli
-from jobs.common.address_space import lack_of_memory
 from jobs.commands.shared import KEPT, stop
+from jobs.common import events
+from jobs.common.address_space import lack_of_memory
 from jobs.common.jobfile import JobError
 from jobs.training.launch import announced, local_rank
 from kernels.cuda.device import CupyDevice, DeviceError
@@ -214,7 +214,8 @@ def test_only_what_keeps_something_says_so(monkeypatch, passband, tmp_path):
     def interrupted(*_, **__):
         os.kill(os.getpid(), signal.SIGINT)
 
-    for place in ("jobs.generation.verify.verify", "jobs.comparison.status.read_run", "jobs.generation.inspect.describe"):
+    places = ("jobs.generation.verify.verify", "jobs.comparison.status.read_run", "jobs.generation.inspect.describe")
+    for place in places:
         monkeypatch.setattr(place, interrupted)
     monkeypatch.setattr("jobs.dataset.spec.load_job", interrupted)
     job = tmp_path / "job.yaml"

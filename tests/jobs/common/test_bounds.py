@@ -7,8 +7,9 @@ from jobs.cluster.state import read_json
 from jobs.common.jobfile import JobError
 from jobs.evaluation.results import read_evaluation
 from pipeline.errors import IntegrityError, PassbandError
-from pipeline.manifest import MANIFEST, read_manifest, read_record, record_name, write_manifest
-from pipeline.seals import BESIDE, read_beside
+from pipeline.layout import MANIFEST, MANIFEST_SHA256, record_name
+from pipeline.manifest import read_manifest, read_record, write_manifest
+from pipeline.seals import read_beside
 from pipeline.store import LocalStore
 from tests.pipeline.manifests import manifest
 
@@ -37,8 +38,8 @@ def test_a_record_without_end_is_refused(tmp_path):
 def test_a_digest_without_end_is_another_than_the_manifest_has_and_the_next_write_replaces_it(tmp_path):
     store = LocalStore(tmp_path)
     written = write_manifest(store, manifest())
-    endless(tmp_path / BESIDE)
-    with pytest.raises(IntegrityError, match=f"does not stand in {BESIDE}"):
+    endless(tmp_path / MANIFEST_SHA256)
+    with pytest.raises(IntegrityError, match=f"does not stand in {MANIFEST_SHA256}"):
         read_manifest(store)
     assert write_manifest(store, manifest()) == written
     assert read_beside(store) == [written.digest]

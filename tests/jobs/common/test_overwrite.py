@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.generation.run import generate
 from jobs.common.overwrite import ask_overwrite, claimed, clear_output, spell_contents
+from jobs.generation.run import generate
 from pipeline.errors import OutputError, PassbandError
-from pipeline.lock import LOCK, locked
+from pipeline.layout import LOCK
+from pipeline.lock import locked
 from pipeline.store import LocalStore, open_store
 from tests.jobs.generation.made import small_job
 

@@ -12,10 +12,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from jobs.analysis.envelope import Envelope
 from jobs.analysis.results import Analysis
 from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
-from jobs.dataset.entries import AnySource
 from jobs.common.examples import EXAMPLES, example
 from jobs.common.jobfile import JobError
 from jobs.comparison.results import AnalysisResults, ReproductionResults, TrainingResults
+from jobs.dataset.entries import AnySource
 from jobs.dataset.spec import GenerateJob, parse_job
 from jobs.evaluation.results import Evaluation
 from jobs.evaluation.spec import EvaluateJob, parse_evaluate_job

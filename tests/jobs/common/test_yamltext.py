@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from jobs.common.jobfile import JobError, read_yaml
-from jobs.dataset.spec import load_job
 from jobs.common.yamlsize import MAX_DEPTH, MAX_NODES, MAX_TEXT
 from jobs.common.yamltext import MAX_YAML_BYTES, YamlError, dump_yaml, parse_yaml
+from jobs.dataset.spec import load_job
 
 GIGABYTE = 1 << 30
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jobs.generation.run import generate
-from jobs.reproduce.recipes import find_recipe
 from jobs.evaluation.results import CorruptionError, Evaluation, Row, Summary
 from jobs.evaluation.run import evaluate
 from jobs.evaluation.spec import parse_evaluate_job
+from jobs.generation.run import generate
+from jobs.reproduce.recipes import find_recipe
 from jobs.training.run import train
 from jobs.training.spec import parse_train_job
 from pipeline.manifest import readable_json

@@ -10,8 +10,8 @@ from jobs.comparison.page import page
 from jobs.comparison.reading import read_runs
 from jobs.comparison.reproductions import blocks_of
 from jobs.reproduce.tables import as_markdown
-from tests.jobs.drawing.page import Page, scroll_width
 from tests.jobs.comparison.runs_made import make_dataset, write_analysis, write_reproduction
+from tests.jobs.drawing.page import Page, scroll_width
 
 
 @pytest.fixture(scope="session")

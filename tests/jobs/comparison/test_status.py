@@ -9,7 +9,7 @@ from filelock import FileLock
 from jobs.comparison.runfiles import asked_maps
 from jobs.comparison.status import read_run
 from pipeline.errors import PassbandError
-from pipeline.lock import LOCK
+from pipeline.layout import LOCK
 from pipeline.store import LocalStore
 from tests.jobs.comparison.runs_made import write_reproduction
 

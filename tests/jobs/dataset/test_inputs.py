@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from jobs.common.jobfile import JobError
-from jobs.generation.cache import generate_cached
+from jobs.common.overwrite import claimed
 from jobs.dataset.inputs import InputError, read_files
+from jobs.dataset.spec import parse_job
+from jobs.generation.cache import generate_cached
 from jobs.generation.probe import estimate_maps
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
-from jobs.common.overwrite import claimed
-from jobs.dataset.spec import parse_job
 from pipeline.errors import PassbandError
 from pipeline.hashed import put_hashed
 from pipeline.networks.network import NetworkSpec, build_network, network_bytes

@@ -12,15 +12,15 @@ import yaml
 from PIL import Image
 
 from jobs.common.address_space import is_lack_of_memory, lack_of_memory
-from jobs.executors.base import PermanentError
 from jobs.dataset.blueprint import draft
 from jobs.dataset.environment import current_environment
 from jobs.dataset.memory import footprint
 from jobs.dataset.plan import make_plan
-from jobs.generation.run import generate
-from jobs.dataset.views import Augmenter
-from jobs.generation.worker import ShardTask
 from jobs.dataset.spec import GenerateJob
+from jobs.dataset.views import Augmenter
+from jobs.executors.base import PermanentError
+from jobs.generation.run import generate
+from jobs.generation.worker import ShardTask
 from tests.jobs.generation.made import small_job, stored_bytes
 
 

@@ -8,8 +8,8 @@ import yaml
 
 from jobs.dataset.blueprint import read_blueprint
 from jobs.dataset.plan import make_plan
-from jobs.generation.run import generate
 from jobs.dataset.spec import parse_job
+from jobs.generation.run import generate
 from pipeline.store import open_store
 from tests.pipeline.sources import files
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from jobs.dataset.blueprint import identity_form
-from jobs.generation.run import generate
 from jobs.dataset.sharding import enough_for, samples_per_shard
+from jobs.generation.run import generate
 from jobs.generation.verify import verify
 from pipeline.errors import PassbandError
 from pipeline.manifest import read_manifest

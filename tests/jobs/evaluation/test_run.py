@@ -10,10 +10,10 @@ import torch
 from jobs.common.jobfile import JobError
 from jobs.common.overwrite import claimed
 from jobs.evaluation import run
-from jobs.training.predict import predict
 from jobs.evaluation.results import read_evaluation
 from jobs.evaluation.run import evaluate
 from jobs.evaluation.spec import parse_evaluate_job
+from jobs.training.predict import predict
 from pipeline.errors import PassbandError
 from pipeline.networks.network import build_network
 from tests.jobs.drawing.page import Page, scroll_width

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from jobs.training.predict import Predictions
 from jobs.evaluation.stored import StoredPredictions
+from jobs.training.predict import Predictions
 from pipeline.store import LocalStore
 
 COLUMNS = ("predicted", "labels", "groups", "indices")

@@ -3,10 +3,10 @@ import pytest
 
 from jobs.common.jobfile import JobError
 from jobs.evaluation.conditions import Condition
-from jobs.training.predict import Predictions
 from jobs.evaluation.results import Checkpoint, Evaluation
 from jobs.evaluation.spec import parse_evaluate_job
 from jobs.evaluation.summary import Outcome, Summarizer
+from jobs.training.predict import Predictions
 
 IMAGES = {"source": {"kind": "digits"}, "image": {"size": 16}}
 

@@ -104,7 +104,7 @@ def test_a_worker_killed_from_outside_costs_one_attempt(tmp_path: Path):
 
 
 def test_a_worker_that_dies_of_memory_is_retried_once_and_it_is_said_what_to_lower(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("jobs.executors.memory_deaths.oom_kills", itertools.count().__next__)  # the kernel counts one more
+    monkeypatch.setattr("jobs.executors.memory_deaths.oom_kills", itertools.count().__next__)  # it counts one more
     outcomes = list(executor(1).run([FaultyTask(0, tmp_path, ["die"] * 3), FaultyTask(1, tmp_path)]))
     assert final(outcomes) == {0: ("failed", 2), 1: ("done", 1)}
     assert invocations(tmp_path) == {0: 2, 1: 1}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.executors.base import DeviceFailure, ExecutorError
 from jobs.dataset.packing import Packer
+from jobs.executors.base import DeviceFailure, ExecutorError
 from jobs.generation.run import generate
 from jobs.generation.worker import ShardTask
 from kernels.cuda.device import VARIABLE, use

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.dataset.spec import parse_job
 from jobs.generation.drawn import drawn_words
 from jobs.generation.inspect import Wanted, find_sample
 from jobs.generation.run import generate
-from jobs.dataset.spec import parse_job
 from pipeline.errors import PassbandError
 from pipeline.manifest import read_manifest
 from pipeline.store import LocalStore

@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from jobs.dataset.blueprint import read_blueprint
+from jobs.dataset.spec import load_job
 from jobs.generation.cache import generate_cached
+from jobs.generation.card.page import write_card
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
-from jobs.generation.card.page import write_card
-from jobs.dataset.spec import load_job
 from pipeline.errors import PassbandError
 from pipeline.loading import open_stream
 from pipeline.manifest import read_manifest

@@ -3,9 +3,9 @@
 import boto3
 import pytest
 
+from jobs.dataset.spec import parse_job
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
-from jobs.dataset.spec import parse_job
 from pipeline.store import open_store
 from tests.jobs.generation.made import small_job, stored_bytes
 

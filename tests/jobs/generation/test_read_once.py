@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.generation.cache import generate_cached
 from jobs.dataset.environment import current_environment
 from jobs.dataset.kept import Kept
+from jobs.generation.cache import generate_cached
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.worker import ShardTask
 from pipeline.errors import PassbandError
@@ -69,8 +69,8 @@ def test_a_finished_dataset_of_a_cache_is_used_as_it_is_unless_a_byte_differs(tm
     made, place = generate_cached(job, tmp_path / "cache", SilentDisplay())
     whole, card = stored_bytes(Path(place)), os.stat(f"{place}/README.md").st_mtime_ns
     upgraded = current_environment(job) | {"numpy": "99.0"}
-    for module in ("cache", "environment"):
-        monkeypatch.setattr(f"jobs.generation.{module}.current_environment", lambda job: upgraded)
+    for module in ("generation.cache", "dataset.environment"):
+        monkeypatch.setattr(f"jobs.{module}.current_environment", lambda job: upgraded)
     assert generate_cached(job, tmp_path / "cache", SilentDisplay(), trust=trust)[0] == made
     assert os.stat(f"{place}/README.md").st_mtime_ns == card
     monkeypatch.undo()

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from jobs.dataset.spec import load_job
 from jobs.generation.ledger import BadImagesError, ShardsFailedError
 from jobs.generation.run import generate
-from jobs.dataset.spec import load_job
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.lock import locked
 from pipeline.manifest import read_manifest

@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from jobs.dataset.blueprint import read_blueprint
+from jobs.dataset.spec import load_job
 from jobs.generation.export import export_beton
 from jobs.generation.run import SilentDisplay, generate
 from jobs.generation.verify import repaired, verify
-from jobs.dataset.spec import load_job
 from pipeline.errors import PassbandError
 from pipeline.loading import open_stream
 from pipeline.manifest import read_manifest

@@ -13,10 +13,10 @@ from PIL import Image
 
 from jobs.commands.shared import stop
 from jobs.dataset.plan import make_plan
+from jobs.dataset.spec import load_job, parse_job
 from jobs.generation.run import generate
 from jobs.init import first_job, survey
 from jobs.init.preview import preview_samples
-from jobs.dataset.spec import load_job, parse_job
 from pipeline.manifest import read_manifest
 from pipeline.shards.decode import read_shard
 from pipeline.sources.imagefolder import ImageFolder

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from jobs.reproduce.graph import RESULTS, Graph, Made, Node, Stopped
+from jobs.reproduce.graph import Graph, Made, Node, Stopped
+from pipeline.canonical import digest
 from pipeline.errors import PassbandError
-from pipeline.manifest import digest
+from pipeline.layout import RESULTS
 from pipeline.store import LocalStore
 
 

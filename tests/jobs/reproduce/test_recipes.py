@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from jobs.dataset.spec import parse_job
 from jobs.reproduce.generating import GenerationTask
 from jobs.reproduce.graph import DatasetTask, Made
 from jobs.reproduce.mapping import SensitivityTask
@@ -15,7 +16,6 @@ from jobs.reproduce.recipes.prime import SETTINGS as PRIME
 from jobs.reproduce.recipes.sharpdro import SETTINGS as SHARPDRO
 from jobs.reproduce.rows import Block, Row
 from jobs.reproduce.tasks import EvaluationTask, TrainingTask
-from jobs.dataset.spec import parse_job
 from pipeline.errors import PassbandError
 from tests.jobs.drawing.page import scroll_width
 

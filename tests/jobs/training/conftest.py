@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.generation.run import generate
 from jobs.dataset.spec import parse_job
+from jobs.generation.run import generate
 from jobs.training.spec import TrainJob, parse_train_job
 from tests.jobs.generation.made import VIEWS, small_job
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from jobs.training import loop
-from jobs.training.checkpoint import LAST
-from jobs.training.display import SilentDisplay
 from jobs.evaluation.display import SilentDisplay as SilentEvaluation
 from jobs.evaluation.run import evaluate
 from jobs.evaluation.spec import parse_evaluate_job
+from jobs.training import loop
+from jobs.training.display import SilentDisplay
 from jobs.training.log import read_metrics
 from jobs.training.loop import TrainingError
 from jobs.training.run import train
 from pipeline.errors import IntegrityError, PassbandError
+from pipeline.layout import LAST_CHECKPOINT
 from pipeline.networks.network import NetworkError, load_network
 from tests.jobs.training.test_run import StopAfter, assert_same_training
 
@@ -77,7 +77,7 @@ def evaluation(digits, model: Path, out: Path, **changes):
 @pytest.mark.parametrize("hashed", [True, False], ids=["hashed", "of before"])
 def test_a_flipped_bit_of_a_checkpoint_is_not_resumed(stopped, hashed):
     job, out = stopped
-    flip(out / LAST, "network")
+    flip(out / LAST_CHECKPOINT, "network")
     if not hashed:
         (out / "checkpoint.pt.sha256").unlink()
     advised = "delete checkpoint.pt and checkpoint.pt.sha256"
@@ -142,9 +142,9 @@ def test_what_an_earlier_version_left_goes_on_bit_for_bit_and_is_told(stopped, t
     job, out = stopped
     changes = {"optimizer": {"kind": "adam", "lr": 1e-3}, "swa": {"start": 0.0}}
     train(train_job(tmp_path / "whole", **changes))
-    state = torch.load(out / LAST, weights_only=True)
+    state = torch.load(out / LAST_CHECKPOINT, weights_only=True)
     del state["identity"]
-    torch.save(state, out / LAST)
+    torch.save(state, out / LAST_CHECKPOINT)
     (out / "checkpoint.pt.sha256").unlink()
     notes = Notes()
     train(job, display=notes)
@@ -166,7 +166,7 @@ def test_what_an_earlier_version_left_goes_on_bit_for_bit_and_is_told(stopped, t
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_checkpoint_that_is_not_finite_is_not_resumed(stopped, section, value):
     job, out = stopped
-    poison(out / LAST, section, value)
+    poison(out / LAST_CHECKPOINT, section, value)
     word = "NaN" if value != value else "infinity"
     with pytest.raises(IntegrityError, match=rf"checkpoint.pt: {section}\..* holds {word}, so there is nothing"):
         train(job)
@@ -200,7 +200,7 @@ def test_weights_that_went_wrong_are_not_written_and_the_last_good_checkpoint_st
     message = rf"^epoch 2, step 2: network\..* holds {word}; it is not written; the checkpoint of step 1 is kept$"
     with pytest.raises(TrainingError, match=message):
         train(train_job(epochs=2, batch_size=355))
-    assert torch.load(tmp_path / "out" / LAST, weights_only=True)["step"] == 1
+    assert torch.load(tmp_path / "out" / LAST_CHECKPOINT, weights_only=True)["step"] == 1
     assert not (tmp_path / "out" / "model.pt").exists()
     assert json.loads((tmp_path / "out" / "nonfinite.json").read_text())["step"] == 2
 
@@ -235,7 +235,7 @@ def test_a_checkpoint_of_another_training_is_not_gone_on_from(train_job, tmp_pat
     for name, seed in (("out", 1), ("other", 2)):
         with pytest.raises(SystemExit):
             train(train_job(tmp_path / name, seed=seed), stopped=StopAfter(1))
-    for name in (LAST, f"{LAST}.sha256"):
+    for name in (LAST_CHECKPOINT, f"{LAST_CHECKPOINT}.sha256"):
         (tmp_path / "out" / name).write_bytes((tmp_path / "other" / name).read_bytes())
     with pytest.raises(
         IntegrityError, match=r"checkpoint.pt: is of training \w+, not of \w+; delete checkpoint.pt and"
@@ -245,10 +245,10 @@ def test_a_checkpoint_of_another_training_is_not_gone_on_from(train_job, tmp_pat
 
 def test_a_checkpoint_of_another_form_is_one_line(stopped):
     job, out = stopped
-    state = torch.load(out / LAST, weights_only=True)
+    state = torch.load(out / LAST_CHECKPOINT, weights_only=True)
     del state["optimizer"]["state"], state["identity"]
-    torch.save(state, out / LAST)
-    (out / f"{LAST}.sha256").unlink()
+    torch.save(state, out / LAST_CHECKPOINT)
+    (out / f"{LAST_CHECKPOINT}.sha256").unlink()
     with pytest.raises(IntegrityError, match="is no checkpoint of this training; delete checkpoint.pt and ") as caught:
         train(job)
     assert "\n" not in str(caught.value)

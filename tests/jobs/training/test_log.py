@@ -4,8 +4,9 @@ import resource
 
 import pytest
 
-from jobs.training.log import METRICS, MetricLog, read_metrics
+from jobs.training.log import MetricLog, read_metrics
 from pipeline.errors import IntegrityError, OutputError
+from pipeline.layout import METRICS
 
 
 def write(folder, first, last, tensorboard=False):

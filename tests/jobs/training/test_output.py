@@ -7,13 +7,13 @@ import pytest
 import torch
 import yaml
 
-from jobs.generation.run import generate
 from jobs.common.overwrite import claimed
+from jobs.generation.run import generate
 from jobs.training import run
-from jobs.training.checkpoint import LAST
 from jobs.training.output import other_output
 from jobs.training.run import check_first, train
 from pipeline.errors import PassbandError
+from pipeline.layout import LAST_CHECKPOINT
 from pipeline.networks.network import load_network
 from tests.jobs.generation.made import small_job
 from tests.jobs.training.test_run import StopAfter, run_command
@@ -164,7 +164,7 @@ def test_what_another_call_finishes_meanwhile_is_not_trained_again(train_job, tm
     monkeypatch.setattr(run, "set_up", slowly)
     found = train(job)
     assert [found] == others  # the seconds too
-    assert not (tmp_path / "out" / LAST).exists()
+    assert not (tmp_path / "out" / LAST_CHECKPOINT).exists()
 
 
 def test_no_process_is_still_reading_when_the_first_one_deletes(train_job, monkeypatch):

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.reproduce.mapping import MAPS
 from jobs.reproduce.recipe import MapNorm, Seen
 from jobs.reproduce.recipes.digits.methods import ATTACK, ERM, FLAVOURS, METHODS, RANDOM, Method
 from jobs.reproduce.recipes.digits.setting import (
@@ -18,6 +17,7 @@ from jobs.reproduce.recipes.digits.setting import (
 )
 from jobs.reproduce.recipes.digits.words import ENHANCED_NORM, NORM_ERROR, ORIGINAL_NORM
 from jobs.reproduce.recipes.parts import CLEAN, Nodes
+from pipeline.layout import MAPS
 
 _SHARD = 500  # samples; a generation that is stopped loses one shard
 

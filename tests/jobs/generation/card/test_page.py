@@ -13,10 +13,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from jobs.generation.card.bars import MAX_BARS
-from jobs.generation.card.page import write_card
-from jobs.generation.card.facts import MAX_BAD
 from jobs.drawing.sheet import MAX_VIEWS
+from jobs.generation.card.bars import MAX_BARS
+from jobs.generation.card.facts import MAX_BAD
+from jobs.generation.card.page import write_card
 from pipeline.manifest import BadSample, read_manifest, read_record
 from pipeline.shards.decode import read_shard
 from pipeline.store import LocalStore

@@ -125,13 +125,14 @@ def _warm_up() -> None:
     import pandas  # pyarrow does, with the first array
     import pyarrow.parquet
 
-    import jobs.generation.card.page
     import jobs.drawing.charts
-    from jobs.generation import run, worker
+    import jobs.generation.card.page
     from jobs.dataset.spec import GenerateJob
+    from jobs.generation import run, worker
     from kernels.cpu import huffman
 
-    assert all((pandas, jobs.generation.card.page, jobs.drawing.charts, pyarrow.parquet, run, worker, GenerateJob, huffman))
+    drawing = (jobs.generation.card.page, jobs.drawing.charts)
+    assert all((pandas, *drawing, pyarrow.parquet, run, worker, GenerateJob, huffman))
 
 
 def _forked(folder: Path, job: Mapping[str, Any], cards: bool, before_shards: bool = False) -> Trial:
@@ -189,8 +190,8 @@ def _in_child(folder: Path, job: Mapping[str, Any], cards: bool, before_shards: 
 
 
 def _made(job: Mapping[str, Any], cards: bool, before_shards: bool) -> int:
-    from jobs.generation import finish, run
     from jobs.dataset.spec import GenerateJob
+    from jobs.generation import finish, run
     from pipeline.errors import PassbandError
 
     class Planned(Exception):
