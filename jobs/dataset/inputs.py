@@ -7,11 +7,8 @@ place. A sensitivity map that a job asks for is computed when the dataset is pla
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +26,6 @@ from pipeline.sources.imagefolder import SUFFIXES
 from pipeline.sources.skipped import Skipped
 from pipeline.sources.walk import Walk
 from pipeline.store import Store
-
-if TYPE_CHECKING:
-    from jobs.analysis.spec import AnalyzeJob
 
 Contents = Mapping[str, bytes]
 """Reference -> content."""
@@ -111,7 +105,7 @@ def _list_folder(folder: str, known: Sequence[StoredInput]) -> list[str]:
     try:
         items = Walk("of images", folder, (), Skipped()).scan()
     except SourceError as error:
-        if kept := _in_folder(folder, known):
+        if kept := in_folder(folder, known):
             return [entry.reference for entry in kept]
         reason = getattr(error.__cause__, "strerror", error)
         raise InputError(f"cannot read the folder {folder}, which a stage of the job needs: {reason}") from error
@@ -145,11 +139,11 @@ def contents_by_place(job: GenerateJob, inputs: Sequence[StoredInput]) -> dict[s
     """Return what stands for each path that a job names: a file's sha256, or those of a folder in order of names."""
     found: dict[str, str | list[str]] = {path: f"sha256:{sha256}" for path, sha256 in hashes(inputs).items()}
     for folder in folder_paths(job):
-        found[folder] = [f"sha256:{entry.sha256}" for entry in _in_folder(folder, inputs)]
+        found[folder] = [f"sha256:{entry.sha256}" for entry in in_folder(folder, inputs)]
     return found
 
 
-def _in_folder(folder: str, inputs: Sequence[StoredInput]) -> list[StoredInput]:
+def in_folder(folder: str, inputs: Sequence[StoredInput]) -> list[StoredInput]:
     """Return the inputs that lie in a folder, in order of their names."""
     inside = (entry for entry in inputs if os.path.dirname(entry.reference) == os.path.normpath(folder))
     return sorted(inside, key=lambda entry: entry.reference)
@@ -168,7 +162,7 @@ def by_role(stage: str, options: Any, inputs: Sequence[StoredInput], contents: C
     references: dict[str, str] = {}
     for role, wanted in AUGMENTATIONS[stage].inputs(options).items():
         if isinstance(wanted, InputFolder):
-            files = _in_folder(wanted.path, inputs)
+            files = in_folder(wanted.path, inputs)
             references |= {f"{role}/{os.path.basename(entry.reference)}": entry.reference for entry in files}
         else:
             references[role] = wanted.path if isinstance(wanted, InputFile) else map_reference(wanted, inputs)
@@ -192,131 +186,8 @@ def check_inputs(
             raise InputError(f"sensitivity.subset is {subset:,}; allowed: up to the {samples:,} images of the source")
 
 
-@dataclass(frozen=True)
-class Keeper:
-    """Keeps with a dataset what its stages read.
-
-    Attributes
-    ----------
-    identity : of the dataset
-    step : told how far a map is, now and then
-    checkpoint : called after every part of a map; what it raises ends the run, and the next one goes on
-    """
-
-    store: Store
-    job: GenerateJob
-    identity: str
-    step: Callable[[str], None] = lambda name: None
-    checkpoint: Callable[[], None] = lambda: None
-
-    def keep(self, files: Sequence[StoredInput], known: Sequence[StoredInput] = ()) -> tuple[StoredInput, ...]:
-        """Copy the files and compute the maps; return all that is kept. What is as it should be is left alone.
-
-        Parameters
-        ----------
-        known : what was kept before; a map that is computed again must be the one it was
-
-        Raises
-        ------
-        InputError, IntegrityError
-        """
-        for entry in files:
-            if any(check_file(self.store, entry, None)):
-                self.store.put(entry.name, _content(entry))
-        before = {entry.reference: entry for entry in known}
-        wanted = computed_maps(self.job, files)
-        return (*files, *(self._map(name, wanted[name], files, before.get(name)) for name in wanted))
-
-    def _map(
-        self, reference: str, wanted: ComputedMap, files: Sequence[StoredInput], before: StoredInput | None
-    ) -> StoredInput:
-        from pipeline.layout import MAPS, RESULTS
-
-        if before is not None and not any(check_file(self.store, before, None)):
-            return before
-        folder = f"{INPUTS}/{reference.replace(' ', '-')}-{self.identity[:8]}"
-        if before is not None:
-            self.store.delete(f"{folder}/{RESULTS}")  # then the map is put together again from its blocks
-        self._analyze(folder, wanted, files)
-        content = self.store.read(f"{folder}/{MAPS}")
-        sha256 = hashlib.sha256(content).hexdigest()
-        if before is not None and sha256 != before.sha256:
-            raise IntegrityError(
-                f"{self.store.uri}/{folder}: the map made again has sha256 {sha256}, recorded is {before.sha256}; "
-                "remove that folder and repair again"
-            )
-        return StoredInput(reference=reference, name=f"{folder}/{MAPS}", bytes=len(content), sha256=sha256)
-
-    def _analyze(self, folder: str, wanted: ComputedMap, files: Sequence[StoredInput]) -> None:
-        """Compute a map, by the job's own executor; one that was begun is resumed."""
-        from jobs.analysis.display import StepDisplay
-        from jobs.analysis.run import analyze
-
-        what = f"computing the {wanted.kind} sensitivity map"
-        self.step(what)
-        kept = {entry.reference: f"{self.store.uri}/{entry.name}" for entry in files}
-        display = StepDisplay(lambda message: self.step(f"{what}: {message}"))
-        with TemporaryDirectory(prefix="passband-") as place:
-            again = {
-                path: self._laid_out(path, files, place) for path in folder_paths(self.job) if not os.path.isdir(path)
-            }
-            checkpoint, uri = kept[wanted.surrogate.checkpoint], f"{self.store.uri}/{folder}"
-            known = {"sha256": hashes(files)[wanted.surrogate.checkpoint]}  # no hash lies beside what is kept
-            wanted = replace(wanted, surrogate=wanted.surrogate.model_copy(update=known))
-            job = map_job(self.job, wanted, checkpoint, uri, again)
-            analyze(job, "sensitivity", display=display, checkpoint=self.checkpoint)
-
-    def _laid_out(self, path: str, files: Sequence[StoredInput], place: str) -> str:
-        """Lay out what is kept of a folder that is gone, in the order of names, which is all that these decide."""
-        laid = os.path.join(place, hashlib.sha256(path.encode()).hexdigest()[:16])
-        os.mkdir(laid)
-        for number, entry in enumerate(_in_folder(path, files)):
-            name = f"{number:06d}{PurePosixPath(entry.name).suffix}"
-            Path(laid, name).write_bytes(self.store.read(entry.name))
-        return laid
-
-
-def map_job(
-    job: GenerateJob, wanted: ComputedMap, checkpoint: str, uri: str, folders: Mapping[str, str] | None = None
-) -> "AnalyzeJob":
-    """Return the analysis that computes a map of a job's own clean images.
-
-    Parameters
-    ----------
-    checkpoint : where the surrogate is read
-    uri : where the analysis writes
-    folders : path of a folder that `base` names -> where it is read instead
-    """
-    from jobs.analysis.spec import AnalyzeJob
-
-    compute = job.compute.model_dump()
-    return AnalyzeJob.model_validate(
-        {
-            "kind": "analyze",
-            "name": PurePosixPath(uri).name,
-            "seed": job.seed,
-            "source": [entry.model_dump() for entry in job.source],
-            "image": job.image.model_dump(),
-            "base": [{stage: _relocated(stage, options, folders or {})} for stage, options in job.base_recipe()],
-            "bad_images": job.bad_images,
-            "surrogate": wanted.surrogate.model_dump() | {"checkpoint": checkpoint},
-            "maps": [wanted.kind],
-            **wanted.sensitivity.model_dump(),
-            "output": {"uri": uri},
-            "compute": {key: compute[key] for key in ("batch_size", "executor", "workers", "address", "threads")},
-        }
-    )
-
-
-def _relocated(stage: str, options: Any, folders: Mapping[str, str]) -> dict[str, Any]:
-    """Return the options of a stage; one that names a folder has the name of the folder's role."""
-    wanted = AUGMENTATIONS[stage].inputs(options).items()
-    named = {role: entry.path for role, entry in wanted if isinstance(entry, InputFolder)}
-    given: dict[str, Any] = options.model_dump()
-    return given | {role: folders.get(path, path) for role, path in named.items()}
-
-
-def _content(entry: StoredInput) -> bytes:
+def read_content(entry: StoredInput) -> bytes:
+    """Return the content of a file, read at its place and compared with its hash."""
     try:
         content = checkpoint_file(entry.reference).read_bytes()
     except OSError as error:
@@ -329,7 +200,7 @@ def _content(entry: StoredInput) -> bytes:
 
 def read_contents(files: Sequence[StoredInput]) -> dict[str, bytes]:
     """Return the content of files, read at their places and compared with their hashes."""
-    return {entry.reference: _content(entry) for entry in files}
+    return {entry.reference: read_content(entry) for entry in files}
 
 
 def load_inputs(store: Store, inputs: Sequence[StoredInput]) -> dict[str, bytes]:

@@ -16,11 +16,12 @@ from jobs.dataset.blueprint import (
     write_job,
 )
 from jobs.dataset.environment import current_environment, refuse_other_environment
-from jobs.dataset.inputs import Keeper, check_inputs, is_file_of, read_files
+from jobs.dataset.inputs import check_inputs, is_file_of, read_files
 from jobs.dataset.kept import Kept
 from jobs.dataset.output import refuse_foreign, replaceable
 from jobs.dataset.plan import Plan, Progress, make_plan
 from jobs.dataset.spec import GenerateJob
+from jobs.generation.keeping import Keeper
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.layout import FAILURES, INPUTS, JOB, PLAN
 from pipeline.manifest import StoredInput

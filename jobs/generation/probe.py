@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from jobs.dataset.blueprint import Blueprint
 from jobs.dataset.clock import Clock
-from jobs.dataset.inputs import computed_maps, map_job, stand_ins
+from jobs.dataset.inputs import computed_maps, stand_ins
 from jobs.dataset.memory import footprint
 from jobs.dataset.packing import Packer
 from jobs.dataset.plan import Plan, PlanRow
 from jobs.dataset.reading import Reader
 from jobs.dataset.spec import GenerateJob
 from jobs.dataset.views import Augmenter
+from jobs.generation.keeping import map_job
 from kernels.cpu.threads import get_num_threads
 from pipeline.manifest import StoredInput
 from pipeline.shards.tar import TarWriter
