@@ -18,9 +18,8 @@ from jobs.analysis.results import Analysis, read_results, summarise
 from jobs.analysis.spec import AnalyzeJob, What
 from jobs.analysis.worker import BlockTask, close_workshop, open_workshop
 from jobs.dataset.output import refuse_nested_output, swept
-from jobs.executors.base import Retries
+from jobs.executors.base import Retries, WriteFailure
 from jobs.executors.choice import choose, open_executor
-from jobs.generation.worker import WriteFailure
 from pipeline.errors import OutputError
 from pipeline.lock import locked
 from pipeline.networks.checkpoint import without_hash

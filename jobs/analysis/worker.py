@@ -12,8 +12,7 @@ from jobs.analysis.prepare import surrogate_of
 from jobs.analysis.sensitivity import noise_norms
 from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
 from jobs.dataset.environment import current_environment, refuse_mixing
-from jobs.executors.base import PermanentError, worker_name
-from jobs.generation.worker import WriteFailure
+from jobs.executors.base import PermanentError, WriteFailure, worker_name
 from pipeline.errors import IntegrityError, OutputError, PassbandError
 from pipeline.layout import BLOCKS, SURROGATE
 from pipeline.options import StrictModel

@@ -12,7 +12,7 @@ from jobs.cluster.resolving import absolute_references
 from jobs.common.jobfile import check_kind, read_yaml
 
 KINDS = ("generate", "analyze", "train", "evaluate")
-ENTRYPOINT = "python -P -m jobs.cluster.entry"
+ENTRYPOINT = "python -P -m jobs.commands.entry"
 STOP_S = 60
 """What a stopped job has to save its state in, where Ray would kill it after 3 seconds."""
 

@@ -14,6 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+COLORS = "magma"
+"""The scale of pictures of numbers."""
 LINES = (
     "#0072B2",
     "#D55E00",

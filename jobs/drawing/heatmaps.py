@@ -10,9 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from jobs.common.wording import plain
-from jobs.drawing.charts import LIGHT, Theme, encode, literal, new_figure
+from jobs.drawing.charts import COLORS, LIGHT, Theme, encode, literal, new_figure
 from jobs.drawing.heatmap_grid import Grid, arrange
-from jobs.generation.card.figures import COLORS
 
 Values = NDArray[np.floating[Any]]
 

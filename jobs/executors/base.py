@@ -155,3 +155,10 @@ def one_line(error: BaseException) -> str:
 def worker_name() -> str:
     """Return "host:pid" of this process."""
     return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class WriteFailure:
+    """The output cannot be written; other tasks that write there would fail alike."""
+
+    message: str

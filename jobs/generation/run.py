@@ -18,12 +18,12 @@ from jobs.dataset.memory import footprint, kept_bytes
 from jobs.dataset.output import Found, refuse_nested_output, still_there, swept
 from jobs.dataset.plan import Plan
 from jobs.dataset.spec import GenerateJob
-from jobs.executors.base import Outcome, Retries
+from jobs.executors.base import Outcome, Retries, WriteFailure
 from jobs.executors.choice import Choice, open_executor
 from jobs.generation.finish import finish
 from jobs.generation.ledger import Ledger, read_ledger
 from jobs.generation.prepare import prepare
-from jobs.generation.worker import ShardTask, WriteFailure, open_workshop
+from jobs.generation.worker import ShardTask, open_workshop
 from kernels.cuda.device import VARIABLE
 from pipeline.errors import OutputError
 from pipeline.layout import FAILURES, record_name

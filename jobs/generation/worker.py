@@ -32,7 +32,7 @@ from jobs.dataset.packing import EncodedBatch, Packer, Tally, as_counts
 from jobs.dataset.plan import PlanRow, read_rows
 from jobs.dataset.reading import Batch, Reader
 from jobs.dataset.views import Augmenter, Started
-from jobs.executors.base import DeviceFailure, PermanentError, worker_name
+from jobs.executors.base import DeviceFailure, PermanentError, WriteFailure, worker_name
 from kernels.cuda.device import VARIABLE, failures
 from pipeline.errors import IntegrityError, OutputError, PassbandError
 from pipeline.layout import JOB, PLAN, provenance_name, record_name, shard_name
@@ -94,13 +94,6 @@ class ShardTask:
             raise PermanentError(spell_out_of_memory(self.batch_size)) from error
         except PassbandError as error:
             raise PermanentError(str(error)) from error
-
-
-@dataclass(frozen=True)
-class WriteFailure:
-    """The output cannot be written; trying other shards there would fail alike."""
-
-    message: str
 
 
 def _inject(faults: tuple[str, ...], attempt: int) -> None:

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
+from jobs.drawing.charts import COLORS, LINES, Theme, encode, frame, literal, new_figure
 
-COLORS = "magma"
 _LARGEST_PANEL = 160
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.")
 
