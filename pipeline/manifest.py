@@ -12,141 +12,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.canonical import canonical_json as canonical_json
-from pipeline.canonical import digest as digest
 from pipeline.documents import MAX_JSON_BYTES, DocumentError, parse_json, read_bounded
 from pipeline.errors import IntegrityError
 from pipeline.layout import MANIFEST, provenance_name, record_name, shard_name
 from pipeline.options import StrictModel
 from pipeline.problems import first_problem
+from pipeline.records import FORMAT, Manifest, ShardRecord, StoredFile
 from pipeline.seals import check_own_digest, mark, not_as_beside, read_beside, sealed, write_beside
 from pipeline.soundness import unsound
 from pipeline.store import Store
 
-FORMAT = 1
 _CHUNK = 1 << 20
-
-
-class StoredFile(StrictModel):
-    """A file of the dataset by name, with what it must be."""
-
-    name: str
-    bytes: int
-    sha256: str
-
-
-class StoredInput(StoredFile):
-    """A file beside the images that stages read, kept with the dataset.
-
-    Attributes
-    ----------
-    reference : what names it in the job: its path, or for a computed map what it was computed from
-    """
-
-    reference: str
-
-
-class BadSample(StrictModel):
-    """A source image that could not be read: it left a gap in its shard."""
-
-    index: int
-    key: str
-    reason: str
-
-
-class ShardRecord(StrictModel):
-    """What is known of a finished shard.
-
-    Attributes
-    ----------
-    stage_seconds : dict
-        Busy seconds of each step of the build: read, decode, every stage, encode, write.
-    environment : str
-        sha256 of the environment, which must be that of the dataset.
-    processor : str
-        Model name of the CPU that built it.
-    device : str or None
-        Model name of the GPU whose kernels did.
-    notes : list of str
-        What happened on the way that changed no byte, such as a batch that the device had no memory for.
-    digest : str or None
-        Of all the rest (`pipeline.seals`); None in what was made before there were digests.
-    """
-
-    format: int = FORMAT
-    identity: str
-    environment: str
-    shard: int
-    tar: StoredFile
-    provenance: StoredFile
-    samples: int
-    group_counts: dict[str, int]
-    class_counts: dict[str, int]
-    bad: list[BadSample]
-    stage_seconds: dict[str, float]
-    seconds: float
-    finished: float
-    attempts: int
-    worker: str
-    processor: str
-    device: str | None = None
-    notes: list[str] = []
-    digest: str | None = None
-
-
-class ViewEntry(StrictModel):
-    """A stored view: its number, name, recipe, and the field of its member in the shards."""
-
-    number: int
-    name: str
-    field: str
-    dtype: str
-    recipe: list[dict[str, Any]]
-
-
-class BetonFile(StoredFile):
-    """The FFCV file, with a sha256 for every block so that a reader can check what it touches."""
-
-    block_bytes: int
-    blocks: list[str]
-
-
-class ManifestShard(StrictModel):
-    """One shard as the manifest lists it."""
-
-    shard: int
-    tar: StoredFile
-    provenance: StoredFile
-    record: StoredFile
-    samples: int
-
-
-class Manifest(StrictModel):
-    """All of a finished dataset.
-
-    Attributes
-    ----------
-    digest : str or None
-        Of all the rest (`pipeline.seals`); None in what was made before there were digests.
-    """
-
-    format: int = FORMAT
-    name: str
-    identity: str
-    environment: dict[str, str]
-    shape: list[int]
-    encoding: str
-    classes: list[str]
-    domains: list[str]
-    views: list[ViewEntry]
-    samples: int
-    group_counts: dict[str, int]
-    class_counts: dict[str, int]
-    bad: list[BadSample]
-    shards: list[ManifestShard]
-    inputs: list[StoredInput] = []
-    beton: BetonFile | None = None
-    digest: str | None = None
 
 
 def readable_json(model: StrictModel) -> bytes:

@@ -7,12 +7,9 @@ nothing: of a dataset made before there were any, or of one whose digests were m
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from pipeline.layout import MEMBERS, beton_name, provenance_name, record_name, shard_name, view_field
-
-if TYPE_CHECKING:
-    from pipeline.manifest import Manifest, StoredFile, ViewEntry
+from pipeline.records import Manifest, StoredFile, ViewEntry
 
 ENCODINGS = ("png", "webp", "jpeg", "npy")
 DTYPES = ("uint8", "float16")
@@ -20,7 +17,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}").fullmatch
 _COUNT = re.compile(r"0|[1-9][0-9]{0,17}").fullmatch
 
 
-def unsound(manifest: "Manifest") -> Iterator[str]:
+def unsound(manifest: Manifest) -> Iterator[str]:
     """Yield in words whatever cannot be true of a dataset; nothing at all for a manifest that is sound."""
     yield from _of_pixels(manifest)
     yield from _of_views(manifest.views, manifest.encoding)
@@ -31,7 +28,7 @@ def unsound(manifest: "Manifest") -> Iterator[str]:
         yield from _of_beton(manifest)
 
 
-def _of_pixels(manifest: "Manifest") -> Iterator[str]:
+def _of_pixels(manifest: Manifest) -> Iterator[str]:
     if not _SHA256(manifest.identity):
         yield f"identity {manifest.identity!r} is no sha256"
     if len(manifest.shape) != 3 or manifest.shape[0] != 3 or min(manifest.shape) < 1:
@@ -40,7 +37,7 @@ def _of_pixels(manifest: "Manifest") -> Iterator[str]:
         yield f"encoding is {manifest.encoding!r}; it can be {', '.join(ENCODINGS)}"
 
 
-def _of_views(views: Sequence["ViewEntry"], encoding: str) -> Iterator[str]:
+def _of_views(views: Sequence[ViewEntry], encoding: str) -> Iterator[str]:
     names = [view.name for view in views]
     if not names or names[0] != "clean":
         yield "views do not begin with clean"
@@ -57,7 +54,7 @@ def _of_views(views: Sequence["ViewEntry"], encoding: str) -> Iterator[str]:
         yield f"the fields of the views are {', '.join(found)}, where {', '.join(nearest)} follow from the views"
 
 
-def _of_shards(manifest: "Manifest") -> Iterator[str]:
+def _of_shards(manifest: Manifest) -> Iterator[str]:
     for position, shard in enumerate(manifest.shards):
         if shard.shard != position:
             yield f"shards[{position}] has number {shard.shard}"
@@ -69,7 +66,7 @@ def _of_shards(manifest: "Manifest") -> Iterator[str]:
             yield f"shards[{position}] has {shard.samples} samples"
 
 
-def _of_counts(manifest: "Manifest") -> Iterator[str]:
+def _of_counts(manifest: Manifest) -> Iterator[str]:
     in_shards = sum(shard.samples for shard in manifest.shards)
     if in_shards != manifest.samples:
         yield f"samples is {manifest.samples}, those of the shards add up to {in_shards}"
@@ -89,7 +86,7 @@ def _of_counts(manifest: "Manifest") -> Iterator[str]:
         yield f"bad lists samples that are not ascending, or none of the {planned}"
 
 
-def _of_files(manifest: "Manifest") -> Iterator[str]:
+def _of_files(manifest: Manifest) -> Iterator[str]:
     listed: list[StoredFile] = [file for s in manifest.shards for file in (s.tar, s.provenance, s.record)]
     listed += [*manifest.inputs, *([] if manifest.beton is None else [manifest.beton])]
     for file in listed:
@@ -101,7 +98,7 @@ def _of_files(manifest: "Manifest") -> Iterator[str]:
         yield f"input {outside[0]!r} does not lie in inputs/"
 
 
-def _of_beton(manifest: "Manifest") -> Iterator[str]:
+def _of_beton(manifest: Manifest) -> Iterator[str]:
     beton = manifest.beton
     assert beton is not None
     if beton.name != beton_name(manifest.name):

@@ -16,7 +16,7 @@ from jobs.commands.shared import KEPT, AsJson, JobFile, Overwrite, Yes, print_js
 if TYPE_CHECKING:
     from jobs.common.overwrite import Contents
     from jobs.dataset.spec import GenerateJob
-    from pipeline.manifest import Manifest
+    from pipeline.records import Manifest
 
 Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
 PathOrId = Annotated[str, typer.Argument(help="output folder, or id of a submitted job", metavar="PATH|ID")]

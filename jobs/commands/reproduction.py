@@ -9,8 +9,8 @@ import typer
 from jobs.commands.shared import KEPT, AsJson, print_json, stop
 
 if TYPE_CHECKING:
-    from jobs.reproduce.outcome import Result
     from jobs.reproduce.plan import Plan
+    from jobs.reproduce.result import Result
 
 Name = Annotated[str, typer.Argument(help="sharpdro, prime or digits", metavar="NAME")]
 Output = Annotated[Path | None, typer.Option("--output", help="default: runs/reproduce-NAME", metavar="FOLDER")]

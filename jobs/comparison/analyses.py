@@ -5,7 +5,7 @@ from functools import partial
 
 from jobs.common import wording
 from jobs.comparison.blocks import Cell, Chart, Column, Section, Table
-from jobs.comparison.reading import Run
+from jobs.comparison.run import Run
 from jobs.drawing.charts import variants
 from jobs.drawing.heatmaps import Heatmap, fitted_width, heatmaps_png
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from jobs.common import wording
 from jobs.comparison.blocks import Cell, Column, Section, Sheet, Sheets, Table
-from jobs.comparison.reading import Dataset, Run
+from jobs.comparison.reading import Dataset
+from jobs.comparison.run import Run
 from jobs.comparison.shared_samples import Places, choose_keys, families, places_of, read_keys, rows_that_fit
 from jobs.drawing.sheet import MAX_ROWS, MAX_VIEWS, choose_views, shown_scale
 from jobs.drawing.thumbnails import PAGE_BYTES, ROOM, sheet_rows, shrink, within

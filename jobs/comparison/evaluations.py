@@ -6,7 +6,7 @@ from jobs.comparison.blocks import Cell, Column, Section, Table
 from jobs.comparison.conditions import Condition, Measured, conditions_of, same_images
 from jobs.comparison.curves import marks
 from jobs.comparison.evaluation_charts import charts_of
-from jobs.comparison.reading import Run
+from jobs.comparison.run import Run
 from jobs.drawing.charts import variants
 from jobs.evaluation.results import Evaluation, Summary
 from jobs.evaluation.wording import NAMES, amount, percent

@@ -8,7 +8,8 @@ from typing import Any
 
 from jobs.common.wording import count
 from jobs.comparison.blocks import Cell, Column, Section, Table
-from jobs.comparison.reading import Run, folder_name
+from jobs.comparison.reading import folder_name
+from jobs.comparison.run import Run
 from jobs.drawing.templates import templates
 from pipeline.errors import PassbandError
 from pipeline.store import LocalStore

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from jobs.common.jobfile import read_yaml
 from jobs.comparison.maps import read_maps
 from jobs.comparison.missing import what_is_missing
-from jobs.comparison.names import tell_apart
 from jobs.comparison.results import AnalysisResults, ReproductionResults, TrainingResults, checked, read_results
+from jobs.comparison.run import Run, tell_apart
 from jobs.dataset.blueprint import Blueprint, read_blueprint
 from jobs.evaluation.results import Evaluation, read_evaluation
 from jobs.training.log import read_metrics
 from pipeline.errors import PassbandError
 from pipeline.layout import JOB, MANIFEST, METRICS, RESULTS
-from pipeline.manifest import Manifest, read_manifest
+from pipeline.manifest import read_manifest
+from pipeline.records import Manifest
 from pipeline.store import LocalStore, Store, open_store
 
 
@@ -46,25 +47,6 @@ class Analysis:
 
     results: AnalysisResults
     maps: dict[str, NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Run:
-    """An output folder.
-
-    Attributes
-    ----------
-    kind : a key of `READERS`
-    label : the name, and more where another run of the kind has the same
-    content : Dataset, Training, Evaluation, Analysis or ReproductionResults
-    """
-
-    kind: str
-    name: str
-    folder: str
-    identity: str
-    content: Any
-    label: str = ""
 
 
 def read_runs(folders: Sequence[str]) -> list[Run]:

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jobs.comparison.blocks import Cell, Chart, Column, Section, Table, Text
-from jobs.comparison.reading import Run
 from jobs.comparison.results import ReproductionResults
-from jobs.reproduce.recipe import PERCENT, UNITS
+from jobs.comparison.run import Run
 from jobs.reproduce.recipes import find_recipe
 from jobs.reproduce.report import charts_of
-from jobs.reproduce.rows import Block, Row, fill
+from jobs.reproduce.rows import PERCENT, UNITS, Block, Row, fill
 from jobs.reproduce.tables import is_best
 
 _TRANSPOSED_FROM = 9

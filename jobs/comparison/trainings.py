@@ -8,7 +8,8 @@ from jobs.common import wording
 from jobs.comparison.blocks import Cell, Chart, Column, Mark, Section, Table
 from jobs.comparison.curves import Axes, Line, Panel, marks, panels_png, thinned
 from jobs.comparison.differences import differing_keys
-from jobs.comparison.reading import Run, Training
+from jobs.comparison.reading import Training
+from jobs.comparison.run import Run
 from jobs.drawing.charts import variants
 from jobs.evaluation.wording import percent
 

@@ -22,9 +22,10 @@ from pipeline.canonical import digest
 from pipeline.errors import PassbandError
 from pipeline.images import BadImage
 from pipeline.layout import JOB, PLAN, view_field
-from pipeline.manifest import FORMAT, Problem, StoredInput, ViewEntry
+from pipeline.manifest import Problem
 from pipeline.options import StrictModel
 from pipeline.problems import first_problem
+from pipeline.records import FORMAT, StoredInput, ViewEntry
 from pipeline.seals import sealed_text
 from pipeline.sources import SOURCES, Entry, Source
 from pipeline.store import Store

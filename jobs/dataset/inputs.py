@@ -19,8 +19,9 @@ from pipeline.canonical import digest
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.hashed import read_hashed_file
 from pipeline.layout import INPUTS
-from pipeline.manifest import Problem, StoredInput, check_file
+from pipeline.manifest import Problem, check_file
 from pipeline.networks.checkpoint import checkpoint_file, without_hash
+from pipeline.records import StoredInput
 from pipeline.sources.base import SourceError
 from pipeline.sources.imagefolder import SUFFIXES
 from pipeline.sources.skipped import Skipped

@@ -15,7 +15,7 @@ from jobs.dataset.spec import GenerateJob
 from jobs.dataset.views import Views
 from pipeline.augment import AUGMENTATIONS
 from pipeline.canonical import canonical_json
-from pipeline.manifest import BadSample
+from pipeline.records import BadSample
 from pipeline.shards.codec import ENCODINGS, Jpeg, encode_npy
 from pipeline.shards.tar import TarWriter
 

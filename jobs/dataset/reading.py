@@ -14,7 +14,7 @@ from jobs.dataset.kept import Kept
 from jobs.dataset.plan import PlanRow
 from pipeline.errors import IntegrityError
 from pipeline.images import BadImage, fit_image, native_pixels
-from pipeline.manifest import BadSample
+from pipeline.records import BadSample
 from pipeline.sources import Entry, Source, SourceError
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from jobs.dataset.spec import GenerateJob
-from pipeline.manifest import ViewEntry
+from pipeline.records import ViewEntry
 
 _SHARD_BYTES = 100_000_000
 _SHARDS = 64

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from jobs.common.wording import class_name
 from jobs.drawing.lettering import Font, sheet_font, shorten
 from pipeline.canonical import canonical_json
-from pipeline.manifest import Manifest, ViewEntry
+from pipeline.records import Manifest, ViewEntry
 from pipeline.shards.decode import Sample, as_pixels
 
 MAX_ROWS, MAX_VIEWS, LOOKED_AT = 10, 64, 256

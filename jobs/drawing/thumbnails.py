@@ -9,7 +9,7 @@ from PIL import Image
 
 from jobs.common.wording import class_name
 from jobs.drawing.sheet import TARGET, drop_one, shrunk
-from pipeline.manifest import ViewEntry
+from pipeline.records import ViewEntry
 from pipeline.shards.decode import Sample
 
 PAGE_BYTES = 800_000

@@ -18,9 +18,10 @@ from jobs.training.processes import choose_device, threads
 from pipeline.layout import JOB, REPORT, RESULTS
 from pipeline.loading.views import chosen_views
 from pipeline.lock import locked
-from pipeline.manifest import Manifest, read_manifest
+from pipeline.manifest import read_manifest
 from pipeline.networks.checkpoint import checkpoint_file, read_checkpoint, without_hash
 from pipeline.networks.network import Network, NetworkSpec, read_network
+from pipeline.records import Manifest
 from pipeline.seals import put_sealed
 from pipeline.store import LocalStore, open_store
 

@@ -21,7 +21,8 @@ from jobs.generation.run import ONLY_SIZES, Display, SilentDisplay, generate
 from pipeline.errors import IntegrityError, OutputError, output_error
 from pipeline.home import expanded
 from pipeline.layout import JOB, MANIFEST
-from pipeline.manifest import Manifest, Problem, StoredFile, check_file, read_manifest
+from pipeline.manifest import Problem, check_file, read_manifest
+from pipeline.records import Manifest, StoredFile
 from pipeline.store import Store, open_store
 
 _IDENTITY_DIGITS = 16

@@ -9,7 +9,7 @@ from jobs.common.wording import count, recipe, significant
 from kernels import prime_steps
 from pipeline.augment.augmix import OPERATIONS
 from pipeline.augment.corruption.tables import NAMES
-from pipeline.manifest import Manifest
+from pipeline.records import Manifest
 
 Recorded = Mapping[str, Any]
 """What one stage recorded of one sample; arrays as flat lists."""

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.errors import PassbandError
-from pipeline.manifest import Manifest, write_manifest
+from pipeline.manifest import write_manifest
+from pipeline.records import Manifest
 from pipeline.shards.beton import BetonSample, write_beton
 from pipeline.shards.decode import read_shard
 from pipeline.store import Store

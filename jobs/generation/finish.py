@@ -8,17 +8,8 @@ from jobs.generation.export import export_beton
 from jobs.generation.ledger import Ledger
 from pipeline.errors import IntegrityError
 from pipeline.layout import provenance_name, record_name, shard_name
-from pipeline.manifest import (
-    BetonFile,
-    Manifest,
-    ManifestShard,
-    ShardRecord,
-    check_file,
-    merge_counts,
-    read_manifest,
-    stored_file,
-    write_manifest,
-)
+from pipeline.manifest import check_file, merge_counts, read_manifest, stored_file, write_manifest
+from pipeline.records import BetonFile, Manifest, ManifestShard, ShardRecord
 from pipeline.shards.blocks import check_beton
 from pipeline.store import Store
 

@@ -14,7 +14,8 @@ from jobs.drawing.sheet import contact_sheet, spread_samples
 from jobs.generation.drawn import drawn_words, is_drawn
 from pipeline.errors import PassbandError
 from pipeline.loading.table import provenance_content
-from pipeline.manifest import Manifest, ManifestShard, read_manifest, read_record
+from pipeline.manifest import read_manifest, read_record
+from pipeline.records import Manifest, ManifestShard
 from pipeline.shards.decode import Sample, read_shard
 from pipeline.store import Store
 

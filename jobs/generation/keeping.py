@@ -17,7 +17,8 @@ from pipeline.augment import AUGMENTATIONS
 from pipeline.augment.base import ComputedMap, InputFolder
 from pipeline.errors import IntegrityError
 from pipeline.layout import INPUTS, MAPS, RESULTS
-from pipeline.manifest import StoredInput, check_file
+from pipeline.manifest import check_file
+from pipeline.records import StoredInput
 from pipeline.store import Store
 
 

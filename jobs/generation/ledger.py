@@ -8,7 +8,8 @@ from jobs.executors.base import Outcome
 from jobs.generation.rehash import find_damaged
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.layout import record_name, shard_name
-from pipeline.manifest import BadSample, ShardRecord, check_record, read_record
+from pipeline.manifest import check_record, read_record
+from pipeline.records import BadSample, ShardRecord
 from pipeline.store import Store
 
 

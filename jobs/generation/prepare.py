@@ -24,7 +24,7 @@ from jobs.dataset.spec import GenerateJob
 from jobs.generation.keeping import Keeper
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.layout import FAILURES, INPUTS, JOB, PLAN
-from pipeline.manifest import StoredInput
+from pipeline.records import StoredInput
 from pipeline.store import LocalStore, Store
 
 

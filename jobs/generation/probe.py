@@ -17,7 +17,7 @@ from jobs.dataset.spec import GenerateJob
 from jobs.dataset.views import Augmenter
 from jobs.generation.keeping import map_job
 from kernels.cpu.threads import get_num_threads
-from pipeline.manifest import StoredInput
+from pipeline.records import StoredInput
 from pipeline.shards.tar import TarWriter
 
 if TYPE_CHECKING:

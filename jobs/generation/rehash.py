@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from jobs.common.wording import count
-from pipeline.manifest import ManifestShard, ShardRecord, check_file
+from pipeline.manifest import check_file
+from pipeline.records import ManifestShard, ShardRecord
 from pipeline.store import Store
 
 _EVERY_S = 5.0

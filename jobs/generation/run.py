@@ -28,7 +28,7 @@ from kernels.cuda.device import VARIABLE
 from pipeline.errors import OutputError
 from pipeline.layout import FAILURES, record_name
 from pipeline.lock import locked
-from pipeline.manifest import Manifest, ShardRecord
+from pipeline.records import Manifest, ShardRecord
 from pipeline.store import Store, open_store
 
 ONLY_SIZES = "comparing only the sizes"

@@ -10,7 +10,8 @@ from jobs.generation.run import Display, Remake, generate
 from pipeline.documents import DocumentError, read_json
 from pipeline.errors import IntegrityError
 from pipeline.layout import INPUTS, MANIFEST, PLAN, TIMM_INFO, record_name, shard_name
-from pipeline.manifest import Manifest, Problem, ShardRecord, check_record, read_manifest, read_record
+from pipeline.manifest import Problem, check_record, read_manifest, read_record
+from pipeline.records import Manifest, ShardRecord
 from pipeline.shards.blocks import check_beton
 from pipeline.store import Store
 

@@ -36,7 +36,8 @@ from jobs.executors.base import DeviceFailure, PermanentError, WriteFailure, wor
 from kernels.cuda.device import VARIABLE, failures
 from pipeline.errors import IntegrityError, OutputError, PassbandError
 from pipeline.layout import JOB, PLAN, provenance_name, record_name, shard_name
-from pipeline.manifest import BadSample, ShardRecord, StoredFile, read_record, readable_json
+from pipeline.manifest import read_record, readable_json
+from pipeline.records import BadSample, ShardRecord, StoredFile
 from pipeline.seals import sealed
 from pipeline.shards.tar import TarWriter
 from pipeline.sources import SourceError

@@ -8,7 +8,7 @@ from jobs.reproduce.graph import Made, Stopped
 from jobs.reproduce.references import with_identities, with_paths
 from pipeline.canonical import digest
 from pipeline.layout import RESULTS
-from pipeline.manifest import FORMAT
+from pipeline.records import FORMAT
 from pipeline.seals import put_sealed
 from pipeline.store import LocalStore
 

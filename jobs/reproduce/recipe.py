@@ -2,36 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from jobs.reproduce.graph import Graph
-
-if TYPE_CHECKING:
-    from jobs.reproduce.rows import Block
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What numbers are counted in.
-
-    Attributes
-    ----------
-    digits : behind the point, where they are shown
-    marks_best : whether the highest of a column is marked
-    """
-
-    name: str
-    digits: int
-    marks_best: bool
-
-    def spell(self, value: float) -> str:
-        """Return a number as it is shown."""
-        return f"{value:.{self.digits}f}"
-
-
-PERCENT = Unit("percent", 1, True)
-NORM = Unit("l1 norm", 3, False)
-UNITS = {unit.name: unit for unit in (PERCENT, NORM)}
+from jobs.reproduce.rows import NORM, PERCENT, Block, Table, Unit
 
 
 class Reading(Protocol):
@@ -102,25 +76,6 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Table:
-    """One block of the table, a row a method.
-
-    Attributes
-    ----------
-    where : values of the fields of the rows that it shows
-    columns : (condition, heading)
-    chart : heading of the axis if the conditions but the last, a mean, are drawn as curves; else None
-    scatter : conditions across and up if every network is drawn as a point; else None
-    """
-
-    title: str
-    where: Mapping[str, str]
-    columns: tuple[tuple[str, str], ...]
-    chart: str | None = None
-    scatter: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True)
 class MapGrid:
     """Sensitivity maps side by side.
 
@@ -157,5 +112,5 @@ class Recipe:
     tables: tuple[Table, ...]
     settings: Mapping[str, Any]
     findings: tuple[str, ...]
-    observe: Callable[[Sequence["Block"]], list[str]] = lambda blocks: []
+    observe: Callable[[Sequence[Block]], list[str]] = lambda blocks: []
     maps: tuple[MapGrid, ...] = ()

@@ -4,15 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 
+from jobs.reproduce.result import Result
 from jobs.reproduce.rows import Block, Row
 from jobs.reproduce.tables import is_best
-
-if TYPE_CHECKING:
-    from jobs.reproduce.outcome import Result
 
 Charts = list[tuple[str, str]]
 """(media query, data URI), the first that fits is shown; the last has an empty query."""
@@ -48,7 +45,7 @@ class Picture:
     alt: str
 
 
-def page(result: "Result") -> str:
+def page(result: Result) -> str:
     """Return the page of a reproduction."""
     from jobs.drawing.templates import templates
 
@@ -99,7 +96,7 @@ def charts_of(block: Block) -> tuple[Charts, str]:
     return variants(lambda theme, width: accuracy_png(block, theme, width)), alt
 
 
-def _map_pictures(result: "Result") -> Iterator[Picture]:
+def _map_pictures(result: Result) -> Iterator[Picture]:
     if not result.recipe.maps:
         return
     from jobs.drawing.charts import variants

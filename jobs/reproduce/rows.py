@@ -1,14 +1,33 @@
-"""From the numbers of single networks to rows: mean and deviation over the seeds."""
+"""The tables of a reproduction: rows of means over the seeds, in units, and the blocks that they fill."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from jobs.reproduce.ledger import damaged
-from jobs.reproduce.recipe import PERCENT, Measure, Reading, Table, Unit
 
-Fields = tuple[tuple[str, str], ...]
+@dataclass(frozen=True)
+class Unit:
+    """What numbers are counted in.
+
+    Attributes
+    ----------
+    digits : behind the point, where they are shown
+    marks_best : whether the highest of a column is marked
+    """
+
+    name: str
+    digits: int
+    marks_best: bool
+
+    def spell(self, value: float) -> str:
+        """Return a number as it is shown."""
+        return f"{value:.{self.digits}f}"
+
+
+PERCENT = Unit("percent", 1, True)
+NORM = Unit("l1 norm", 3, False)
+UNITS = {unit.name: unit for unit in (PERCENT, NORM)}
 
 
 @dataclass(frozen=True)
@@ -48,40 +67,23 @@ class Row:
         }
 
 
-def collect(
-    measures: Iterable[Measure], results: Mapping[str, Mapping[str, Any]], places: Mapping[str, str] | None = None
-) -> list[Row]:
-    """Return the rows of all that was measured, in the order of `measures` and with the values in that of the seeds.
+@dataclass(frozen=True)
+class Table:
+    """One block of the table, a row a method.
 
-    Parameters
+    Attributes
     ----------
-    results : name of a node -> what its ``results.json`` says; one that failed is not there
-    places : name of a node -> its folder, for errors
-
-    Raises
-    ------
-    PassbandError
-        If results do not say what is asked of them.
+    where : values of the fields of the rows that it shows
+    columns : (condition, heading)
+    chart : heading of the axis if the conditions but the last, a mean, are drawn as curves; else None
+    scatter : conditions across and up if every network is drawn as a point; else None
     """
-    found: dict[tuple[Fields, str, Unit], dict[int, float]] = {}
-    for measure in measures:
-        for condition, read in measure.conditions.items():
-            values = [_value(one, results[one.node], places or {}) if one.node in results else None for one in read]
-            there = [value for value in values if value is not None]
-            if len(there) == len(read):
-                key = (tuple(measure.fields.items()), condition, read[0].unit)
-                found.setdefault(key, {})[measure.seed] = fmean(there)
-    return [
-        Row(dict(fields), condition, tuple(by_seed[seed] for seed in sorted(by_seed)), unit)
-        for (fields, condition, unit), by_seed in found.items()
-    ]
 
-
-def _value(one: Reading, results: Mapping[str, Any], places: Mapping[str, str]) -> float | None:
-    try:
-        return one.value(results)
-    except (KeyError, TypeError, ValueError) as error:
-        raise damaged(places.get(one.node, one.node), "it lacks a number of the table") from error
+    title: str
+    where: Mapping[str, str]
+    columns: tuple[tuple[str, str], ...]
+    chart: str | None = None
+    scatter: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

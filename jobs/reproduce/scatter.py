@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from matplotlib.ticker import MaxNLocator
 
 from jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
-from jobs.reproduce.recipe import PERCENT
-from jobs.reproduce.rows import Block, Row
+from jobs.reproduce.rows import PERCENT, Block, Row
 
 _MARKERS = "osD^vPX*"
 _BESIDE = 6.0

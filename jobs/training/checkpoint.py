@@ -10,7 +10,7 @@ from pipeline.hashed import HashedFile, put_hashed, read_hashed
 from pipeline.layout import LAST_CHECKPOINT, SHA256_SUFFIX
 from pipeline.networks.checkpoint import NetworkError
 from pipeline.networks.finite import find_non_finite
-from pipeline.networks.network import load_safely
+from pipeline.networks.safe import load_safely
 from pipeline.store import LocalStore
 
 FORMAT = 1

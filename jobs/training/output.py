@@ -12,7 +12,8 @@ from pipeline.documents import DocumentError
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.hashed import put_hashed, read_hashed
 from pipeline.layout import JOB, LOCK, MODEL, RESULTS, SHA256_SUFFIX
-from pipeline.manifest import Manifest, read_manifest
+from pipeline.manifest import read_manifest
+from pipeline.records import Manifest
 from pipeline.seals import put_sealed, read_sealed
 from pipeline.store import LocalStore, open_store
 

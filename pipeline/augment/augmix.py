@@ -11,28 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from pipeline.augment.augmix_names import BINS, OPERATIONS, SIGNED
 from pipeline.augment.base import LARGE, Shape, Stage, StageOptions, StageResult, Workspace
 from pipeline.augment.draws import Draws
 from pipeline.augment.prime_sampling import choose, flat_dirichlet
 
 Floats = NDArray[np.float64]
-
-OPERATIONS = (
-    "shear_x",
-    "shear_y",
-    "translate_x",
-    "translate_y",
-    "rotate",
-    "posterize",
-    "solarize",
-    "autocontrast",
-    "equalize",
-)
-"""In torchvision's order; none is among the common corruptions."""
-SIGNED = OPERATIONS[:5]
-"""Those that go either way."""
-BINS = 10
-"""Steps from no magnitude to the largest; severity s draws from the first s."""
 
 # Purposes in the address of a draw. A chain's stream has its depth in block 0 and step s in block s + 1.
 MIXTURE, CHAIN = 1, 2

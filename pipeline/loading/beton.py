@@ -22,7 +22,7 @@ from pipeline.loading.descriptors import read_into, read_parts
 from pipeline.loading.files import Files
 from pipeline.loading.keys import read_keys
 from pipeline.loading.table import shard_positions
-from pipeline.manifest import BetonFile, Manifest, ViewEntry
+from pipeline.records import BetonFile, Manifest, ViewEntry
 from pipeline.shards.beton import COLUMNS, HEADER, Layout, read_beton_header
 from pipeline.store import Store
 

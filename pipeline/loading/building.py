@@ -16,7 +16,7 @@ from pipeline.loading.presenting import Presentation
 from pipeline.loading.reader import Reader
 from pipeline.loading.share import Share
 from pipeline.loading.topology import Slice
-from pipeline.manifest import ViewEntry
+from pipeline.records import ViewEntry
 
 IMAGE = "image"
 """Name of the images of a batch whose views are samples of their own."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import IntegrityError
-from pipeline.manifest import Manifest
+from pipeline.records import Manifest
 
 _FEW = 1 << 20
 """Numbers below this are counted by a table of so many places."""

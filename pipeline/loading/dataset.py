@@ -1,16 +1,46 @@
 """A stream as a dataset of torch: for a DataLoader, and for one that saves its state."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from torch.utils.data import IterableDataset
 
 from pipeline.errors import PassbandError
 from pipeline.loading.batch import Batch
 from pipeline.loading.share import Share, current_share
+from pipeline.loading.turns import Turns
 
-if TYPE_CHECKING:
-    from pipeline.loading.stream import Stream
+
+class Batches(Protocol):
+    """What a dataset needs of the stream that it is made of."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in which the stream stands."""
+
+    @property
+    def num_draws(self) -> int:
+        """Samples that an epoch draws, of all ranks."""
+
+    def __len__(self) -> int: ...
+
+    def share_turns(self) -> Turns:
+        """Return what agrees with the workers of a DataLoader on the epoch."""
+
+    def stand_at(self, epoch: int, samples: int) -> None:
+        """Stand at a place."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Stand at the first sample of an epoch."""
+
+    def rest(self) -> Iterator[Batch]:
+        """Iterate over the rest of the epoch."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the position."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Stand at a saved position."""
 
 
 class StreamDataset(IterableDataset[Batch]):
@@ -22,7 +52,7 @@ class StreamDataset(IterableDataset[Batch]):
     without workers. `set_epoch` and `load_state_dict`, of the dataset or its stream, say where the next one begins.
     """
 
-    def __init__(self, stream: "Stream") -> None:
+    def __init__(self, stream: Batches) -> None:
         self.stream = stream
         self._turns = stream.share_turns()
         self._restored = False

@@ -12,7 +12,7 @@ from pipeline.loading.building import IMAGE
 from pipeline.loading.lookup import StreamSample, find_sample
 from pipeline.loading.presenting import Presentation
 from pipeline.loading.source import Source
-from pipeline.manifest import Manifest, ViewEntry
+from pipeline.records import Manifest, ViewEntry
 
 
 class Facts:

@@ -14,7 +14,7 @@ import filelock
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.home import expanded
 from pipeline.loading.descriptors import Stopped
-from pipeline.manifest import StoredFile
+from pipeline.records import StoredFile
 from pipeline.store import Store, attempt_id
 
 CHUNK = 4 << 20

@@ -9,7 +9,7 @@ from pipeline.errors import IntegrityError, PassbandError
 from pipeline.loading.checked import Checked
 from pipeline.loading.descriptors import Descriptor, Descriptors
 from pipeline.loading.fetching import Cache, compare
-from pipeline.manifest import StoredFile
+from pipeline.records import StoredFile
 from pipeline.store import LocalStore, Store, open_store
 
 

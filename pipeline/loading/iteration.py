@@ -2,20 +2,37 @@
 
 import os
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pipeline.errors import PassbandError
 from pipeline.loading.batch import Batch
 from pipeline.loading.topology import Slice
 
-if TYPE_CHECKING:
-    from pipeline.loading.stream import Stream
+
+class Reading(Protocol):
+    """What an iteration moves on: the stream that it reads."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is read."""
+
+    def owns(self, iteration: "Iteration") -> bool:
+        """Say whether this is the stream's present iteration."""
+
+    def stand_at(self, epoch: int, samples: int) -> None:
+        """Stand at a place; the present iteration ends."""
+
+    def advance(self, samples: int) -> None:
+        """Take note of how many samples of the epoch were handed out."""
+
+    def end_iteration(self) -> None:
+        """End the present iteration."""
 
 
 class Iteration(Iterator[Batch]):
     """The rest of one epoch; moves the stream's position as it hands batches out."""
 
-    def __init__(self, stream: "Stream", batches: Generator[tuple[Slice, Batch], None, None]) -> None:
+    def __init__(self, stream: Reading, batches: Generator[tuple[Slice, Batch], None, None]) -> None:
         self._stream = stream
         self._batches = batches
         self._exhausted = False

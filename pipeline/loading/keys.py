@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.loading.table import read_provenance
-from pipeline.manifest import Manifest
+from pipeline.records import Manifest
 from pipeline.store import Store
 
 

@@ -12,7 +12,7 @@ import torch
 from pipeline.errors import PassbandError
 from pipeline.loading.batch import outline
 from pipeline.loading.source import Opened
-from pipeline.manifest import BadSample
+from pipeline.records import BadSample
 
 if TYPE_CHECKING:
     from pipeline.loading.presenting import Presentation

@@ -11,7 +11,8 @@ from pipeline.home import expanded
 from pipeline.layout import MANIFEST
 from pipeline.loading.reader import Reader
 from pipeline.loading.views import chosen_views
-from pipeline.manifest import Manifest, ViewEntry, read_manifest
+from pipeline.manifest import read_manifest
+from pipeline.records import Manifest, ViewEntry
 from pipeline.store import open_store
 
 BALANCES = ("group", "class")

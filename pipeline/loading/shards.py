@@ -17,7 +17,7 @@ from pipeline.loading.descriptors import Descriptor
 from pipeline.loading.files import Files
 from pipeline.loading.keys import read_keys
 from pipeline.loading.table import read_table
-from pipeline.manifest import Manifest, ViewEntry
+from pipeline.records import Manifest, ViewEntry
 from pipeline.shards.codec import ENCODINGS, decode_npy
 from pipeline.store import Store
 

@@ -11,7 +11,7 @@ from pipeline.loading.opening import open_reader, strata
 from pipeline.loading.order import Order
 from pipeline.loading.reader import Reader
 from pipeline.loading.views import require_one_form
-from pipeline.manifest import Manifest, ViewEntry
+from pipeline.records import Manifest, ViewEntry
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.loading.columns import check_columns
-from pipeline.manifest import Manifest, ManifestShard, StoredFile
+from pipeline.records import Manifest, ManifestShard, StoredFile
 from pipeline.store import Store
 
 _READERS = 8

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.errors import PassbandError
-from pipeline.manifest import Manifest, ViewEntry
+from pipeline.records import Manifest, ViewEntry
 
 
 def chosen_views(manifest: Manifest, names: Sequence[str] | str | None, where: str) -> list[ViewEntry]:

@@ -2,11 +2,9 @@
 
 import io
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import torch
 from pydantic import Field, ValidationError, model_validator
@@ -18,9 +16,9 @@ from pipeline.networks.names import TORCHVISION, check_network, check_stem
 from pipeline.networks.plain import convnet, lenet
 from pipeline.networks.pretrained import Weights, refuse_untrainable, take_weights, torchvision_body, try_out
 from pipeline.networks.residual import resnet18, wide_resnet16_4
+from pipeline.networks.safe import FORMAT, first_line, load_safely, refuse_non_finite
 from pipeline.options import StrictModel
 
-FORMAT = 1
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "convnet": convnet,
     "lenet": lenet,
@@ -179,54 +177,13 @@ def read_network(
         network = Network(spec)
         network.load_state_dict(found["state"])
     except (KeyError, TypeError, ValidationError, RuntimeError, AttributeError) as error:
-        raise NetworkError(f"{where}: is not a checkpoint of a network: {_first_line(error)}") from error
+        raise NetworkError(f"{where}: is not a checkpoint of a network: {first_line(error)}") from error
     refuse_non_finite(found["state"], where)
     if classes is not None and list(classes) != spec.classes:
         raise NetworkError(f"{where}: tells {_brief(spec.classes)} apart, the data has {_brief(classes)}")
     if shape is not None and list(shape) != spec.shape:
         raise NetworkError(f"{where}: takes images of shape {spec.shape}, the data has {list(shape)}")
     return network.eval()
-
-
-def refuse_non_finite(state: Any, where: str) -> None:
-    """Raise NetworkError, naming it, if a weight is not finite."""
-    if (found := find_non_finite(state)) is not None:
-        raise NetworkError(f"{where}: the weight {found}; a network that is not finite is of no use")
-
-
-def load_safely(content: bytes, where: str, *, hashed: bool = False) -> dict[str, Any]:
-    """Return the mapping in a file of torch's, tensors and plain values alone; raise NetworkError otherwise.
-
-    Parameters
-    ----------
-    hashed : whether it was compared with a hash
-        If not, it is held against the check sums of its own archive, which torch does not look at.
-    """
-    if not hashed:
-        _check_archive(content, where)
-    try:
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch answers damage with errors of pickle, zip and its own
-        raise NetworkError(f"{where}: is not a checkpoint that can be read safely: {_first_line(error)}") from error
-    if not isinstance(found, dict):
-        raise NetworkError(f"{where}: is not a checkpoint of format {FORMAT}")
-    return found
-
-
-def _check_archive(content: bytes, where: str) -> None:
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        return  # torch's older form, which has no check sums
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
-        raise NetworkError(f"{where}: is not a checkpoint that can be read safely: {_first_line(error)}") from error
-    if damaged is not None:
-        raise NetworkError(f"{where}: is damaged: {damaged} in it has another check sum than is recorded")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _brief(names: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pipeline.hashed import read_hashed_file
 from pipeline.networks.checkpoint import NetworkError
 from pipeline.networks.names import TORCHVISION
+from pipeline.networks.safe import load_safely, refuse_non_finite
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and deviation that torchvision's own weights were trained with, but for a few that say otherwise."""
@@ -74,8 +75,6 @@ def read_weights(kind: str, weights: str) -> Weights:
         If there are no such weights, or their file is not there or not what its name says: that ends in the first
         digits of its sha256.
     """
-    from pipeline.networks.network import load_safely, refuse_non_finite  # which build what is here
-
     entry = _entry(kind, weights)
     file, content, sha256 = _read(_file_name(kind, weights), f"{kind}: {weights}")
     state = load_safely(content, str(file), hashed=True)

@@ -26,7 +26,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.manifest import BetonFile
+from pipeline.records import BetonFile
 from pipeline.store import attempt_id, open_output, open_store
 
 VERSION = 2

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
-from pipeline.manifest import BetonFile, Problem, check_file
+from pipeline.manifest import Problem, check_file
+from pipeline.records import BetonFile
 from pipeline.store import Store
 
 _CHUNK = 1 << 20

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline.documents import DocumentError, parse_json
 from pipeline.errors import IntegrityError
-from pipeline.manifest import Manifest, ManifestShard, check_file
+from pipeline.manifest import check_file
+from pipeline.records import Manifest, ManifestShard
 from pipeline.shards.codec import ENCODINGS, decode_npy
 from pipeline.shards.tar import StoredSample, read_samples
 from pipeline.store import Store

@@ -15,8 +15,9 @@ from torch import nn
 from torch.nn import functional
 
 from kernels import backend
-from pipeline.networks.network import NetworkError, load_safely, read_network, refuse_non_finite
+from pipeline.networks.network import NetworkError, read_network
 from pipeline.networks.pretrained import IMAGENET, refuse_unknown
+from pipeline.networks.safe import load_safely, refuse_non_finite
 from pipeline.openmp import single_openmp_thread
 from pipeline.surrogate.options import SurrogateOptions
 

@@ -10,7 +10,7 @@ from jobs.comparison import evaluations, trainings
 from jobs.dataset.blueprint import Blueprint, read_blueprint
 from jobs.dataset.spec import parse_job
 from jobs.generation.run import generate
-from pipeline.manifest import Manifest
+from pipeline.records import Manifest
 from pipeline.store import LocalStore
 from tests.jobs.comparison.runs_made import Made, make_all
 

@@ -3,7 +3,7 @@
 import hashlib
 
 from pipeline.layout import provenance_name, record_name, shard_name
-from pipeline.manifest import BadSample, BetonFile, Manifest, ManifestShard, StoredFile, StoredInput, ViewEntry
+from pipeline.records import BadSample, BetonFile, Manifest, ManifestShard, StoredFile, StoredInput, ViewEntry
 
 
 def sha256(text: str) -> str:

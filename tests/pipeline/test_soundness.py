@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pipeline.manifest import BadSample
+from pipeline.records import BadSample
 from pipeline.shards.codec import ENCODINGS
 from pipeline.soundness import ENCODINGS as NAMES
 from pipeline.soundness import unsound

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from jobs.common import wording
 from jobs.dataset.plan import without_image
-from pipeline.manifest import Manifest
+from pipeline.records import Manifest
 
 MAX_BARS = 50
 

@@ -15,7 +15,8 @@ from jobs.generation.card.bars import Bars, class_bars, group_bars
 from jobs.generation.throughput import Throughput, add_up
 from pipeline.augment import AUGMENTATIONS
 from pipeline.layout import JOB
-from pipeline.manifest import BadSample, Manifest, ShardRecord, StoredInput, ViewEntry, read_record
+from pipeline.manifest import read_record
+from pipeline.records import BadSample, Manifest, ShardRecord, StoredInput, ViewEntry
 from pipeline.store import Store, open_store
 
 MAX_BAD = 200

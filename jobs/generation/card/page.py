@@ -16,7 +16,7 @@ from jobs.generation.card.sampling import Look, look_at, looked_side
 from jobs.generation.card.spectra import radial_profile
 from pipeline.canonical import canonical_json
 from pipeline.layout import README, REPORT, TIMM_INFO
-from pipeline.manifest import Manifest, ShardRecord
+from pipeline.records import Manifest, ShardRecord
 from pipeline.store import Store
 
 SHARDS = "shards/*.tar"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jobs.drawing.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one, shown_scale
 from jobs.drawing.thumbnails import ROOM, shrink
 from jobs.generation.card.spectra import MeanSpectra
-from pipeline.manifest import Manifest, ViewEntry
+from pipeline.records import Manifest, ViewEntry
 from pipeline.shards.decode import Sample, read_shard
 from pipeline.store import Store
 

@@ -5,7 +5,7 @@ import keyword
 
 from jobs.common.wording import plain
 from pipeline.layout import shard_name
-from pipeline.manifest import Manifest, ViewEntry
+from pipeline.records import Manifest, ViewEntry
 
 
 def webdataset_snippet(manifest: Manifest) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.reproduce.graph import Graph
-from jobs.reproduce.recipe import Measure, Recipe, Seen, Table
+from jobs.reproduce.recipe import Measure, Recipe, Seen
 from jobs.reproduce.recipes.parts import CLEAN, SEVERITIES, Images, Nodes, grid, grid_view
-from jobs.reproduce.rows import Block
+from jobs.reproduce.rows import Block, Table
 
 CORRUPTIONS: Mapping[str, str] = {
     "gaussian_noise": "gauss",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.reproduce.graph import Graph
-from jobs.reproduce.recipe import Measure, Recipe, Seen, Table
+from jobs.reproduce.recipe import Measure, Recipe, Seen
 from jobs.reproduce.recipes.parts import SEVERITIES, Images, Nodes, corrupted, grid, grid_view
-from jobs.reproduce.rows import Block
+from jobs.reproduce.rows import Block, Table
 
 CORRUPTIONS = ("gaussian_noise", "shot_noise", "snow")
 TABLE = "imagenet"

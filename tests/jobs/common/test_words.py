@@ -22,9 +22,9 @@ from jobs.evaluation.spec import EvaluateJob, parse_evaluate_job
 from jobs.training.objectives import OBJECTIVES
 from jobs.training.spec import TrainJob, parse_train_job
 from pipeline.augment import AUGMENTATIONS
-from pipeline.manifest import Manifest, ShardRecord
 from pipeline.networks.network import NetworkSpec
 from pipeline.problems import PATTERNS, first_problem
+from pipeline.records import Manifest, ShardRecord
 from pipeline.sources import SOURCES
 
 NOT_OURS = re.compile(

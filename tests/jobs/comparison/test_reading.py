@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
-from jobs.comparison.names import shortest_tail
 from jobs.comparison.reading import read_runs
+from jobs.comparison.run import shortest_tail
 from pipeline.errors import PassbandError
 from pipeline.seals import put_sealed, unsealed
 from pipeline.store import LocalStore

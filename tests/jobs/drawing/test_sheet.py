@@ -9,7 +9,7 @@ from PIL import Image
 
 from jobs.drawing.lettering import sheet_font, shorten
 from jobs.drawing.sheet import WIDTH, choose_views, contact_sheet, draw_sheet, scale_of, shown_scale, spread_samples
-from pipeline.manifest import ViewEntry
+from pipeline.records import ViewEntry
 from pipeline.shards.decode import Sample
 
 RED = np.array([255, 0, 0], np.uint8)

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from jobs.generation.run import generate
-from pipeline.manifest import Manifest, read_manifest
+from pipeline.manifest import read_manifest
 from pipeline.networks.network import Network, NetworkSpec, build_network, network_bytes
+from pipeline.records import Manifest
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.generation.throughput import add_up, union_length
-from pipeline.manifest import ShardRecord, StoredFile
+from pipeline.records import ShardRecord, StoredFile
 
 FILE = StoredFile(name="x", bytes=1, sha256="0" * 64)
 

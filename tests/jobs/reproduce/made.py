@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from jobs.reproduce.graph import DatasetTask, Graph, Made, Node, Stopped
-from jobs.reproduce.recipe import Measure, Recipe, Seen, Table
+from jobs.reproduce.recipe import Measure, Recipe, Seen
+from jobs.reproduce.rows import Table
 from jobs.reproduce.tasks import EvaluationTask, TrainingTask
 
 CROPS = {"kind": "photos", "crop": 128}  # 224 crops to train on, 48 to test

@@ -16,13 +16,12 @@ from jobs.reproduce.display import SilentDisplay
 from jobs.reproduce.graph import Graph
 from jobs.reproduce.outcome import conclude, write
 from jobs.reproduce.plan import make_plan
-from jobs.reproduce.recipe import NORM
 from jobs.reproduce.recipes.digits.methods import METHODS
 from jobs.reproduce.recipes.digits.recipe import build
 from jobs.reproduce.recipes.digits.setting import Setting
 from jobs.reproduce.recipes.digits.words import observe, rank_correlation
 from jobs.reproduce.recipes.parts import Images
-from jobs.reproduce.rows import Block, Row
+from jobs.reproduce.rows import NORM, Block, Row
 from jobs.reproduce.run import run_graph
 from jobs.reproduce.tasks import TrainingTask
 from pipeline.manifest import read_manifest

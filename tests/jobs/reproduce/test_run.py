@@ -9,9 +9,9 @@ import pytest
 from jobs.reproduce.datasets import find_datasets
 from jobs.reproduce.display import JsonDisplay, SilentDisplay
 from jobs.reproduce.ledger import Ledger
+from jobs.reproduce.measured import collect
 from jobs.reproduce.recipe import Measure, Seen
 from jobs.reproduce.recipes import find_recipe
-from jobs.reproduce.rows import collect
 from jobs.reproduce.run import run_graph
 from pipeline.errors import PassbandError
 from pipeline.lock import locked

@@ -2,8 +2,9 @@
 
 import pytest
 
-from jobs.reproduce.recipe import NORM, MapNorm, Measure, Seen, Table
-from jobs.reproduce.rows import Row, collect, fill
+from jobs.reproduce.measured import collect
+from jobs.reproduce.recipe import MapNorm, Measure, Seen
+from jobs.reproduce.rows import NORM, Row, Table, fill
 from jobs.reproduce.tables import NOTE, as_markdown, as_text
 
 COLUMNS = tuple((f"severity {level}", str(level)) for level in range(6)) + (("average", "avg"),)

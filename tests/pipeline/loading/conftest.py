@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from jobs.generation.run import generate
-from pipeline.manifest import Manifest, read_manifest
+from pipeline.manifest import read_manifest
+from pipeline.records import Manifest
 from pipeline.shards.decode import Sample, read_shard
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job

@@ -8,7 +8,8 @@ import pytest
 from jobs.generation.run import generate
 from pipeline.errors import IntegrityError, PassbandError
 from pipeline.loading import open_stream
-from pipeline.manifest import BetonFile, read_manifest, write_manifest
+from pipeline.manifest import read_manifest, write_manifest
+from pipeline.records import BetonFile
 from pipeline.shards.beton import hash_blocks
 from pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job

@@ -17,7 +17,8 @@ from jobs.drawing.sheet import MAX_VIEWS
 from jobs.generation.card.bars import MAX_BARS
 from jobs.generation.card.facts import MAX_BAD
 from jobs.generation.card.page import write_card
-from pipeline.manifest import BadSample, read_manifest, read_record
+from pipeline.manifest import read_manifest, read_record
+from pipeline.records import BadSample
 from pipeline.shards.decode import read_shard
 from pipeline.store import LocalStore
 from tests.jobs.conftest import HOSTILE_CLASS, HOSTILE_FILE

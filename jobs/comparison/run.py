@@ -1,16 +1,33 @@
-"""What runs are called on the page: by their names, and by folder where names collide."""
+"""A run on the page, and what it is called there: by its name, and by folder where names collide."""
 
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from jobs.comparison.reading import Run
+from typing import Any
 
 
-def tell_apart(runs: "Sequence[Run]") -> "list[Run]":
+@dataclass(frozen=True)
+class Run:
+    """An output folder.
+
+    Attributes
+    ----------
+    kind : a key of `jobs.comparison.reading.READERS`
+    label : the name, and more where another run of the kind has the same
+    content : Dataset, Training, Evaluation, Analysis or ReproductionResults
+    """
+
+    kind: str
+    name: str
+    folder: str
+    identity: str
+    content: Any
+    label: str = ""
+
+
+def tell_apart(runs: Sequence[Run]) -> list[Run]:
     """Return the runs with labels: the name, or name and folder where runs of one kind share a name."""
     counts = Counter((run.kind, run.name) for run in runs)
     return [
@@ -19,7 +36,7 @@ def tell_apart(runs: "Sequence[Run]") -> "list[Run]":
     ]
 
 
-def _by_folder(run: "Run", runs: "Sequence[Run]") -> str:
+def _by_folder(run: Run, runs: Sequence[Run]) -> str:
     others = [other.folder for other in runs if (other.kind, other.name) == (run.kind, run.name) and other is not run]
     return f"{run.name} ({shortest_tail(run.folder, others)})"
 
