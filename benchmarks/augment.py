@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.bench.augment import measure
-from jobs.bench.cases import default_batch, make_cases
-from jobs.bench.contender import repeated
-from jobs.bench.device import CpuDevice
-from jobs.bench.document import Document
-from jobs.bench.progress import Lines
-from jobs.bench.table import format_document
-from jobs.bench.timing import Run
-from jobs.bench.trial import Plan
-from kernels import cpu
-from pipeline.augment import AUGMENTATIONS
+from passband.jobs.bench.augment import measure
+from passband.jobs.bench.cases import default_batch, make_cases
+from passband.jobs.bench.contender import repeated
+from passband.jobs.bench.device import CpuDevice
+from passband.jobs.bench.document import Document
+from passband.jobs.bench.progress import Lines
+from passband.jobs.bench.table import format_document
+from passband.jobs.bench.timing import Run
+from passband.jobs.bench.trial import Plan
+from passband.kernels import cpu
+from passband.pipeline.augment import AUGMENTATIONS
 
 TARGETS = {("prime/cifar", 32): 20_000, ("prime/imagenet", 224): 400}
 """(case, side of its images) -> images a second."""

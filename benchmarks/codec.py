@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.timing import describe_machine, quartiles, time_in_turn
-from pipeline.shards.codec import ENCODINGS
+from passband.pipeline.shards.codec import ENCODINGS
 
 Pixels = NDArray[np.uint8]
 BASELINE = "Pillow PNG, level 1"
@@ -67,7 +67,7 @@ def encode_by_pillow(batch: Pixels) -> list[bytes]:
 
 def digits(count: int) -> Pixels:
     """Return MNIST digits, padded to 32 pixels."""
-    from pipeline.sources.mnist5k import Mnist5k
+    from passband.pipeline.sources.mnist5k import Mnist5k
 
     source = Mnist5k(Mnist5k.Options(split="train"))
     entries = list(source.entries())

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.fft
 
 from benchmarks.timing import describe_machine, quartiles, time_in_turn
-from kernels import cpu
+from passband.kernels import cpu
 
 ALLOWED = 1.3
 BATCHES = {32: 512, 224: 16}

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import describe_machine
-from jobs.dataset.spec import GenerateJob, parse_job
-from jobs.executors.ray_session import local_ray
-from jobs.generation.run import SilentDisplay, generate
-from jobs.generation.verify import verify
-from pipeline.manifest import read_manifest
-from pipeline.shards.decode import read_shard
-from pipeline.store import LocalStore
+from passband.jobs.dataset.spec import GenerateJob, parse_job
+from passband.jobs.executors.ray_session import local_ray
+from passband.jobs.generation.run import SilentDisplay, generate
+from passband.jobs.generation.verify import verify
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.shards.decode import read_shard
+from passband.pipeline.store import LocalStore
 
 TARGETS = {"npy": 8000, "png": 6000}
 

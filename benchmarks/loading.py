@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import kernels.cpu  # noqa: F401  # settles Numba's target before ffcv compiles anything
+import passband.kernels.cpu  # noqa: F401  # settles Numba's target before ffcv compiles anything
 from benchmarks.timing import describe_machine, quartiles, time_in_turn
-from jobs.dataset.spec import parse_job
-from jobs.executors.choice import usable_cpus
-from jobs.generation.run import generate
-from pipeline.loading import open_stream
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.executors.choice import usable_cpus
+from passband.jobs.generation.run import generate
+from passband.pipeline.loading import open_stream
 
 VIEWS = ("clean", "prime-1", "prime-2", "prime-3")
 TARGETS = {"npy": "20,000/s", "png": "5,000/s", "beton": "0.9 x ffcv"}

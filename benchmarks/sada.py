@@ -22,19 +22,19 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.timing import describe_machine, quartiles, time_in_turn
-from jobs.analysis.images import list_images
-from jobs.analysis.run import analyze
-from jobs.analysis.spec import AnalyzeJob
-from jobs.dataset.spec import parse_job
-from jobs.generation.run import generate
-from jobs.training.run import train
-from jobs.training.spec import parse_train_job
-from kernels import cpu
-from pipeline.augment import Draws
-from pipeline.augment.sada.options import SadaOptions
-from pipeline.augment.sada.stage import Sada
-from pipeline.networks.network import load_network, read_network
-from pipeline.surrogate.model import Surrogate
+from passband.jobs.analysis.images import list_images
+from passband.jobs.analysis.run import analyze
+from passband.jobs.analysis.spec import AnalyzeJob
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.generation.run import generate
+from passband.jobs.training.run import train
+from passband.jobs.training.spec import parse_train_job
+from passband.kernels import cpu
+from passband.pipeline.augment import Draws
+from passband.pipeline.augment.sada.options import SadaOptions
+from passband.pipeline.augment.sada.stage import Sada
+from passband.pipeline.networks.network import load_network, read_network
+from passband.pipeline.surrogate.model import Surrogate
 
 Images = NDArray[np.float32]
 TARGET = {"speedup": 3.0, "model": 0.85, "flips agree": 0.999, "images agree": 0.98}

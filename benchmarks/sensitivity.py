@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import describe_machine, quartiles, time_in_turn
-from jobs.analysis.counting import Subject, count_wrong
-from kernels import cpu
-from kernels.cpu.threads import for_ranges
-from pipeline.networks.network import NetworkSpec, build_network, network_bytes
-from pipeline.surrogate.model import Surrogate, load_surrogate
-from pipeline.surrogate.options import SurrogateOptions
+from passband.jobs.analysis.counting import Subject, count_wrong
+from passband.kernels import cpu
+from passband.kernels.cpu.threads import for_ranges
+from passband.pipeline.networks.network import NetworkSpec, build_network, network_bytes
+from passband.pipeline.surrogate.model import Surrogate, load_surrogate
+from passband.pipeline.surrogate.options import SurrogateOptions
 
 ALLOWED = 0.9
 SIDE, BATCH = 32, 64

@@ -6,11 +6,21 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.commands import analysis, bench, cluster, evaluation, generation, init, reporting, reproduction, training
-from jobs.commands.shared import stop
-from jobs.common import events
-from jobs.common.address_space import check_address_space, lack_of_memory
-from jobs.common.standard_streams import StreamError, discard_output, flush_output, mend_streams
+from passband.jobs.commands import (
+    analysis,
+    bench,
+    cluster,
+    evaluation,
+    generation,
+    init,
+    reporting,
+    reproduction,
+    training,
+)
+from passband.jobs.commands.shared import stop
+from passband.jobs.common import events
+from passband.jobs.common.address_space import check_address_space, lack_of_memory
+from passband.jobs.common.standard_streams import StreamError, discard_output, flush_output, mend_streams
 
 app = typer.Typer(
     help="Precompute frequency-aware augmented image datasets as verified shards.",
@@ -80,7 +90,7 @@ def main() -> None:
 
 def _run() -> int:
     """Run the command that was given and return the exit status; whatever goes wrong is told here."""
-    from pipeline.errors import PassbandError
+    from passband.pipeline.errors import PassbandError
 
     try:
         ended = typer.main.get_command(app).main(prog_name="passband", standalone_mode=False)

@@ -15,4 +15,4 @@ def backend(name: str) -> ModuleType:
     """Return the package of kernels called `name`; raise ValueError for a name that is not in `BACKENDS`."""
     if name not in (*BACKENDS, "reference"):
         raise ValueError(f"no backend {name!r}: this version has {', '.join(BACKENDS)}")
-    return importlib.import_module(f"kernels.{name}")
+    return importlib.import_module(f"passband.kernels.{name}")

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.philox import check_address
-from kernels.prime_steps import COLOR, NOISE, SPATIAL, PrimeSteps
+from passband.kernels.philox import check_address
+from passband.kernels.prime_steps import COLOR, NOISE, SPATIAL, PrimeSteps
 
 BORDERS = ("nearest", "mirror", "reflect")
 """What lies beyond an image, named as in scipy.ndimage."""

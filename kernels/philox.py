@@ -12,7 +12,7 @@ Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.elementary import cos_pi, log, sin_pi
+from passband.kernels.elementary import cos_pi, log, sin_pi
 
 Words = NDArray[np.uint32]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from pipeline.errors import PassbandError
-from pipeline.store import Store
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.store import Store
 
 MAX_JSON_BYTES = 1 << 28
 """More than the manifest of a million shards takes."""

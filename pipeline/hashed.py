@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import IntegrityError
-from pipeline.layout import SHA256_SUFFIX
-from pipeline.store import LocalStore, Store
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.layout import SHA256_SUFFIX
+from passband.pipeline.store import LocalStore, Store
 
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](\S.*)")
 _MOST_BYTES = 1 << 16

@@ -2,7 +2,7 @@
 
 import os
 
-from pipeline.errors import PassbandError
+from passband.pipeline.errors import PassbandError
 
 
 class HomeError(PassbandError):

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from pipeline.imagefiles import bmp, gif, ifd, jpeg, magic, png, ppm, tiff, tiff_jpeg
-from pipeline.imagefiles.base import MAX_PIXELS, BadImage, Prepared, check_sides, check_size
+from passband.pipeline.imagefiles import bmp, gif, ifd, jpeg, magic, png, ppm, tiff, tiff_jpeg
+from passband.pipeline.imagefiles.base import MAX_PIXELS, BadImage, Prepared, check_sides, check_size
 
 Fit = Literal["crop", "stretch", "pad"]
 Pixels = NDArray[np.uint8]

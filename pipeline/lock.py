@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import OutputError, PassbandError, output_error
-from pipeline.layout import LOCK
-from pipeline.store import LocalStore, Store
+from passband.pipeline.errors import OutputError, PassbandError, output_error
+from passband.pipeline.layout import LOCK
+from passband.pipeline.store import LocalStore, Store
 
 _LOCK_TIMEOUT_S = 0.5  # ``status`` holds it for a moment when it looks
 

@@ -12,15 +12,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.documents import MAX_JSON_BYTES, DocumentError, parse_json, read_bounded
-from pipeline.errors import IntegrityError
-from pipeline.layout import MANIFEST, provenance_name, record_name, shard_name
-from pipeline.options import StrictModel
-from pipeline.problems import first_problem
-from pipeline.records import FORMAT, Manifest, ShardRecord, StoredFile
-from pipeline.seals import check_own_digest, mark, not_as_beside, read_beside, sealed, write_beside
-from pipeline.soundness import unsound
-from pipeline.store import Store
+from passband.pipeline.documents import MAX_JSON_BYTES, DocumentError, parse_json, read_bounded
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.layout import MANIFEST, provenance_name, record_name, shard_name
+from passband.pipeline.options import StrictModel
+from passband.pipeline.problems import first_problem
+from passband.pipeline.records import FORMAT, Manifest, ShardRecord, StoredFile
+from passband.pipeline.seals import check_own_digest, mark, not_as_beside, read_beside, sealed, write_beside
+from passband.pipeline.soundness import unsound
+from passband.pipeline.store import Store
 
 _CHUNK = 1 << 20
 

@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.problems import nearest
-from pipeline.shortened import spelled
+from passband.pipeline.problems import nearest
+from passband.pipeline.shortened import spelled
 
 
 class StrictModel(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from pipeline.shortened import on_one_line, spelled
+from passband.pipeline.shortened import on_one_line, spelled
 
 _MAPPING = "a mapping of keys"
 _NEEDED: dict[str, str] = {

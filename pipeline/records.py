@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.options import StrictModel
+from passband.pipeline.options import StrictModel
 
 FORMAT = 1
 

@@ -20,12 +20,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pipeline.canonical import digest
-from pipeline.documents import DocumentError, read_bounded, read_json
-from pipeline.errors import IntegrityError
-from pipeline.layout import MANIFEST_SHA256
-from pipeline.options import StrictModel
-from pipeline.store import Store
+from passband.pipeline.canonical import digest
+from passband.pipeline.documents import DocumentError, read_bounded, read_json
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.layout import MANIFEST_SHA256
+from passband.pipeline.options import StrictModel
+from passband.pipeline.store import Store
 
 KEY = "digest"
 _FIRST_LINE = f"{KEY}: ".encode()

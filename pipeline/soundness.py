@@ -8,8 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pipeline.layout import MEMBERS, beton_name, provenance_name, record_name, shard_name, view_field
-from pipeline.records import Manifest, StoredFile, ViewEntry
+from passband.pipeline.layout import MEMBERS, beton_name, provenance_name, record_name, shard_name, view_field
+from passband.pipeline.records import Manifest, StoredFile, ViewEntry
 
 ENCODINGS = ("png", "webp", "jpeg", "npy")
 DTYPES = ("uint8", "float16")

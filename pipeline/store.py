@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
-from pipeline.errors import OutputError, PassbandError, output_error
-from pipeline.home import expanded
-from pipeline.layout import BLOCKS, INPUTS
+from passband.pipeline.errors import OutputError, PassbandError, output_error
+from passband.pipeline.home import expanded
+from passband.pipeline.layout import BLOCKS, INPUTS
 
 FOLDERS = ("shards", "records", INPUTS, BLOCKS)
 """The folders of a dataset, and that of an analysis."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs import cli
-from jobs.executors.ray_session import local_ray
-from kernels.cuda.device import Device, DeviceError, current, use
+from passband.jobs import cli
+from passband.jobs.executors.ray_session import local_ray
+from passband.kernels.cuda.device import Device, DeviceError, current, use
 from tests.cuda_host.device import HostDevice
 from tests.cuda_host.marks import HAS_COMPILER
 

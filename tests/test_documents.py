@@ -11,15 +11,15 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from jobs.evaluation.results import Summary
-from jobs.evaluation.spec import Adaptation, Bootstrap, CorruptionGrid, EvaluateJob, FrequencySplit
-from jobs.training.objectives import OBJECTIVES
-from kernels import reference
-from pipeline.augment import AUGMENTATIONS
-from pipeline.augment.augmix import OPERATIONS
-from pipeline.augment.corruption.options import PoissonSeverity
-from pipeline.augment.corruption.tables import NAMES, TABLES
-from pipeline.augment.prime_options import PRESETS, PrimeOptions
+from passband.jobs.evaluation.results import Summary
+from passband.jobs.evaluation.spec import Adaptation, Bootstrap, CorruptionGrid, EvaluateJob, FrequencySplit
+from passband.jobs.training.objectives import OBJECTIVES
+from passband.kernels import reference
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.augment.augmix import OPERATIONS
+from passband.pipeline.augment.corruption.options import PoissonSeverity
+from passband.pipeline.augment.corruption.tables import NAMES, TABLES
+from passband.pipeline.augment.prime_options import PRESETS, PrimeOptions
 from tests.methods import METHODS, ROOT, chapter, numbered, titled
 
 CITATION = re.compile(r"METHODS (\d+(?:\.\d+)?)(?: \(([a-z])\))?")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.errors import PassbandError
+from passband.pipeline.errors import PassbandError
 
 SAME, REFUSED, MENDED = "same", "refused", "mended"
 WRONG, TRACEBACK, HUNG = "wrong", "traceback", "hung"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.attack.attempt import DEADLINE_S, HUNG, REFUSED, TRACEBACK, WRONG
 
-PASSBAND = [sys.executable, "-m", "jobs.cli"]
+PASSBAND = [sys.executable, "-m", "passband"]
 
 
 @dataclass(frozen=True)

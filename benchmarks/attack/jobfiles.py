@@ -12,10 +12,10 @@ import yaml
 
 from benchmarks.attack.attempt import HUNG, REFUSED, SAME, TRACEBACK, WRONG, Attempt, judged
 from benchmarks.attack.mutations import edits
-from jobs.analysis.spec import load_analyze_job
-from jobs.dataset.spec import load_job
-from jobs.evaluation.spec import load_evaluate_job
-from jobs.training.spec import load_train_job
+from passband.jobs.analysis.spec import load_analyze_job
+from passband.jobs.dataset.spec import load_job
+from passband.jobs.evaluation.spec import load_evaluate_job
+from passband.jobs.training.spec import load_train_job
 
 RECIPES = Path(__file__).parents[2] / "jobs" / "recipes"
 LOADERS: dict[str, Callable[[Path], Any]] = {
@@ -61,7 +61,7 @@ def _attempt(root: Path, kind: str, target: str, action: str, content: bytes) ->
 
 
 def _load(kind: str, file: Path, said: list[str]) -> bool:
-    from pipeline.errors import PassbandError
+    from passband.pipeline.errors import PassbandError
 
     try:
         LOADERS[kind](file)

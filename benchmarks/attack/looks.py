@@ -7,16 +7,16 @@ from typing import Any
 
 import torch
 
-from jobs.dataset.spec import load_job
-from jobs.generation.run import generate
-from jobs.generation.verify import verify
-from jobs.training.run import train
-from jobs.training.spec import load_train_job
-from pipeline.errors import PassbandError
-from pipeline.layout import JOB
-from pipeline.loading import open_stream
-from pipeline.networks.network import load_network
-from pipeline.store import LocalStore
+from passband.jobs.dataset.spec import load_job
+from passband.jobs.generation.run import generate
+from passband.jobs.generation.verify import verify
+from passband.jobs.training.run import train
+from passband.jobs.training.spec import load_train_job
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import JOB
+from passband.pipeline.loading import open_stream
+from passband.pipeline.networks.network import load_network
+from passband.pipeline.store import LocalStore
 
 
 def streamed(path: Path) -> dict[str, Any]:

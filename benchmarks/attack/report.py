@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from benchmarks.attack.attempt import FAILURES, MENDED, REFUSED, SAME, Tally
-from jobs.bench.machine import describe_machine
+from passband.jobs.bench.machine import describe_machine
 
 _COLUMNS = (SAME, REFUSED, MENDED, *FAILURES)
 

@@ -15,8 +15,8 @@ import yaml
 from benchmarks.attack import looks, targets
 from benchmarks.attack.attempt import MENDED, SAME, WRONG, Attempt
 from benchmarks.attack.commands import Ended, ended, start
-from jobs.dataset.spec import parse_job
-from jobs.generation.run import generate
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.generation.run import generate
 
 MIB = 1 << 20
 

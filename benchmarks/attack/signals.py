@@ -12,10 +12,10 @@ import yaml
 from benchmarks.attack import looks, targets
 from benchmarks.attack.attempt import HUNG, MENDED, SAME, WRONG, Attempt
 from benchmarks.attack.commands import ended, start
-from jobs.dataset.spec import parse_job
-from jobs.generation.run import generate
-from jobs.training.run import train
-from jobs.training.spec import parse_train_job
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.generation.run import generate
+from passband.jobs.training.run import train
+from passband.jobs.training.spec import parse_train_job
 
 ROUNDS = 40
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

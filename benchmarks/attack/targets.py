@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from benchmarks.attack import looks
-from jobs.dataset.spec import GenerateJob, parse_job
-from jobs.generation.run import generate
-from jobs.training.run import train
-from jobs.training.spec import TrainJob, parse_train_job
+from passband.jobs.dataset.spec import GenerateJob, parse_job
+from passband.jobs.generation.run import generate
+from passband.jobs.training.run import train
+from passband.jobs.training.spec import TrainJob, parse_train_job
 
 UNPROMISED = {"README.md", "report.html", "_info.json", ".passband.lock", "failures.json"}
 """Files of an output that tell of it, and that nothing reads again."""

@@ -4,8 +4,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from kernels.cpu.pixels import to_float
-from kernels.cpu.threads import get_num_threads
+from passband.kernels.cpu.pixels import to_float
+from passband.kernels.cpu.threads import get_num_threads
 
 Floats = NDArray[np.float64]
 _AT_ONCE = 256

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.analysis.frequencies import distinct_frequencies, multiplicity
-from kernels import cpu
-from kernels.cpu.threads import for_ranges, get_num_threads
+from passband.jobs.analysis.frequencies import distinct_frequencies, multiplicity
+from passband.kernels import cpu
+from passband.kernels.cpu.threads import for_ranges, get_num_threads
 
 if TYPE_CHECKING:
-    from pipeline.surrogate.model import Surrogate
+    from passband.pipeline.surrogate.model import Surrogate
 
 SIGN_VIEW = 2**32 - 3
 """View number in the address of the signs of the noise.

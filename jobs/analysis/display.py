@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from jobs.common.wording import duration
-from jobs.evaluation import display as evaluation
-from jobs.generation.display import Rate
+from passband.jobs.common.wording import duration
+from passband.jobs.evaluation import display as evaluation
+from passband.jobs.generation.display import Rate
 
 if TYPE_CHECKING:
-    from jobs.analysis.ledger import Ledger
+    from passband.jobs.analysis.ledger import Ledger
 
 _EVERY_S = 5.0
 

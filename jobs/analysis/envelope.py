@@ -7,18 +7,18 @@ from typing import Any, Literal
 import yaml
 from pydantic import ValidationError
 
-from jobs.analysis.frequencies import distinct_frequencies
-from jobs.analysis.results import UsedSurrogate
-from jobs.analysis.sensitivity import block_ranges
-from jobs.analysis.spec import What
-from jobs.common.yamltext import YamlError, read_store_yaml
-from jobs.dataset.environment import processor, refuse_mixing
-from pipeline.errors import PassbandError
-from pipeline.layout import JOB
-from pipeline.options import StrictModel
-from pipeline.problems import first_problem
-from pipeline.seals import sealed_text
-from pipeline.store import Store
+from passband.jobs.analysis.frequencies import distinct_frequencies
+from passband.jobs.analysis.results import UsedSurrogate
+from passband.jobs.analysis.sensitivity import block_ranges
+from passband.jobs.analysis.spec import What
+from passband.jobs.common.yamltext import YamlError, read_store_yaml
+from passband.jobs.dataset.environment import processor, refuse_mixing
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import JOB
+from passband.pipeline.options import StrictModel
+from passband.pipeline.problems import first_problem
+from passband.pipeline.seals import sealed_text
+from passband.pipeline.store import Store
 
 
 class Envelope(StrictModel):

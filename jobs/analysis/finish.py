@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.analysis.envelope import Envelope
-from jobs.analysis.inputs import npz_bytes, read_inputs
-from jobs.analysis.ledger import Ledger
-from jobs.analysis.results import Analysis, MapSummary, summarise
-from jobs.analysis.sensitivity import error_map, mean_error
-from pipeline.layout import IMAGES, MAPS, RESULTS, SURROGATE
-from pipeline.seals import put_sealed
-from pipeline.store import Store
+from passband.jobs.analysis.envelope import Envelope
+from passband.jobs.analysis.inputs import npz_bytes, read_inputs
+from passband.jobs.analysis.ledger import Ledger
+from passband.jobs.analysis.results import Analysis, MapSummary, summarise
+from passband.jobs.analysis.sensitivity import error_map, mean_error
+from passband.pipeline.layout import IMAGES, MAPS, RESULTS, SURROGATE
+from passband.pipeline.seals import put_sealed
+from passband.pipeline.store import Store
 
 Floats = NDArray[np.float64]
 TITLES = {
@@ -81,7 +81,7 @@ def write(
 
 
 def _pictures(maps: Mapping[str, Floats]) -> dict[str, bytes]:
-    from jobs.drawing.heatmaps import heatmap_png  # matplotlib takes a while to import
+    from passband.jobs.drawing.heatmaps import heatmap_png  # matplotlib takes a while to import
 
     largest = max(float(values.max()) for values in maps.values())
     return {

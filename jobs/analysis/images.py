@@ -8,15 +8,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from jobs.analysis.spec import AnalyzeJob
-from jobs.common.jobfile import JobError
-from jobs.dataset.blueprint import Blueprint, draft, open_sources
-from jobs.dataset.clock import Clock
-from jobs.dataset.environment import current_environment
-from jobs.dataset.inputs import check_inputs, read_contents
-from jobs.dataset.plan import PlanRow, make_plan, random_key
-from jobs.dataset.reading import Reader
-from jobs.dataset.views import Augmenter
+from passband.jobs.analysis.spec import AnalyzeJob
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.dataset.blueprint import Blueprint, draft, open_sources
+from passband.jobs.dataset.clock import Clock
+from passband.jobs.dataset.environment import current_environment
+from passband.jobs.dataset.inputs import check_inputs, read_contents
+from passband.jobs.dataset.plan import PlanRow, make_plan, random_key
+from passband.jobs.dataset.reading import Reader
+from passband.jobs.dataset.views import Augmenter
 
 Pixels = NDArray[np.uint8]
 Positions = NDArray[np.int64]

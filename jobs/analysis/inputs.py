@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.analysis.amplitude import MeanAmplitude
-from jobs.analysis.images import SourceImages
-from jobs.analysis.subset import Chosen, Strata
-from pipeline.errors import IntegrityError
-from pipeline.layout import IMAGES
-from pipeline.store import Store
+from passband.jobs.analysis.amplitude import MeanAmplitude
+from passband.jobs.analysis.images import SourceImages
+from passband.jobs.analysis.subset import Chosen, Strata
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.layout import IMAGES
+from passband.pipeline.store import Store
 
 
 @dataclass(frozen=True)

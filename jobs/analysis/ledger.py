@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.analysis.counting import MapName
-from jobs.analysis.envelope import Envelope
-from jobs.analysis.worker import BlockRecord, block_name, read_block
-from jobs.executors.base import Outcome
-from pipeline.errors import PassbandError
-from pipeline.store import Store
+from passband.jobs.analysis.counting import MapName
+from passband.jobs.analysis.envelope import Envelope
+from passband.jobs.analysis.worker import BlockRecord, block_name, read_block
+from passband.jobs.executors.base import Outcome
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.store import Store
 
 Place = tuple[MapName, int]
 

@@ -5,24 +5,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobs.analysis.envelope import Envelope, environment, read_envelope, refuse_other, write_envelope
-from jobs.analysis.frequencies import distinct_frequencies
-from jobs.analysis.images import SourceImages, list_images
-from jobs.analysis.inputs import gather, store_inputs
-from jobs.analysis.results import UsedSurrogate
-from jobs.analysis.sensitivity import block_ranges
-from jobs.analysis.spec import AnalyzeJob, What
-from jobs.analysis.subset import Chosen, choose
-from jobs.dataset.output import refuse_foreign
-from pipeline.canonical import digest
-from pipeline.errors import IntegrityError
-from pipeline.hashed import HashedFile
-from pipeline.layout import IMAGES, JOB, SURROGATE
-from pipeline.networks.checkpoint import read_checkpoint
-from pipeline.store import Store
+from passband.jobs.analysis.envelope import Envelope, environment, read_envelope, refuse_other, write_envelope
+from passband.jobs.analysis.frequencies import distinct_frequencies
+from passband.jobs.analysis.images import SourceImages, list_images
+from passband.jobs.analysis.inputs import gather, store_inputs
+from passband.jobs.analysis.results import UsedSurrogate
+from passband.jobs.analysis.sensitivity import block_ranges
+from passband.jobs.analysis.spec import AnalyzeJob, What
+from passband.jobs.analysis.subset import Chosen, choose
+from passband.jobs.dataset.output import refuse_foreign
+from passband.pipeline.canonical import digest
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.hashed import HashedFile
+from passband.pipeline.layout import IMAGES, JOB, SURROGATE
+from passband.pipeline.networks.checkpoint import read_checkpoint
+from passband.pipeline.store import Store
 
 if TYPE_CHECKING:
-    from pipeline.surrogate.model import Surrogate
+    from passband.pipeline.surrogate.model import Surrogate
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def surrogate_of(
     IntegrityError
         If the checkpoint is another one by now.
     """
-    from pipeline.surrogate.model import load_surrogate
+    from passband.pipeline.surrogate.model import load_surrogate
 
     assert job.surrogate is not None
     weights = _weights(job).content if weights is None else weights

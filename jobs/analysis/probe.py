@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.analysis.counting import Subject, count_wrong
-from jobs.analysis.prepare import Draft, draw_up, surrogate_of
-from jobs.analysis.spec import AnalyzeJob
-from jobs.executors.choice import choose
-from kernels.cpu.pixels import to_float
-from kernels.cpu.threads import set_num_threads
+from passband.jobs.analysis.counting import Subject, count_wrong
+from passband.jobs.analysis.prepare import Draft, draw_up, surrogate_of
+from passband.jobs.analysis.spec import AnalyzeJob
+from passband.jobs.executors.choice import choose
+from passband.kernels.cpu.pixels import to_float
+from passband.kernels.cpu.threads import set_num_threads
 
 _PROBE_S = 2.0
 

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from jobs.analysis.spec import What
-from jobs.common.jobfile import JobError
-from pipeline.documents import DocumentError
-from pipeline.layout import RESULTS
-from pipeline.options import StrictModel
-from pipeline.seals import read_sealed
-from pipeline.store import Store
+from passband.jobs.analysis.spec import What
+from passband.jobs.common.jobfile import JobError
+from passband.pipeline.documents import DocumentError
+from passband.pipeline.layout import RESULTS
+from passband.pipeline.options import StrictModel
+from passband.pipeline.seals import read_sealed
+from passband.pipeline.store import Store
 
 
 class MapSummary(StrictModel):

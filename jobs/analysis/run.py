@@ -7,23 +7,23 @@ from functools import partial
 
 import numpy as np
 
-from jobs.analysis.amplitude import MeanAmplitude
-from jobs.analysis.counting import MapName
-from jobs.analysis.display import Display, SilentDisplay
-from jobs.analysis.envelope import Envelope, write_envelope
-from jobs.analysis.finish import finish, write
-from jobs.analysis.ledger import Ledger, read_ledger
-from jobs.analysis.prepare import Draft, prepare, with_inputs
-from jobs.analysis.results import Analysis, read_results, summarise
-from jobs.analysis.spec import AnalyzeJob, What
-from jobs.analysis.worker import BlockTask, close_workshop, open_workshop
-from jobs.dataset.output import refuse_nested_output, swept
-from jobs.executors.base import Retries, WriteFailure
-from jobs.executors.choice import choose, open_executor
-from pipeline.errors import OutputError
-from pipeline.lock import locked
-from pipeline.networks.checkpoint import without_hash
-from pipeline.store import Store, open_store
+from passband.jobs.analysis.amplitude import MeanAmplitude
+from passband.jobs.analysis.counting import MapName
+from passband.jobs.analysis.display import Display, SilentDisplay
+from passband.jobs.analysis.envelope import Envelope, write_envelope
+from passband.jobs.analysis.finish import finish, write
+from passband.jobs.analysis.ledger import Ledger, read_ledger
+from passband.jobs.analysis.prepare import Draft, prepare, with_inputs
+from passband.jobs.analysis.results import Analysis, read_results, summarise
+from passband.jobs.analysis.spec import AnalyzeJob, What
+from passband.jobs.analysis.worker import BlockTask, close_workshop, open_workshop
+from passband.jobs.dataset.output import refuse_nested_output, swept
+from passband.jobs.executors.base import Retries, WriteFailure
+from passband.jobs.executors.choice import choose, open_executor
+from passband.pipeline.errors import OutputError
+from passband.pipeline.lock import locked
+from passband.pipeline.networks.checkpoint import without_hash
+from passband.pipeline.store import Store, open_store
 
 
 def analyze(

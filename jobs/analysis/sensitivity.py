@@ -9,13 +9,13 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.analysis.amplitude import mean_amplitude
-from jobs.analysis.counting import MapName, Subject, count_wrong
-from jobs.analysis.frequencies import centred_map, distinct_frequencies
-from jobs.analysis.subset import Strata, choose
-from kernels.cpu.pixels import to_float
-from kernels.cpu.threads import get_num_threads, set_num_threads
-from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
+from passband.jobs.analysis.amplitude import mean_amplitude
+from passband.jobs.analysis.counting import MapName, Subject, count_wrong
+from passband.jobs.analysis.frequencies import centred_map, distinct_frequencies
+from passband.jobs.analysis.subset import Strata, choose
+from passband.kernels.cpu.pixels import to_float
+from passband.kernels.cpu.threads import get_num_threads, set_num_threads
+from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -65,7 +65,7 @@ def compute_sensitivity(
     NetworkError, JobError
         If the surrogate does not fit the images; if the subset cannot be drawn.
     """
-    from pipeline.surrogate.model import load_surrogate
+    from passband.pipeline.surrogate.model import load_surrogate
 
     _, height, width, channels = pixels.shape
     model = load_surrogate(content, surrogate, classes=classes, shape=(channels, height, width))

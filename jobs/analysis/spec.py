@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from jobs.analysis.counting import MAPS, MapName
-from jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
-from jobs.dataset.entries import MAX_STAGES, AnySource, StageEntry
-from jobs.dataset.spec import ComputeSection, GenerateJob, ImageSection
-from pipeline.options import StrictModel
-from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
+from passband.jobs.analysis.counting import MAPS, MapName
+from passband.jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
+from passband.jobs.dataset.entries import MAX_STAGES, AnySource, StageEntry
+from passband.jobs.dataset.spec import ComputeSection, GenerateJob, ImageSection
+from passband.pipeline.options import StrictModel
+from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
 What = Literal["amplitude", "sensitivity"]
 

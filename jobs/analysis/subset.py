@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.common.jobfile import JobError
-from kernels import philox
+from passband.jobs.common.jobfile import JobError
+from passband.kernels import philox
 
 SUBSET_VIEW = 2**32 - 4
 """View number in the address of the shuffle that chooses a subset; its stage word is 0."""

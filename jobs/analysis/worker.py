@@ -5,19 +5,19 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from jobs.analysis.counting import MapName, Subject, count_wrong
-from jobs.analysis.envelope import Envelope, environment, read_envelope
-from jobs.analysis.inputs import Inputs, read_inputs
-from jobs.analysis.prepare import surrogate_of
-from jobs.analysis.sensitivity import noise_norms
-from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
-from jobs.dataset.environment import current_environment, refuse_mixing
-from jobs.executors.base import PermanentError, WriteFailure, worker_name
-from pipeline.errors import IntegrityError, OutputError, PassbandError
-from pipeline.layout import BLOCKS, SURROGATE
-from pipeline.options import StrictModel
-from pipeline.seals import put_sealed, read_sealed
-from pipeline.store import Store, open_store
+from passband.jobs.analysis.counting import MapName, Subject, count_wrong
+from passband.jobs.analysis.envelope import Envelope, environment, read_envelope
+from passband.jobs.analysis.inputs import Inputs, read_inputs
+from passband.jobs.analysis.prepare import surrogate_of
+from passband.jobs.analysis.sensitivity import noise_norms
+from passband.jobs.analysis.spec import AnalyzeJob, parse_analyze_job
+from passband.jobs.dataset.environment import current_environment, refuse_mixing
+from passband.jobs.executors.base import PermanentError, WriteFailure, worker_name
+from passband.pipeline.errors import IntegrityError, OutputError, PassbandError
+from passband.pipeline.layout import BLOCKS, SURROGATE
+from passband.pipeline.options import StrictModel
+from passband.pipeline.seals import put_sealed, read_sealed
+from passband.pipeline.store import Store, open_store
 
 
 class BlockRecord(StrictModel):
@@ -116,7 +116,7 @@ def _workshop(uri: str, identity: str) -> _Workshop:
 
 
 def _subject(envelope: Envelope, job: AnalyzeJob, inputs: Inputs, weights: bytes) -> Subject:
-    from kernels.cpu.pixels import to_float
+    from passband.kernels.cpu.pixels import to_float
 
     assert envelope.surrogate is not None
     model = surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256, weights)
@@ -144,7 +144,7 @@ def evaluate_block(task: BlockTask, attempt: int = 1) -> BlockRecord:
     OutputError
         If the output cannot be written.
     """
-    from kernels.cpu.threads import set_num_threads
+    from passband.kernels.cpu.threads import set_num_threads
 
     set_num_threads(task.threads)
     shop = _workshop(task.uri, task.identity)

@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from jobs.bench.contender import SURROGATE, Workbench
-from jobs.bench.device import COPY_BYTES, BenchDevice
-from jobs.bench.document import CopyFacts, Document, EnergyFacts, Row, Settings
-from jobs.bench.energy import Meter, find_meter, joules_per_run
-from jobs.bench.machine import device_facts, load_average, versions
-from jobs.bench.rows import make_row, spread
-from jobs.bench.timing import Clock, Run, quartiles, time_in_turn
-from jobs.bench.trial import WARMUP, Plan, Progress, warm_up
+from passband.jobs.bench.contender import SURROGATE, Workbench
+from passband.jobs.bench.device import COPY_BYTES, BenchDevice
+from passband.jobs.bench.document import CopyFacts, Document, EnergyFacts, Row, Settings
+from passband.jobs.bench.energy import Meter, find_meter, joules_per_run
+from passband.jobs.bench.machine import device_facts, load_average, versions
+from passband.jobs.bench.rows import make_row, spread
+from passband.jobs.bench.timing import Clock, Run, quartiles, time_in_turn
+from passband.jobs.bench.trial import WARMUP, Plan, Progress, warm_up
 
 COPY = "copy"
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pipeline.augment.corruption import NAMES
-from pipeline.augment.prime_options import PRESETS
-from pipeline.errors import PassbandError
+from passband.pipeline.augment.corruption import NAMES
+from passband.pipeline.augment.prime_options import PRESETS
+from passband.pipeline.errors import PassbandError
 
 SIZES = (32, 64, 224)
 SMALLEST = 16

@@ -10,8 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from jobs.bench.document import Spread
-from jobs.common.wording import significant
+from passband.jobs.bench.document import Spread
+from passband.jobs.common.wording import significant
 
 Row = TypeVar("Row")
 

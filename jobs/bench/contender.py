@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.bench.cases import Case
-from jobs.bench.device import BenchDevice
-from jobs.bench.timing import Run
-from pipeline.augment import AUGMENTATIONS, Draws, Stage
+from passband.jobs.bench.cases import Case
+from passband.jobs.bench.device import BenchDevice
+from passband.jobs.bench.timing import Run
+from passband.pipeline.augment import AUGMENTATIONS, Draws, Stage
 
 Pixels = Literal["float32", "uint8"]
 CLASSES = [str(number) for number in range(10)]
@@ -38,7 +38,7 @@ def certain_surrogate(size: int) -> bytes:
     """
     import torch
 
-    from pipeline.networks.network import NetworkSpec, build_network, network_bytes
+    from passband.pipeline.networks.network import NetworkSpec, build_network, network_bytes
 
     spec = NetworkSpec(kind=SURROGATE, shape=[3, size, size], classes=CLASSES, mean=[0.5] * 3, std=[0.25] * 3)
     network = build_network(spec, seed=0)
@@ -62,8 +62,8 @@ def _surrogate(case: Case, checkpoint: Path | None) -> tuple[Mapping[str, bytes]
     if checkpoint is None:
         kind, content, classes = str(SURROGATE), certain_surrogate(case.size), CLASSES
     else:
-        from pipeline.networks.checkpoint import checkpoint_file
-        from pipeline.networks.network import load_network
+        from passband.pipeline.networks.checkpoint import checkpoint_file
+        from passband.pipeline.networks.network import load_network
 
         spec = load_network(checkpoint, shape=[3, case.size, case.size]).spec
         kind, content, classes = spec.kind, checkpoint_file(checkpoint).read_bytes(), spec.classes

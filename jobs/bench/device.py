@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.bench.timing import Run
-from pipeline.errors import PassbandError
+from passband.jobs.bench.timing import Run
+from passband.pipeline.errors import PassbandError
 
 BACKENDS = ("cpu", "cuda")
 COPY_BYTES = {"cpu": 2**28, "cuda": 2**30}
@@ -61,8 +61,8 @@ class CpuDevice:
     pci_bus_id: str | None = None
 
     def __init__(self, threads: int | None = None) -> None:
-        from jobs.dataset.environment import processor
-        from kernels import cpu
+        from passband.jobs.dataset.environment import processor
+        from passband.kernels import cpu
 
         if threads is not None:
             cpu.set_num_threads(threads)
@@ -151,10 +151,10 @@ class CudaDevice:
 def _cuda() -> tuple[ModuleType, Any]:
     """Return the backend and its device; raise PassbandError that says in one line what is missing."""
     try:
-        from kernels import backend
+        from passband.kernels import backend
 
         kernels = backend("cuda")
-        from kernels.cuda import device
+        from passband.kernels.cuda import device
     except (ValueError, ImportError) as error:
         raise PassbandError(f"backend cuda: {error}") from error
     try:

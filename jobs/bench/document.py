@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pipeline.options import StrictModel
+from passband.pipeline.options import StrictModel
 
 SCHEMA = 1
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from jobs.bench.timing import Clock, Run
+from passband.jobs.bench.timing import Clock, Run
 
 RAPL = Path("/sys/class/powercap")
 LEAST_S = 1.0

@@ -7,15 +7,15 @@ from typing import Protocol
 
 import torch
 
-from jobs.bench.device import BenchDevice
-from jobs.bench.timing import Clock
-from jobs.bench.ways import MakeViews
-from jobs.training.batches import to_device
-from jobs.training.objectives import Setting
-from jobs.training.objectives.jsd import Jsd
-from jobs.training.update import Update
-from pipeline.loading import Batch
-from pipeline.networks.network import NetworkSpec, build_network
+from passband.jobs.bench.device import BenchDevice
+from passband.jobs.bench.timing import Clock
+from passband.jobs.bench.ways import MakeViews
+from passband.jobs.training.batches import to_device
+from passband.jobs.training.objectives import Setting
+from passband.jobs.training.objectives.jsd import Jsd
+from passband.jobs.training.update import Update
+from passband.pipeline.loading import Batch
+from passband.pipeline.networks.network import NetworkSpec, build_network
 
 RATE = 1e-3
 

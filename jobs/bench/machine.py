@@ -4,10 +4,10 @@ import importlib.metadata
 import os
 import platform
 
-from jobs.bench.device import BenchDevice
-from jobs.bench.document import DeviceFacts
-from jobs.dataset.environment import processor
-from jobs.executors.choice import usable_cpus
+from passband.jobs.bench.device import BenchDevice
+from passband.jobs.bench.document import DeviceFacts
+from passband.jobs.dataset.environment import processor
+from passband.jobs.executors.choice import usable_cpus
 
 LIBRARIES = ("passband", "numpy", "scipy", "numba", "torch", "torchvision", "pillow")
 BUSY = 0.5

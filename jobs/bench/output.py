@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipeline.documents import read_json_file
-from pipeline.errors import PassbandError
-from pipeline.options import StrictModel
-from pipeline.store import LocalStore
+from passband.pipeline.documents import read_json_file
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.options import StrictModel
+from passband.pipeline.store import LocalStore
 
 
 def check_output(output: Path | None) -> None:

@@ -5,9 +5,9 @@ import time
 from types import TracebackType
 from typing import Self
 
-from jobs.common.live import Picture
-from jobs.common.wording import duration
-from jobs.generation.display import Rate
+from passband.jobs.common.live import Picture
+from passband.jobs.common.wording import duration
+from passband.jobs.generation.display import Rate
 
 _EVERY_S = 10.0
 

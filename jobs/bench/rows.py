@@ -1,9 +1,9 @@
 """From the seconds of its rounds to a case's row."""
 
-from jobs.bench.cost import FLOAT32, UINT8, cost_per_million, least_bytes, share_of_copy
-from jobs.bench.document import Row, Spread
-from jobs.bench.timing import quartiles
-from jobs.bench.trial import Plan, Trial
+from passband.jobs.bench.cost import FLOAT32, UINT8, cost_per_million, least_bytes, share_of_copy
+from passband.jobs.bench.document import Row, Spread
+from passband.jobs.bench.timing import quartiles
+from passband.jobs.bench.trial import Plan, Trial
 
 
 def make_row(plan: Plan, trial: Trial, seconds: list[float], copy_bytes_per_s: float | None) -> Row:

@@ -3,11 +3,11 @@
 import textwrap
 from collections.abc import Sequence
 
-from jobs.bench.columns import Column, format_rows, number, relative_spread
-from jobs.bench.document import DeviceFacts, Document, Row
-from jobs.bench.machine import is_busy
-from jobs.bench.trial import Trial
-from jobs.common.wording import count, duration, significant, size
+from passband.jobs.bench.columns import Column, format_rows, number, relative_spread
+from passband.jobs.bench.document import DeviceFacts, Document, Row
+from passband.jobs.bench.machine import is_busy
+from passband.jobs.bench.trial import Trial
+from passband.jobs.common.wording import count, duration, significant, size
 
 COLUMNS = (
     Column[Row]("case", 26, 0, lambda row: row.name),

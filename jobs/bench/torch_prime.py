@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pipeline.augment.prime_options import PrimeOptions
+from passband.pipeline.augment.prime_options import PrimeOptions
 
 
 class TorchPrime:

@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jobs.bench.cost import break_even_epochs, cost_per_million
-from jobs.bench.device import BenchDevice
-from jobs.bench.loops import Batches, Loop, per_step, run_in_turn
-from jobs.bench.machine import device_facts, load_average, versions
-from jobs.bench.rows import spread
-from jobs.bench.timing import Clock, quartiles
-from jobs.bench.training_document import TrainingDocument, TrainingRow, TrainingSettings
-from jobs.bench.trial import Progress
-from jobs.bench.ways import STORED, WAYS, make_views
-from jobs.dataset.spec import GenerateJob, parse_job
-from jobs.generation.run import generate
-from pipeline.loading import open_stream
-from pipeline.networks.network import NetworkSpec
+from passband.jobs.bench.cost import break_even_epochs, cost_per_million
+from passband.jobs.bench.device import BenchDevice
+from passband.jobs.bench.loops import Batches, Loop, per_step, run_in_turn
+from passband.jobs.bench.machine import device_facts, load_average, versions
+from passband.jobs.bench.rows import spread
+from passband.jobs.bench.timing import Clock, quartiles
+from passband.jobs.bench.training_document import TrainingDocument, TrainingRow, TrainingSettings
+from passband.jobs.bench.trial import Progress
+from passband.jobs.bench.ways import STORED, WAYS, make_views
+from passband.jobs.dataset.spec import GenerateJob, parse_job
+from passband.jobs.generation.run import generate
+from passband.pipeline.loading import open_stream
+from passband.pipeline.networks.network import NetworkSpec
 
 ENCODINGS = ("png", "webp", "npy", "jpeg")
 SOURCE = {"kind": "mnist5k", "split": "train"}

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from jobs.bench.document import SCHEMA, DeviceFacts, Spread
-from pipeline.options import StrictModel
+from passband.jobs.bench.document import SCHEMA, DeviceFacts, Spread
+from passband.pipeline.options import StrictModel
 
 
 class TrainingSettings(StrictModel):

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import torch
 
-from jobs.bench.device import BenchDevice
-from jobs.bench.loops import Loop, per_step
-from jobs.bench.training import TrainingPlan, network_spec
-from jobs.bench.trial import Progress
-from jobs.bench.ways import STORED, make_views
-from jobs.dataset.blueprint import draft
-from jobs.dataset.environment import current_environment
-from jobs.dataset.plan import make_plan
-from jobs.generation.probe import estimate
-from pipeline.loading import Batch
+from passband.jobs.bench.device import BenchDevice
+from passband.jobs.bench.loops import Loop, per_step
+from passband.jobs.bench.training import TrainingPlan, network_spec
+from passband.jobs.bench.trial import Progress
+from passband.jobs.bench.ways import STORED, make_views
+from passband.jobs.dataset.blueprint import draft
+from passband.jobs.dataset.environment import current_environment
+from passband.jobs.dataset.plan import make_plan
+from passband.jobs.generation.probe import estimate
+from passband.pipeline.loading import Batch
 
 FEW = 8
 """Images of a tried step; what it takes is scaled up to the batch."""

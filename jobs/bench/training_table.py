@@ -1,12 +1,12 @@
 """What was measured of trainings, as a table for people."""
 
-from jobs.bench.columns import Column, format_rows, number, relative_spread
-from jobs.bench.table import spell_device, wrapped
-from jobs.bench.training import TrainingPlan
-from jobs.bench.training_document import TrainingDocument, TrainingRow
-from jobs.bench.training_estimate import TrainingEstimate
-from jobs.bench.ways import WAYS
-from jobs.common.wording import count, duration
+from passband.jobs.bench.columns import Column, format_rows, number, relative_spread
+from passband.jobs.bench.table import spell_device, wrapped
+from passband.jobs.bench.training import TrainingPlan
+from passband.jobs.bench.training_document import TrainingDocument, TrainingRow
+from passband.jobs.bench.training_estimate import TrainingEstimate
+from passband.jobs.bench.ways import WAYS
+from passband.jobs.common.wording import count, duration
 
 COLUMNS = (
     Column[TrainingRow]("views", 7, 0, lambda row: row.way),

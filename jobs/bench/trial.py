@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from jobs.bench.cases import Case
-from jobs.bench.contender import Pixels, Workbench, make_run
-from jobs.bench.timing import Clock, Run
+from passband.jobs.bench.cases import Case
+from passband.jobs.bench.contender import Pixels, Workbench, make_run
+from passband.jobs.bench.timing import Clock, Run
 
 WARMUP = 1
 """Runs of the whole batch before the first round."""

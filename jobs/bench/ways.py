@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jobs.bench.device import BenchDevice
-from jobs.bench.torch_prime import TorchPrime
-from jobs.training.batches import TrainBatch
-from pipeline.augment import AUGMENTATIONS, Draws
-from pipeline.augment.prime_options import PrimeOptions
+from passband.jobs.bench.device import BenchDevice
+from passband.jobs.bench.torch_prime import TorchPrime
+from passband.jobs.training.batches import TrainBatch
+from passband.pipeline.augment import AUGMENTATIONS, Draws
+from passband.pipeline.augment.prime_options import PrimeOptions
 
 STORED, KERNELS, TORCH = "stored", "kernels", "torch"
 WAYS = {

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobs.cluster.parcel import FILE, Parcel
-from jobs.cluster.state import ClusterError
-from jobs.cluster.token import token_settings, without_ray
-from jobs.executors.base import one_line
-from jobs.executors.ray_session import answers
+from passband.jobs.cluster.parcel import FILE, Parcel
+from passband.jobs.cluster.state import ClusterError
+from passband.jobs.cluster.token import token_settings, without_ray
+from passband.jobs.executors.base import one_line
+from passband.jobs.executors.ray_session import answers
 
 _STATES = {"PENDING": "waiting", "RUNNING": "running", "STOPPED": "stopped", "SUCCEEDED": "done", "FAILED": "failed"}
 _FOLLOW_EVERY_S = 0.5

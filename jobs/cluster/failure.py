@@ -3,7 +3,7 @@
 import re
 import signal
 
-from jobs.cluster.client import ClusterJob
+from passband.jobs.cluster.client import ClusterJob
 
 _LONGEST = 400
 _NEVER_STARTED = {

@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.cluster.heads import noted, running_heads
-from jobs.cluster.state import ClusterError
-from jobs.cluster.token import make_token, token_settings, without_ray
-from jobs.executors.janitor import TOKEN_FILE, Janitor
-from jobs.executors.private import private_folder, shared_memory, write_private
-from jobs.executors.ray_session import CLOSED
+from passband.jobs.cluster.heads import noted, running_heads
+from passband.jobs.cluster.state import ClusterError
+from passband.jobs.cluster.token import make_token, token_settings, without_ray
+from passband.jobs.executors.janitor import TOKEN_FILE, Janitor
+from passband.jobs.executors.private import private_folder, shared_memory, write_private
+from passband.jobs.executors.ray_session import CLOSED
 
 LOOPBACK = "127.0.0.1"
 _LOG = "head.log"

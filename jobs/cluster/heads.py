@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jobs.cluster.state import read_all, state_folder, write_json
-from jobs.executors.ray_session import answers
+from passband.jobs.cluster.state import read_all, state_folder, write_json
+from passband.jobs.executors.ray_session import answers
 
 
 @contextlib.contextmanager

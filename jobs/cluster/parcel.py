@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.cluster.state import ClusterError
-from jobs.cluster.submission import STOP_S, Submission
-from jobs.executors.versions import current_versions
+from passband.jobs.cluster.state import ClusterError
+from passband.jobs.cluster.submission import STOP_S, Submission
+from passband.jobs.executors.versions import current_versions
 
 FILE = "submission.json"
 """In the working folder of the process that runs the job."""

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.common.jobfile import read_yaml
-from pipeline.errors import PassbandError
-from pipeline.layout import BLOCKS, JOB, RESULTS
-from pipeline.lock import is_locked
-from pipeline.store import LocalStore, Store, open_store
+from passband.jobs.common.jobfile import read_yaml
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import BLOCKS, JOB, RESULTS
+from passband.pipeline.lock import is_locked
+from passband.pipeline.store import LocalStore, Store, open_store
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ Count = tuple[bool, int | None, int | None]
 
 
 def _shards(store: Store) -> Count:
-    from jobs.dataset.blueprint import read_blueprint
-    from jobs.generation.ledger import find_done
-    from pipeline.layout import MANIFEST
+    from passband.jobs.dataset.blueprint import read_blueprint
+    from passband.jobs.generation.ledger import find_done
+    from passband.pipeline.layout import MANIFEST
 
     blueprint = read_blueprint(store)
     done = len(find_done(store, blueprint)[0])
@@ -68,7 +68,7 @@ def _shards(store: Store) -> Count:
 
 
 def _blocks(store: Store) -> Count:
-    from jobs.analysis.envelope import read_envelope
+    from passband.jobs.analysis.envelope import read_envelope
 
     envelope = read_envelope(store)
     if envelope.what == "amplitude":
@@ -79,7 +79,7 @@ def _blocks(store: Store) -> Count:
 
 
 def _epochs(store: Store) -> Count:
-    from jobs.training.log import read_metrics
+    from passband.jobs.training.log import read_metrics
 
     assert isinstance(store, LocalStore)
     envelope = read_yaml(store.path(JOB))

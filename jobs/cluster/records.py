@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from jobs.cluster.state import ClusterError, read_all, read_json, state_folder, write_json
+from passband.jobs.cluster.state import ClusterError, read_all, read_json, state_folder, write_json
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 

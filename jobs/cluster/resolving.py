@@ -6,7 +6,7 @@ The process that runs a submitted job has another working folder, and perhaps no
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jobs.common.jobfile import absolute_path
+from passband.jobs.common.jobfile import absolute_path
 
 
 def absolute_references(job: Mapping[str, Any], sections: Iterable[str], tables: Iterable[str]) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _absolute(entry: Mapping[str, Any] | None) -> Any:
 
 def _spelled_out(job: str | Mapping[str, Any]) -> dict[str, Any]:
     """Return a job of kind generate, a file or spelled out, as a mapping with absolute paths."""
-    from jobs.dataset.spec import load_job, parse_job
+    from passband.jobs.dataset.spec import load_job, parse_job
 
     if isinstance(job, str):
         return load_job(job).with_absolute_paths().resolved()

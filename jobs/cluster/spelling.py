@@ -3,7 +3,7 @@
 import textwrap
 import time
 
-from jobs.cluster.tracking import Tracked
+from passband.jobs.cluster.tracking import Tracked
 
 
 def spell_jobs(found: list[Tracked]) -> str:

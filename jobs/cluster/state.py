@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jobs.executors.private import write_private
-from pipeline.documents import read_json_file
-from pipeline.errors import PassbandError
-from pipeline.home import expanded
+from passband.jobs.executors.private import write_private
+from passband.pipeline.documents import read_json_file
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.home import expanded
 
 
 class ClusterError(PassbandError):

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jobs.cluster.resolving import absolute_references
-from jobs.common.jobfile import check_kind, read_yaml
+from passband.jobs.cluster.resolving import absolute_references
+from passband.jobs.common.jobfile import check_kind, read_yaml
 
 KINDS = ("generate", "analyze", "train", "evaluate")
-ENTRYPOINT = "python -P -m jobs.commands.entry"
+ENTRYPOINT = "python -P -m passband.jobs.commands.entry"
 STOP_S = 60
 """What a stopped job has to save its state in, where Ray would kill it after 3 seconds."""
 
@@ -65,7 +65,7 @@ def read_submission(path: str | Path, output: str | None = None, workers: int | 
 
 
 def _generate(path: str | Path, output: str | None, workers: int | None) -> Submission:
-    from jobs.dataset.spec import load_job
+    from passband.jobs.dataset.spec import load_job
 
     job = load_job(path).with_compute(executor="ray", workers=workers)
     job = (job if output is None else job.with_output(output)).with_absolute_paths()
@@ -73,7 +73,7 @@ def _generate(path: str | Path, output: str | None, workers: int | None) -> Subm
 
 
 def _analyze(path: str | Path, output: str | None, workers: int | None) -> Submission:
-    from jobs.analysis.spec import load_analyze_job
+    from passband.jobs.analysis.spec import load_analyze_job
 
     job = load_analyze_job(path)
     what = job.what or ("amplitude" if job.surrogate is None else "sensitivity")
@@ -86,7 +86,7 @@ def _analyze(path: str | Path, output: str | None, workers: int | None) -> Submi
 
 
 def _train(path: str | Path, output: str | None, workers: int | None) -> Submission:
-    from jobs.training.spec import load_train_job
+    from passband.jobs.training.spec import load_train_job
 
     refuse_workers(workers, "train")
     job = load_train_job(path)
@@ -96,7 +96,7 @@ def _train(path: str | Path, output: str | None, workers: int | None) -> Submiss
 
 
 def _evaluate(path: str | Path, output: str | None, workers: int | None) -> Submission:
-    from jobs.evaluation.spec import load_evaluate_job
+    from passband.jobs.evaluation.spec import load_evaluate_job
 
     refuse_workers(workers, "evaluate")
     job = load_evaluate_job(path)
@@ -107,7 +107,7 @@ def _evaluate(path: str | Path, output: str | None, workers: int | None) -> Subm
 
 def refuse_workers(workers: int | None, kind: str) -> None:
     """Raise JobError where workers are asked for, for a kind of job that is one process."""
-    from jobs.common.jobfile import JobError
+    from passband.jobs.common.jobfile import JobError
 
     if workers is not None:
         raise JobError(f"--workers {workers}: a job of kind {kind} runs in one process; give --num-cpus or --num-gpus")

@@ -3,17 +3,17 @@
 import time
 from pathlib import Path
 
-from jobs.cluster.client import Client, checked_address
-from jobs.cluster.heads import running_heads
-from jobs.cluster.parcel import packed
-from jobs.cluster.records import Record, all_records, is_id
-from jobs.cluster.state import ClusterError
-from jobs.cluster.submission import ENTRYPOINT, Submission
-from jobs.cluster.token import find_token
-from jobs.cluster.tracking import Clusters, track
-from jobs.executors.versions import current_versions
-from pipeline.lock import is_locked
-from pipeline.store import open_store
+from passband.jobs.cluster.client import Client, checked_address
+from passband.jobs.cluster.heads import running_heads
+from passband.jobs.cluster.parcel import packed
+from passband.jobs.cluster.records import Record, all_records, is_id
+from passband.jobs.cluster.state import ClusterError
+from passband.jobs.cluster.submission import ENTRYPOINT, Submission
+from passband.jobs.cluster.token import find_token
+from passband.jobs.cluster.tracking import Clusters, track
+from passband.jobs.executors.versions import current_versions
+from passband.pipeline.lock import is_locked
+from passband.pipeline.store import open_store
 
 _LIVE = ("waiting", "running")
 

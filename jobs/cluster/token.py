@@ -6,10 +6,10 @@ import secrets
 import stat
 from pathlib import Path
 
-from jobs.cluster.state import ClusterError, make_folder, state_folder
-from jobs.executors.janitor import TOKEN_VARIABLE
-from jobs.executors.private import write_private
-from pipeline.home import expanded
+from passband.jobs.cluster.state import ClusterError, make_folder, state_folder
+from passband.jobs.executors.janitor import TOKEN_VARIABLE
+from passband.jobs.executors.private import write_private
+from passband.pipeline.home import expanded
 
 _BYTES = 32
 _ROOT = 0

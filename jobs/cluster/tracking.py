@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.cluster.client import Client, ClusterJob, UnreachableError
-from jobs.cluster.failure import why_failed, why_waiting
-from jobs.cluster.progress import Progress, read_progress
-from jobs.cluster.records import Record, all_records, find_record
-from jobs.cluster.state import ClusterError
-from jobs.cluster.submission import STOP_S
-from jobs.cluster.token import find_token
-from pipeline.errors import PassbandError
+from passband.jobs.cluster.client import Client, ClusterJob, UnreachableError
+from passband.jobs.cluster.failure import why_failed, why_waiting
+from passband.jobs.cluster.progress import Progress, read_progress
+from passband.jobs.cluster.records import Record, all_records, find_record
+from passband.jobs.cluster.state import ClusterError
+from passband.jobs.cluster.submission import STOP_S
+from passband.jobs.cluster.token import find_token
+from passband.pipeline.errors import PassbandError
 
 _FROM_OUTPUT = {"finished": "done", "running": "running", "unfinished": "lost", "not begun": "lost"}
 _WAITING_S = 5.0  # Ray ends a job that has no place yet only when it gets one

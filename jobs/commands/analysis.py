@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.commands.generation import Address, ExecutorName, Workers
-from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
+from passband.jobs.commands.generation import Address, ExecutorName, Workers
+from passband.jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
 
 if TYPE_CHECKING:
-    from jobs.analysis.results import Analysis
-    from jobs.analysis.spec import AnalyzeJob, What
+    from passband.jobs.analysis.results import Analysis
+    from passband.jobs.analysis.spec import AnalyzeJob, What
 
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="URI")]
 DryRun = Annotated[
@@ -48,15 +48,15 @@ def sensitivity(
 
 
 def _load(path: JobFile, output: str | None) -> "AnalyzeJob":
-    from jobs.analysis.spec import load_analyze_job
+    from passband.jobs.analysis.spec import load_analyze_job
 
     spec = load_analyze_job(path)
     return spec if output is None else spec.with_output(output)
 
 
 def _run(spec: "AnalyzeJob", what: "What", as_json: bool) -> None:
-    from jobs.analysis.display import choose_analysis_display
-    from jobs.analysis.run import analyze
+    from passband.jobs.analysis.display import choose_analysis_display
+    from passband.jobs.analysis.run import analyze
 
     told = KEPT if what == "sensitivity" else stop.told  # an amplitude is one pass, and begins again
     with stop.telling(told), choose_analysis_display(as_json) as display:
@@ -69,7 +69,7 @@ def _run(spec: "AnalyzeJob", what: "What", as_json: bool) -> None:
 
 def _table(found: "Analysis", uri: str) -> str:
     """Spell what an analysis came to, for a terminal of 60 columns."""
-    from jobs.common.wording import duration
+    from passband.jobs.common.wording import duration
 
     lines = [f"{'map':<10}{'mean l1':>9}{'+-':>9}{'largest':>10}"]
     for summary in found.maps:
@@ -86,8 +86,8 @@ def _table(found: "Analysis", uri: str) -> str:
 def _tell_plan(spec: "AnalyzeJob", as_json: bool) -> None:
     from dataclasses import asdict
 
-    from jobs.analysis.probe import estimate
-    from jobs.common.wording import duration
+    from passband.jobs.analysis.probe import estimate
+    from passband.jobs.common.wording import duration
 
     found = estimate(spec)
     if as_json:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.commands.shared import AsJson, print_json, stop
+from passband.jobs.commands.shared import AsJson, print_json, stop
 
 if TYPE_CHECKING:
-    from jobs.bench.device import BenchDevice
-    from jobs.bench.document import Document
-    from jobs.bench.trial import Plan
+    from passband.jobs.bench.device import BenchDevice
+    from passband.jobs.bench.document import Document
+    from passband.jobs.bench.trial import Plan
 
 Backend = Annotated[str, typer.Option("--backend", help="cpu or cuda", metavar="NAME")]
 Sizes = Annotated[
@@ -83,12 +83,12 @@ def augment(
     as_json: AsJson = False,
 ) -> None:
     """Images a second of every stage, preset and size; share of a copy's bandwidth, energy, cost."""
-    from jobs.bench.augment import measure
-    from jobs.bench.cases import SIZES, default_batch, make_cases
-    from jobs.bench.device import BACKENDS, open_device
-    from jobs.bench.output import check_output, write_document
-    from jobs.bench.progress import choose_progress
-    from jobs.bench.trial import Plan
+    from passband.jobs.bench.augment import measure
+    from passband.jobs.bench.cases import SIZES, default_batch, make_cases
+    from passband.jobs.bench.device import BACKENDS, open_device
+    from passband.jobs.bench.output import check_output, write_document
+    from passband.jobs.bench.progress import choose_progress
+    from passband.jobs.bench.trial import Plan
 
     _check("--backend", backend, BACKENDS)
     _check_price(price_per_hour)
@@ -137,14 +137,14 @@ def training(
     as_json: AsJson = False,
 ) -> None:
     """Steps of a JSD training on mnist5k: PRIME views made in the loop, against streamed from shards."""
-    from jobs.bench.device import BACKENDS, open_device
-    from jobs.bench.output import check_output, write_document
-    from jobs.bench.progress import choose_progress
-    from jobs.bench.training import ENCODINGS, TrainingPlan, measure_training
-    from jobs.bench.training_estimate import estimate_training
-    from jobs.bench.training_table import format_training, format_training_estimate
-    from jobs.bench.ways import WAYS
-    from pipeline.surrogate.options import OURS
+    from passband.jobs.bench.device import BACKENDS, open_device
+    from passband.jobs.bench.output import check_output, write_document
+    from passband.jobs.bench.progress import choose_progress
+    from passband.jobs.bench.training import ENCODINGS, TrainingPlan, measure_training
+    from passband.jobs.bench.training_estimate import estimate_training
+    from passband.jobs.bench.training_table import format_training, format_training_estimate
+    from passband.jobs.bench.ways import WAYS
+    from passband.pipeline.surrogate.options import OURS
 
     _check("--backend", backend, BACKENDS)
     _check_price(price_per_hour)
@@ -179,24 +179,24 @@ def training(
 
 
 def _check(option: str, given: str, allowed: Sequence[str]) -> None:
-    from pipeline.errors import PassbandError
+    from passband.pipeline.errors import PassbandError
 
     if given not in allowed:
         raise PassbandError(f"{option} {given}: allowed are {', '.join(allowed)}")
 
 
 def _check_price(price: float | None) -> None:
-    from pipeline.errors import PassbandError
+    from passband.pipeline.errors import PassbandError
 
     if price is not None and not math.isfinite(price):
         raise PassbandError(f"--price-per-hour {price}: is not a price")
 
 
 def _tell_dry_run(plan: "Plan", device: "BenchDevice", as_json: bool) -> None:
-    from jobs.bench.contender import Workbench
-    from jobs.bench.progress import choose_progress
-    from jobs.bench.table import format_trials
-    from jobs.bench.trial import estimate
+    from passband.jobs.bench.contender import Workbench
+    from passband.jobs.bench.progress import choose_progress
+    from passband.jobs.bench.table import format_trials
+    from passband.jobs.bench.trial import estimate
 
     with choose_progress() as progress:
         trials, seconds = estimate(plan, Workbench(device, plan.pixels, plan.checkpoint), progress)
@@ -207,7 +207,7 @@ def _tell_dry_run(plan: "Plan", device: "BenchDevice", as_json: bool) -> None:
 
 
 def _tell(document: "Document", as_json: bool) -> None:
-    from jobs.bench.table import format_document
+    from passband.jobs.bench.table import format_document
 
     print_json(document.model_dump(mode="json")) if as_json else typer.echo(format_document(document, _width()))
     stop.check()

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.commands.shared import AsJson, JobFile, print_json, stop
+from passband.jobs.commands.shared import AsJson, JobFile, print_json, stop
 
 if TYPE_CHECKING:
-    from jobs.cluster.client import ClusterJob
-    from jobs.cluster.head import Head
-    from jobs.cluster.records import Record
-    from jobs.cluster.submission import Submission
+    from passband.jobs.cluster.client import ClusterJob
+    from passband.jobs.cluster.head import Head
+    from passband.jobs.cluster.records import Record
+    from passband.jobs.cluster.submission import Submission
 
 NEWEST = 20
 
@@ -43,9 +43,9 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Run a cluster on this machine until Ctrl-C. It listens on loopback only, and asks for a token."""
-    from jobs.cluster.client import is_ready
-    from jobs.cluster.head import running_head, wait_ready
-    from jobs.cluster.token import default_token_file
+    from passband.jobs.cluster.client import is_ready
+    from passband.jobs.cluster.head import running_head, wait_ready
+    from passband.jobs.cluster.token import default_token_file
 
     with stop.deferred():
         with running_head(num_cpus, num_gpus, port, token_file or default_token_file()) as head:
@@ -55,7 +55,7 @@ def up(
                 time.sleep(0.2)
             status = head.ended()
     if not stop.number:
-        from jobs.cluster.state import ClusterError
+        from passband.jobs.cluster.state import ClusterError
 
         raise ClusterError(f"the cluster's head ended by itself (status {status}); its jobs went with it")
     stop.number = 0  # it was asked to end, and that is no failure
@@ -90,8 +90,8 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Run a job on a cluster: to generate, analyze, train or evaluate. The same command resumes it."""
-    from jobs.cluster.submission import read_submission
-    from jobs.cluster.submit import choose_address, send
+    from passband.jobs.cluster.submission import read_submission
+    from passband.jobs.cluster.submit import choose_address, send
 
     submission = read_submission(job, output, workers)
     place = choose_address(address)
@@ -114,7 +114,7 @@ def submit(
 def _tell_submission(submission: "Submission", address: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from jobs.common.yamltext import dump_yaml
+    from passband.jobs.common.yamltext import dump_yaml
 
     if as_json:
         print_json({"address": address, **asdict(submission)})
@@ -134,8 +134,8 @@ def jobs(
     as_json: AsJson = False,
 ) -> None:
     """List the jobs that were submitted from here, or those of the cluster at an address."""
-    from jobs.cluster.spelling import spell_jobs
-    from jobs.cluster.tracking import list_jobs
+    from passband.jobs.cluster.spelling import spell_jobs
+    from passband.jobs.cluster.tracking import list_jobs
 
     found = list_jobs(address, token_file, None if everything else NEWEST)
     print_json([job.as_json() for job in found]) if as_json else typer.echo(spell_jobs(found))
@@ -149,7 +149,7 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Show what a submitted job has printed."""
-    from jobs.cluster.tracking import find_job, open_client
+    from passband.jobs.cluster.tracking import find_job, open_client
 
     record = find_job(job_id, address, token_file)
     if follow:
@@ -167,14 +167,14 @@ def logs(
 
 def _beside_log(found: "ClusterJob | None") -> str:
     """Return what a job's log does not say of it: why it could not start, above all."""
-    from jobs.cluster.failure import told_beside_log
+    from passband.jobs.cluster.failure import told_beside_log
 
     return "" if found is None else told_beside_log(found) or ""
 
 
 def _follow(record: "Record", token_file: Path | None) -> None:
     """Show a log until the job ends; end with the job's status."""
-    from jobs.cluster.tracking import exit_status, open_client
+    from passband.jobs.cluster.tracking import exit_status, open_client
 
     client = open_client(record, token_file)
     with stop.deferred():
@@ -191,8 +191,8 @@ def _follow(record: "Record", token_file: Path | None) -> None:
 
 def cancel(job_id: JobId, address: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Stop a submitted job; what it finished is kept, and submitting it again resumes it."""
-    from jobs.cluster.spelling import spell_cancelled
-    from jobs.cluster.tracking import cancelled, find_job
+    from passband.jobs.cluster.spelling import spell_cancelled
+    from passband.jobs.cluster.tracking import cancelled, find_job
 
     record = find_job(job_id, address, token_file)
     found, before = cancelled(record, token_file)
@@ -203,8 +203,8 @@ def cancel(job_id: JobId, address: Url = None, token_file: TokenFile = None, as_
 
 def tell_job(job_id: str, address: str | None, token_file: Path | None, as_json: bool) -> None:
     """Say how far a submitted job is; exit status 1 if it failed or is lost."""
-    from jobs.cluster.spelling import spell_job
-    from jobs.cluster.tracking import Clusters, find_job, track
+    from passband.jobs.cluster.spelling import spell_job
+    from passband.jobs.cluster.tracking import Clusters, find_job, track
 
     found = track(find_job(job_id, address, token_file), Clusters(token_file))
     print_json(found.as_json()) if as_json else typer.echo(spell_job(found))

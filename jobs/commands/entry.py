@@ -1,7 +1,7 @@
 """What the cluster runs for a submitted job: the command that a person would type, on the cluster's head.
 
-``python -P -m jobs.commands.entry``, in the folder that Ray unpacked the submission into. The versions are compared
-before anything is written: those of who submitted it with these, and these with every node's.
+``python -P -m passband.jobs.commands.entry``, in the folder that Ray unpacked the submission into. The versions are
+compared before anything is written: those of who submitted it with these, and these with every node's.
 """
 
 import contextlib
@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.cluster.parcel import VARIABLE, opened
-from jobs.cluster.state import ClusterError
-from jobs.common.yamltext import dump_yaml
-from jobs.executors.versions import current_versions, differences
+from passband.jobs.cluster.parcel import VARIABLE, opened
+from passband.jobs.cluster.state import ClusterError
+from passband.jobs.common.yamltext import dump_yaml
+from passband.jobs.executors.versions import current_versions, differences
 
 SUBMITTED = ("passband", "ray")
 """What must be the same where a job is submitted. The libraries that make its bytes are the cluster's own affair."""
@@ -25,7 +25,7 @@ _RAY_OWN = ("RAY_ADDRESS", _RAY_JOB)
 
 def main() -> None:
     """Run the submission in the working folder and end with its status."""
-    from pipeline.errors import PassbandError
+    from passband.pipeline.errors import PassbandError
 
     note = json.loads(os.environ.pop(VARIABLE))
     try:
@@ -48,7 +48,7 @@ def refuse_other_versions(submitted: Mapping[str, str]) -> None:
 def _cluster(given: Mapping[str, Any]) -> Iterator[str | None]:
     """Connect a job that is spread over workers; for another, let nothing of it find this cluster by accident."""
     if given["spreads"]:
-        from jobs.executors.ray_session import connect
+        from passband.jobs.executors.ray_session import connect
 
         _spare_workers()
         address = os.environ["RAY_ADDRESS"]
@@ -68,7 +68,7 @@ def _spare_workers() -> None:
 
 
 def _run(given: Mapping[str, Any], address: str | None, file: Path) -> None:
-    from jobs.cli import main as passband
+    from passband.jobs.cli import main as passband
 
     file.write_text(dump_yaml(given["job"]), "utf-8")
     options = [] if address is None else ["--executor", "ray", "--address", address]

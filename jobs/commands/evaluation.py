@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
+from passband.jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
 
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="FOLDER")]
 
@@ -14,10 +14,10 @@ def evaluate(job: JobFile, output: OtherOutput = None, as_json: AsJson = False) 
     """Measure a network under the conditions of a job; the same command resumes it."""
     from rich.console import Console
 
-    from jobs.evaluation.display import choose_evaluation_display
-    from jobs.evaluation.run import evaluate
-    from jobs.evaluation.spec import load_evaluate_job
-    from jobs.evaluation.table import tables
+    from passband.jobs.evaluation.display import choose_evaluation_display
+    from passband.jobs.evaluation.run import evaluate
+    from passband.jobs.evaluation.spec import load_evaluate_job
+    from passband.jobs.evaluation.table import tables
 
     spec = load_evaluate_job(job)
     spec = spec if output is None else spec.with_output(output)

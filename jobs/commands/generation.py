@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.commands.cluster import TokenFile, Url, tell_job
-from jobs.commands.shared import KEPT, AsJson, JobFile, Overwrite, Yes, print_json, stop
+from passband.jobs.commands.cluster import TokenFile, Url, tell_job
+from passband.jobs.commands.shared import KEPT, AsJson, JobFile, Overwrite, Yes, print_json, stop
 
 if TYPE_CHECKING:
-    from jobs.common.overwrite import Contents
-    from jobs.dataset.spec import GenerateJob
-    from pipeline.records import Manifest
+    from passband.jobs.common.overwrite import Contents
+    from passband.jobs.dataset.spec import GenerateJob
+    from passband.pipeline.records import Manifest
 
 Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
 PathOrId = Annotated[str, typer.Argument(help="output folder, or id of a submitted job", metavar="PATH|ID")]
@@ -46,7 +46,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Make the dataset of a job, or of several in turn; the same command resumes it."""
-    from jobs.common.jobfile import JobError
+    from passband.jobs.common.jobfile import JobError
 
     if output is not None and (cache is not None or len(jobs) > 1):
         raise JobError(f"--output {output} is the place of one dataset: give it with one JOB and without --cache")
@@ -62,10 +62,10 @@ def run(
 
 def _ask(job: "GenerateJob", yes: bool) -> "Contents | bool":
     """Return what lies where the dataset of a job is to be, if it may be deleted; False where nothing is in the way."""
-    from jobs.common.overwrite import ask_overwrite
-    from jobs.dataset.output import replaceable
-    from jobs.generation.prepare import in_the_way
-    from pipeline.store import open_store
+    from passband.jobs.common.overwrite import ask_overwrite
+    from passband.jobs.dataset.output import replaceable
+    from passband.jobs.generation.prepare import in_the_way
+    from passband.pipeline.store import open_store
 
     job = job.with_absolute_paths()
     store = open_store(job.output.uri)
@@ -76,9 +76,9 @@ def _ask(job: "GenerateJob", yes: bool) -> "Contents | bool":
 
 
 def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, overwrite: "Contents | bool") -> None:
-    from jobs.generation.cache import generate_cached
-    from jobs.generation.display import choose_display
-    from jobs.generation.run import generate
+    from passband.jobs.generation.cache import generate_cached
+    from passband.jobs.generation.display import choose_display
+    from passband.jobs.generation.run import generate
 
     if as_json:
         print_json({"event": "job", "name": job.name})
@@ -98,8 +98,8 @@ def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, 
 @contextmanager
 def _advised(uri: str) -> Iterator[None]:
     """Tell of --overwrite where it would make room."""
-    from jobs.common.overwrite import OccupiedError, claimed
-    from pipeline.errors import PassbandError
+    from passband.jobs.common.overwrite import OccupiedError, claimed
+    from passband.pipeline.errors import PassbandError
 
     try:
         yield
@@ -112,7 +112,7 @@ def _advised(uri: str) -> Iterator[None]:
 
 
 def _tell_made(manifest: "Manifest", place: str) -> None:
-    from jobs.common.wording import size
+    from passband.jobs.common.wording import size
 
     written = size(sum(shard.tar.bytes for shard in manifest.shards))
     typer.echo(f"{place}: {manifest.samples:,} samples x {len(manifest.views)} views, {written}")
@@ -129,7 +129,7 @@ def _load(
     backend: str | None = None,
     output: str | None = None,
 ) -> "GenerateJob":
-    from jobs.dataset.spec import load_job
+    from passband.jobs.dataset.spec import load_job
 
     spec = load_job(path).with_compute(executor=executor, workers=workers, address=address, backend=backend)
     return spec if output is None else spec.with_output(output)
@@ -146,15 +146,15 @@ def plan(
     """Dry run: which images and classes, how many shards and bytes, and how long; nothing is written."""
     from dataclasses import asdict
 
-    from jobs.dataset.blueprint import draft
-    from jobs.dataset.environment import choose_executor, current_environment
-    from jobs.dataset.inputs import check_inputs
-    from jobs.dataset.memory import kept_bytes
-    from jobs.dataset.output import refuse_nested_output
-    from jobs.dataset.plan import make_plan
-    from jobs.generation.probe import estimate, estimate_maps
-    from jobs.generation.spelling import few_shards, plan_facts, spell_plan
-    from kernels.cpu.threads import set_num_threads
+    from passband.jobs.dataset.blueprint import draft
+    from passband.jobs.dataset.environment import choose_executor, current_environment
+    from passband.jobs.dataset.inputs import check_inputs
+    from passband.jobs.dataset.memory import kept_bytes
+    from passband.jobs.dataset.output import refuse_nested_output
+    from passband.jobs.dataset.plan import make_plan
+    from passband.jobs.generation.probe import estimate, estimate_maps
+    from passband.jobs.generation.spelling import few_shards, plan_facts, spell_plan
+    from passband.kernels.cpu.threads import set_num_threads
 
     spec = _load(job, executor, workers, None, backend, output)
     refuse_nested_output(spec)
@@ -185,11 +185,11 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """How far an output is: a dataset, training, evaluation, analysis, reproduction; or a submitted job."""
-    from jobs.cluster.records import find_record, is_id
-    from jobs.cluster.state import ClusterError
-    from jobs.comparison.status import read_run, spell_run
-    from jobs.generation.status import read_status, spell_status
-    from pipeline.store import open_store
+    from passband.jobs.cluster.records import find_record, is_id
+    from passband.jobs.cluster.state import ClusterError
+    from passband.jobs.comparison.status import read_run, spell_run
+    from passband.jobs.generation.status import read_status, spell_status
+    from passband.pipeline.store import open_store
 
     if address is not None or (not Path(path).exists() and find_record(path) is not None):
         tell_job(path, address, token_file, as_json)
@@ -210,8 +210,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Compare every stored byte with its record; exit status 1 if anything differs."""
-    from jobs.generation.verify import repaired, verify
-    from pipeline.store import open_store
+    from passband.jobs.generation.verify import repaired, verify
+    from passband.pipeline.store import open_store
 
     store = open_store(path)
     problems = list(verify(store))
@@ -220,7 +220,7 @@ def verify(
     for problem in () if as_json else problems:
         typer.echo(problem.message)
     if problems and repair:
-        from jobs.generation.display import choose_display
+        from passband.jobs.generation.display import choose_display
 
         with stop.telling(KEPT), choose_display(as_json) as display:
             shards = repaired(store, problems, display)
@@ -240,7 +240,7 @@ def _found(problems: int) -> str:
 
 
 def _remade(shards: list[int]) -> str:
-    from jobs.common.wording import count
+    from passband.jobs.common.wording import count
 
     if not shards:
         return "remade files that are derived from the shards, and no shard"
@@ -257,8 +257,8 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Show a dataset, one shard, one sample, or a contact sheet."""
-    from jobs.generation.inspect import describe, spell, wanted_sample, write_sheet
-    from pipeline.store import open_store
+    from passband.jobs.generation.inspect import describe, spell, wanted_sample, write_sheet
+    from passband.pipeline.store import open_store
 
     store, wanted = open_store(path), wanted_sample(sample, key, index)
     if sheet is not None:
@@ -277,11 +277,11 @@ def inspect(
 
 def export(path: Output, as_json: AsJson = False) -> None:
     """Write the FFCV file (.beton) of a finished dataset from its shards."""
-    from jobs.common.wording import size
-    from jobs.generation.export import export_beton
-    from pipeline.lock import locked
-    from pipeline.manifest import read_manifest
-    from pipeline.store import open_store
+    from passband.jobs.common.wording import size
+    from passband.jobs.generation.export import export_beton
+    from passband.pipeline.lock import locked
+    from passband.pipeline.manifest import read_manifest
+    from passband.pipeline.store import open_store
 
     store = open_store(path)
     read_manifest(store)  # before a lock is laid where no dataset is
@@ -298,12 +298,12 @@ def schema(
     kind: Annotated[str, typer.Argument(help="generate, train, evaluate or analyze", metavar="[KIND]")] = "generate",
 ) -> None:
     """Print the JSON Schema of a kind of job file."""
-    from jobs.analysis.spec import AnalyzeJob
-    from jobs.common.jobfile import JobError
-    from jobs.dataset.spec import GenerateJob
-    from jobs.evaluation.spec import EvaluateJob
-    from jobs.training.spec import TrainJob
-    from pipeline.options import StrictModel
+    from passband.jobs.analysis.spec import AnalyzeJob
+    from passband.jobs.common.jobfile import JobError
+    from passband.jobs.dataset.spec import GenerateJob
+    from passband.jobs.evaluation.spec import EvaluateJob
+    from passband.jobs.training.spec import TrainJob
+    from passband.pipeline.options import StrictModel
 
     models: dict[str, type[StrictModel]] = {
         "generate": GenerateJob,
@@ -318,7 +318,7 @@ def schema(
 
 def stages(as_json: AsJson = False) -> None:
     """List the stages with their options, and the sources."""
-    from jobs.dataset.listing import listing, spell_listing
+    from passband.jobs.dataset.listing import listing, spell_listing
 
     found = listing()
     if as_json:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.commands.shared import AsJson, print_json, stop
+from passband.jobs.commands.shared import AsJson, print_json, stop
 
 if TYPE_CHECKING:
-    from jobs.init.first_job import FirstJob, Targets
+    from passband.jobs.init.first_job import FirstJob, Targets
 
 Folder = Annotated[
     str, typer.Argument(help="folder of images, a folder for each class; or of .tar, .parquet, CIFAR", metavar="FOLDER")
@@ -29,8 +29,8 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Write a first job for a folder of images, with comments, and a picture of what it makes."""
-    from jobs.common.wording import plain
-    from jobs.init.first_job import check_targets, choose_targets, make_first_job, write_first_job
+    from passband.jobs.common.wording import plain
+    from passband.jobs.init.first_job import check_targets, choose_targets, make_first_job, write_first_job
 
     targets = choose_targets(folder, output, sheet, no_sheet)
     check_targets(folder, targets, force)
@@ -50,8 +50,8 @@ def init(
 
 
 def _preview(first: "FirstJob", as_json: bool) -> bytes:
-    from jobs.init.preview import preview
-    from kernels.cpu.compile import is_compiled
+    from passband.jobs.init.preview import preview
+    from passband.kernels.cpu.compile import is_compiled
 
     if not is_compiled():
         step = "compiling the kernels, once; it takes half a minute"
@@ -77,7 +77,7 @@ def _facts(first: "FirstJob", targets: "Targets") -> dict[str, Any]:
 
 
 def _tell(first: "FirstJob", targets: "Targets") -> None:
-    from jobs.common.wording import command, count
+    from passband.jobs.common.wording import command, count
 
     images = count(len(first.plan.table), "image")
     typer.echo(f"{images} in {count(len(first.plan.classes), 'class', 'classes')}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.commands.shared import AsJson, print_json
+from passband.jobs.commands.shared import AsJson, print_json
 
 Runs = Annotated[
     list[str],
@@ -17,9 +17,9 @@ Title = Annotated[str | None, typer.Option("--title", help="of the page; default
 
 def report(runs: Runs, output: Output = Path("report.html"), title: Title = None, as_json: AsJson = False) -> None:
     """Show runs of any kind side by side: one HTML page that needs nothing beside it."""
-    from jobs.comparison.page import check_output, page, summary, write_page
-    from jobs.comparison.reading import read_runs
-    from pipeline.home import expanded
+    from passband.jobs.comparison.page import check_output, page, summary, write_page
+    from passband.jobs.comparison.reading import read_runs
+    from passband.pipeline.home import expanded
 
     output = Path(expanded(output))
     check_output(output)  # before the work

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.commands.shared import KEPT, AsJson, print_json, stop
+from passband.jobs.commands.shared import KEPT, AsJson, print_json, stop
 
 if TYPE_CHECKING:
-    from jobs.reproduce.plan import Plan
-    from jobs.reproduce.result import Result
+    from passband.jobs.reproduce.plan import Plan
+    from passband.jobs.reproduce.result import Result
 
 Name = Annotated[str, typer.Argument(help="sharpdro, prime or digits", metavar="NAME")]
 Output = Annotated[Path | None, typer.Option("--output", help="default: runs/reproduce-NAME", metavar="FOLDER")]
@@ -38,9 +38,9 @@ def reproduce(
     as_json: AsJson = False,
 ) -> None:
     """Make a paper's table again, on real images: datasets, trainings, evaluations; the same command resumes it."""
-    from jobs.reproduce.plan import make_plan, num_workers
-    from jobs.reproduce.recipes import find_recipe
-    from pipeline.home import expanded
+    from passband.jobs.reproduce.plan import make_plan, num_workers
+    from passband.jobs.reproduce.recipes import find_recipe
+    from passband.pipeline.home import expanded
 
     recipe = find_recipe(name, quick=quick, seeds=seeds, rounds=rounds, fine_tune=fine_tune)
     folder = str(Path(expanded(output or Path("runs") / f"reproduce-{name}")).resolve())
@@ -49,9 +49,9 @@ def reproduce(
         planned = make_plan(recipe, folder, number)
         print_json(planned.as_json()) if as_json else typer.echo(_spell_plan(planned, folder))
         return
-    from jobs.reproduce.display import choose_reproduction_display
-    from jobs.reproduce.outcome import conclude, write
-    from jobs.reproduce.run import run_graph
+    from passband.jobs.reproduce.display import choose_reproduction_display
+    from passband.jobs.reproduce.outcome import conclude, write
+    from passband.jobs.reproduce.run import run_graph
 
     with stop.telling(KEPT), choose_reproduction_display(as_json) as display:
         ledger = run_graph(recipe.graph, folder, number, display)
@@ -63,7 +63,7 @@ def reproduce(
 
 
 def _spell_plan(plan: "Plan", folder: str) -> str:
-    from jobs.common.wording import duration
+    from passband.jobs.common.wording import duration
 
     width = max(len(line.name) for line in plan.lines)
     return "\n".join(
@@ -76,7 +76,7 @@ def _spell_plan(plan: "Plan", folder: str) -> str:
 
 
 def _tell(result: "Result", folder: str) -> None:
-    from jobs.reproduce.tables import NOTE, as_text
+    from passband.jobs.reproduce.tables import NOTE, as_text
 
     lines: list[Any] = [result.recipe.title, NOTE, *(as_text(block) for block in result.blocks)]
     typer.echo("\n\n".join(lines))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.common import events
+from passband.jobs.common import events
 
 JobFile = Annotated[Path, typer.Argument(help="job file (YAML), or the job.yaml of a dataset", metavar="JOB")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.commands.shared import KEPT, AsJson, JobFile, Overwrite, Yes, print_json, stop
+from passband.jobs.commands.shared import KEPT, AsJson, JobFile, Overwrite, Yes, print_json, stop
 
 if TYPE_CHECKING:
-    from jobs.common.overwrite import Contents
-    from jobs.training.spec import TrainJob
+    from passband.jobs.common.overwrite import Contents
+    from passband.jobs.training.spec import TrainJob
 
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="FOLDER")]
 
@@ -26,12 +26,12 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network on a stored dataset; the same command resumes it. Under torchrun, on several processes."""
-    from jobs.common.missing_datasets import make_missing
-    from jobs.evaluation.display import SilentDisplay, choose_evaluation_display
-    from jobs.training.collective import announced_rank
-    from jobs.training.display import choose_training_display
-    from jobs.training.run import check_first, train
-    from jobs.training.spec import load_train_job
+    from passband.jobs.common.missing_datasets import make_missing
+    from passband.jobs.evaluation.display import SilentDisplay, choose_evaluation_display
+    from passband.jobs.training.collective import announced_rank
+    from passband.jobs.training.display import choose_training_display
+    from passband.jobs.training.run import check_first, train
+    from passband.jobs.training.spec import load_train_job
 
     spec = load_train_job(job)
     if output is not None:
@@ -52,8 +52,8 @@ def train(
 
 def _agree(spec: "TrainJob", yes: bool) -> "Contents | bool":
     """Return what else lies in the output, if it is to be deleted; False where nothing does."""
-    from jobs.common.overwrite import ask_overwrite
-    from jobs.training.output import other_output
+    from passband.jobs.common.overwrite import ask_overwrite
+    from passband.jobs.training.output import other_output
 
     if (other := other_output(spec)) is not None:
         ask_overwrite(other, yes=yes, kind="training")
@@ -61,8 +61,8 @@ def _agree(spec: "TrainJob", yes: bool) -> "Contents | bool":
 
 
 def _tell_plan(spec: "TrainJob", overwrite: bool, as_json: bool) -> None:
-    from jobs.generation.cache import find_made
-    from jobs.training.plan import plan_json, plan_training, spell_plan
+    from passband.jobs.generation.cache import find_made
+    from passband.jobs.training.plan import plan_json, plan_training, spell_plan
 
     spec = spec.with_paths(find_made(spec.references(), spec.datasets))
     found = plan_training(spec, overwrite=overwrite)

@@ -3,7 +3,7 @@
 import errno
 import resource
 
-from pipeline.errors import PassbandError
+from passband.pipeline.errors import PassbandError
 
 LEAST = 1 << 30
 """With less, linear algebra libraries look for room without end as they are loaded; most work takes 2 to 3 GB."""

@@ -11,14 +11,14 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from jobs.common.examples import example
-from jobs.common.yamltext import MAX_YAML_BYTES, YamlError, parse_yaml
-from pipeline.documents import too_long
-from pipeline.errors import PassbandError
-from pipeline.home import expanded
-from pipeline.problems import nearest, problem
-from pipeline.seals import check_sealed_text
-from pipeline.shortened import on_one_line, spelled
+from passband.jobs.common.examples import example
+from passband.jobs.common.yamltext import MAX_YAML_BYTES, YamlError, parse_yaml
+from passband.pipeline.documents import too_long
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.home import expanded
+from passband.pipeline.problems import nearest, problem
+from passband.pipeline.seals import check_sealed_text
+from passband.pipeline.shortened import on_one_line, spelled
 
 COMMANDS = {
     "generate": "passband run",

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from jobs.common.yamltext import dump_yaml
-from pipeline.errors import PassbandError
-from pipeline.home import expanded
+from passband.jobs.common.yamltext import dump_yaml
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.home import expanded
 
 Event = Mapping[str, Any]
 """What the child says of its work: one line of ``passband run --json``."""
@@ -109,7 +109,7 @@ def _child(arguments: Sequence[str], complaints: IO[bytes]) -> Iterator[subproce
     It gets a process group of its own: a Ctrl-C on the terminal reaches this process alone, which then asks the child
     to end, once. (A second signal would cut short how it cleans up.)
     """
-    command = [sys.executable, "-P", "-m", "jobs.cli", *arguments]
+    command = [sys.executable, "-P", "-m", "passband", *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, text=True, process_group=0
     ) as child:

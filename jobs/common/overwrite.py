@@ -15,13 +15,13 @@ from typing import Any
 
 import typer
 
-from jobs.common.own_names import is_begun, is_own
-from jobs.common.wording import count, size
-from jobs.common.yamltext import read_store_yaml
-from pipeline.documents import DocumentError, read_json
-from pipeline.errors import OutputError, PassbandError, output_error
-from pipeline.layout import JOB, LOCK, MANIFEST, RESULTS
-from pipeline.store import LocalStore, ObjectStore, Store, open_store
+from passband.jobs.common.own_names import is_begun, is_own
+from passband.jobs.common.wording import count, size
+from passband.jobs.common.yamltext import read_store_yaml
+from passband.pipeline.documents import DocumentError, read_json
+from passband.pipeline.errors import OutputError, PassbandError, output_error
+from passband.pipeline.layout import JOB, LOCK, MANIFEST, RESULTS
+from passband.pipeline.store import LocalStore, ObjectStore, Store, open_store
 
 _TEMPORARY = ".passband-*"
 _TOLD_FILES = 6

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from re import Pattern
 
-from pipeline.layout import (
+from passband.pipeline.layout import (
     BLOCKS,
     EVENTS,
     FAILURES,

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Any
 
-from pipeline.errors import PassbandError
+from passband.pipeline.errors import PassbandError
 
 
 class StreamError(PassbandError):

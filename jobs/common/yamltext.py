@@ -16,12 +16,12 @@ from yaml.composer import Composer
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
-from jobs.common.yamlsize import Refused, measure
-from pipeline.documents import MAX_INTEGER_BITS, DocumentError, read_bounded, too_long
-from pipeline.errors import PassbandError
-from pipeline.seals import check_sealed_text
-from pipeline.shortened import shortened
-from pipeline.store import Store
+from passband.jobs.common.yamlsize import Refused, measure
+from passband.pipeline.documents import MAX_INTEGER_BITS, DocumentError, read_bounded, too_long
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.seals import check_sealed_text
+from passband.pipeline.shortened import shortened
+from passband.pipeline.store import Store
 
 MAX_YAML_BYTES = 16 << 20
 """A hundred thousand class names take 2 MB, the views of the largest job 3 MB."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from functools import partial
 
-from jobs.common import wording
-from jobs.comparison.blocks import Cell, Chart, Column, Section, Table
-from jobs.comparison.run import Run
-from jobs.drawing.charts import variants
-from jobs.drawing.heatmaps import Heatmap, fitted_width, heatmaps_png
+from passband.jobs.common import wording
+from passband.jobs.comparison.blocks import Cell, Chart, Column, Section, Table
+from passband.jobs.comparison.run import Run
+from passband.jobs.drawing.charts import variants
+from passband.jobs.drawing.heatmaps import Heatmap, fitted_width, heatmaps_png
 
 _WIDE = 9.6
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from jobs.drawing.thumbnails import SheetRow
+from passband.jobs.drawing.thumbnails import SheetRow
 
 Variants = list[tuple[str, str]]
 """(media query, data URI), the first that fits is shown; the last has an empty query."""

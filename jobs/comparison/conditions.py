@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from jobs.evaluation.results import CorruptionError, Evaluation, Kind, Row
+from passband.jobs.evaluation.results import CorruptionError, Evaluation, Kind, Row
 
 _SUMMARISED: dict[str, Kind] = {
     "mean_domain_accuracy": "domain",

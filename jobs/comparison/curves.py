@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from jobs.common.wording import plain
-from jobs.comparison.blocks import Mark
-from jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
+from passband.jobs.common.wording import plain
+from passband.jobs.comparison.blocks import Mark
+from passband.jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
 
 _CELL, _TALLEST = 1.7, 3.2  # least width of a small chart and most height, hundreds of CSS pixels
 _DASHES = {"solid": "-", "dashed": "--", "dotted": ":"}

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from jobs.common import wording
-from jobs.comparison.blocks import Cell, Column, Section, Sheet, Sheets, Table
-from jobs.comparison.reading import Dataset
-from jobs.comparison.run import Run
-from jobs.comparison.shared_samples import Places, choose_keys, families, places_of, read_keys, rows_that_fit
-from jobs.drawing.sheet import MAX_ROWS, MAX_VIEWS, choose_views, shown_scale
-from jobs.drawing.thumbnails import PAGE_BYTES, ROOM, sheet_rows, shrink, within
-from jobs.generation.card.facts import encoding, recipes
-from jobs.generation.card.sampling import SHEET_PIXELS
-from jobs.generation.throughput import add_up
-from pipeline.manifest import read_record
+from passband.jobs.common import wording
+from passband.jobs.comparison.blocks import Cell, Column, Section, Sheet, Sheets, Table
+from passband.jobs.comparison.reading import Dataset
+from passband.jobs.comparison.run import Run
+from passband.jobs.comparison.shared_samples import Places, choose_keys, families, places_of, read_keys, rows_that_fit
+from passband.jobs.drawing.sheet import MAX_ROWS, MAX_VIEWS, choose_views, shown_scale
+from passband.jobs.drawing.thumbnails import PAGE_BYTES, ROOM, sheet_rows, shrink, within
+from passband.jobs.generation.card.facts import encoding, recipes
+from passband.jobs.generation.card.sampling import SHEET_PIXELS
+from passband.jobs.generation.throughput import add_up
+from passband.pipeline.manifest import read_record
 
 IDENTITY_DIGITS = 12
 LEAST_VIEWS = 4

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.common.wording import plain
-from jobs.comparison.curves import color_of
-from jobs.drawing.charts import Theme, encode, frame, literal, new_figure
+from passband.jobs.common.wording import plain
+from passband.jobs.comparison.curves import color_of
+from passband.jobs.drawing.charts import Theme, encode, frame, literal, new_figure
 
 
 @dataclass(frozen=True)

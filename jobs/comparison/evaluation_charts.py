@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from statistics import fmean
 
-from jobs.comparison.blocks import Chart, Mark, Variants
-from jobs.comparison.curves import Axes, Line, Panel, panels_png
-from jobs.comparison.dots import Dot, Row, dots_png
-from jobs.drawing.charts import Theme
-from jobs.evaluation.results import Evaluation
-from jobs.evaluation.results import Row as Measured
+from passband.jobs.comparison.blocks import Chart, Mark, Variants
+from passband.jobs.comparison.curves import Axes, Line, Panel, panels_png
+from passband.jobs.comparison.dots import Dot, Row, dots_png
+from passband.jobs.drawing.charts import Theme
+from passband.jobs.evaluation.results import Evaluation
+from passband.jobs.evaluation.results import Row as Measured
 
 Draw = Callable[[Callable[[Theme, float], bytes]], Variants]
 

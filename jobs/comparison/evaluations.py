@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from jobs.comparison.blocks import Cell, Column, Section, Table
-from jobs.comparison.conditions import Condition, Measured, conditions_of, same_images
-from jobs.comparison.curves import marks
-from jobs.comparison.evaluation_charts import charts_of
-from jobs.comparison.run import Run
-from jobs.drawing.charts import variants
-from jobs.evaluation.results import Evaluation, Summary
-from jobs.evaluation.wording import NAMES, amount, percent
+from passband.jobs.comparison.blocks import Cell, Column, Section, Table
+from passband.jobs.comparison.conditions import Condition, Measured, conditions_of, same_images
+from passband.jobs.comparison.curves import marks
+from passband.jobs.comparison.evaluation_charts import charts_of
+from passband.jobs.comparison.run import Run
+from passband.jobs.drawing.charts import variants
+from passband.jobs.evaluation.results import Evaluation, Summary
+from passband.jobs.evaluation.wording import NAMES, amount, percent
 
 _LOWER_IS_BETTER = ("mean_error", "mCE")
 _OTHER_IMAGES = "\u2020"

@@ -8,10 +8,10 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.comparison.results import AnalysisResults
-from pipeline.errors import PassbandError
-from pipeline.layout import MAPS
-from pipeline.store import Store
+from passband.jobs.comparison.results import AnalysisResults
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import MAPS
+from passband.pipeline.store import Store
 
 
 def read_maps(store: Store, results: AnalysisResults) -> dict[str, NDArray[np.float64]]:

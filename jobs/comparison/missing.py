@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.common.yamltext import YamlError, read_store_yaml
-from pipeline.layout import JOB, MANIFEST, RESULTS
-from pipeline.store import LocalStore, Store
+from passband.jobs.common.yamltext import YamlError, read_store_yaml
+from passband.pipeline.layout import JOB, MANIFEST, RESULTS
+from passband.pipeline.store import LocalStore, Store
 
 _CALLED = {"train": "training", "analyze": "analysis"}
 

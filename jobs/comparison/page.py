@@ -6,13 +6,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from jobs.common.wording import count
-from jobs.comparison.blocks import Cell, Column, Section, Table
-from jobs.comparison.reading import folder_name
-from jobs.comparison.run import Run
-from jobs.drawing.templates import templates
-from pipeline.errors import PassbandError
-from pipeline.store import LocalStore
+from passband.jobs.common.wording import count
+from passband.jobs.comparison.blocks import Cell, Column, Section, Table
+from passband.jobs.comparison.reading import folder_name
+from passband.jobs.comparison.run import Run
+from passband.jobs.drawing.templates import templates
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.store import LocalStore
 
 MARK = '<meta name="generator" content="passband report">'
 """Stands in every page that this module writes, and so may be replaced by it."""
@@ -29,7 +29,7 @@ SECTIONS = {
 def page(runs: Sequence[Run], title: str | None = None) -> str:
     """Return the page of `runs`; without a title it is named after them."""
     sections = [
-        import_module(f"jobs.comparison.{module}").section(of_kind)
+        import_module(f"passband.jobs.comparison.{module}").section(of_kind)
         for kind, (module, _) in SECTIONS.items()
         if (of_kind := [run for run in runs if run.kind == kind])
     ]

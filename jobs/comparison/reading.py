@@ -8,19 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.common.jobfile import read_yaml
-from jobs.comparison.maps import read_maps
-from jobs.comparison.missing import what_is_missing
-from jobs.comparison.results import AnalysisResults, ReproductionResults, TrainingResults, checked, read_results
-from jobs.comparison.run import Run, tell_apart
-from jobs.dataset.blueprint import Blueprint, read_blueprint
-from jobs.evaluation.results import Evaluation, read_evaluation
-from jobs.training.log import read_metrics
-from pipeline.errors import PassbandError
-from pipeline.layout import JOB, MANIFEST, METRICS, RESULTS
-from pipeline.manifest import read_manifest
-from pipeline.records import Manifest
-from pipeline.store import LocalStore, Store, open_store
+from passband.jobs.common.jobfile import read_yaml
+from passband.jobs.comparison.maps import read_maps
+from passband.jobs.comparison.missing import what_is_missing
+from passband.jobs.comparison.results import (
+    AnalysisResults,
+    ReproductionResults,
+    TrainingResults,
+    checked,
+    read_results,
+)
+from passband.jobs.comparison.run import Run, tell_apart
+from passband.jobs.dataset.blueprint import Blueprint, read_blueprint
+from passband.jobs.evaluation.results import Evaluation, read_evaluation
+from passband.jobs.training.log import read_metrics
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import JOB, MANIFEST, METRICS, RESULTS
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.records import Manifest
+from passband.pipeline.store import LocalStore, Store, open_store
 
 
 @dataclass(frozen=True)

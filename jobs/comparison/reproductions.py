@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jobs.comparison.blocks import Cell, Chart, Column, Section, Table, Text
-from jobs.comparison.results import ReproductionResults
-from jobs.comparison.run import Run
-from jobs.reproduce.recipes import find_recipe
-from jobs.reproduce.report import charts_of
-from jobs.reproduce.rows import PERCENT, UNITS, Block, Row, fill
-from jobs.reproduce.tables import is_best
+from passband.jobs.comparison.blocks import Cell, Chart, Column, Section, Table, Text
+from passband.jobs.comparison.results import ReproductionResults
+from passband.jobs.comparison.run import Run
+from passband.jobs.reproduce.recipes import find_recipe
+from passband.jobs.reproduce.report import charts_of
+from passband.jobs.reproduce.rows import PERCENT, UNITS, Block, Row, fill
+from passband.jobs.reproduce.tables import is_best
 
 _TRANSPOSED_FROM = 9
 

@@ -4,12 +4,12 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.documents import DocumentError
-from pipeline.errors import PassbandError
-from pipeline.layout import RESULTS
-from pipeline.problems import first_problem
-from pipeline.seals import read_sealed
-from pipeline.store import Store
+from passband.pipeline.documents import DocumentError
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import RESULTS
+from passband.pipeline.problems import first_problem
+from passband.pipeline.seals import read_sealed
+from passband.pipeline.store import Store
 
 
 class _Results(BaseModel):

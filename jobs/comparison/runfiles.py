@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import PassbandError
-from pipeline.problems import first_problem
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.problems import first_problem
 
 
 class _Taken(BaseModel):

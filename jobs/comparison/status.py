@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.common.yamltext import YamlError, read_store_yaml
-from jobs.comparison.results import read_results
-from jobs.comparison.runfiles import asked_maps, check_job, check_metrics, check_results
-from pipeline.errors import PassbandError
-from pipeline.layout import JOB, MANIFEST, RESULTS
-from pipeline.lock import is_locked
-from pipeline.store import LocalStore, Store
+from passband.jobs.common.yamltext import YamlError, read_store_yaml
+from passband.jobs.comparison.results import read_results
+from passband.jobs.comparison.runfiles import asked_maps, check_job, check_metrics, check_results
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import JOB, MANIFEST, RESULTS
+from passband.pipeline.lock import is_locked
+from passband.pipeline.store import LocalStore, Store
 
 CALLED = {"train": "training", "evaluate": "evaluation", "analyze": "analysis", "reproduction": "reproduction"}
 """Kind of a run -> what its folder is called."""
@@ -75,8 +75,8 @@ def _training(store: Store, envelope: Mapping[str, Any], results: Mapping[str, A
     if results:
         keys = ("loss", "accuracy", "seconds", "samples_per_s")
         return found | {"step": results.get("steps")} | {key: results.get(key) for key in keys}
-    from jobs.training.log import read_metrics
-    from pipeline.layout import METRICS
+    from passband.jobs.training.log import read_metrics
+    from passband.pipeline.layout import METRICS
 
     metrics = read_metrics(store.root) if isinstance(store, LocalStore) else []
     for line in metrics:
@@ -96,8 +96,8 @@ def _analysis(store: Store, envelope: Mapping[str, Any], results: Mapping[str, A
     """Return which maps are asked for, and how many blocks of frequencies are done."""
     if not envelope:
         return {key: results.get(key) for key in ("what", "samples", "of")}
-    from jobs.analysis.envelope import read_envelope
-    from jobs.analysis.worker import read_block
+    from passband.jobs.analysis.envelope import read_envelope
+    from passband.jobs.analysis.worker import read_block
 
     whole = read_envelope(store)
     found = {"what": whole.what, "samples": whole.samples, "of": whole.of}

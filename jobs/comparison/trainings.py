@@ -4,14 +4,14 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from jobs.common import wording
-from jobs.comparison.blocks import Cell, Chart, Column, Mark, Section, Table
-from jobs.comparison.curves import Axes, Line, Panel, marks, panels_png, thinned
-from jobs.comparison.differences import differing_keys
-from jobs.comparison.reading import Training
-from jobs.comparison.run import Run
-from jobs.drawing.charts import variants
-from jobs.evaluation.wording import percent
+from passband.jobs.common import wording
+from passband.jobs.comparison.blocks import Cell, Chart, Column, Mark, Section, Table
+from passband.jobs.comparison.curves import Axes, Line, Panel, marks, panels_png, thinned
+from passband.jobs.comparison.differences import differing_keys
+from passband.jobs.comparison.reading import Training
+from passband.jobs.comparison.run import Run
+from passband.jobs.drawing.charts import variants
+from passband.jobs.evaluation.wording import percent
 
 _ACCURACY = "accuracy/"
 

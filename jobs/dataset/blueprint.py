@@ -10,25 +10,25 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
-from jobs.common.overwrite import OccupiedError
-from jobs.common.yamltext import YamlError, read_store_yaml
-from jobs.dataset.inputs import Contents, by_role, contents_by_place, notes_on_weights, read_files
-from jobs.dataset.plan import Plan, PlanError, encode_plan, without_image
-from jobs.dataset.sharding import samples_per_shard
-from jobs.dataset.spec import GenerateJob, check_stages, parse_stored
-from jobs.dataset.storable import refuse_unreadable
-from pipeline.augment import AUGMENTATIONS, Stage
-from pipeline.canonical import digest
-from pipeline.errors import PassbandError
-from pipeline.images import BadImage
-from pipeline.layout import JOB, PLAN, view_field
-from pipeline.manifest import Problem
-from pipeline.options import StrictModel
-from pipeline.problems import first_problem
-from pipeline.records import FORMAT, StoredInput, ViewEntry
-from pipeline.seals import sealed_text
-from pipeline.sources import SOURCES, Entry, Source
-from pipeline.store import Store
+from passband.jobs.common.overwrite import OccupiedError
+from passband.jobs.common.yamltext import YamlError, read_store_yaml
+from passband.jobs.dataset.inputs import Contents, by_role, contents_by_place, notes_on_weights, read_files
+from passband.jobs.dataset.plan import Plan, PlanError, encode_plan, without_image
+from passband.jobs.dataset.sharding import samples_per_shard
+from passband.jobs.dataset.spec import GenerateJob, check_stages, parse_stored
+from passband.jobs.dataset.storable import refuse_unreadable
+from passband.pipeline.augment import AUGMENTATIONS, Stage
+from passband.pipeline.canonical import digest
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.images import BadImage
+from passband.pipeline.layout import JOB, PLAN, view_field
+from passband.pipeline.manifest import Problem
+from passband.pipeline.options import StrictModel
+from passband.pipeline.problems import first_problem
+from passband.pipeline.records import FORMAT, StoredInput, ViewEntry
+from passband.pipeline.seals import sealed_text
+from passband.pipeline.sources import SOURCES, Entry, Source
+from passband.pipeline.store import Store
 
 _MOST_GUESSES = 4096  # of stages' versions
 

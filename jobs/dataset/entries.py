@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, create_model, model_validator
 
-from pipeline.augment import AUGMENTATIONS, StageOptions
-from pipeline.options import StrictModel
-from pipeline.sources import SOURCES, Source
+from passband.pipeline.augment import AUGMENTATIONS, StageOptions
+from passband.pipeline.options import StrictModel
+from passband.pipeline.sources import SOURCES, Source
 
 MAX_STAGES = 256
 """Stages of one recipe: their position is a byte in the address of their random draws."""

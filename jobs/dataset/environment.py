@@ -8,13 +8,13 @@ from pathlib import Path
 
 from PIL import features
 
-from jobs.dataset.blueprint import Blueprint
-from jobs.dataset.spec import GenerateJob
-from jobs.executors.choice import Choice, choose
-from pipeline.augment import AUGMENTATIONS
-from pipeline.errors import PassbandError
-from pipeline.images import DECODING
-from pipeline.sources import SOURCES
+from passband.jobs.dataset.blueprint import Blueprint
+from passband.jobs.dataset.spec import GenerateJob
+from passband.jobs.executors.choice import Choice, choose
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.images import DECODING
+from passband.pipeline.sources import SOURCES
 
 _BYTE_PATH = ("numpy", "scipy", "numba", "pillow", "pyarrow")
 _DECODERS = {"libjpeg-turbo": "libjpeg_turbo", "libwebp": "webp"}
@@ -23,9 +23,9 @@ _DECODERS = {"libjpeg-turbo": "libjpeg_turbo", "libwebp": "webp"}
 
 def current_environment(job: GenerateJob) -> dict[str, str]:
     """Return backend, code-generation baseline and versions of the libraries that the job's bytes depend on."""
-    import kernels
-    from kernels.cuda.device import current
-    from pipeline.shards.codec import ENCODINGS
+    from passband import kernels
+    from passband.kernels.cuda.device import current
+    from passband.pipeline.shards.codec import ENCODINGS
 
     backend = chosen_backend(job.compute.backend)
     stages = {name: AUGMENTATIONS[name] for _, recipe in job.recipes() for name, _ in recipe}
@@ -57,7 +57,7 @@ def chosen_backend(asked: str) -> str:
     PassbandError
         If it asks for cuda, and there is no device; the message says what is missing.
     """
-    from kernels.cuda.device import DeviceError, current
+    from passband.kernels.cuda.device import DeviceError, current
 
     if asked == "cpu":
         return "cpu"
@@ -72,7 +72,7 @@ def chosen_backend(asked: str) -> str:
 
 def count_gpus(backend: str) -> int:
     """Return how many GPUs this machine has, where `backend` runs on them; else 0."""
-    from kernels.cuda.device import current
+    from passband.kernels.cuda.device import current
 
     return current().count if backend == "cuda" else 0
 

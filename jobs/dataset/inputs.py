@@ -12,21 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from jobs.dataset.spec import GenerateJob
-from pipeline.augment import AUGMENTATIONS
-from pipeline.augment.base import ComputedMap, InputFile, InputFolder
-from pipeline.canonical import digest
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.hashed import read_hashed_file
-from pipeline.layout import INPUTS
-from pipeline.manifest import Problem, check_file
-from pipeline.networks.checkpoint import checkpoint_file, without_hash
-from pipeline.records import StoredInput
-from pipeline.sources.base import SourceError
-from pipeline.sources.imagefolder import SUFFIXES
-from pipeline.sources.skipped import Skipped
-from pipeline.sources.walk import Walk
-from pipeline.store import Store
+from passband.jobs.dataset.spec import GenerateJob
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.augment.base import ComputedMap, InputFile, InputFolder
+from passband.pipeline.canonical import digest
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.hashed import read_hashed_file
+from passband.pipeline.layout import INPUTS
+from passband.pipeline.manifest import Problem, check_file
+from passband.pipeline.networks.checkpoint import checkpoint_file, without_hash
+from passband.pipeline.records import StoredInput
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.imagefolder import SUFFIXES
+from passband.pipeline.sources.skipped import Skipped
+from passband.pipeline.sources.walk import Walk
+from passband.pipeline.store import Store
 
 Contents = Mapping[str, bytes]
 """Reference -> content."""

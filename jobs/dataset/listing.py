@@ -4,9 +4,9 @@ import inspect
 import textwrap
 from typing import Any
 
-from pipeline.augment import AUGMENTATIONS
-from pipeline.options import StrictModel
-from pipeline.sources import SOURCES
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.options import StrictModel
+from passband.pipeline.sources import SOURCES
 
 
 def listing() -> dict[str, Any]:

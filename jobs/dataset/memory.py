@@ -9,11 +9,11 @@ import math
 import sys
 from dataclasses import dataclass
 
-from jobs.dataset.blueprint import Blueprint
-from jobs.dataset.spec import GenerateJob, Recipe
-from jobs.executors.choice import Choice
-from pipeline.augment import AUGMENTATIONS
-from pipeline.augment.base import Shape
+from passband.jobs.dataset.blueprint import Blueprint
+from passband.jobs.dataset.spec import GenerateJob, Recipe
+from passband.jobs.executors.choice import Choice
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.augment.base import Shape
 
 _PROCESS_BYTES = 350_000_000
 """Python, the kernels and the libraries of a worker; the pages that the driver draws at the end fit in too."""

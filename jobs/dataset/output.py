@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from jobs.common.overwrite import Contents, OccupiedError, claimed, spell_contents
-from jobs.common.own_names import derived_names
-from jobs.dataset.blueprint import Blueprint, open_sources
-from jobs.dataset.inputs import file_paths, folder_paths
-from jobs.dataset.spec import GenerateJob
-from pipeline.errors import OutputError, PassbandError
-from pipeline.layout import BLOCKS, INPUTS, JOB, LOCK, PLAN, provenance_name, record_name, shard_name
-from pipeline.store import FOLDERS, LocalStore, Store, open_store
+from passband.jobs.common.overwrite import Contents, OccupiedError, claimed, spell_contents
+from passband.jobs.common.own_names import derived_names
+from passband.jobs.dataset.blueprint import Blueprint, open_sources
+from passband.jobs.dataset.inputs import file_paths, folder_paths
+from passband.jobs.dataset.spec import GenerateJob
+from passband.pipeline.errors import OutputError, PassbandError
+from passband.pipeline.layout import BLOCKS, INPUTS, JOB, LOCK, PLAN, provenance_name, record_name, shard_name
+from passband.pipeline.store import FOLDERS, LocalStore, Store, open_store
 
 _REMOVING_S = 5.0  # in which a folder of many files is removed, or its job alone was
 

@@ -7,17 +7,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from jobs.dataset.blueprint import Blueprint
-from jobs.dataset.clock import Clock
-from jobs.dataset.plan import PlanRow
-from jobs.dataset.reading import Batch
-from jobs.dataset.spec import GenerateJob
-from jobs.dataset.views import Views
-from pipeline.augment import AUGMENTATIONS
-from pipeline.canonical import canonical_json
-from pipeline.records import BadSample
-from pipeline.shards.codec import ENCODINGS, Jpeg, encode_npy
-from pipeline.shards.tar import TarWriter
+from passband.jobs.dataset.blueprint import Blueprint
+from passband.jobs.dataset.clock import Clock
+from passband.jobs.dataset.plan import PlanRow
+from passband.jobs.dataset.reading import Batch
+from passband.jobs.dataset.spec import GenerateJob
+from passband.jobs.dataset.views import Views
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.canonical import canonical_json
+from passband.pipeline.records import BadSample
+from passband.pipeline.shards.codec import ENCODINGS, Jpeg, encode_npy
+from passband.pipeline.shards.tar import TarWriter
 
 _SEVERITIES = 6
 """Severity 0 to 5: the stride of a domain in ``group: domain_severity``."""

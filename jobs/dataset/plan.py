@@ -17,16 +17,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from jobs.dataset.kept import Kept
-from jobs.dataset.spec import GenerateJob, ImageSection
-from kernels import philox
-from pipeline.augment.draws import PLAN_VIEW, stream_key
-from pipeline.errors import PassbandError
-from pipeline.images import enlarges
-from pipeline.layout import PLAN
-from pipeline.sources import Entry, Source
-from pipeline.sources.skipped import Omission
-from pipeline.store import Store
+from passband.jobs.dataset.kept import Kept
+from passband.jobs.dataset.spec import GenerateJob, ImageSection
+from passband.kernels import philox
+from passband.pipeline.augment.draws import PLAN_VIEW, stream_key
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.images import enlarges
+from passband.pipeline.layout import PLAN
+from passband.pipeline.sources import Entry, Source
+from passband.pipeline.sources.skipped import Omission
+from passband.pipeline.store import Store
 
 SCHEMA = pa.schema(
     [

@@ -8,14 +8,14 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.dataset.blueprint import Blueprint, open_sources, source_key
-from jobs.dataset.clock import Clock
-from jobs.dataset.kept import Kept
-from jobs.dataset.plan import PlanRow
-from pipeline.errors import IntegrityError
-from pipeline.images import BadImage, fit_image, native_pixels
-from pipeline.records import BadSample
-from pipeline.sources import Entry, Source, SourceError
+from passband.jobs.dataset.blueprint import Blueprint, open_sources, source_key
+from passband.jobs.dataset.clock import Clock
+from passband.jobs.dataset.kept import Kept
+from passband.jobs.dataset.plan import PlanRow
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.images import BadImage, fit_image, native_pixels
+from passband.pipeline.records import BadSample
+from passband.pipeline.sources import Entry, Source, SourceError
 
 
 @dataclass(frozen=True)

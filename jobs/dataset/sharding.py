@@ -7,8 +7,8 @@ the same bytes on every machine, with any number of workers. ``job.yaml`` keeps 
 import math
 from collections.abc import Sequence
 
-from jobs.dataset.spec import GenerateJob
-from pipeline.records import ViewEntry
+from passband.jobs.dataset.spec import GenerateJob
+from passband.pipeline.records import ViewEntry
 
 _SHARD_BYTES = 100_000_000
 _SHARDS = 64

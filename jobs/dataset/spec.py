@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from jobs.common.jobfile import absolute_path, check_kind, read_yaml, validated
-from jobs.dataset.entries import MAX_STAGES, MAX_VIEW_STAGES, MAX_VIEWS, AnySource, StageEntry, View
-from jobs.dataset.view_names import LONGEST, copy_names, numbered_name, view_names
-from pipeline.augment import AUGMENTATIONS, StageOptions
-from pipeline.options import StrictModel
+from passband.jobs.common.jobfile import absolute_path, check_kind, read_yaml, validated
+from passband.jobs.dataset.entries import MAX_STAGES, MAX_VIEW_STAGES, MAX_VIEWS, AnySource, StageEntry, View
+from passband.jobs.dataset.view_names import LONGEST, copy_names, numbered_name, view_names
+from passband.pipeline.augment import AUGMENTATIONS, StageOptions
+from passband.pipeline.options import StrictModel
 
 Recipe = list[tuple[str, StageOptions]]
 

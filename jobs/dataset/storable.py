@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from jobs.common.yamlsize import MAX_NODES
-from jobs.common.yamltext import MAX_YAML_BYTES
-from jobs.dataset.plan import PlanError
+from passband.jobs.common.yamlsize import MAX_NODES
+from passband.jobs.common.yamltext import MAX_YAML_BYTES
+from passband.jobs.dataset.plan import PlanError
 
 _SPARE_NODES, _SPARE_BYTES = 10_000, 1 << 20  # for what a draft lacks, such as the maps that it is begun with
 _SMALL = 1 << 18  # characters of names that cannot become too long

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from kernels.reference.pixels import check_finite
+from passband.kernels.reference.pixels import check_finite
 
 Later = Callable[[], NDArray[Any]]
 """Gives an array of the host, once it is there."""
@@ -116,8 +116,8 @@ class DeviceTransfer:
     in_flight = 2
 
     def __init__(self) -> None:
-        from kernels.cuda.device import current
-        from kernels.cuda.staging import Staging
+        from passband.kernels.cuda.device import current
+        from passband.kernels.cuda.staging import Staging
 
         self._device, self._staging = current(), Staging()
         self.device: str | None = self._device.name
@@ -141,7 +141,7 @@ class DeviceTransfer:
 
     def round(self, images: Any) -> tuple[Any, Later]:
         """Round on the device."""
-        from kernels.cuda.pixels import round_pixels
+        from passband.kernels.cuda.pixels import round_pixels
 
         pixels, first_bad = round_pixels(images)
         return pixels, self.bring(pixels, first_bad)

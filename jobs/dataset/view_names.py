@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import count, islice
 
-from jobs.dataset.entries import View
+from passband.jobs.dataset.entries import View
 
 LONGEST = 63
 _CHAIN = "chain"

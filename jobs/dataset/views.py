@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.dataset.blueprint import Blueprint, open_sources
-from jobs.dataset.clock import Clock
-from jobs.dataset.inputs import Contents
-from jobs.dataset.plan import PlanRow, random_key
-from jobs.dataset.reading import Batch
-from jobs.dataset.transfer import Later, open_transfer
-from kernels import backend
-from pipeline.augment import Draws, Stage
-from pipeline.augment.base import RoundedResult, StageResult
-from pipeline.augment.draws import BASE_VIEW
-from pipeline.errors import PassbandError
+from passband.jobs.dataset.blueprint import Blueprint, open_sources
+from passband.jobs.dataset.clock import Clock
+from passband.jobs.dataset.inputs import Contents
+from passband.jobs.dataset.plan import PlanRow, random_key
+from passband.jobs.dataset.reading import Batch
+from passband.jobs.dataset.transfer import Later, open_transfer
+from passband.kernels import backend
+from passband.pipeline.augment import Draws, Stage
+from passband.pipeline.augment.base import RoundedResult, StageResult
+from passband.pipeline.augment.draws import BASE_VIEW
+from passband.pipeline.errors import PassbandError
 
 NO_SEVERITY = -1
 

@@ -9,9 +9,9 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from jobs.common.wording import plain
-from jobs.drawing.charts import COLORS, LIGHT, Theme, encode, literal, new_figure
-from jobs.drawing.heatmap_grid import Grid, arrange
+from passband.jobs.common.wording import plain
+from passband.jobs.drawing.charts import COLORS, LIGHT, Theme, encode, literal, new_figure
+from passband.jobs.drawing.heatmap_grid import Grid, arrange
 
 Values = NDArray[np.floating[Any]]
 

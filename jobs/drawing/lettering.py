@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-from jobs.common.wording import plain
+from passband.jobs.common.wording import plain
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from jobs.common import wording
+from passband.jobs.common import wording
 
 
 def templates(folder: Path) -> Environment:

@@ -5,9 +5,9 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from jobs.common.jobfile import JobError
-from jobs.evaluation.spec import Adaptation
-from pipeline.networks.network import Network
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.evaluation.spec import Adaptation
+from passband.pipeline.networks.network import Network
 
 
 class AdaptedNorm(nn.Module):

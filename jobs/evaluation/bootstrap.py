@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.evaluation.spec import Bootstrap
+from passband.jobs.evaluation.spec import Bootstrap
 
 Floats = NDArray[np.float64]
 _COUNTS_AT_ONCE = 1 << 22

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.evaluation.results import Kind
-from jobs.evaluation.spec import SEVERITIES, CorruptionGrid, EvaluateJob, FrequencySplit, generation_job
-from jobs.training.spec import DatasetReference
+from passband.jobs.evaluation.results import Kind
+from passband.jobs.evaluation.spec import SEVERITIES, CorruptionGrid, EvaluateJob, FrequencySplit, generation_job
+from passband.jobs.training.spec import DatasetReference
 
 TEST = "test"
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from jobs.common import events
-from jobs.common.live import Picture
-from jobs.generation.display import sentence
+from passband.jobs.common import events
+from passband.jobs.common.live import Picture
+from passband.jobs.generation.display import sentence
 
 _EVERY_S = 5.0
 

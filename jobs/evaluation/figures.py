@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
-from jobs.evaluation.results import Row
+from passband.jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
+from passband.jobs.evaluation.results import Row
 
 _CELL = 1.9  # least width of one small chart, hundreds of CSS pixels
 

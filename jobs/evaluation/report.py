@@ -7,10 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from jobs.common.wording import count, plain
-from jobs.drawing.templates import templates
-from jobs.evaluation.results import Evaluation, Row
-from jobs.evaluation.wording import amount, percent, title
+from passband.jobs.common.wording import count, plain
+from passband.jobs.drawing.templates import templates
+from passband.jobs.evaluation.results import Evaluation, Row
+from passband.jobs.evaluation.wording import amount, percent, title
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def _numbers(found: Evaluation) -> list[tuple[str, str]]:
 
 
 def _charts(found: Evaluation) -> list[Chart]:
-    from jobs.drawing.charts import variants  # matplotlib takes a while to import
-    from jobs.evaluation import figures
+    from passband.jobs.drawing.charts import variants  # matplotlib takes a while to import
+    from passband.jobs.evaluation import figures
 
     charts = []
     if corrupted := found.of_kind("corruption"):
@@ -89,8 +89,8 @@ def _charts(found: Evaluation) -> list[Chart]:
 
 
 def _intervals(heading: str, rows: Sequence[Row]) -> Chart:
-    from jobs.drawing.charts import variants
-    from jobs.evaluation import figures
+    from passband.jobs.drawing.charts import variants
+    from passband.jobs.evaluation import figures
 
     alt = "Dots with intervals: " + ", ".join(f"{plain(row.condition)} {percent(row.accuracy)} %" for row in rows)
     return Chart(heading, "", alt, variants(partial(figures.intervals_png, rows)))

@@ -5,12 +5,12 @@ from typing import Any, Literal, Self
 
 from pydantic import ValidationError, model_validator
 
-from jobs.common.jobfile import JobError
-from pipeline.documents import DocumentError, read_json_file
-from pipeline.layout import RESULTS
-from pipeline.options import StrictModel
-from pipeline.problems import first_problem
-from pipeline.seals import unsealed
+from passband.jobs.common.jobfile import JobError
+from passband.pipeline.documents import DocumentError, read_json_file
+from passband.pipeline.layout import RESULTS
+from passband.pipeline.options import StrictModel
+from passband.pipeline.problems import first_problem
+from passband.pipeline.seals import unsealed
 
 FORMAT = 1
 Kind = Literal["test", "domain", "clean", "corruption", "low", "high", "group"]

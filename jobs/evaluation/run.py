@@ -3,27 +3,27 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from jobs.common.jobfile import JobError
-from jobs.common.missing_datasets import make_missing
-from jobs.evaluation.adapt import AdaptedClassifier, adapted
-from jobs.evaluation.conditions import Part, parts_of
-from jobs.evaluation.display import Display, SilentDisplay
-from jobs.evaluation.report import report_html
-from jobs.evaluation.results import Checkpoint, EvaluatedOn, Evaluation, read_evaluation
-from jobs.evaluation.spec import EvaluateJob
-from jobs.evaluation.stored import StoredPredictions
-from jobs.evaluation.summary import Outcome, Summarizer
-from jobs.training.predict import Classify, Predictions, predict
-from jobs.training.processes import choose_device, threads
-from pipeline.layout import JOB, REPORT, RESULTS
-from pipeline.loading.views import chosen_views
-from pipeline.lock import locked
-from pipeline.manifest import read_manifest
-from pipeline.networks.checkpoint import checkpoint_file, read_checkpoint, without_hash
-from pipeline.networks.network import Network, NetworkSpec, read_network
-from pipeline.records import Manifest
-from pipeline.seals import put_sealed
-from pipeline.store import LocalStore, open_store
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.common.missing_datasets import make_missing
+from passband.jobs.evaluation.adapt import AdaptedClassifier, adapted
+from passband.jobs.evaluation.conditions import Part, parts_of
+from passband.jobs.evaluation.display import Display, SilentDisplay
+from passband.jobs.evaluation.report import report_html
+from passband.jobs.evaluation.results import Checkpoint, EvaluatedOn, Evaluation, read_evaluation
+from passband.jobs.evaluation.spec import EvaluateJob
+from passband.jobs.evaluation.stored import StoredPredictions
+from passband.jobs.evaluation.summary import Outcome, Summarizer
+from passband.jobs.training.predict import Classify, Predictions, predict
+from passband.jobs.training.processes import choose_device, threads
+from passband.pipeline.layout import JOB, REPORT, RESULTS
+from passband.pipeline.loading.views import chosen_views
+from passband.pipeline.lock import locked
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.networks.checkpoint import checkpoint_file, read_checkpoint, without_hash
+from passband.pipeline.networks.network import Network, NetworkSpec, read_network
+from passband.pipeline.records import Manifest
+from passband.pipeline.seals import put_sealed
+from passband.pipeline.store import LocalStore, open_store
 
 
 @dataclass(frozen=True)

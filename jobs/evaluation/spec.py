@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from jobs.common.jobfile import absolute_path, check_kind, read_yaml, validated
-from jobs.training.spec import DatasetReference, Name
-from pipeline.options import StrictModel
-from pipeline.surrogate.options import SHA256
+from passband.jobs.common.jobfile import absolute_path, check_kind, read_yaml, validated
+from passband.jobs.training.spec import DatasetReference, Name
+from passband.pipeline.options import StrictModel
+from passband.pipeline.surrogate.options import SHA256
 
 CORRUPTIONS = (
     "gaussian_noise",

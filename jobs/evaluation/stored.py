@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from jobs.training.predict import Predictions
-from pipeline.canonical import digest
-from pipeline.layout import PREDICTIONS
-from pipeline.store import Store
+from passband.jobs.training.predict import Predictions
+from passband.pipeline.canonical import digest
+from passband.pipeline.layout import PREDICTIONS
+from passband.pipeline.store import Store
 
 _COLUMNS = ("predicted", "labels", "groups", "indices")
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.common.jobfile import JobError
-from jobs.evaluation.bootstrap import Estimate, Term, estimate_lowest, estimate_sum, generator
-from jobs.evaluation.conditions import Condition
-from jobs.evaluation.results import CorruptionError, Evaluation, Row, Summary
-from jobs.evaluation.spec import EvaluateJob
-from jobs.training.predict import Predictions
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.evaluation.bootstrap import Estimate, Term, estimate_lowest, estimate_sum, generator
+from passband.jobs.evaluation.conditions import Condition
+from passband.jobs.evaluation.results import CorruptionError, Evaluation, Row, Summary
+from passband.jobs.evaluation.spec import EvaluateJob
+from passband.jobs.training.predict import Predictions
 
 
 @dataclass(frozen=True)

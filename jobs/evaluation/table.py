@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from jobs.common.wording import plain
-from jobs.evaluation.results import CorruptionError, Evaluation, Row
-from jobs.evaluation.wording import amount, percent, spell_summary
+from passband.jobs.common.wording import plain
+from passband.jobs.evaluation.results import CorruptionError, Evaluation, Row
+from passband.jobs.evaluation.wording import amount, percent, spell_summary
 
 
 def tables(found: Evaluation) -> RenderableType:

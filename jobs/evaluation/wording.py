@@ -1,6 +1,6 @@
 """How results are said."""
 
-from jobs.evaluation.results import Summary
+from passband.jobs.evaluation.results import Summary
 
 NAMES = {
     "mean_domain_accuracy": "mean accuracy over domains",

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from jobs.executors.base import Task
+from passband.jobs.executors.base import Task
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from pipeline.errors import PassbandError
+from passband.pipeline.errors import PassbandError
 
 AGAIN = "run it again: what is finished is kept"
 """What helps where the executor broke off."""

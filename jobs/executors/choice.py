@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.executors.base import Executor, Retries
-from jobs.executors.inline import InlineExecutor
-from jobs.executors.ray import RayExecutor
-from jobs.executors.ray_places import cluster_places
-from jobs.executors.ray_session import connect, is_connected, local_ray
-from pipeline.errors import PassbandError
+from passband.jobs.executors.base import Executor, Retries
+from passband.jobs.executors.inline import InlineExecutor
+from passband.jobs.executors.ray import RayExecutor
+from passband.jobs.executors.ray_places import cluster_places
+from passband.jobs.executors.ray_session import connect, is_connected, local_ray
+from passband.pipeline.errors import PassbandError
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator, Iterable, Iterator
 
-from jobs.executors.base import ExecutorError, Outcome, Retries, Task, attempt, outcome, worker_name
+from passband.jobs.executors.base import ExecutorError, Outcome, Retries, Task, attempt, outcome, worker_name
 
 
 class InlineExecutor:

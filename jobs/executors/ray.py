@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 
-from jobs.executors.backlog import Attempt, Backlog
-from jobs.executors.base import Outcome, Reply, Retries, Task, outcome
-from jobs.executors.ray_pool import Handle, Pool
-from jobs.executors.versions import current_versions
+from passband.jobs.executors.backlog import Attempt, Backlog
+from passband.jobs.executors.base import Outcome, Reply, Retries, Task, outcome
+from passband.jobs.executors.ray_pool import Handle, Pool
+from passband.jobs.executors.versions import current_versions
 
 
 class RayExecutor:

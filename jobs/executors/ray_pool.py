@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.executors.backlog import Attempt
-from jobs.executors.base import AGAIN, ExecutorError, Reply
-from jobs.executors.memory_deaths import MemoryDeaths
-from jobs.executors.ray_places import as_ray_says, fits, has_room, nodes_up, places
-from jobs.executors.ray_session import answers
-from jobs.executors.ray_worker import Worker
+from passband.jobs.executors.backlog import Attempt
+from passband.jobs.executors.base import AGAIN, ExecutorError, Reply
+from passband.jobs.executors.memory_deaths import MemoryDeaths
+from passband.jobs.executors.ray_places import as_ray_says, fits, has_room, nodes_up, places
+from passband.jobs.executors.ray_session import answers
+from passband.jobs.executors.ray_worker import Worker
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.executors.base import AGAIN, ExecutorError, one_line
-from jobs.executors.janitor import TOKEN_FILE, TOKEN_VARIABLE, Janitor
-from jobs.executors.muted import muted
-from jobs.executors.private import private_folder, shared_memory, write_private
-from jobs.executors.ray_versions import refuse_other_nodes
+from passband.jobs.executors.base import AGAIN, ExecutorError, one_line
+from passband.jobs.executors.janitor import TOKEN_FILE, TOKEN_VARIABLE, Janitor
+from passband.jobs.executors.muted import muted
+from passband.jobs.executors.private import private_folder, shared_memory, write_private
+from passband.jobs.executors.ray_versions import refuse_other_nodes
 
 logger = logging.getLogger(__name__)
 

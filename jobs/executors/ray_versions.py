@@ -5,8 +5,8 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.executors.base import ExecutorError, one_line
-from jobs.executors.versions import current_versions, differences
+from passband.jobs.executors.base import ExecutorError, one_line
+from passband.jobs.executors.versions import current_versions, differences
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 
-from jobs.executors.base import Reply, Task, attempt, one_line, worker_name
-from jobs.executors.ray_versions import refusal
+from passband.jobs.executors.base import Reply, Task, attempt, one_line, worker_name
+from passband.jobs.executors.ray_versions import refusal
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

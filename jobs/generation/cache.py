@@ -8,22 +8,22 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from jobs.common.missing_datasets import DatasetError, Reference, job_file
-from jobs.common.wording import count
-from jobs.dataset.blueprint import Blueprint, draft
-from jobs.dataset.environment import choose_executor, current_environment
-from jobs.dataset.kept import Kept
-from jobs.dataset.memory import kept_bytes
-from jobs.dataset.plan import Plan, make_plan
-from jobs.dataset.spec import GenerateJob, load_job
-from jobs.generation.rehash import find_damaged
-from jobs.generation.run import ONLY_SIZES, Display, SilentDisplay, generate
-from pipeline.errors import IntegrityError, OutputError, output_error
-from pipeline.home import expanded
-from pipeline.layout import JOB, MANIFEST
-from pipeline.manifest import Problem, check_file, read_manifest
-from pipeline.records import Manifest, StoredFile
-from pipeline.store import Store, open_store
+from passband.jobs.common.missing_datasets import DatasetError, Reference, job_file
+from passband.jobs.common.wording import count
+from passband.jobs.dataset.blueprint import Blueprint, draft
+from passband.jobs.dataset.environment import choose_executor, current_environment
+from passband.jobs.dataset.kept import Kept
+from passband.jobs.dataset.memory import kept_bytes
+from passband.jobs.dataset.plan import Plan, make_plan
+from passband.jobs.dataset.spec import GenerateJob, load_job
+from passband.jobs.generation.rehash import find_damaged
+from passband.jobs.generation.run import ONLY_SIZES, Display, SilentDisplay, generate
+from passband.pipeline.errors import IntegrityError, OutputError, output_error
+from passband.pipeline.home import expanded
+from passband.pipeline.layout import JOB, MANIFEST
+from passband.pipeline.manifest import Problem, check_file, read_manifest
+from passband.pipeline.records import Manifest, StoredFile
+from passband.pipeline.store import Store, open_store
 
 _IDENTITY_DIGITS = 16
 _NOTICE_S = 0.5  # a wait that is shorter is not worth a word

@@ -6,12 +6,12 @@ from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from jobs.common import events
-from jobs.common.live import Picture
-from jobs.common.wording import duration
+from passband.jobs.common import events
+from passband.jobs.common.live import Picture
+from passband.jobs.common.wording import duration
 
 if TYPE_CHECKING:
-    from jobs.generation.ledger import Ledger
+    from passband.jobs.generation.ledger import Ledger
 
 _WINDOW_S = 60.0
 

@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jobs.common.wording import count, recipe, significant
-from kernels import prime_steps
-from pipeline.augment.augmix import OPERATIONS
-from pipeline.augment.corruption.tables import NAMES
-from pipeline.records import Manifest
+from passband.jobs.common.wording import count, recipe, significant
+from passband.kernels import prime_steps
+from passband.pipeline.augment.augmix import OPERATIONS
+from passband.pipeline.augment.corruption.tables import NAMES
+from passband.pipeline.records import Manifest
 
 Recorded = Mapping[str, Any]
 """What one stage recorded of one sample; arrays as flat lists."""

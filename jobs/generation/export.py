@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.errors import PassbandError
-from pipeline.manifest import write_manifest
-from pipeline.records import Manifest
-from pipeline.shards.beton import BetonSample, write_beton
-from pipeline.shards.decode import read_shard
-from pipeline.store import Store
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.manifest import write_manifest
+from passband.pipeline.records import Manifest
+from passband.pipeline.shards.beton import BetonSample, write_beton
+from passband.pipeline.shards.decode import read_shard
+from passband.pipeline.store import Store
 
 
 def export_beton(store: Store, manifest: Manifest) -> Manifest:

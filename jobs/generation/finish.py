@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 
-from jobs.dataset.blueprint import Blueprint
-from jobs.generation.card.page import write_card
-from jobs.generation.export import export_beton
-from jobs.generation.ledger import Ledger
-from pipeline.errors import IntegrityError
-from pipeline.layout import provenance_name, record_name, shard_name
-from pipeline.manifest import check_file, merge_counts, read_manifest, stored_file, write_manifest
-from pipeline.records import BetonFile, Manifest, ManifestShard, ShardRecord
-from pipeline.shards.blocks import check_beton
-from pipeline.store import Store
+from passband.jobs.dataset.blueprint import Blueprint
+from passband.jobs.generation.card.page import write_card
+from passband.jobs.generation.export import export_beton
+from passband.jobs.generation.ledger import Ledger
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.layout import provenance_name, record_name, shard_name
+from passband.pipeline.manifest import check_file, merge_counts, read_manifest, stored_file, write_manifest
+from passband.pipeline.records import BetonFile, Manifest, ManifestShard, ShardRecord
+from passband.pipeline.shards.blocks import check_beton
+from passband.pipeline.store import Store
 
 
 def build_manifest(store: Store, blueprint: Blueprint, records: list[ShardRecord]) -> Manifest:

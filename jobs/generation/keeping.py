@@ -8,18 +8,18 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from jobs.analysis.display import StepDisplay
-from jobs.analysis.run import analyze
-from jobs.analysis.spec import AnalyzeJob
-from jobs.dataset.inputs import computed_maps, folder_paths, hashes, in_folder, read_content
-from jobs.dataset.spec import GenerateJob
-from pipeline.augment import AUGMENTATIONS
-from pipeline.augment.base import ComputedMap, InputFolder
-from pipeline.errors import IntegrityError
-from pipeline.layout import INPUTS, MAPS, RESULTS
-from pipeline.manifest import check_file
-from pipeline.records import StoredInput
-from pipeline.store import Store
+from passband.jobs.analysis.display import StepDisplay
+from passband.jobs.analysis.run import analyze
+from passband.jobs.analysis.spec import AnalyzeJob
+from passband.jobs.dataset.inputs import computed_maps, folder_paths, hashes, in_folder, read_content
+from passband.jobs.dataset.spec import GenerateJob
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.augment.base import ComputedMap, InputFolder
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.layout import INPUTS, MAPS, RESULTS
+from passband.pipeline.manifest import check_file
+from passband.pipeline.records import StoredInput
+from passband.pipeline.store import Store
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
-from jobs.dataset.blueprint import Blueprint
-from jobs.executors.base import Outcome
-from jobs.generation.rehash import find_damaged
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.layout import record_name, shard_name
-from pipeline.manifest import check_record, read_record
-from pipeline.records import BadSample, ShardRecord
-from pipeline.store import Store
+from passband.jobs.dataset.blueprint import Blueprint
+from passband.jobs.executors.base import Outcome
+from passband.jobs.generation.rehash import find_damaged
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.layout import record_name, shard_name
+from passband.pipeline.manifest import check_record, read_record
+from passband.pipeline.records import BadSample, ShardRecord
+from passband.pipeline.store import Store
 
 
 class BadImagesError(PassbandError):

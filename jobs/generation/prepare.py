@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobs.common.overwrite import Contents, OccupiedError, claimed, clear_output
-from jobs.dataset.blueprint import (
+from passband.jobs.common.overwrite import Contents, OccupiedError, claimed, clear_output
+from passband.jobs.dataset.blueprint import (
     Blueprint,
     check_plan,
     draw_up,
@@ -15,17 +15,17 @@ from jobs.dataset.blueprint import (
     write_blueprint,
     write_job,
 )
-from jobs.dataset.environment import current_environment, refuse_other_environment
-from jobs.dataset.inputs import check_inputs, is_file_of, read_files
-from jobs.dataset.kept import Kept
-from jobs.dataset.output import refuse_foreign, replaceable
-from jobs.dataset.plan import Plan, Progress, make_plan
-from jobs.dataset.spec import GenerateJob
-from jobs.generation.keeping import Keeper
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.layout import FAILURES, INPUTS, JOB, PLAN
-from pipeline.records import StoredInput
-from pipeline.store import LocalStore, Store
+from passband.jobs.dataset.environment import current_environment, refuse_other_environment
+from passband.jobs.dataset.inputs import check_inputs, is_file_of, read_files
+from passband.jobs.dataset.kept import Kept
+from passband.jobs.dataset.output import refuse_foreign, replaceable
+from passband.jobs.dataset.plan import Plan, Progress, make_plan
+from passband.jobs.dataset.spec import GenerateJob
+from passband.jobs.generation.keeping import Keeper
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.layout import FAILURES, INPUTS, JOB, PLAN
+from passband.pipeline.records import StoredInput
+from passband.pipeline.store import LocalStore, Store
 
 
 def prepare(

@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobs.dataset.blueprint import Blueprint
-from jobs.dataset.clock import Clock
-from jobs.dataset.inputs import computed_maps, stand_ins
-from jobs.dataset.memory import footprint
-from jobs.dataset.packing import Packer
-from jobs.dataset.plan import Plan, PlanRow
-from jobs.dataset.reading import Reader
-from jobs.dataset.spec import GenerateJob
-from jobs.dataset.views import Augmenter
-from jobs.generation.keeping import map_job
-from kernels.cpu.threads import get_num_threads
-from pipeline.records import StoredInput
-from pipeline.shards.tar import TarWriter
+from passband.jobs.dataset.blueprint import Blueprint
+from passband.jobs.dataset.clock import Clock
+from passband.jobs.dataset.inputs import computed_maps, stand_ins
+from passband.jobs.dataset.memory import footprint
+from passband.jobs.dataset.packing import Packer
+from passband.jobs.dataset.plan import Plan, PlanRow
+from passband.jobs.dataset.reading import Reader
+from passband.jobs.dataset.spec import GenerateJob
+from passband.jobs.dataset.views import Augmenter
+from passband.jobs.generation.keeping import map_job
+from passband.kernels.cpu.threads import get_num_threads
+from passband.pipeline.records import StoredInput
+from passband.pipeline.shards.tar import TarWriter
 
 if TYPE_CHECKING:
-    from jobs.analysis.probe import Estimate as MapEstimate
+    from passband.jobs.analysis.probe import Estimate as MapEstimate
 
 _PROBE_S = 2.0
 
@@ -95,7 +95,7 @@ def estimate(blueprint: Blueprint, plan: Plan, workers: int, kept: int = 0) -> E
 
 def estimate_maps(job: GenerateJob, files: Sequence[StoredInput]) -> "dict[str, MapEstimate]":
     """Return what each sensitivity map would cost that a run of `job` computes first, by its kind."""
-    from jobs.analysis.probe import estimate as estimate_map
+    from passband.jobs.analysis.probe import estimate as estimate_map
 
     return {
         f"{wanted.kind} map": estimate_map(map_job(job, wanted, wanted.surrogate.checkpoint, job.output.uri))

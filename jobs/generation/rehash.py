@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
-from jobs.common.wording import count
-from pipeline.manifest import check_file
-from pipeline.records import ManifestShard, ShardRecord
-from pipeline.store import Store
+from passband.jobs.common.wording import count
+from passband.pipeline.manifest import check_file
+from passband.pipeline.records import ManifestShard, ShardRecord
+from passband.pipeline.store import Store
 
 _EVERY_S = 5.0
 _MOST_THREADS = 8

@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from jobs.common.overwrite import Contents
-from jobs.common.wording import count
-from jobs.dataset.blueprint import refuse_outdated
-from jobs.dataset.environment import choose_executor
-from jobs.dataset.inputs import refuse_damaged_inputs
-from jobs.dataset.kept import Kept
-from jobs.dataset.memory import footprint, kept_bytes
-from jobs.dataset.output import Found, refuse_nested_output, still_there, swept
-from jobs.dataset.plan import Plan
-from jobs.dataset.spec import GenerateJob
-from jobs.executors.base import Outcome, Retries, WriteFailure
-from jobs.executors.choice import Choice, open_executor
-from jobs.generation.finish import finish
-from jobs.generation.ledger import Ledger, read_ledger
-from jobs.generation.prepare import prepare
-from jobs.generation.worker import ShardTask, open_workshop
-from kernels.cuda.device import VARIABLE
-from pipeline.errors import OutputError
-from pipeline.layout import FAILURES, record_name
-from pipeline.lock import locked
-from pipeline.records import Manifest, ShardRecord
-from pipeline.store import Store, open_store
+from passband.jobs.common.overwrite import Contents
+from passband.jobs.common.wording import count
+from passband.jobs.dataset.blueprint import refuse_outdated
+from passband.jobs.dataset.environment import choose_executor
+from passband.jobs.dataset.inputs import refuse_damaged_inputs
+from passband.jobs.dataset.kept import Kept
+from passband.jobs.dataset.memory import footprint, kept_bytes
+from passband.jobs.dataset.output import Found, refuse_nested_output, still_there, swept
+from passband.jobs.dataset.plan import Plan
+from passband.jobs.dataset.spec import GenerateJob
+from passband.jobs.executors.base import Outcome, Retries, WriteFailure
+from passband.jobs.executors.choice import Choice, open_executor
+from passband.jobs.generation.finish import finish
+from passband.jobs.generation.ledger import Ledger, read_ledger
+from passband.jobs.generation.prepare import prepare
+from passband.jobs.generation.worker import ShardTask, open_workshop
+from passband.kernels.cuda.device import VARIABLE
+from passband.pipeline.errors import OutputError
+from passband.pipeline.layout import FAILURES, record_name
+from passband.pipeline.lock import locked
+from passband.pipeline.records import Manifest, ShardRecord
+from passband.pipeline.store import Store, open_store
 
 ONLY_SIZES = "comparing only the sizes"
 Faults = Mapping[int, tuple[str, ...]]

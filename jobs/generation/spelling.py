@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from jobs.common.wording import count, duration, plain, size
-from jobs.dataset.plan import Listing, Plan, shorten, without_image
-from jobs.dataset.sharding import enough_for
-from jobs.dataset.spec import GenerateJob
-from jobs.generation.probe import Estimate
-from pipeline.sources.skipped import Omission, spell
+from passband.jobs.common.wording import count, duration, plain, size
+from passband.jobs.dataset.plan import Listing, Plan, shorten, without_image
+from passband.jobs.dataset.sharding import enough_for
+from passband.jobs.dataset.spec import GenerateJob
+from passband.jobs.generation.probe import Estimate
+from passband.pipeline.sources.skipped import Omission, spell
 
 if TYPE_CHECKING:
-    from jobs.analysis.probe import Estimate as MapEstimate
+    from passband.jobs.analysis.probe import Estimate as MapEstimate
 
 _INDENT = 9
 

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from jobs.common.wording import duration, size
-from jobs.dataset.blueprint import read_blueprint
-from jobs.generation.ledger import find_done
-from jobs.generation.throughput import Throughput, add_up
-from pipeline.documents import read_json
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.layout import FAILURES, JOB, MANIFEST
-from pipeline.lock import is_locked
-from pipeline.manifest import read_manifest
-from pipeline.store import Store, open_store
+from passband.jobs.common.wording import duration, size
+from passband.jobs.dataset.blueprint import read_blueprint
+from passband.jobs.generation.ledger import find_done
+from passband.jobs.generation.throughput import Throughput, add_up
+from passband.pipeline.documents import read_json
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.layout import FAILURES, JOB, MANIFEST
+from passband.pipeline.lock import is_locked
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.store import Store, open_store
 
 
 def read_status(uri: str) -> dict[str, Any]:

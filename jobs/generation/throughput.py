@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pipeline.records import ShardRecord
+from passband.pipeline.records import ShardRecord
 
 _BEFORE, _AFTER = ("read", "decode"), ("round", "encode", "write")
 """Steps of a build around its stages, in the order in which a sample meets them."""

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-from jobs.dataset.blueprint import Blueprint, check_plan, read_blueprint
-from jobs.dataset.inputs import check_kept
-from jobs.generation.card.page import timm_info
-from jobs.generation.finish import build_manifest
-from jobs.generation.run import Display, Remake, generate
-from pipeline.documents import DocumentError, read_json
-from pipeline.errors import IntegrityError
-from pipeline.layout import INPUTS, MANIFEST, PLAN, TIMM_INFO, record_name, shard_name
-from pipeline.manifest import Problem, check_record, read_manifest, read_record
-from pipeline.records import Manifest, ShardRecord
-from pipeline.shards.blocks import check_beton
-from pipeline.store import Store
+from passband.jobs.dataset.blueprint import Blueprint, check_plan, read_blueprint
+from passband.jobs.dataset.inputs import check_kept
+from passband.jobs.generation.card.page import timm_info
+from passband.jobs.generation.finish import build_manifest
+from passband.jobs.generation.run import Display, Remake, generate
+from passband.pipeline.documents import DocumentError, read_json
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.layout import INPUTS, MANIFEST, PLAN, TIMM_INFO, record_name, shard_name
+from passband.pipeline.manifest import Problem, check_record, read_manifest, read_record
+from passband.pipeline.records import Manifest, ShardRecord
+from passband.pipeline.shards.blocks import check_beton
+from passband.pipeline.store import Store
 
 _BETON = ".beton"
 

@@ -21,27 +21,27 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.common.address_space import is_lack_of_memory
-from jobs.dataset.blueprint import Blueprint, read_blueprint
-from jobs.dataset.clock import Clock
-from jobs.dataset.environment import processor, refuse_other_environment
-from jobs.dataset.inputs import load_inputs
-from jobs.dataset.kept import Kept
-from jobs.dataset.memory import give_back_free_memory, spell_out_of_memory
-from jobs.dataset.packing import EncodedBatch, Packer, Tally, as_counts
-from jobs.dataset.plan import PlanRow, read_rows
-from jobs.dataset.reading import Batch, Reader
-from jobs.dataset.views import Augmenter, Started
-from jobs.executors.base import DeviceFailure, PermanentError, WriteFailure, worker_name
-from kernels.cuda.device import VARIABLE, failures
-from pipeline.errors import IntegrityError, OutputError, PassbandError
-from pipeline.layout import JOB, PLAN, provenance_name, record_name, shard_name
-from pipeline.manifest import read_record, readable_json
-from pipeline.records import BadSample, ShardRecord, StoredFile
-from pipeline.seals import sealed
-from pipeline.shards.tar import TarWriter
-from pipeline.sources import SourceError
-from pipeline.store import Store, attempt_id, open_output, open_store
+from passband.jobs.common.address_space import is_lack_of_memory
+from passband.jobs.dataset.blueprint import Blueprint, read_blueprint
+from passband.jobs.dataset.clock import Clock
+from passband.jobs.dataset.environment import processor, refuse_other_environment
+from passband.jobs.dataset.inputs import load_inputs
+from passband.jobs.dataset.kept import Kept
+from passband.jobs.dataset.memory import give_back_free_memory, spell_out_of_memory
+from passband.jobs.dataset.packing import EncodedBatch, Packer, Tally, as_counts
+from passband.jobs.dataset.plan import PlanRow, read_rows
+from passband.jobs.dataset.reading import Batch, Reader
+from passband.jobs.dataset.views import Augmenter, Started
+from passband.jobs.executors.base import DeviceFailure, PermanentError, WriteFailure, worker_name
+from passband.kernels.cuda.device import VARIABLE, failures
+from passband.pipeline.errors import IntegrityError, OutputError, PassbandError
+from passband.pipeline.layout import JOB, PLAN, provenance_name, record_name, shard_name
+from passband.pipeline.manifest import read_record, readable_json
+from passband.pipeline.records import BadSample, ShardRecord, StoredFile
+from passband.pipeline.seals import sealed
+from passband.pipeline.shards.tar import TarWriter
+from passband.pipeline.sources import SourceError
+from passband.pipeline.store import Store, attempt_id, open_output, open_store
 
 _AHEAD = 1
 
@@ -155,7 +155,7 @@ def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
     OutputError
         If the output cannot be written.
     """
-    from kernels.cpu import threads
+    from passband.kernels.cpu import threads
 
     if task.threads is not None:
         threads.set_num_threads(task.threads)

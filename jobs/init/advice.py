@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from jobs.common.wording import count
-from jobs.dataset.plan import Plan, shorten, without_image
-from jobs.init.proposal import Proposal
-from jobs.init.survey import Survey
-from pipeline.sources import splits
-from pipeline.sources.limits import plain
-from pipeline.sources.skipped import spell
+from passband.jobs.common.wording import count
+from passband.jobs.dataset.plan import Plan, shorten, without_image
+from passband.jobs.init.proposal import Proposal
+from passband.jobs.init.survey import Survey
+from passband.pipeline.sources import splits
+from passband.pipeline.sources.limits import plain
+from passband.pipeline.sources.skipped import spell
 
 _FEW = 10
 

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.common.yamltext import parse_yaml
-from jobs.dataset.output import refuse_nested_output
-from jobs.dataset.plan import Plan, make_plan
-from jobs.dataset.spec import GenerateJob, parse_job
-from jobs.init.advice import advice
-from jobs.init.proposal import InitError, propose_source, refuse_missing
-from jobs.init.survey import Survey, survey
-from jobs.init.text import job_text, usual_side
-from pipeline.home import expanded
-from pipeline.sources.local import spelled
-from pipeline.store import LocalStore
+from passband.jobs.common.yamltext import parse_yaml
+from passband.jobs.dataset.output import refuse_nested_output
+from passband.jobs.dataset.plan import Plan, make_plan
+from passband.jobs.dataset.spec import GenerateJob, parse_job
+from passband.jobs.init.advice import advice
+from passband.jobs.init.proposal import InitError, propose_source, refuse_missing
+from passband.jobs.init.survey import Survey, survey
+from passband.jobs.init.text import job_text, usual_side
+from passband.pipeline.home import expanded
+from passband.pipeline.sources.local import spelled
+from passband.pipeline.store import LocalStore
 
 _LONGEST_NAME = 60
 

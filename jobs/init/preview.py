@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.dataset.blueprint import draft
-from jobs.dataset.clock import Clock
-from jobs.dataset.environment import choose_executor, current_environment
-from jobs.dataset.plan import Plan, PlanRow
-from jobs.dataset.reading import Reader
-from jobs.dataset.spec import GenerateJob
-from jobs.dataset.views import Augmenter
-from jobs.drawing.sheet import draw_sheet
-from jobs.init.proposal import InitError
-from kernels.cpu.threads import set_num_threads
-from pipeline.shards.decode import Sample
-from pipeline.sources import Entry
+from passband.jobs.dataset.blueprint import draft
+from passband.jobs.dataset.clock import Clock
+from passband.jobs.dataset.environment import choose_executor, current_environment
+from passband.jobs.dataset.plan import Plan, PlanRow
+from passband.jobs.dataset.reading import Reader
+from passband.jobs.dataset.spec import GenerateJob
+from passband.jobs.dataset.views import Augmenter
+from passband.jobs.drawing.sheet import draw_sheet
+from passband.jobs.init.proposal import InitError
+from passband.kernels.cpu.threads import set_num_threads
+from passband.pipeline.shards.decode import Sample
+from passband.pipeline.sources import Entry
 
 ROWS = 10
 _TRIED = 100  # images of which so many are chosen as can be read

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.errors import PassbandError
-from pipeline.home import expanded
-from pipeline.sources import splits
-from pipeline.sources.imagefolder import SUFFIXES, ImageFolder, ImageFolderOptions
-from pipeline.sources.limits import plain, shown
-from pipeline.sources.local import is_path, spelled
-from pipeline.sources.skipped import Skipped
-from pipeline.sources.walk import Item, Walk
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.home import expanded
+from passband.pipeline.sources import splits
+from passband.pipeline.sources.imagefolder import SUFFIXES, ImageFolder, ImageFolderOptions
+from passband.pipeline.sources.limits import plain, shown
+from passband.pipeline.sources.local import is_path, spelled
+from passband.pipeline.sources.skipped import Skipped
+from passband.pipeline.sources.walk import Item, Walk
 
 _TARS = (".tar", ".tar.gz", ".tgz")
 _PARQUET = ".parquet"

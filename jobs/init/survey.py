@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from jobs.dataset.plan import Plan
-from jobs.init.proposal import InitError
-from pipeline.imagefiles.magic import read_format
-from pipeline.images import BadImage, enlarges
-from pipeline.sources import Entry, Source
-from pipeline.sources.limits import plain
+from passband.jobs.dataset.plan import Plan
+from passband.jobs.init.proposal import InitError
+from passband.pipeline.imagefiles.magic import read_format
+from passband.pipeline.images import BadImage, enlarges
+from passband.pipeline.sources import Entry, Source
+from passband.pipeline.sources.limits import plain
 
 MOST = 10_000
 """Images whose headers are read at most."""

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from jobs.common.wording import command, count
-from jobs.common.yamltext import dump_yaml
-from jobs.dataset.plan import Plan, shorten
-from jobs.init.advice import bad_images
-from jobs.init.proposal import Proposal
-from jobs.init.survey import Survey
-from pipeline.sources import SOURCES
-from pipeline.sources.limits import plain
-from pipeline.sources.skipped import spell
+from passband.jobs.common.wording import command, count
+from passband.jobs.common.yamltext import dump_yaml
+from passband.jobs.dataset.plan import Plan, shorten
+from passband.jobs.init.advice import bad_images
+from passband.jobs.init.proposal import Proposal
+from passband.jobs.init.survey import Survey
+from passband.pipeline.sources import SOURCES
+from passband.pipeline.sources.limits import plain
+from passband.pipeline.sources.skipped import spell
 
 USUAL_SIDES = (32, 64, 96, 128, 224)
 """Sides that networks are made for."""

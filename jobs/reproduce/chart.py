@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
-from jobs.reproduce.rows import Block
+from passband.jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
+from passband.jobs.reproduce.rows import Block
 
 _MARKERS = "osD^vPX*"
 _ROOMY = 6.0

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from jobs.common.missing_datasets import DatasetError, make_missing
-from jobs.reproduce.graph import DatasetTask, Made, Node
-from jobs.reproduce.ledger import Ledger
-from pipeline.canonical import digest
-from pipeline.documents import DocumentError, read_json
-from pipeline.layout import MANIFEST
-from pipeline.store import LocalStore
+from passband.jobs.common.missing_datasets import DatasetError, make_missing
+from passband.jobs.reproduce.graph import DatasetTask, Made, Node
+from passband.jobs.reproduce.ledger import Ledger
+from passband.pipeline.canonical import digest
+from passband.pipeline.documents import DocumentError, read_json
+from passband.pipeline.layout import MANIFEST
+from passband.pipeline.store import LocalStore
 
 FOLDER = "datasets"
 _PLACES = f"{FOLDER}/places.json"

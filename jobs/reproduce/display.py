@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from jobs.common import events
-from jobs.common.live import Picture
-from jobs.common.wording import duration
-from jobs.reproduce.ledger import Ledger
+from passband.jobs.common import events
+from passband.jobs.common.live import Picture
+from passband.jobs.common.wording import duration
+from passband.jobs.reproduce.ledger import Ledger
 
 _EVERY_S = 10.0
 

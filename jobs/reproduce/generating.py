@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from jobs.reproduce.graph import Made, Stopped
-from jobs.reproduce.references import with_identities, with_paths
-from pipeline.canonical import digest
-from pipeline.layout import RESULTS
-from pipeline.records import FORMAT
-from pipeline.seals import put_sealed
-from pipeline.store import LocalStore
+from passband.jobs.reproduce.graph import Made, Stopped
+from passband.jobs.reproduce.references import with_identities, with_paths
+from passband.pipeline.canonical import digest
+from passband.pipeline.layout import RESULTS
+from passband.pipeline.records import FORMAT
+from passband.pipeline.seals import put_sealed
+from passband.pipeline.store import LocalStore
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class GenerationTask:
 
         It tells apart what this graph makes; the dataset has an identity of its own, of files and images.
         """
-        from jobs.dataset.spec import parse_job
-        from pipeline.augment import AUGMENTATIONS
+        from passband.jobs.dataset.spec import parse_job
+        from passband.pipeline.augment import AUGMENTATIONS
 
         job = parse_job(with_identities({**self.job, **_placed(self.job, "folder")}, needs))
         form = job.resolved()
@@ -43,8 +43,8 @@ class GenerationTask:
 
     def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
         """Make the dataset, or go on with its shards."""
-        from jobs.dataset.spec import parse_job
-        from jobs.generation.run import generate
+        from passband.jobs.dataset.spec import parse_job
+        from passband.jobs.generation.run import generate
 
         def checkpoint() -> None:
             if stopped():

@@ -4,12 +4,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.reproduce.graph import DatasetTask, Graph, Made, Node
-from pipeline.documents import DocumentError
-from pipeline.errors import PassbandError
-from pipeline.layout import RESULTS
-from pipeline.seals import read_sealed
-from pipeline.store import LocalStore
+from passband.jobs.reproduce.graph import DatasetTask, Graph, Made, Node
+from passband.pipeline.documents import DocumentError
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import RESULTS
+from passband.pipeline.seals import read_sealed
+from passband.pipeline.store import LocalStore
 
 _DIGITS = 16
 

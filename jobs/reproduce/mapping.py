@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from jobs.reproduce.graph import Made, Stopped
-from jobs.reproduce.references import with_identities, with_paths
-from pipeline.canonical import digest
+from passband.jobs.reproduce.graph import Made, Stopped
+from passband.jobs.reproduce.references import with_identities, with_paths
+from passband.pipeline.canonical import digest
 
 _VERSION = 1
 
@@ -25,7 +25,7 @@ class SensitivityTask:
 
     def identity(self, needs: Mapping[str, Made]) -> str:
         """Return the sha256 of network, images and options."""
-        from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
+        from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
         job = with_identities(self.job, needs)
         given = {key: job[key] for key in SensitivityOptions.model_fields if key in job}
@@ -35,8 +35,8 @@ class SensitivityTask:
 
     def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
         """Write maps, pictures and the maps' mean l1 norms, or go on with blocks of frequencies."""
-        from jobs.analysis.run import analyze
-        from jobs.analysis.spec import parse_analyze_job
+        from passband.jobs.analysis.run import analyze
+        from passband.jobs.analysis.spec import parse_analyze_job
 
         def checkpoint() -> None:
             if stopped():

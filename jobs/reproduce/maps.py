@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.drawing.charts import Theme
-from jobs.drawing.heatmaps import Heatmap, heatmaps_png
-from jobs.reproduce.recipe import MapGrid
-from pipeline.layout import MAPS
+from passband.jobs.drawing.charts import Theme
+from passband.jobs.drawing.heatmaps import Heatmap, heatmaps_png
+from passband.jobs.reproduce.recipe import MapGrid
+from passband.pipeline.layout import MAPS
 
 
 def read_maps(grid: MapGrid, places: Mapping[str, str]) -> list[Heatmap]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from jobs.reproduce.ledger import damaged
-from jobs.reproduce.recipe import Measure, Reading
-from jobs.reproduce.rows import Row, Unit
+from passband.jobs.reproduce.ledger import damaged
+from passband.jobs.reproduce.recipe import Measure, Reading
+from passband.jobs.reproduce.rows import Row, Unit
 
 Fields = tuple[tuple[str, str], ...]
 

@@ -1,15 +1,15 @@
 """What a reproduction leaves: results.json, table.md and report.html."""
 
-from jobs.reproduce.ledger import Ledger
-from jobs.reproduce.measured import collect
-from jobs.reproduce.recipe import Recipe
-from jobs.reproduce.report import page
-from jobs.reproduce.result import Result
-from jobs.reproduce.rows import fill
-from jobs.reproduce.tables import as_markdown
-from pipeline.layout import RESULTS
-from pipeline.seals import put_sealed
-from pipeline.store import LocalStore
+from passband.jobs.reproduce.ledger import Ledger
+from passband.jobs.reproduce.measured import collect
+from passband.jobs.reproduce.recipe import Recipe
+from passband.jobs.reproduce.report import page
+from passband.jobs.reproduce.result import Result
+from passband.jobs.reproduce.rows import fill
+from passband.jobs.reproduce.tables import as_markdown
+from passband.pipeline.layout import RESULTS
+from passband.pipeline.seals import put_sealed
+from passband.pipeline.store import LocalStore
 
 TABLE, REPORT = "table.md", "report.html"
 

@@ -4,9 +4,9 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jobs.reproduce.datasets import find_datasets
-from jobs.reproduce.ledger import Ledger
-from jobs.reproduce.recipe import Recipe
+from passband.jobs.reproduce.datasets import find_datasets
+from passband.jobs.reproduce.ledger import Ledger
+from passband.jobs.reproduce.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from jobs.reproduce.graph import Graph
-from jobs.reproduce.rows import NORM, PERCENT, Block, Table, Unit
+from passband.jobs.reproduce.graph import Graph
+from passband.jobs.reproduce.rows import NORM, PERCENT, Block, Table, Unit
 
 
 class Reading(Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jobs.reproduce.graph import Made
+from passband.jobs.reproduce.graph import Made
 
 _MARK = "@"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from jobs.reproduce.result import Result
-from jobs.reproduce.rows import Block, Row
-from jobs.reproduce.tables import is_best
+from passband.jobs.reproduce.result import Result
+from passband.jobs.reproduce.rows import Block, Row
+from passband.jobs.reproduce.tables import is_best
 
 Charts = list[tuple[str, str]]
 """(media query, data URI), the first that fits is shown; the last has an empty query."""
@@ -47,7 +47,7 @@ class Picture:
 
 def page(result: Result) -> str:
     """Return the page of a reproduction."""
-    from jobs.drawing.templates import templates
+    from passband.jobs.drawing.templates import templates
 
     settings = yaml.safe_dump(_plain(result.recipe.settings), sort_keys=False, allow_unicode=True, width=100)
     template = templates(Path(__file__).parent).get_template("reproduction.html.j2")
@@ -82,15 +82,15 @@ def charts_of(block: Block) -> tuple[Charts, str]:
     """Return the chart of a table and what it shows; nothing where the table has none."""
     if not block.methods or (block.table.chart is None and block.table.scatter is None):
         return [], ""
-    from jobs.drawing.charts import variants  # matplotlib takes a while to import
+    from passband.jobs.drawing.charts import variants  # matplotlib takes a while to import
 
     if block.table.scatter is not None:
-        from jobs.reproduce.scatter import names, scatter_png
+        from passband.jobs.reproduce.scatter import names, scatter_png
 
         across, up = names(block)
         alt = f"A point for each network, {across} across and {up} up; the means are in the table below"
         return variants(lambda theme, width: scatter_png(block, theme, width)), alt
-    from jobs.reproduce.chart import accuracy_png
+    from passband.jobs.reproduce.chart import accuracy_png
 
     alt = f"Accuracy against {block.table.chart}, a line for each method; the numbers are in the table below"
     return variants(lambda theme, width: accuracy_png(block, theme, width)), alt
@@ -99,8 +99,8 @@ def charts_of(block: Block) -> tuple[Charts, str]:
 def _map_pictures(result: Result) -> Iterator[Picture]:
     if not result.recipe.maps:
         return
-    from jobs.drawing.charts import variants
-    from jobs.reproduce.maps import maps_png, read_maps
+    from passband.jobs.drawing.charts import variants
+    from passband.jobs.reproduce.maps import maps_png, read_maps
 
     for grid in result.recipe.maps:
         maps = read_maps(grid, result.places)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.reproduce.recipe import Recipe
-from jobs.reproduce.rows import Block, Row
+from passband.jobs.reproduce.recipe import Recipe
+from passband.jobs.reproduce.rows import Block, Row
 
 
 @dataclass(frozen=True)

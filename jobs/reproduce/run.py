@@ -5,13 +5,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
 
-from jobs.reproduce.datasets import DatasetDisplay, make_datasets
-from jobs.reproduce.graph import DatasetTask, Graph, Made, Node
-from jobs.reproduce.ledger import Ledger
-from jobs.reproduce.worker import Outcome, Pool
-from pipeline.errors import PassbandError
-from pipeline.lock import locked
-from pipeline.store import LocalStore
+from passband.jobs.reproduce.datasets import DatasetDisplay, make_datasets
+from passband.jobs.reproduce.graph import DatasetTask, Graph, Made, Node
+from passband.jobs.reproduce.ledger import Ledger
+from passband.jobs.reproduce.worker import Outcome, Pool
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.lock import locked
+from passband.pipeline.store import LocalStore
 
 _TICK_S = 1.0
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from matplotlib.ticker import MaxNLocator
 
-from jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
-from jobs.reproduce.rows import PERCENT, Block, Row
+from passband.jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
+from passband.jobs.reproduce.rows import PERCENT, Block, Row
 
 _MARKERS = "osD^vPX*"
 _BESIDE = 6.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jobs.reproduce.rows import Block, Row
+from passband.jobs.reproduce.rows import Block, Row
 
 NOTE = (
     "Accuracy in percent: mean over the seeds, and below it their\n"

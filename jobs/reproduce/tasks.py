@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from jobs.reproduce.graph import Made, Stopped
-from jobs.reproduce.references import referenced, with_paths
-from jobs.training.spec import TrainJob, parse_train_job
-from pipeline.canonical import digest
-from pipeline.layout import RESULTS
-from pipeline.seals import put_sealed
+from passband.jobs.reproduce.graph import Made, Stopped
+from passband.jobs.reproduce.references import referenced, with_paths
+from passband.jobs.training.spec import TrainJob, parse_train_job
+from passband.pipeline.canonical import digest
+from passband.pipeline.layout import RESULTS
+from passband.pipeline.seals import put_sealed
 
 _EVALUATION_VERSION = 1
 _BATCH = 256
@@ -38,7 +38,7 @@ class TrainingTask:
 
     def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
         """Train, or go on from the last checkpoint."""
-        from jobs.training.run import train
+        from passband.jobs.training.run import train
 
         return train(self._complete(folder, needs), stopped=stopped)
 
@@ -78,9 +78,9 @@ class EvaluationTask:
         """Write the share of correct samples, 0 to 1, of each dataset and view."""
         import torch
 
-        from jobs.training.predict import predict
-        from pipeline.networks.network import load_network
-        from pipeline.store import LocalStore
+        from passband.jobs.training.predict import predict
+        from passband.pipeline.networks.network import load_network
+        from passband.pipeline.store import LocalStore
 
         torch.set_num_threads(1)
         network = load_network(needs[self.training].path)

@@ -13,8 +13,8 @@ from multiprocessing.connection import wait
 from multiprocessing.synchronize import Event
 from typing import Any, Self
 
-from jobs.reproduce.graph import Made, Task
-from pipeline.errors import PassbandError
+from passband.jobs.reproduce.graph import Made, Task
+from passband.pipeline.errors import PassbandError
 
 _stop: Event | None = None
 

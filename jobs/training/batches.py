@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from pipeline.loading import Batch
+    from passband.pipeline.loading import Batch
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 
-from pipeline.errors import IntegrityError
-from pipeline.hashed import HashedFile, put_hashed, read_hashed
-from pipeline.layout import LAST_CHECKPOINT, SHA256_SUFFIX
-from pipeline.networks.checkpoint import NetworkError
-from pipeline.networks.finite import find_non_finite
-from pipeline.networks.safe import load_safely
-from pipeline.store import LocalStore
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.hashed import HashedFile, put_hashed, read_hashed
+from passband.pipeline.layout import LAST_CHECKPOINT, SHA256_SUFFIX
+from passband.pipeline.networks.checkpoint import NetworkError
+from passband.pipeline.networks.finite import find_non_finite
+from passband.pipeline.networks.safe import load_safely
+from passband.pipeline.store import LocalStore
 
 FORMAT = 1
 _FINITE = ("network", "optimizer", "average")

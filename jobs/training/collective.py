@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from jobs.training.launch import announced
+from passband.jobs.training.launch import announced
 
 
 def rank() -> int:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.loading import Batch
+from passband.pipeline.loading import Batch
 
 
 class CropFlip:

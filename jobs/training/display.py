@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from jobs.common import events
-from jobs.common.live import Picture
-from jobs.common.wording import duration
+from passband.jobs.common import events
+from passband.jobs.common.live import Picture
+from passband.jobs.common.wording import duration
 
 if TYPE_CHECKING:
-    from jobs.training.loop import Watch
-    from jobs.training.setup import Training
+    from passband.jobs.training.loop import Watch
+    from passband.jobs.training.setup import Training
 
 _EVERY_S = 5.0
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from jobs.common.jobfile import JobError
-from jobs.training.spec import TrainJob
-from jobs.training.statistics import channel_statistics
-from pipeline.loading import Stream
-from pipeline.networks.names import default_stem
-from pipeline.networks.network import Network, NetworkSpec, build_network, load_network
-from pipeline.networks.pretrained import Weights, read_weights
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.training.spec import TrainJob
+from passband.jobs.training.statistics import channel_statistics
+from passband.pipeline.loading import Stream
+from passband.pipeline.networks.names import default_stem
+from passband.pipeline.networks.network import Network, NetworkSpec, build_network, load_network
+from passband.pipeline.networks.pretrained import Weights, read_weights
 
 
 def with_stem(job: TrainJob, shape: Sequence[int]) -> TrainJob:

@@ -2,8 +2,8 @@
 
 import os
 
-from jobs.common.jobfile import JobError
-from pipeline.loading.ranks import LAUNCHER, Ranks, announced_integer, find_ranks
+from passband.jobs.common.jobfile import JobError
+from passband.pipeline.loading.ranks import LAUNCHER, Ranks, announced_integer, find_ranks
 
 _ADVICE = "start the training by torchrun, or unset what is left of it"
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.documents import parse_json
-from pipeline.errors import IntegrityError
-from pipeline.layout import EVENTS, METRICS
-from pipeline.store import told_as_output
+from passband.pipeline.documents import parse_json
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.layout import EVENTS, METRICS
+from passband.pipeline.store import told_as_output
 
 
 class MetricLog:

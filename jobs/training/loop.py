@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from jobs.training.batches import TrainBatch, to_device
-from jobs.training.collective import gathered, mean_over_ranks
-from jobs.training.setup import Training
-from jobs.training.update import NonFiniteError
-from pipeline.errors import PassbandError
-from pipeline.loading import Batch
+from passband.jobs.training.batches import TrainBatch, to_device
+from passband.jobs.training.collective import gathered, mean_over_ranks
+from passband.jobs.training.setup import Training
+from passband.jobs.training.update import NonFiniteError
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import Batch
 
 _NAMED_KEYS = 16
 

@@ -4,18 +4,18 @@ from typing import Any
 
 import yaml
 
-from jobs.common.jobfile import JobError, read_yaml
-from jobs.common.overwrite import Contents, claimed, clear_output
-from jobs.training.first_network import with_stem
-from jobs.training.spec import TrainJob
-from pipeline.documents import DocumentError
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.hashed import put_hashed, read_hashed
-from pipeline.layout import JOB, LOCK, MODEL, RESULTS, SHA256_SUFFIX
-from pipeline.manifest import read_manifest
-from pipeline.records import Manifest
-from pipeline.seals import put_sealed, read_sealed
-from pipeline.store import LocalStore, open_store
+from passband.jobs.common.jobfile import JobError, read_yaml
+from passband.jobs.common.overwrite import Contents, claimed, clear_output
+from passband.jobs.training.first_network import with_stem
+from passband.jobs.training.spec import TrainJob
+from passband.pipeline.documents import DocumentError
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.hashed import put_hashed, read_hashed
+from passband.pipeline.layout import JOB, LOCK, MODEL, RESULTS, SHA256_SUFFIX
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.records import Manifest
+from passband.pipeline.seals import put_sealed, read_sealed
+from passband.pipeline.store import LocalStore, open_store
 
 _OTHERS = {"generate": "a dataset", "analyze": "an analysis", "evaluate": "an evaluation"}
 _ANEW = f"delete {MODEL}, {MODEL}{SHA256_SUFFIX} and {RESULTS} to train anew"

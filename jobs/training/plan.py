@@ -5,18 +5,18 @@ from typing import Any
 
 from torch import Tensor
 
-from jobs.common.overwrite import spell_contents
-from jobs.common.wording import count, duration, size
-from jobs.training.checkpoint import load_checkpoint
-from jobs.training.first_network import with_stem
-from jobs.training.output import finished, named, other_output, output_folder
-from jobs.training.probe import Probe, probe
-from jobs.training.processes import choose_device, threads
-from jobs.training.setup import Training, check_evaluations, open_training_stream, set_up
-from jobs.training.spec import TrainJob
-from pipeline.layout import EVENTS, JOB, LAST_CHECKPOINT, METRICS, MODEL, RESULTS
-from pipeline.loading import open_stream
-from pipeline.networks.checkpoint import without_hash
+from passband.jobs.common.overwrite import spell_contents
+from passband.jobs.common.wording import count, duration, size
+from passband.jobs.training.checkpoint import load_checkpoint
+from passband.jobs.training.first_network import with_stem
+from passband.jobs.training.output import finished, named, other_output, output_folder
+from passband.jobs.training.probe import Probe, probe
+from passband.jobs.training.processes import choose_device, threads
+from passband.jobs.training.setup import Training, check_evaluations, open_training_stream, set_up
+from passband.jobs.training.spec import TrainJob
+from passband.pipeline.layout import EVENTS, JOB, LAST_CHECKPOINT, METRICS, MODEL, RESULTS
+from passband.pipeline.loading import open_stream
+from passband.pipeline.networks.checkpoint import without_hash
 
 LONG_EPOCH_S = 3600.0
 

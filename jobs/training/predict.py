@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from jobs.training.batches import to_device
-from pipeline.loading import open_stream
+from passband.jobs.training.batches import to_device
+from passband.pipeline.loading import open_stream
 
 Column = NDArray[np.int64]
 Classify = Callable[[Tensor], Tensor]

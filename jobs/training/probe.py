@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from jobs.training.batches import to_device
-from jobs.training.loop import device_batch
-from jobs.training.objectives import OBJECTIVES
-from jobs.training.predict import evaluating
-from jobs.training.setup import Training
-from pipeline.loading import open_stream
+from passband.jobs.training.batches import to_device
+from passband.jobs.training.loop import device_batch
+from passband.jobs.training.objectives import OBJECTIVES
+from passband.jobs.training.predict import evaluating
+from passband.jobs.training.setup import Training
+from passband.pipeline.loading import open_stream
 
 _PROBE_S = 3.0
 _MOST_STEPS = 200

@@ -7,8 +7,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from jobs.common.jobfile import JobError
-from jobs.training.launch import announced, local_rank
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.training.launch import announced, local_rank
 
 _TIMEOUT = timedelta(hours=2)  # the first process evaluates while the others wait
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from jobs.common.jobfile import read_yaml
-from jobs.common.overwrite import Contents, claimed
-from jobs.training.collective import rank, said_by_any
-from jobs.training.display import Display, SilentDisplay
-from jobs.training.first_network import with_stem
-from jobs.training.output import (
+from passband.jobs.common.jobfile import read_yaml
+from passband.jobs.common.overwrite import Contents, claimed
+from passband.jobs.training.collective import rank, said_by_any
+from passband.jobs.training.display import Display, SilentDisplay
+from passband.jobs.training.first_network import with_stem
+from passband.jobs.training.output import (
     OtherOutputError,
     claim,
     finished,
@@ -21,18 +21,18 @@ from jobs.training.output import (
     write_job,
     write_results,
 )
-from jobs.training.processes import choose_device, processes
-from jobs.training.session import Run, accuracies
-from jobs.training.setup import check_evaluations, open_training_stream, set_up
-from jobs.training.spec import TrainJob
-from pipeline.hashed import delete_hashed
-from pipeline.layout import JOB, LAST_CHECKPOINT, MODEL
-from pipeline.loading import Stream
-from pipeline.lock import locked
-from pipeline.networks.checkpoint import read_checkpoint, without_hash
-from pipeline.networks.network import load_network
-from pipeline.networks.pretrained import read_weights
-from pipeline.store import LocalStore
+from passband.jobs.training.processes import choose_device, processes
+from passband.jobs.training.session import Run, accuracies
+from passband.jobs.training.setup import check_evaluations, open_training_stream, set_up
+from passband.jobs.training.spec import TrainJob
+from passband.pipeline.hashed import delete_hashed
+from passband.pipeline.layout import JOB, LAST_CHECKPOINT, MODEL
+from passband.pipeline.loading import Stream
+from passband.pipeline.lock import locked
+from passband.pipeline.networks.checkpoint import read_checkpoint, without_hash
+from passband.pipeline.networks.network import load_network
+from passband.pipeline.networks.pretrained import read_weights
+from passband.pipeline.store import LocalStore
 
 
 def train(

@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 
-from jobs.training.spec import OptimizerSection, ScheduleSection
+from passband.jobs.training.spec import OptimizerSection, ScheduleSection
 
 _FIRST, _LAST, _RISE = 1 / 25, 1e-4 / 25, 0.3  # Smith & Topin 2018, with torch's defaults
 

@@ -10,24 +10,24 @@ from typing import Any
 import torch
 from torch import nn
 
-from jobs.training.checkpoint import ADVICE, load_checkpoint, non_finite, save_checkpoint
-from jobs.training.collective import mean_over_ranks, rank, said_by_any, world_size
-from jobs.training.display import Display
-from jobs.training.log import MetricLog
-from jobs.training.loop import TrainingError, Watch, end_epoch, final_network, plain_numbers, run_epoch
-from jobs.training.output import (
+from passband.jobs.training.checkpoint import ADVICE, load_checkpoint, non_finite, save_checkpoint
+from passband.jobs.training.collective import mean_over_ranks, rank, said_by_any, world_size
+from passband.jobs.training.display import Display
+from passband.jobs.training.log import MetricLog
+from passband.jobs.training.loop import TrainingError, Watch, end_epoch, final_network, plain_numbers, run_epoch
+from passband.jobs.training.output import (
     write_model,
     write_results,
 )
-from jobs.training.plan import long_epoch
-from jobs.training.predict import accuracy
-from jobs.training.setup import Training
-from jobs.training.spec import EvaluationDuringTraining, TrainJob
-from pipeline.errors import IntegrityError
-from pipeline.hashed import delete_hashed
-from pipeline.layout import LAST_CHECKPOINT, NON_FINITE
-from pipeline.networks.network import Network, network_bytes
-from pipeline.store import LocalStore
+from passband.jobs.training.plan import long_epoch
+from passband.jobs.training.predict import accuracy
+from passband.jobs.training.setup import Training
+from passband.jobs.training.spec import EvaluationDuringTraining, TrainJob
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.hashed import delete_hashed
+from passband.pipeline.layout import LAST_CHECKPOINT, NON_FINITE
+from passband.pipeline.networks.network import Network, network_bytes
+from passband.pipeline.store import LocalStore
 
 _TIMED_S = 10.0
 """Of steps, before their time tells how long an epoch takes."""

@@ -8,16 +8,16 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 
-from jobs.common.jobfile import JobError
-from jobs.training.collective import rank, world_size
-from jobs.training.crop_flip import CropFlip
-from jobs.training.first_network import first_network
-from jobs.training.objectives import Objective, Setting
-from jobs.training.schedule import make_schedule
-from jobs.training.spec import OptimizerSection, TrainJob
-from jobs.training.update import Update
-from pipeline.loading import Stream, open_stream
-from pipeline.networks.network import Network
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.training.collective import rank, world_size
+from passband.jobs.training.crop_flip import CropFlip
+from passband.jobs.training.first_network import first_network
+from passband.jobs.training.objectives import Objective, Setting
+from passband.jobs.training.schedule import make_schedule
+from passband.jobs.training.spec import OptimizerSection, TrainJob
+from passband.jobs.training.update import Update
+from passband.pipeline.loading import Stream, open_stream
+from passband.pipeline.networks.network import Network
 
 
 @dataclass

@@ -15,13 +15,13 @@ from pydantic import (
     model_validator,
 )
 
-from jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
-from jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOptions
-from pipeline.canonical import digest
-from pipeline.networks.checkpoint import checkpoint_file
-from pipeline.networks.names import OURS, RESIDUAL, TORCHVISION, check_network, check_stem
-from pipeline.options import StrictModel
-from pipeline.surrogate.options import SHA256
+from passband.jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
+from passband.jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOptions
+from passband.pipeline.canonical import digest
+from passband.pipeline.networks.checkpoint import checkpoint_file
+from passband.pipeline.networks.names import OURS, RESIDUAL, TORCHVISION, check_network, check_stem
+from passband.pipeline.options import StrictModel
+from passband.pipeline.surrogate.options import SHA256
 
 _YOUNGER = ("sha256", "weights")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -233,7 +233,7 @@ class TrainJob(StrictModel):
         return digest(kept | {"dataset": dataset})
 
     def _weights_digest(self, weights: str) -> str:
-        from pipeline.networks.pretrained import weights_digest  # torchvision
+        from passband.pipeline.networks.pretrained import weights_digest  # torchvision
 
         return weights_digest(self.network.kind, weights)
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.loading import open_stream
+from passband.pipeline.loading import open_stream
 
 MEASURED_SAMPLES = 2000
 _BATCH_BYTES = 8 << 20

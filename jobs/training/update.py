@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jobs.training.batches import TrainBatch
-from jobs.training.collective import sum_gradients
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.collective import sum_gradients
 
 
 class NonFiniteError(ArithmeticError):

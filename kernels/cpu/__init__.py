@@ -1,13 +1,13 @@
 """Float32 on the CPU: Numba for one common baseline of processors, and FFT library code."""
 
-from kernels.cpu.basis import add_basis
-from kernels.cpu.color import smooth_color
-from kernels.cpu.compile import BASELINE
-from kernels.cpu.corruption_blur import resample, shuffle_pixels, tap_filter
-from kernels.cpu.corruption_digital import pixelate, scale_contrast, separable_blur, warp_reflected
-from kernels.cpu.corruption_noise import gaussian_noise, impulse_noise, shot_noise
-from kernels.cpu.corruption_weather import brighten, plasma_fractal
-from kernels.cpu.exchange import (
+from passband.kernels.cpu.basis import add_basis
+from passband.kernels.cpu.color import smooth_color
+from passband.kernels.cpu.compile import BASELINE
+from passband.kernels.cpu.corruption_blur import resample, shuffle_pixels, tap_filter
+from passband.kernels.cpu.corruption_digital import pixelate, scale_contrast, separable_blur, warp_reflected
+from passband.kernels.cpu.corruption_noise import gaussian_noise, impulse_noise, shot_noise
+from passband.kernels.cpu.corruption_weather import brighten, plasma_fractal
+from passband.kernels.cpu.exchange import (
     asarray,
     empty,
     environment,
@@ -18,13 +18,13 @@ from kernels.cpu.exchange import (
     torch_device,
     torch_stream,
 )
-from kernels.cpu.frequency import dct_filter, dct_flip, phase_only, radial_filter, svd_filter
-from kernels.cpu.mix import mix
-from kernels.cpu.philox import normals, words
-from kernels.cpu.pixels import to_float, to_uint8
-from kernels.cpu.prime import prime_views
-from kernels.cpu.sine import sine_field
-from kernels.cpu.spectral import (
+from passband.kernels.cpu.frequency import dct_filter, dct_flip, phase_only, radial_filter, svd_filter
+from passband.kernels.cpu.mix import mix
+from passband.kernels.cpu.philox import normals, words
+from passband.kernels.cpu.pixels import to_float, to_uint8
+from passband.kernels.cpu.prime import prime_views
+from passband.kernels.cpu.sine import sine_field
+from passband.kernels.cpu.spectral import (
     amplitude_gradient,
     amplitude_phase,
     amplitude_step,
@@ -37,9 +37,9 @@ from kernels.cpu.spectral import (
     symmetric_noise,
     symmetric_signs,
 )
-from kernels.cpu.stencil import random_filter
-from kernels.cpu.threads import for_ranges, get_num_threads, set_num_threads
-from kernels.cpu.warp import warp
+from passband.kernels.cpu.stencil import random_filter
+from passband.kernels.cpu.threads import for_ranges, get_num_threads, set_num_threads
+from passband.kernels.cpu.warp import warp
 
 __all__ = [
     "BASELINE",

@@ -6,12 +6,12 @@ Layouts: images (N, C, P) with P = H * W; basis images (F, P).
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32, check_shape, writable
-from kernels.cpu.arrays import borrowed
-from kernels.cpu.chunks import CHUNK_BYTES
-from kernels.cpu.compile import fma, kernel
-from kernels.cpu.threads import for_ranges
-from kernels.reference.basis import check_choices
+from passband.kernels.checks import check_float32, check_shape, writable
+from passband.kernels.cpu.arrays import borrowed
+from passband.kernels.cpu.chunks import CHUNK_BYTES
+from passband.kernels.cpu.compile import fma, kernel
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.reference.basis import check_choices
 
 Images = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cpu.threads import for_ranges, get_num_threads
+from passband.kernels.cpu.threads import for_ranges, get_num_threads
 
 Images = NDArray[np.float32]
 

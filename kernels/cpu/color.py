@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32, check_frequencies, check_shape, writable
-from kernels.cpu.arrays import borrowed, flat
-from kernels.cpu.compile import fma, kernel
-from kernels.cpu.elementary import cos_pi, sin_pi_product
-from kernels.cpu.threads import for_ranges
-from kernels.cpu.vectors import load8, spread8, spread_at, store
+from passband.kernels.checks import check_float32, check_frequencies, check_shape, writable
+from passband.kernels.cpu.arrays import borrowed, flat
+from passband.kernels.cpu.compile import fma, kernel
+from passband.kernels.cpu.elementary import cos_pi, sin_pi_product
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.cpu.vectors import load8, spread8, spread_at, store
 
 BLOCK = 1024
 """Pixels whose cosines and sums are held at once: they stay in the first-level cache."""

@@ -43,7 +43,7 @@ def _settle(baseline: str) -> None:
         context._internal_codegen = JITCPUCodegen("numba.exec")
     if context.codegen().magic_tuple()[1:] != (baseline, ""):
         raise RuntimeError(
-            "Numba was set up for this very processor before kernels.cpu was imported: import kernels.cpu first, or "
+            "Numba was set up for this very processor before passband.kernels.cpu was imported: import that first, or "
             f"start Python with NUMBA_CPU_NAME={baseline} NUMBA_CPU_FEATURES="
         )
 

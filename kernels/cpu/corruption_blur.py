@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kernels.borders import border_index
-from kernels.checks import check_float32, check_near, check_positions, check_taps, writable
-from kernels.cpu.arrays import borrowed
-from kernels.cpu.compile import fma, kernel
-from kernels.cpu.threads import for_ranges
-from kernels.cpu.vectors import load8, spread8, spread_at, store
+from passband.kernels.borders import border_index
+from passband.kernels.checks import check_float32, check_near, check_positions, check_taps, writable
+from passband.kernels.cpu.arrays import borrowed
+from passband.kernels.cpu.compile import fma, kernel
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.cpu.vectors import load8, spread8, spread_at, store
 
 Images = NDArray[np.float32]
 

@@ -4,13 +4,13 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32, check_shape
-from kernels.cpu.chunks import chunk_rows, in_chunks
-from kernels.cpu.threads import for_ranges
-from kernels.cpu.warp import warp
-from kernels.elementary import cos_pi
-from kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
-from kernels.reference.frequency import check_choice, check_count
+from passband.kernels.checks import check_float32, check_shape
+from passband.kernels.cpu.chunks import chunk_rows, in_chunks
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.cpu.warp import warp
+from passband.kernels.elementary import cos_pi
+from passband.kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
+from passband.kernels.reference.frequency import check_choice, check_count
 
 Images = NDArray[np.float32]
 Coordinates = NDArray[np.float64]

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32, check_shape, writable
-from kernels.cpu.arrays import borrowed
-from kernels.cpu.chunks import chunk_rows
-from kernels.cpu.compile import kernel
-from kernels.cpu.threads import for_ranges
-from kernels.poisson import poisson_table
+from passband.kernels.checks import check_float32, check_shape, writable
+from passband.kernels.cpu.arrays import borrowed
+from passband.kernels.cpu.chunks import chunk_rows
+from passband.kernels.cpu.compile import kernel
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.poisson import poisson_table
 
 Images = NDArray[np.float32]
 Words = NDArray[np.uint32]

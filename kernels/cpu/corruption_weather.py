@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32, writable
-from kernels.cpu.chunks import in_chunks
-from kernels.reference.corruption_weather import check_fractal_noise
+from passband.kernels.checks import check_float32, writable
+from passband.kernels.cpu.chunks import in_chunks
+from passband.kernels.reference.corruption_weather import check_fractal_noise
 
 Images = NDArray[np.float32]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kernels.cpu.compile import bits_of, float_of, fma, kernel
+from passband.kernels.cpu.compile import bits_of, float_of, fma, kernel
 
 F = np.float32
 I = np.int32  # noqa: E741  # short, as it stands in nearly every line below

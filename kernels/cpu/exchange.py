@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cpu.compile import BASELINE
-from kernels.cpu.philox import words as host_words
+from passband.kernels.cpu.compile import BASELINE
+from passband.kernels.cpu.philox import words as host_words
 
 __all__ = [
     "asarray",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cpu.compile import fma, kernel
+from passband.kernels.cpu.compile import fma, kernel
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _MOST_TABULATED = 64 * 64

@@ -13,11 +13,11 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32
-from kernels.cpu.chunks import in_chunks
-from kernels.cpu.compile import kernel
-from kernels.cpu.threads import single_blas_thread
-from kernels.reference.frequency import PHASE_FLOOR, check_choice, check_count
+from passband.kernels.checks import check_float32
+from passband.kernels.cpu.chunks import in_chunks
+from passband.kernels.cpu.compile import kernel
+from passband.kernels.cpu.threads import single_blas_thread
+from passband.kernels.reference.frequency import PHASE_FLOOR, check_choice, check_count
 
 Images = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ to come, and how many of those are zeros made up beyond the last true one, so th
 
 import numpy as np
 
-from kernels.cpu.compile import kernel
+from passband.kernels.cpu.compile import kernel
 
 COMPLETE, CUT, EARLY, BAD_CODE, RESTART = range(5)
 OUTCOMES = (

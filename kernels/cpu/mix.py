@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_shape, writable
-from kernels.cpu.arrays import borrowed
-from kernels.cpu.compile import fma, kernel
-from kernels.cpu.threads import for_ranges
+from passband.kernels.checks import check_shape, writable
+from passband.kernels.cpu.arrays import borrowed
+from passband.kernels.cpu.compile import fma, kernel
+from passband.kernels.cpu.threads import for_ranges
 
 
 @kernel

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import philox
-from kernels.cpu.arrays import borrowed, flat
-from kernels.cpu.compile import kernel
-from kernels.cpu.elementary import radius_of, turn
-from kernels.cpu.threads import for_ranges
-from kernels.cpu.vectors import counting, spread_words, store
+from passband.kernels import philox
+from passband.kernels.cpu.arrays import borrowed, flat
+from passband.kernels.cpu.compile import kernel
+from passband.kernels.cpu.elementary import radius_of, turn
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.cpu.vectors import counting, spread_words, store
 
 _M0, _M1 = map(np.uint64, philox.MULTIPLIERS)
 _W0, _W1 = map(np.uint64, philox.WEYL)

@@ -6,11 +6,11 @@ Layouts: pixels (N, H, W, C) uint8, as codecs have them; images (N, C, H, W) flo
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32, writable
-from kernels.cpu.chunks import chunk_rows
-from kernels.cpu.compile import kernel
-from kernels.cpu.threads import for_ranges
-from kernels.reference.pixels import check_pixels, not_finite
+from passband.kernels.checks import check_float32, writable
+from passband.kernels.cpu.chunks import chunk_rows
+from passband.kernels.cpu.compile import kernel
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.reference.pixels import check_pixels, not_finite
 
 
 def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

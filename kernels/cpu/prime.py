@@ -6,20 +6,20 @@ Where each normal lies in the stream of its step: `kernels.prime_steps.PrimeStep
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import prime_steps
-from kernels.checks import check_float32, check_steps, writable
-from kernels.cpu.arrays import borrowed, flat
-from kernels.cpu.color import LEVELS, clip_unit, color_channel, color_levels, find_levels, padded_terms
-from kernels.cpu.compile import fma, kernel
-from kernels.cpu.folding import row_deviations, tabulate
-from kernels.cpu.mix import add_into, mix_two
-from kernels.cpu.philox import fill_normals, fill_words, padded_columns
-from kernels.cpu.prime_scratch import NOISE_BLOCKS, Scratch, make_scratch
-from kernels.cpu.sine import COLUMNS, ROWS, fill_tiles, half_basis, make_field, sum_columns, unfold_row
-from kernels.cpu.stencil import filter_channel, filter_plane
-from kernels.cpu.threads import for_ranges
-from kernels.cpu.warp import warp_image, warp_row
-from kernels.philox import split_key
+from passband.kernels import prime_steps
+from passband.kernels.checks import check_float32, check_steps, writable
+from passband.kernels.cpu.arrays import borrowed, flat
+from passband.kernels.cpu.color import LEVELS, clip_unit, color_channel, color_levels, find_levels, padded_terms
+from passband.kernels.cpu.compile import fma, kernel
+from passband.kernels.cpu.folding import row_deviations, tabulate
+from passband.kernels.cpu.mix import add_into, mix_two
+from passband.kernels.cpu.philox import fill_normals, fill_words, padded_columns
+from passband.kernels.cpu.prime_scratch import NOISE_BLOCKS, Scratch, make_scratch
+from passband.kernels.cpu.sine import COLUMNS, ROWS, fill_tiles, half_basis, make_field, sum_columns, unfold_row
+from passband.kernels.cpu.stencil import filter_channel, filter_plane
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.cpu.warp import warp_image, warp_row
+from passband.kernels.philox import split_key
 
 _IDENTITY, _SPECTRAL = prime_steps.IDENTITY, prime_steps.SPECTRAL
 _SPATIAL, _COLOR = prime_steps.SPATIAL, prime_steps.COLOR

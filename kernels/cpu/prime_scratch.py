@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cpu.color import BLOCK, LEVELS
-from kernels.cpu.sine import ROWS, FieldScratch, field_scratch
-from kernels.cpu.warp import WarpScratch, is_large, warp_scratch
+from passband.kernels.cpu.color import BLOCK, LEVELS
+from passband.kernels.cpu.sine import ROWS, FieldScratch, field_scratch
+from passband.kernels.cpu.warp import WarpScratch, is_large, warp_scratch
 
 NOISE_BLOCKS = 512
 """Blocks of normals that are drawn at once for noise."""

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_sine_modes, writable
-from kernels.cpu.arrays import borrowed, flat
-from kernels.cpu.compile import fma, kernel
-from kernels.cpu.threads import for_ranges
-from kernels.cpu.vectors import load8, reversed8, spread8, spread_at, store
-from kernels.elementary import sin_pi
+from passband.kernels.checks import check_sine_modes, writable
+from passband.kernels.cpu.arrays import borrowed, flat
+from passband.kernels.cpu.compile import fma, kernel
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.cpu.vectors import load8, reversed8, spread8, spread_at, store
+from passband.kernels.elementary import sin_pi
 
 ROWS, COLUMNS = 4, 16
 """What `_multiply_tile` makes at once; eight registers of sums."""

@@ -13,12 +13,12 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32, check_grid_words, check_shape, check_width, writable
-from kernels.cpu.chunks import chunk_rows
-from kernels.cpu.compile import kernel
-from kernels.cpu.threads import for_ranges
-from kernels.elementary import cos_pi
-from kernels.reference.spectral import check_frequency
+from passband.kernels.checks import check_float32, check_grid_words, check_shape, check_width, writable
+from passband.kernels.cpu.chunks import chunk_rows
+from passband.kernels.cpu.compile import kernel
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.elementary import cos_pi
+from passband.kernels.reference.spectral import check_frequency
 
 Images = NDArray[np.float32]
 Spectra = NDArray[np.complex64]

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32, check_shape, writable
-from kernels.cpu.arrays import borrowed, flat
-from kernels.cpu.color import clip_unit
-from kernels.cpu.compile import fma, kernel
-from kernels.cpu.threads import for_ranges
-from kernels.cpu.vectors import clip8, load8, spread8, store
+from passband.kernels.checks import check_float32, check_shape, writable
+from passband.kernels.cpu.arrays import borrowed, flat
+from passband.kernels.cpu.color import clip_unit
+from passband.kernels.cpu.compile import fma, kernel
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.cpu.vectors import clip8, load8, spread8, store
 
 
 @kernel

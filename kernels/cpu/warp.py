@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_float32, check_shape, writable
-from kernels.cpu.arrays import borrowed
-from kernels.cpu.compile import fma, kernel
-from kernels.cpu.threads import for_ranges
-from kernels.cpu.vectors import load4, spread4, store
+from passband.kernels.checks import check_float32, check_shape, writable
+from passband.kernels.cpu.arrays import borrowed
+from passband.kernels.cpu.compile import fma, kernel
+from passband.kernels.cpu.threads import for_ranges
+from passband.kernels.cpu.vectors import load4, spread4, store
 
 _ZERO = np.float32(0)
 _MOST_SIDE_BY_SIDE = 2048 * 2048

@@ -4,21 +4,21 @@ Arrays of the host are accepted at the edge and copied; results are arrays of th
 the shim of ``tests/cuda_host``, compiled for sm_80, sm_90 and sm_100.
 """
 
-from kernels.cuda.arrays import asarray, empty, for_ranges, get_num_threads, host_words, to_host
-from kernels.cuda.basis import add_basis, fourier_basis
-from kernels.cuda.color import smooth_color
-from kernels.cuda.corruption_blur import resample, shuffle_pixels, tap_filter
-from kernels.cuda.corruption_digital import pixelate, scale_contrast, separable_blur
-from kernels.cuda.corruption_noise import gaussian_noise, impulse_noise, shot_noise
-from kernels.cuda.corruption_weather import brighten, plasma_fractal
-from kernels.cuda.dct import dct_filter, dct_flip
-from kernels.cuda.device import current
-from kernels.cuda.exchange import from_torch, to_torch, torch_device, torch_stream
-from kernels.cuda.frequency import phase_only, radial_filter, radial_rounded
-from kernels.cuda.mix import mix
-from kernels.cuda.philox import normals, words
-from kernels.cuda.pixels import to_float, to_uint8
-from kernels.cuda.polar import (
+from passband.kernels.cuda.arrays import asarray, empty, for_ranges, get_num_threads, host_words, to_host
+from passband.kernels.cuda.basis import add_basis, fourier_basis
+from passband.kernels.cuda.color import smooth_color
+from passband.kernels.cuda.corruption_blur import resample, shuffle_pixels, tap_filter
+from passband.kernels.cuda.corruption_digital import pixelate, scale_contrast, separable_blur
+from passband.kernels.cuda.corruption_noise import gaussian_noise, impulse_noise, shot_noise
+from passband.kernels.cuda.corruption_weather import brighten, plasma_fractal
+from passband.kernels.cuda.dct import dct_filter, dct_flip
+from passband.kernels.cuda.device import current
+from passband.kernels.cuda.exchange import from_torch, to_torch, torch_device, torch_stream
+from passband.kernels.cuda.frequency import phase_only, radial_filter, radial_rounded
+from passband.kernels.cuda.mix import mix
+from passband.kernels.cuda.philox import normals, words
+from passband.kernels.cuda.pixels import to_float, to_uint8
+from passband.kernels.cuda.polar import (
     amplitude_gradient,
     amplitude_phase,
     amplitude_step,
@@ -26,12 +26,12 @@ from kernels.cuda.polar import (
     symmetric_noise,
     symmetric_signs,
 )
-from kernels.cuda.prime import prime_rounded, prime_views
-from kernels.cuda.sine import sine_field
-from kernels.cuda.spectral import ascend_spectrum, from_half_spectrum, half_spectrum, scale_spectrum
-from kernels.cuda.stencil import random_filter
-from kernels.cuda.svd import svd_filter
-from kernels.cuda.warp import warp, warp_reflected
+from passband.kernels.cuda.prime import prime_rounded, prime_views
+from passband.kernels.cuda.sine import sine_field
+from passband.kernels.cuda.spectral import ascend_spectrum, from_half_spectrum, half_spectrum, scale_spectrum
+from passband.kernels.cuda.stencil import random_filter
+from passband.kernels.cuda.svd import svd_filter
+from passband.kernels.cuda.warp import warp, warp_reflected
 
 
 def environment() -> dict[str, str]:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import philox
-from kernels.checks import check_images
-from kernels.cuda.device import current
+from passband.kernels import philox
+from passband.kernels.checks import check_images
+from passband.kernels.cuda.device import current
 
 Array = Any
 """An array of the device (``cupy.ndarray``); mypy does not know CuPy."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from kernels.checks import check_shape
-from kernels.cuda.arrays import Array, as_images, contiguous, empty, to_host
-from kernels.cuda.device import int32, launch
-from kernels.reference.basis import check_choices
-from kernels.reference.spectral import check_frequency
+from passband.kernels.checks import check_shape
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty, to_host
+from passband.kernels.cuda.device import int32, launch
+from passband.kernels.reference.basis import check_choices
+from passband.kernels.reference.spectral import check_frequency
 
 
 def fourier_basis(height: int, width: int, i: int, j: int) -> Array:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels.checks import check_frequencies, check_shape
-from kernels.cuda.arrays import Array, as_images, contiguous, empty
-from kernels.cuda.device import current, int32, launch
+from passband.kernels.checks import check_frequencies, check_shape
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
+from passband.kernels.cuda.device import current, int32, launch
 
 THREADS, VALUES = 256, 4
 """Threads of a block, and values of each (``COLOR_VALUES`` of ``color.cuh``)."""

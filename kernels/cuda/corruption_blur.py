@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kernels.borders import border_index
-from kernels.checks import check_near, check_positions, check_taps
-from kernels.cuda.arrays import Array, as_images, contiguous, empty
-from kernels.cuda.device import int32, launch
+from passband.kernels.borders import border_index
+from passband.kernels.checks import check_near, check_positions, check_taps
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
+from passband.kernels.cuda.device import int32, launch
 
 TOGETHER = 4
 """As in ``blur.cu``."""

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cuda.arrays import Array, as_images, empty
-from kernels.cuda.device import current, int32, launch
-from kernels.cuda.matrix import multiply
-from kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
-from kernels.reference.frequency import check_count
+from passband.kernels.cuda.arrays import Array, as_images, empty
+from passband.kernels.cuda.device import current, int32, launch
+from passband.kernels.cuda.matrix import multiply
+from passband.kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
+from passband.kernels.reference.frequency import check_count
 
 _THREADS = 256
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from kernels.checks import check_shape
-from kernels.cuda.arrays import Array, as_images, contiguous, empty
-from kernels.cuda.device import Device, current, launch
-from kernels.poisson import poisson_table
+from passband.kernels.checks import check_shape
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
+from passband.kernels.cuda.device import Device, current, launch
+from passband.kernels.poisson import poisson_table
 
 
 def gaussian_noise(images: Any, scale: float, normals: Any) -> Array:

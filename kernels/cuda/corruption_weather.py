@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels.cuda.arrays import Array, as_images, contiguous, empty
-from kernels.cuda.device import current, int32, launch
-from kernels.reference.corruption_weather import check_fractal_noise
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
+from passband.kernels.cuda.device import current, int32, launch
+from passband.kernels.reference.corruption_weather import check_fractal_noise
 
 _THREADS = 256
 

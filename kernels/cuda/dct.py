@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from kernels.cuda.arrays import Array, as_images, contiguous, empty
-from kernels.cuda.device import Device, current
-from kernels.cuda.fourier import chunks
-from kernels.cuda.matrix import multiply
-from kernels.reference.frequency import check_choice, check_count
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
+from passband.kernels.cuda.device import Device, current
+from passband.kernels.cuda.fourier import chunks
+from passband.kernels.cuda.matrix import multiply
+from passband.kernels.reference.frequency import check_choice, check_count
 
 MOST_FLOAT = 64
 

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cuda import sources
-from kernels.cuda.driver import missing_gpu
+from passband.kernels.cuda import sources
+from passband.kernels.cuda.driver import missing_gpu
 
 OPTIONS = ("-std=c++17",)
 VARIABLE = "PASSBAND_CUDA_DEVICE"

@@ -3,8 +3,8 @@
 from contextlib import AbstractContextManager
 from typing import Any
 
-from kernels.cuda.arrays import Array, contiguous
-from kernels.cuda.device import current
+from passband.kernels.cuda.arrays import Array, contiguous
+from passband.kernels.cuda.device import current
 
 
 def torch_device() -> str:

@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kernels.cuda.arrays import Array, empty
-from kernels.cuda.device import current
+from passband.kernels.cuda.arrays import Array, empty
+from passband.kernels.cuda.device import current
 
 CHUNK_BYTES = 12 << 20
 """Of images at a time: with their spectra and the result three times that, which the smallest L2 (sm_80's) holds."""

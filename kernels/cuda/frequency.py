@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from kernels.cuda.arrays import Array, as_images, empty
-from kernels.cuda.device import current, int32, launch
-from kernels.cuda.fourier import filter_spectra
-from kernels.cuda.pixels import round_pixels, unfilled_pixels
-from kernels.cuda.plane import fused, launch_planes
-from kernels.reference.frequency import PHASE_FLOOR
+from passband.kernels.cuda.arrays import Array, as_images, empty
+from passband.kernels.cuda.device import current, int32, launch
+from passband.kernels.cuda.fourier import filter_spectra
+from passband.kernels.cuda.pixels import round_pixels, unfilled_pixels
+from passband.kernels.cuda.plane import fused, launch_planes
+from passband.kernels.reference.frequency import PHASE_FLOOR
 
 
 def radial_filter(images: Any, low: float, high: float) -> Array:

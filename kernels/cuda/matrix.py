@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.cuda.arrays import Array, contiguous, empty
-from kernels.cuda.device import current, defines, int32
+from passband.kernels.cuda.arrays import Array, contiguous, empty
+from passband.kernels.cuda.device import current, defines, int32
 
 _TILE = 16
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels.checks import check_shape
-from kernels.cuda.arrays import Array, contiguous, empty
-from kernels.cuda.device import launch
+from passband.kernels.checks import check_shape
+from passband.kernels.cuda.arrays import Array, contiguous, empty
+from passband.kernels.cuda.device import launch
 
 
 def mix(chains: Any, weights: Any) -> Array:

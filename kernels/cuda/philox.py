@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels import philox
-from kernels.cuda.arrays import Array, contiguous, empty
-from kernels.cuda.device import int32, launch
+from passband.kernels import philox
+from passband.kernels.cuda.arrays import Array, contiguous, empty
+from passband.kernels.cuda.device import int32, launch
 
 
 def words(key: int, indices: Any, view: int, stage: int, count: int, draw: int = 0) -> Array:

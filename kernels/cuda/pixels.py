@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels.cuda.arrays import Array, as_images, contiguous, empty
-from kernels.cuda.device import current, int32, launch
-from kernels.reference.pixels import check_finite, check_pixels
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
+from passband.kernels.cuda.device import current, int32, launch
+from passband.kernels.reference.pixels import check_finite, check_pixels
 
 
 def to_float(pixels: Any) -> Array:

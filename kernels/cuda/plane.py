@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.cuda.arrays import Array, contiguous
-from kernels.cuda.device import Device, current, defines
+from passband.kernels.cuda.arrays import Array, contiguous
+from passband.kernels.cuda.device import Device, current, defines
 
 
 class Layout(NamedTuple):

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from kernels.checks import check_grid_words, check_shape, check_width
-from kernels.cuda.arrays import Array, as_images, contiguous, empty
-from kernels.cuda.device import int32, launch
-from kernels.cuda.spectral import from_half_spectrum, half_spectrum, step_sizes
+from passband.kernels.checks import check_grid_words, check_shape, check_width
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
+from passband.kernels.cuda.device import int32, launch
+from passband.kernels.cuda.spectral import from_half_spectrum, half_spectrum, step_sizes
 
 
 def amplitude_phase(images: Any) -> tuple[Array, Array]:

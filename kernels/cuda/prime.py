@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from kernels.checks import check_images, check_steps
-from kernels.cuda.arrays import Array, as_images, contiguous
-from kernels.cuda.pixels import round_pixels
-from kernels.cuda.prime_fused import Fused, fused_rounded, fused_views, plan
-from kernels.cuda.prime_general import general_views
-from kernels.cuda.prime_records import address_of, pack
-from kernels.prime_steps import PrimeSteps
+from passband.kernels.checks import check_images, check_steps
+from passband.kernels.cuda.arrays import Array, as_images, contiguous
+from passband.kernels.cuda.pixels import round_pixels
+from passband.kernels.cuda.prime_fused import Fused, fused_rounded, fused_views, plan
+from passband.kernels.cuda.prime_general import general_views
+from passband.kernels.cuda.prime_records import address_of, pack
+from passband.kernels.prime_steps import PrimeSteps
 
 
 def prime_views(images: Any, steps: PrimeSteps) -> Array:

@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.cuda.arrays import Array, contiguous, empty
-from kernels.cuda.device import current, defines, int32
-from kernels.cuda.pixels import unfilled_pixels
-from kernels.cuda.prime_records import RECORD, Records
+from passband.kernels.cuda.arrays import Array, contiguous, empty
+from passband.kernels.cuda.device import current, defines, int32
+from passband.kernels.cuda.pixels import unfilled_pixels
+from passband.kernels.cuda.prime_records import RECORD, Records
 
 LEAST_SIDE = 16
 """Smaller images are not worth a kernel of their own: each shape is compiled for."""

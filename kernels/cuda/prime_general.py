@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from kernels.cuda.arrays import Array, contiguous, empty
-from kernels.cuda.color import THREADS, runs_of
-from kernels.cuda.device import int32, launch
-from kernels.cuda.prime_records import RECORD, Group, Records, in_order
-from kernels.cuda.sine import field_of
-from kernels.cuda.stencil import filter_rows
-from kernels.cuda.warp import warp_rows
-from kernels.prime_steps import COLOR, NOISE, SPATIAL, SPECTRAL
+from passband.kernels.cuda.arrays import Array, contiguous, empty
+from passband.kernels.cuda.color import THREADS, runs_of
+from passband.kernels.cuda.device import int32, launch
+from passband.kernels.cuda.prime_records import RECORD, Group, Records, in_order
+from passband.kernels.cuda.sine import field_of
+from passband.kernels.cuda.stencil import filter_rows
+from passband.kernels.cuda.warp import warp_rows
+from passband.kernels.prime_steps import COLOR, NOISE, SPATIAL, SPECTRAL
 
 FIELD_BYTES = 2**28
 """Of coefficients and displacements that may exist at once."""

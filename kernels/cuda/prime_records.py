@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.philox import split_key
-from kernels.prime_steps import IDENTITY, SPATIAL, PrimeSteps
+from passband.kernels.philox import split_key
+from passband.kernels.prime_steps import IDENTITY, SPATIAL, PrimeSteps
 
 RECORD = np.dtype(
     [

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_sine_modes
-from kernels.cuda.arrays import Array, contiguous, empty
-from kernels.cuda.device import Device, current, int32
-from kernels.elementary import sin_pi
+from passband.kernels.checks import check_sine_modes
+from passband.kernels.cuda.arrays import Array, contiguous, empty
+from passband.kernels.cuda.device import Device, current, int32
+from passband.kernels.elementary import sin_pi
 
 TILE, DEPTH, THREADS = 64, 16, 256
 """As in ``sine.cu``."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from kernels.checks import check_shape, check_width
-from kernels.cuda.arrays import Array, as_images, contiguous, empty
-from kernels.cuda.device import int32, launch
-from kernels.cuda.fourier import chunks, forward, inverse
-from kernels.cuda.plane import fused, launch_planes
+from passband.kernels.checks import check_shape, check_width
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
+from passband.kernels.cuda.device import int32, launch
+from passband.kernels.cuda.fourier import chunks, forward, inverse
+from passband.kernels.cuda.plane import fused, launch_planes
 
 SOURCE = "plane_spectral.cu"
 

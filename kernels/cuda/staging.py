@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.cuda.arrays import Array
-from kernels.cuda.device import Event, current
+from passband.kernels.cuda.arrays import Array
+from passband.kernels.cuda.device import Event, current
 
 
 class Download:

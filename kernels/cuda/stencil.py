@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels.checks import check_shape
-from kernels.cuda.arrays import Array, as_images, contiguous, empty
-from kernels.cuda.device import current, int32
+from passband.kernels.checks import check_shape
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
+from passband.kernels.cuda.device import current, int32
 
 TILE_X, TILE_Y, BAND = 32, 8, 8
 """As in ``stencil.cu``."""

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from kernels.cuda.arrays import Array, as_images, empty
-from kernels.cuda.device import current
-from kernels.cuda.fourier import chunks
-from kernels.cuda.matrix import multiply
-from kernels.reference.frequency import check_choice, check_count
+from passband.kernels.cuda.arrays import Array, as_images, empty
+from passband.kernels.cuda.device import current
+from passband.kernels.cuda.fourier import chunks
+from passband.kernels.cuda.matrix import multiply
+from passband.kernels.reference.frequency import check_choice, check_count
 
 
 def svd_filter(images: Any, rank: int, keep: str) -> Array:

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from kernels.checks import check_shape
-from kernels.cuda.arrays import Array, as_images, contiguous, empty
-from kernels.cuda.device import current, int32, launch
-from kernels.reference.frequency import check_choice
+from passband.kernels.checks import check_shape
+from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
+from passband.kernels.cuda.device import current, int32, launch
+from passband.kernels.reference.frequency import check_choice
 
 
 def warp(images: Any, displacement: Any) -> Array:

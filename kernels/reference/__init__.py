@@ -1,16 +1,16 @@
 """Float64 NumPy, one function an equation: the truth that the other backends are compared with."""
 
-from kernels.philox import normals, words
-from kernels.philox import words as host_words
-from kernels.reference.basis import add_basis
-from kernels.reference.corruption_blur import resample, shuffle_pixels, tap_filter
-from kernels.reference.corruption_digital import pixelate, scale_contrast, separable_blur, warp_reflected
-from kernels.reference.corruption_noise import gaussian_noise, impulse_noise, shot_noise
-from kernels.reference.corruption_weather import brighten, plasma_fractal
-from kernels.reference.frequency import dct_filter, dct_flip, phase_only, radial_filter, svd_filter
-from kernels.reference.pixels import to_float, to_uint8
-from kernels.reference.prime import mix, prime_views, random_filter, sine_field, smooth_color, warp
-from kernels.reference.spectral import (
+from passband.kernels.philox import normals, words
+from passband.kernels.philox import words as host_words
+from passband.kernels.reference.basis import add_basis
+from passband.kernels.reference.corruption_blur import resample, shuffle_pixels, tap_filter
+from passband.kernels.reference.corruption_digital import pixelate, scale_contrast, separable_blur, warp_reflected
+from passband.kernels.reference.corruption_noise import gaussian_noise, impulse_noise, shot_noise
+from passband.kernels.reference.corruption_weather import brighten, plasma_fractal
+from passband.kernels.reference.frequency import dct_filter, dct_flip, phase_only, radial_filter, svd_filter
+from passband.kernels.reference.pixels import to_float, to_uint8
+from passband.kernels.reference.prime import mix, prime_views, random_filter, sine_field, smooth_color, warp
+from passband.kernels.reference.spectral import (
     amplitude_gradient,
     amplitude_phase,
     amplitude_step,

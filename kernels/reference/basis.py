@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_images, check_shape
+from passband.kernels.checks import check_images, check_shape
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -6,7 +6,7 @@ Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common c
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kernels.checks import check_images, check_near, check_positions, check_taps
+from passband.kernels.checks import check_images, check_near, check_positions, check_taps
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from kernels.checks import check_images, check_shape
-from kernels.reference.frequency import check_choice, check_count
+from passband.kernels.checks import check_images, check_shape
+from passband.kernels.reference.frequency import check_choice, check_count
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]

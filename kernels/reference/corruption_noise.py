@@ -7,7 +7,7 @@ import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 
-from kernels.checks import check_images, check_shape
+from passband.kernels.checks import check_images, check_shape
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]

@@ -6,7 +6,7 @@ Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common c
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_images, check_shape
+from passband.kernels.checks import check_images, check_shape
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]

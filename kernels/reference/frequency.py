@@ -7,7 +7,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from kernels.checks import check_images
+from passband.kernels.checks import check_images
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]

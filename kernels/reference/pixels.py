@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_images, is_array
+from passband.kernels.checks import check_images, is_array
 
 
 def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:

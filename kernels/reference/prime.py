@@ -6,9 +6,9 @@ Layouts: images (N, C, H, W), values in [0, 1]; everything is float64.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kernels import philox
-from kernels.checks import check_frequencies, check_images, check_shape, check_sine_modes, check_steps
-from kernels.prime_steps import COLOR, NOISE, SPATIAL, SPECTRAL, PrimeSteps
+from passband.kernels import philox
+from passband.kernels.checks import check_frequencies, check_images, check_shape, check_sine_modes, check_steps
+from passband.kernels.prime_steps import COLOR, NOISE, SPATIAL, SPECTRAL, PrimeSteps
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ Layouts: images (N, C, H, W); half spectra (N, C, H, K), K = W//2 + 1, zero freq
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.checks import check_grid_words, check_images, check_shape, check_width
+from passband.kernels.checks import check_grid_words, check_images, check_shape, check_width
 
 Images = NDArray[np.floating]
 Words = NDArray[np.uint32]

@@ -1,12 +1,12 @@
 """The stages. A new one is a file of its own and a line in `AUGMENTATIONS`."""
 
-from pipeline.augment.augmix import AugMix
-from pipeline.augment.base import Stage, StageOptions, StageResult
-from pipeline.augment.corruption import Corrupt
-from pipeline.augment.draws import Draws
-from pipeline.augment.frequency import Dct, DctFlip, PhaseOnly, Radial, Svd
-from pipeline.augment.prime import Prime
-from pipeline.augment.sada import Sada
+from passband.pipeline.augment.augmix import AugMix
+from passband.pipeline.augment.base import Stage, StageOptions, StageResult
+from passband.pipeline.augment.corruption import Corrupt
+from passband.pipeline.augment.draws import Draws
+from passband.pipeline.augment.frequency import Dct, DctFlip, PhaseOnly, Radial, Svd
+from passband.pipeline.augment.prime import Prime
+from passband.pipeline.augment.sada import Sada
 
 AUGMENTATIONS: dict[str, type[Stage]] = {
     "radial": Radial,

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from pipeline.augment.augmix_names import BINS, OPERATIONS, SIGNED
-from pipeline.augment.base import LARGE, Shape, Stage, StageOptions, StageResult, Workspace
-from pipeline.augment.draws import Draws
-from pipeline.augment.prime_sampling import choose, flat_dirichlet
+from passband.pipeline.augment.augmix_names import BINS, OPERATIONS, SIGNED
+from passband.pipeline.augment.base import LARGE, Shape, Stage, StageOptions, StageResult, Workspace
+from passband.pipeline.augment.draws import Draws
+from passband.pipeline.augment.prime_sampling import choose, flat_dirichlet
 
 Floats = NDArray[np.float64]
 
@@ -119,8 +119,8 @@ class AugMix(Stage):
         Images are rounded to 8 bits first, as the operations are defined there; those are torchvision's on the CPU,
         whatever the backend.
         """
-        from pipeline.augment.augmix_operations import magnitude_table, mix_chains  # torch
-        from pipeline.openmp import single_openmp_thread
+        from passband.pipeline.augment.augmix_operations import magnitude_table, mix_chains  # torch
+        from passband.pipeline.openmp import single_openmp_thread
 
         drawn = sample_chains(self.options, draws)
         table = np.concatenate([np.full((1, BINS), np.nan), magnitude_table(*self.shape[1:])])

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
-from pipeline.augment.augmix_names import BINS, OPERATIONS
-from pipeline.augment.base import LARGE
+from passband.pipeline.augment.augmix_names import BINS, OPERATIONS
+from passband.pipeline.augment.base import LARGE
 
 Tensor = Any  # torch.Tensor; mypy does not follow torch
 

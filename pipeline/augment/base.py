@@ -9,9 +9,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.draws import Draws
-from pipeline.options import StrictModel
-from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
+from passband.pipeline.augment.draws import Draws
+from passband.pipeline.options import StrictModel
+from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
 Shape = tuple[int, int, int]  # (C, H, W)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import philox
+from passband.kernels import philox
 
 BASE_VIEW = 2**32 - 1
 """View number in the address of stages that are applied to the sample itself."""

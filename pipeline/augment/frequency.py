@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from pipeline.augment.base import RoundedResult, Shape, Stage, StageResult, Workspace
-from pipeline.augment.draws import Draws
-from pipeline.augment.ranges import RangeOptions, to_range
+from passband.pipeline.augment.base import RoundedResult, Shape, Stage, StageResult, Workspace
+from passband.pipeline.augment.draws import Draws
+from passband.pipeline.augment.ranges import RangeOptions, to_range
 
 Images = NDArray[np.float32]
 

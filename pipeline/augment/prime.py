@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.prime_steps import IDENTITY, PrimeSteps
-from pipeline.augment.base import LARGE, RoundedResult, Shape, Stage, StageResult, Workspace
-from pipeline.augment.draws import Draws
-from pipeline.augment.prime_options import PrimeOptions
-from pipeline.augment.prime_sampling import sample_steps
+from passband.kernels.prime_steps import IDENTITY, PrimeSteps
+from passband.pipeline.augment.base import LARGE, RoundedResult, Shape, Stage, StageResult, Workspace
+from passband.pipeline.augment.draws import Draws
+from passband.pipeline.augment.prime_options import PrimeOptions
+from passband.pipeline.augment.prime_sampling import sample_steps
 
 
 class Prime(Stage):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from pipeline.augment.base import StageOptions
+from passband.pipeline.augment.base import StageOptions
 
 Primitive = Literal["spectral", "spatial", "color", "noise", "identity"]
 

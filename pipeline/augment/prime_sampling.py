@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import prime_steps
-from kernels.elementary import log, sin_pi
-from pipeline.augment.draws import Draws
-from pipeline.augment.prime_options import PrimeOptions
+from passband.kernels import prime_steps
+from passband.kernels.elementary import log, sin_pi
+from passband.pipeline.augment.draws import Draws
+from passband.pipeline.augment.prime_options import PrimeOptions
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.augment.base import StageOptions
+from passband.pipeline.augment.base import StageOptions
 
 Range = Literal["clip", "shift", "minmax", "float"]
 Images = NDArray[np.float32]

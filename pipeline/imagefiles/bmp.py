@@ -2,7 +2,7 @@
 
 import struct
 
-from pipeline.imagefiles.base import BadImage
+from passband.pipeline.imagefiles.base import BadImage
 
 _MAX_PACKED_PIXELS = 16_000_000
 _SIZE, _PACKING = 18, 30  # where width and height stand, and how pixels are packed

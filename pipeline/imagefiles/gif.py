@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.imagefiles.base import BadImage
+from passband.pipeline.imagefiles.base import BadImage
 
 _SCREEN = 13  # bytes before the global palette
 _FAR = 2**16  # an image that begins before it is left as it is

@@ -9,8 +9,8 @@ marker alone is no damage. Of arithmetic-coded files, which are rare, only the m
 import re
 from collections.abc import Iterator, Sequence
 
-from pipeline.imagefiles.base import MAX_PIXELS, BadImage, Prepared
-from pipeline.imagefiles.jpeg_scan import (
+from passband.pipeline.imagefiles.base import MAX_PIXELS, BadImage, Prepared
+from passband.pipeline.imagefiles.jpeg_scan import (
     COMPONENTS,
     FRAMES,
     HIERARCHICAL,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.imagefiles.base import BadImage, check_size
+from passband.pipeline.imagefiles.base import BadImage, check_size
 
 MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 RESTARTS = range(0xD0, 0xD8)
@@ -33,7 +33,7 @@ class Corrupt(Exception):
 
 def read_tables(tables: NDArray[np.int32], content: bytes) -> None:
     """Read a segment of Huffman tables; raise ValueError if it holds none."""
-    from kernels.cpu.huffman import fill_table
+    from passband.kernels.cpu.huffman import fill_table
 
     while content:
         kind, slot, total = content[0] >> 4, content[0] & 15, sum(content[1:17])
@@ -48,7 +48,7 @@ def read_tables(tables: NDArray[np.int32], content: bytes) -> None:
 @cache
 def _standard_tables() -> NDArray[np.int32]:
     """Return the tables that hold where a file, such as a frame of a video, defines none: those of any encoder."""
-    from kernels.cpu.huffman import TABLE
+    from passband.kernels.cpu.huffman import TABLE
 
     sample, tables = BytesIO(), np.zeros((8, TABLE), np.int32)
     Image.new("RGB", (8, 8)).save(sample, "JPEG")
@@ -204,7 +204,7 @@ def _coded_end(
             if marker[1][0] not in RESTARTS:
                 return marker.start()
         raise Truncated
-    from kernels.cpu import huffman
+    from passband.kernels.cpu import huffman
 
     alone = chosen[0][0] if len(chosen) == 1 else None
     parts = [

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.imagefiles import oversize
+from passband.pipeline.imagefiles import oversize
 
 READ = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """Formats that are opened, as Pillow spells them."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.imagefiles.base import BadImage, Prepared, check_size
+from passband.pipeline.imagefiles.base import BadImage, Prepared, check_size
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"

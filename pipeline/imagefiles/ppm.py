@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.imagefiles.base import BadImage, check_size
+from passband.pipeline.imagefiles.base import BadImage, check_size
 
 _PLAIN, _BITS = (b"P1", b"P2", b"P3"), (b"P1", b"P4")
 _BANDS = {b"P2": 1, b"P3": 3, b"P5": 1, b"P6": 3, b"PyP": 1, b"P0CMYK": 4, b"PyRGBA": 4, b"PyCMYK": 4}

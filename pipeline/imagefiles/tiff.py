@@ -7,8 +7,8 @@ import io
 
 from PIL import TiffImagePlugin
 
-from pipeline.imagefiles import ifd, tiff_jpeg
-from pipeline.imagefiles.base import BadImage
+from passband.pipeline.imagefiles import ifd, tiff_jpeg
+from passband.pipeline.imagefiles.base import BadImage
 
 _COMPRESSION, _PHOTOMETRIC, _BITS, _BANDS, _PLANES, _EXTRA, _FORMAT = 259, 262, 258, 277, 284, 338, 339
 _WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.imagefiles import jpeg
-from pipeline.imagefiles.base import BadImage, check_size
+from passband.pipeline.imagefiles import jpeg
+from passband.pipeline.imagefiles.base import BadImage, check_size
 
 COMPRESSION = 7
 _WIDTH, _HEIGHT, _PLANES, _BANDS, _TABLES = 256, 257, 284, 277, 347

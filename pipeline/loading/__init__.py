@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from pipeline.loading.batch import Batch as Batch
-    from pipeline.loading.presenting import Transform
-    from pipeline.loading.stream import Stream as Stream
+    from passband.pipeline.loading.batch import Batch as Batch
+    from passband.pipeline.loading.presenting import Transform
+    from passband.pipeline.loading.stream import Stream as Stream
 
 __all__ = ["Batch", "Stream", "open_stream"]
 
@@ -93,14 +93,14 @@ def open_stream(
     IntegrityError
         If the dataset is unfinished or damaged. Damage to a shard is raised by the first batch that needs it.
     """
-    from pipeline.errors import PassbandError
-    from pipeline.loading.building import Delivery
-    from pipeline.loading.opening import located
-    from pipeline.loading.presenting import Presentation
-    from pipeline.loading.ranks import find_ranks
-    from pipeline.loading.source import Request, Source
-    from pipeline.loading.stream import Stream
-    from pipeline.loading.topology import Topology
+    from passband.pipeline.errors import PassbandError
+    from passband.pipeline.loading.building import Delivery
+    from passband.pipeline.loading.opening import located
+    from passband.pipeline.loading.presenting import Presentation
+    from passband.pipeline.loading.ranks import find_ranks
+    from passband.pipeline.loading.source import Request, Source
+    from passband.pipeline.loading.stream import Stream
+    from passband.pipeline.loading.topology import Topology
 
     if views_as_samples and views_by_epoch:
         raise PassbandError("views_as_samples reads every view in every epoch, views_by_epoch one: choose one of them")
@@ -132,11 +132,11 @@ def open_stream(
 
 def __getattr__(name: str) -> Any:
     if name == "Batch":
-        from pipeline.loading.batch import Batch
+        from passband.pipeline.loading.batch import Batch
 
         return Batch
     if name == "Stream":
-        from pipeline.loading.stream import Stream
+        from passband.pipeline.loading.stream import Stream
 
         return Stream
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.loading.checked import Checked
-from pipeline.loading.columns import check_columns
-from pipeline.loading.decoding import flat_bytes, side_by_side
-from pipeline.loading.descriptors import read_into, read_parts
-from pipeline.loading.files import Files
-from pipeline.loading.keys import read_keys
-from pipeline.loading.table import shard_positions
-from pipeline.records import BetonFile, Manifest, ViewEntry
-from pipeline.shards.beton import COLUMNS, HEADER, Layout, read_beton_header
-from pipeline.store import Store
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.loading.checked import Checked
+from passband.pipeline.loading.columns import check_columns
+from passband.pipeline.loading.decoding import flat_bytes, side_by_side
+from passband.pipeline.loading.descriptors import read_into, read_parts
+from passband.pipeline.loading.files import Files
+from passband.pipeline.loading.keys import read_keys
+from passband.pipeline.loading.table import shard_positions
+from passband.pipeline.records import BetonFile, Manifest, ViewEntry
+from passband.pipeline.shards.beton import COLUMNS, HEADER, Layout, read_beton_header
+from passband.pipeline.store import Store
 
 _READINGS = 3
 

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.errors import PassbandError
-from pipeline.loading.ahead import Ahead
-from pipeline.loading.batch import Batch
-from pipeline.loading.presenting import Presentation
-from pipeline.loading.reader import Reader
-from pipeline.loading.share import Share
-from pipeline.loading.topology import Slice
-from pipeline.records import ViewEntry
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.ahead import Ahead
+from passband.pipeline.loading.batch import Batch
+from passband.pipeline.loading.presenting import Presentation
+from passband.pipeline.loading.reader import Reader
+from passband.pipeline.loading.share import Share
+from passband.pipeline.loading.topology import Slice
+from passband.pipeline.records import ViewEntry
 
 IMAGE = "image"
 """Name of the images of a batch whose views are samples of their own."""

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.loading.shared import SharedWords
+from passband.pipeline.loading.shared import SharedWords
 
 
 class Checked:

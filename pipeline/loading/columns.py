@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import IntegrityError
-from pipeline.records import Manifest
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.records import Manifest
 
 _FEW = 1 << 20
 """Numbers below this are counted by a table of so many places."""

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 from torch.utils.data import IterableDataset
 
-from pipeline.errors import PassbandError
-from pipeline.loading.batch import Batch
-from pipeline.loading.share import Share, current_share
-from pipeline.loading.turns import Turns
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.batch import Batch
+from passband.pipeline.loading.share import Share, current_share
+from passband.pipeline.loading.turns import Turns
 
 
 class Batches(Protocol):

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.errors import PassbandError
-from pipeline.loading.building import IMAGE
-from pipeline.loading.lookup import StreamSample, find_sample
-from pipeline.loading.presenting import Presentation
-from pipeline.loading.source import Source
-from pipeline.records import Manifest, ViewEntry
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.building import IMAGE
+from passband.pipeline.loading.lookup import StreamSample, find_sample
+from passband.pipeline.loading.presenting import Presentation
+from passband.pipeline.loading.source import Source
+from passband.pipeline.records import Manifest, ViewEntry
 
 
 class Facts:

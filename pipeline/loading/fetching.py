@@ -11,11 +11,11 @@ from typing import IO
 
 import filelock
 
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.home import expanded
-from pipeline.loading.descriptors import Stopped
-from pipeline.records import StoredFile
-from pipeline.store import Store, attempt_id
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.home import expanded
+from passband.pipeline.loading.descriptors import Stopped
+from passband.pipeline.records import StoredFile
+from passband.pipeline.store import Store, attempt_id
 
 CHUNK = 4 << 20
 _POLL_S = 0.1

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.loading.checked import Checked
-from pipeline.loading.descriptors import Descriptor, Descriptors
-from pipeline.loading.fetching import Cache, compare
-from pipeline.records import StoredFile
-from pipeline.store import LocalStore, Store, open_store
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.loading.checked import Checked
+from passband.pipeline.loading.descriptors import Descriptor, Descriptors
+from passband.pipeline.loading.fetching import Cache, compare
+from passband.pipeline.records import StoredFile
+from passband.pipeline.store import LocalStore, Store, open_store
 
 
 class Files:

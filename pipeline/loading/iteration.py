@@ -4,9 +4,9 @@ import os
 from collections.abc import Generator, Iterator
 from typing import Protocol
 
-from pipeline.errors import PassbandError
-from pipeline.loading.batch import Batch
-from pipeline.loading.topology import Slice
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.batch import Batch
+from passband.pipeline.loading.topology import Slice
 
 
 class Reading(Protocol):

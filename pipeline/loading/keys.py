@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.loading.table import read_provenance
-from pipeline.records import Manifest
-from pipeline.store import Store
+from passband.pipeline.loading.table import read_provenance
+from passband.pipeline.records import Manifest
+from passband.pipeline.store import Store
 
 
 def read_keys(

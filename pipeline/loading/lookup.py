@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, SupportsIndex
 import numpy as np
 import torch
 
-from pipeline.errors import PassbandError
-from pipeline.loading.batch import outline
-from pipeline.loading.source import Opened
-from pipeline.records import BadSample
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.batch import outline
+from passband.pipeline.loading.source import Opened
+from passband.pipeline.records import BadSample
 
 if TYPE_CHECKING:
-    from pipeline.loading.presenting import Presentation
+    from passband.pipeline.loading.presenting import Presentation
 
 _SHOWN_KEYS = 3
 

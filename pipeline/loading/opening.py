@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import PassbandError
-from pipeline.home import expanded
-from pipeline.layout import MANIFEST
-from pipeline.loading.reader import Reader
-from pipeline.loading.views import chosen_views
-from pipeline.manifest import read_manifest
-from pipeline.records import Manifest, ViewEntry
-from pipeline.store import open_store
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.home import expanded
+from passband.pipeline.layout import MANIFEST
+from passband.pipeline.loading.reader import Reader
+from passband.pipeline.loading.views import chosen_views
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.records import Manifest, ViewEntry
+from passband.pipeline.store import open_store
 
 BALANCES = ("group", "class")
 
@@ -37,11 +37,11 @@ def open_reader(
         raise PassbandError(f"{store.uri}/{MANIFEST}: cannot be read: {error}") from error
     chosen = chosen_views(manifest, views, where)
     if where.endswith(".beton"):
-        from pipeline.loading.beton import BetonReader
+        from passband.pipeline.loading.beton import BetonReader
 
         name = where.rpartition("/")[2]
         return manifest, chosen, BetonReader(store, manifest, name, chosen, verify=verify, cache=cache)
-    from pipeline.loading.shards import ShardReader
+    from passband.pipeline.loading.shards import ShardReader
 
     return manifest, chosen, ShardReader(store, manifest, chosen, verify=verify, cache=cache)
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.canonical import canonical_json
-from pipeline.errors import PassbandError
+from passband.pipeline.canonical import canonical_json
+from passband.pipeline.errors import PassbandError
 
 VERSION = 1
 """Enters every key: raise it when the same seed shall mean another order."""

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.errors import PassbandError
-from pipeline.loading.share import current_share
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.share import current_share
 
 
 def write_position(epoch: int, samples: int, begun: int, options: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pipeline.errors import PassbandError
+from passband.pipeline.errors import PassbandError
 
 Transform = Callable[[torch.Tensor], torch.Tensor]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch.distributed
 
-from pipeline.errors import PassbandError
+from passband.pipeline.errors import PassbandError
 
 GIVEN = "as given"
 GROUP = "from torch.distributed"

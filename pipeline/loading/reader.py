@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.loading.checked import Checked
-from pipeline.loading.files import Files
+from passband.pipeline.loading.checked import Checked
+from passband.pipeline.loading.files import Files
 
 
 class Reader(Protocol):

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import IntegrityError
-from pipeline.loading.checked import Checked
-from pipeline.loading.decoding import DamagedMember, Places, fill_each, fill_png, fill_stacked
-from pipeline.loading.descriptors import Descriptor
-from pipeline.loading.files import Files
-from pipeline.loading.keys import read_keys
-from pipeline.loading.table import read_table
-from pipeline.records import Manifest, ViewEntry
-from pipeline.shards.codec import ENCODINGS, decode_npy
-from pipeline.store import Store
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.loading.checked import Checked
+from passband.pipeline.loading.decoding import DamagedMember, Places, fill_each, fill_png, fill_stacked
+from passband.pipeline.loading.descriptors import Descriptor
+from passband.pipeline.loading.files import Files
+from passband.pipeline.loading.keys import read_keys
+from passband.pipeline.loading.table import read_table
+from passband.pipeline.records import Manifest, ViewEntry
+from passband.pipeline.shards.codec import ENCODINGS, decode_npy
+from passband.pipeline.store import Store
 
 STACK = "views.npy"
 """Field of the member that holds all uint8 views of a sample."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from multiprocessing.context import get_spawning_popen
 from typing import Any
 
-from pipeline.errors import PassbandError
-from pipeline.loading.opening import open_reader, strata
-from pipeline.loading.order import Order
-from pipeline.loading.reader import Reader
-from pipeline.loading.views import require_one_form
-from pipeline.records import Manifest, ViewEntry
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.opening import open_reader, strata
+from passband.pipeline.loading.order import Order
+from passband.pipeline.loading.reader import Reader
+from passband.pipeline.loading.views import require_one_form
+from passband.pipeline.records import Manifest, ViewEntry
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,20 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import PassbandError
-from pipeline.loading.building import Delivery, Epoch
-from pipeline.loading.facts import Facts
-from pipeline.loading.iteration import Iteration
-from pipeline.loading.position import read_position, require_count, write_position
-from pipeline.loading.presenting import Presentation
-from pipeline.loading.ranks import Ranks
-from pipeline.loading.share import current_share
-from pipeline.loading.source import Source
-from pipeline.loading.topology import Slice, Topology
-from pipeline.loading.turns import Turns
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.building import Delivery, Epoch
+from passband.pipeline.loading.facts import Facts
+from passband.pipeline.loading.iteration import Iteration
+from passband.pipeline.loading.position import read_position, require_count, write_position
+from passband.pipeline.loading.presenting import Presentation
+from passband.pipeline.loading.ranks import Ranks
+from passband.pipeline.loading.share import current_share
+from passband.pipeline.loading.source import Source
+from passband.pipeline.loading.topology import Slice, Topology
+from passband.pipeline.loading.turns import Turns
 
 if TYPE_CHECKING:
-    from pipeline.loading.dataset import StreamDataset
+    from passband.pipeline.loading.dataset import StreamDataset
 
 _SHOWN_VIEWS = 6
 
@@ -137,7 +137,7 @@ class Stream(Facts):
 
     def as_dataset(self) -> "StreamDataset":
         """Return this stream as a dataset of torch, for ``DataLoader(dataset, batch_size=None)``."""
-        from pipeline.loading.dataset import StreamDataset
+        from passband.pipeline.loading.dataset import StreamDataset
 
         return StreamDataset(self)
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.loading.columns import check_columns
-from pipeline.records import Manifest, ManifestShard, StoredFile
-from pipeline.store import Store
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.loading.columns import check_columns
+from passband.pipeline.records import Manifest, ManifestShard, StoredFile
+from passband.pipeline.store import Store
 
 _READERS = 8
 

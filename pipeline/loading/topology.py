@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.errors import PassbandError
+from passband.pipeline.errors import PassbandError
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ Only its owner writes a word after the first three, at once and as a whole. The 
 the words of *earlier* starts alone, so workers that begin at the same time find the same one, whoever is first.
 """
 
-from pipeline.errors import PassbandError
-from pipeline.loading.share import Share
-from pipeline.loading.shared import SharedWords
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.share import Share
+from passband.pipeline.loading.shared import SharedWords
 
 _HEAD = 3
 _WORKERS = 1024

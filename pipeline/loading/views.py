@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from pipeline.errors import PassbandError
-from pipeline.records import Manifest, ViewEntry
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.records import Manifest, ViewEntry
 
 
 def chosen_views(manifest: Manifest, names: Sequence[str] | str | None, where: str) -> list[ViewEntry]:

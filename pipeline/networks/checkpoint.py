@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.hashed import HashedFile, read_hashed
-from pipeline.layout import MODEL, SHA256_SUFFIX
-from pipeline.store import Store, open_store
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.hashed import HashedFile, read_hashed
+from passband.pipeline.layout import MODEL, SHA256_SUFFIX
+from passband.pipeline.store import Store, open_store
 
 
 class NetworkError(PassbandError):

@@ -10,14 +10,14 @@ import torch
 from pydantic import Field, ValidationError, model_validator
 from torch import Tensor, nn
 
-from pipeline.networks.checkpoint import NetworkError, checkpoint_file, read_checkpoint
-from pipeline.networks.finite import find_non_finite
-from pipeline.networks.names import TORCHVISION, check_network, check_stem
-from pipeline.networks.plain import convnet, lenet
-from pipeline.networks.pretrained import Weights, refuse_untrainable, take_weights, torchvision_body, try_out
-from pipeline.networks.residual import resnet18, wide_resnet16_4
-from pipeline.networks.safe import FORMAT, first_line, load_safely, refuse_non_finite
-from pipeline.options import StrictModel
+from passband.pipeline.networks.checkpoint import NetworkError, checkpoint_file, read_checkpoint
+from passband.pipeline.networks.finite import find_non_finite
+from passband.pipeline.networks.names import TORCHVISION, check_network, check_stem
+from passband.pipeline.networks.plain import convnet, lenet
+from passband.pipeline.networks.pretrained import Weights, refuse_untrainable, take_weights, torchvision_body, try_out
+from passband.pipeline.networks.residual import resnet18, wide_resnet16_4
+from passband.pipeline.networks.safe import FORMAT, first_line, load_safely, refuse_non_finite
+from passband.pipeline.options import StrictModel
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "convnet": convnet,

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.hashed import read_hashed_file
-from pipeline.networks.checkpoint import NetworkError
-from pipeline.networks.names import TORCHVISION
-from pipeline.networks.safe import load_safely, refuse_non_finite
+from passband.pipeline.hashed import read_hashed_file
+from passband.pipeline.networks.checkpoint import NetworkError
+from passband.pipeline.networks.names import TORCHVISION
+from passband.pipeline.networks.safe import load_safely, refuse_non_finite
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and deviation that torchvision's own weights were trained with, but for a few that say otherwise."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from pipeline.networks.plain import Shape
+from passband.pipeline.networks.plain import Shape
 
 
 def resnet18(shape: Shape, num_classes: int, stem: str = "cifar") -> nn.Module:

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from pipeline.networks.checkpoint import NetworkError
-from pipeline.networks.finite import find_non_finite
+from passband.pipeline.networks.checkpoint import NetworkError
+from passband.pipeline.networks.finite import find_non_finite
 
 FORMAT = 1
 

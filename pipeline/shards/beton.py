@@ -26,8 +26,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import BetonFile
-from pipeline.store import attempt_id, open_output, open_store
+from passband.pipeline.records import BetonFile
+from passband.pipeline.store import attempt_id, open_output, open_store
 
 VERSION = 2
 INT_FIELD, IMAGE_FIELD = 1, 2  # FFCV's type ids

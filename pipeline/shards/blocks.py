@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
-from pipeline.manifest import Problem, check_file
-from pipeline.records import BetonFile
-from pipeline.store import Store
+from passband.pipeline.manifest import Problem, check_file
+from passband.pipeline.records import BetonFile
+from passband.pipeline.store import Store
 
 _CHUNK = 1 << 20
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.documents import DocumentError, parse_json
-from pipeline.errors import IntegrityError
-from pipeline.manifest import check_file
-from pipeline.records import Manifest, ManifestShard
-from pipeline.shards.codec import ENCODINGS, decode_npy
-from pipeline.shards.tar import StoredSample, read_samples
-from pipeline.store import Store
+from passband.pipeline.documents import DocumentError, parse_json
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.manifest import check_file
+from passband.pipeline.records import Manifest, ManifestShard
+from passband.pipeline.shards.codec import ENCODINGS, decode_npy
+from passband.pipeline.shards.tar import StoredSample, read_samples
+from passband.pipeline.store import Store
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from PIL import Image
 
-from pipeline.errors import PassbandError
-from pipeline.images import image_size, open_image
-from pipeline.options import StrictModel
-from pipeline.sources.skipped import Skipped
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.images import image_size, open_image
+from passband.pipeline.options import StrictModel
+from passband.pipeline.sources.skipped import Skipped
 
 _PART_BYTES = 64 * 10**6
 

@@ -15,12 +15,12 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from pipeline.images import BadImage
-from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
-from pipeline.sources.cifar_pickle import Array, class_names, read_pickle
-from pipeline.sources.labels import checked_name
-from pipeline.sources.local import existing_path
-from pipeline.sources.regular import opened, small_content
+from passband.pipeline.images import BadImage
+from passband.pipeline.sources.base import Entry, Source, SourceError, SourceOptions
+from passband.pipeline.sources.cifar_pickle import Array, class_names, read_pickle
+from passband.pipeline.sources.labels import checked_name
+from passband.pipeline.sources.local import existing_path
+from passband.pipeline.sources.regular import opened, small_content
 
 _PIXELS = 3 * 32 * 32
 _RECORDS_AT_ONCE = 1024

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from pipeline.sources.regular import opened
+from passband.pipeline.sources.regular import opened
 
 
 @dataclass(frozen=True, slots=True)

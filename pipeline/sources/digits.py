@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.sources.packaged import PackagedDigits, Pixels, packaged_file, read_table
+from passband.pipeline.sources.packaged import PackagedDigits, Pixels, packaged_file, read_table
 
 _SIDE = 8
 

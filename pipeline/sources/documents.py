@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from pipeline.sources.limits import MAX_JSON_BYTES
+from passband.pipeline.sources.limits import MAX_JSON_BYTES
 
 
 class DocumentError(ValueError):

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.home import expanded
-from pipeline.sources import splits
-from pipeline.sources.base import SourceError
-from pipeline.sources.limits import shown
-from pipeline.sources.local import existing_path, is_path, refuse_pointer, spelled
-from pipeline.sources.pattern import MARKS, Expansion, alternatives
-from pipeline.sources.skipped import Skipped
-from pipeline.sources.walk import Item, Walk
+from passband.pipeline.home import expanded
+from passband.pipeline.sources import splits
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.limits import shown
+from passband.pipeline.sources.local import existing_path, is_path, refuse_pointer, spelled
+from passband.pipeline.sources.pattern import MARKS, Expansion, alternatives
+from passband.pipeline.sources.skipped import Skipped
+from passband.pipeline.sources.walk import Item, Walk
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from functools import cached_property
 
 from pydantic import Field
 
-from pipeline.home import expanded
-from pipeline.sources import splits
-from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
-from pipeline.sources.limits import plain, shown
-from pipeline.sources.local import checked_key, existing_path, refuse_pointer_content
-from pipeline.sources.regular import image_bytes, image_content
-from pipeline.sources.skipped import Skipped
-from pipeline.sources.walk import IGNORE_DESCRIPTION, Item, Walk
+from passband.pipeline.home import expanded
+from passband.pipeline.sources import splits
+from passband.pipeline.sources.base import Entry, Source, SourceError, SourceOptions
+from passband.pipeline.sources.limits import plain, shown
+from passband.pipeline.sources.local import checked_key, existing_path, refuse_pointer_content
+from passband.pipeline.sources.regular import image_bytes, image_content
+from passband.pipeline.sources.skipped import Skipped
+from passband.pipeline.sources.walk import IGNORE_DESCRIPTION, Item, Walk
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"),

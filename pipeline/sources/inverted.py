@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from pipeline.sources.base import Entry
-from pipeline.sources.mnist5k import Mnist5k
+from passband.pipeline.sources.base import Entry
+from passband.pipeline.sources.mnist5k import Mnist5k
 
 _NEGATIVE = bytes(range(255, -1, -1))
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.sources.base import SourceError, SourceOptions
-from pipeline.sources.limits import MAX_CLASSES_BYTES, MAX_LABEL, MAX_LABEL_BYTES, plain, shown
+from passband.pipeline.sources.base import SourceError, SourceOptions
+from passband.pipeline.sources.limits import MAX_CLASSES_BYTES, MAX_LABEL, MAX_LABEL_BYTES, plain, shown
 
 ClassCount = Annotated[int, Field(ge=1, le=1_000_000)]
 Label = int | str

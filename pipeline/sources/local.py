@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from pipeline.home import expanded
-from pipeline.sources.base import SourceError
-from pipeline.sources.limits import MAX_KEY_BYTES, plain, shown
-from pipeline.sources.regular import opened
+from passband.pipeline.home import expanded
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.limits import MAX_KEY_BYTES, plain, shown
+from passband.pipeline.sources.regular import opened
 
 
 def existing_path(kind: str, path: str, *, folder: bool = False) -> Path:

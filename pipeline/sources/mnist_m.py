@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kernels import philox
-from pipeline.augment.draws import stream_key
-from pipeline.images import BadImage
-from pipeline.sources.base import Entry
-from pipeline.sources.mnist5k import Mnist5k
-from pipeline.sources.packaged import Pixels, fifths
-from pipeline.sources.photos import PHOTOGRAPHS, region
+from passband.kernels import philox
+from passband.pipeline.augment.draws import stream_key
+from passband.pipeline.images import BadImage
+from passband.pipeline.sources.base import Entry
+from passband.pipeline.sources.mnist5k import Mnist5k
+from passband.pipeline.sources.packaged import Pixels, fifths
+from passband.pipeline.sources.photos import PHOTOGRAPHS, region
 
 TEST_PHOTOGRAPHS = ("brick", "chelsea", "china", "coffee", "coins", "rocket")
 """Photographs behind the test digits."""

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from pipeline.images import BadImage
-from pipeline.sources.base import Entry, Source, SourceError, SourceOptions
-from pipeline.sources.limits import said
+from passband.pipeline.images import BadImage
+from passband.pipeline.sources.base import Entry, Source, SourceError, SourceOptions
+from passband.pipeline.sources.limits import said
 
 Split = Literal["train", "test", "all"]
 Pixels = NDArray[np.uint8]

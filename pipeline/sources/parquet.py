@@ -13,18 +13,18 @@ from urllib.parse import unquote
 
 from pydantic import Field
 
-from pipeline.sources.base import Entry, Source, SourceError
-from pipeline.sources.found import Wanted, find_files
-from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
-from pipeline.sources.limits import plain
-from pipeline.sources.local import checked_key
-from pipeline.sources.parquet_classes import Names, common_names, huggingface_names, translation
-from pipeline.sources.parquet_files import check_columns, open_parquet, short_values
-from pipeline.sources.parquet_images import image_column, is_text, value_type
-from pipeline.sources.parquet_rows import ImageRows
-from pipeline.sources.regular import opened
-from pipeline.sources.splits import SPLIT_DESCRIPTION
-from pipeline.sources.walk import IGNORE_DESCRIPTION, Walk
+from passband.pipeline.sources.base import Entry, Source, SourceError
+from passband.pipeline.sources.found import Wanted, find_files
+from passband.pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
+from passband.pipeline.sources.limits import plain
+from passband.pipeline.sources.local import checked_key
+from passband.pipeline.sources.parquet_classes import Names, common_names, huggingface_names, translation
+from passband.pipeline.sources.parquet_files import check_columns, open_parquet, short_values
+from passband.pipeline.sources.parquet_images import image_column, is_text, value_type
+from passband.pipeline.sources.parquet_rows import ImageRows
+from passband.pipeline.sources.regular import opened
+from passband.pipeline.sources.splits import SPLIT_DESCRIPTION
+from passband.pipeline.sources.walk import IGNORE_DESCRIPTION, Walk
 
 
 class ParquetOptions(LabelOptions):

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.sources.base import SourceError
-from pipeline.sources.documents import DocumentError, parsed
-from pipeline.sources.labels import checked_name
-from pipeline.sources.limits import plain, shown
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.documents import DocumentError, parsed
+from passband.pipeline.sources.labels import checked_name
+from passband.pipeline.sources.limits import plain, shown
 
 Names = list[str] | None
 

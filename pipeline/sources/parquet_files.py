@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.sources.base import SourceError
-from pipeline.sources.limits import plain, said, shown
-from pipeline.sources.parquet_pages import check_short
-from pipeline.sources.regular import opened
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.limits import plain, said, shown
+from passband.pipeline.sources.parquet_pages import check_short
+from passband.pipeline.sources.regular import opened
 
 _KIND = "parquet"
 _MAX_FOOTER_BYTES = 16 * 2**20  # a thousand row groups of five columns take less than one

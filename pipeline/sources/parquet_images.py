@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.imagefiles.oversize import MAX_IMAGE_BYTES, stand_in
-from pipeline.sources.base import SourceError
-from pipeline.sources.limits import plain, shown
-from pipeline.sources.local import is_path, refuse_pointer_content
-from pipeline.sources.regular import image_content
+from passband.pipeline.imagefiles.oversize import MAX_IMAGE_BYTES, stand_in
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.limits import plain, shown
+from passband.pipeline.sources.local import is_path, refuse_pointer_content
+from passband.pipeline.sources.regular import image_content
 
 _EMBED = (
     "embed the images when the file is written: with the library datasets by push_to_hub(..., "

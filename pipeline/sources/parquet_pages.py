@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.sources.base import SourceError
-from pipeline.sources.limits import MAX_KEY_BYTES, plain, shown
-from pipeline.sources.regular import opened
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.limits import MAX_KEY_BYTES, plain, shown
+from passband.pipeline.sources.regular import opened
 
 _MAX_PAGE_BYTES = 64 * 2**20
 _MAX_RATIO = 20

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.sources.base import SourceError
-from pipeline.sources.limits import plain
-from pipeline.sources.parquet_files import leaf_of, next_of, readable
-from pipeline.sources.parquet_images import ImageColumn
-from pipeline.sources.parquet_pages import Layout, image_layout
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.limits import plain
+from passband.pipeline.sources.parquet_files import leaf_of, next_of, readable
+from passband.pipeline.sources.parquet_images import ImageColumn
+from passband.pipeline.sources.parquet_pages import Layout, image_layout
 
 CACHE_BYTES = 128 * 2**20
 """Bytes of images that are kept in memory between reads; a row group above a quarter of it is streamed instead."""

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pipeline.sources.base import SourceError
-from pipeline.sources.limits import shown
-from pipeline.sources.walk import Item, Walk, Ways
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.limits import shown
+from passband.pipeline.sources.walk import Item, Walk, Ways
 
 MARKS = "{*?["
 """A path with one of these is a pattern, unless something of that very name is there."""

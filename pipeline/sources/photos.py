@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from pipeline.images import BadImage, native_pixels, open_image
-from pipeline.sources.base import Entry, Source, SourceError
-from pipeline.sources.packaged import SplitOptions, packaged_file, split_rows
-from pipeline.sources.regular import image_content
+from passband.pipeline.images import BadImage, native_pixels, open_image
+from passband.pipeline.sources.base import Entry, Source, SourceError
+from passband.pipeline.sources.packaged import SplitOptions, packaged_file, split_rows
+from passband.pipeline.sources.regular import image_content
 
 PHOTOGRAPHS = {
     "astronaut": ("skimage", "data", "astronaut.png"),

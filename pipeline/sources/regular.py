@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.imagefiles.oversize import MAX_IMAGE_BYTES, stand_in
-from pipeline.sources.base import SourceError
-from pipeline.sources.limits import plain, shown
+from passband.pipeline.imagefiles.oversize import MAX_IMAGE_BYTES, stand_in
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.limits import plain, shown
 
 Say = Callable[[str], Exception]
 """Makes an exception of a reason, such as "No such file or directory"."""

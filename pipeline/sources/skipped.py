@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from pipeline.sources.limits import plain
+from passband.pipeline.sources.limits import plain
 
 _EXAMPLES = 3
 

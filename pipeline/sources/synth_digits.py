@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from pydantic import Field
 
-from kernels.elementary import cos_pi, sin_pi
-from pipeline.augment.draws import Draws, stream_key
-from pipeline.images import BadImage
-from pipeline.sources.base import Entry, Source
-from pipeline.sources.packaged import Pixels, SplitOptions, packaged_file, row_entries
+from passband.kernels.elementary import cos_pi, sin_pi
+from passband.pipeline.augment.draws import Draws, stream_key
+from passband.pipeline.images import BadImage
+from passband.pipeline.sources.base import Entry, Source
+from passband.pipeline.sources.packaged import Pixels, SplitOptions, packaged_file, row_entries
 
 FONTS = (
     *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique"),

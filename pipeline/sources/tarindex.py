@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.imagefiles.oversize import MAX_IMAGE_BYTES, stand_in
-from pipeline.sources.base import SourceError
-from pipeline.sources.limits import MAX_KEY_BYTES, plain, said, shown
-from pipeline.sources.regular import opened, pread_all
+from passband.pipeline.imagefiles.oversize import MAX_IMAGE_BYTES, stand_in
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.limits import MAX_KEY_BYTES, plain, said, shown
+from passband.pipeline.sources.regular import opened, pread_all
 
 BLOCK = 512
 _KIND = "webdataset"

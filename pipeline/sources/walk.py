@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.sources.base import SourceError
-from pipeline.sources.limits import shown
-from pipeline.sources.skipped import Skipped
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.limits import shown
+from passband.pipeline.sources.skipped import Skipped
 
 HIDDEN = "hidden"
 _MAX_WAYS = 1000

@@ -8,15 +8,15 @@ from typing import ClassVar, TypeVar
 
 from pydantic import Field
 
-from pipeline.sources.base import Entry, Source, SourceError
-from pipeline.sources.documents import DocumentError, json_field
-from pipeline.sources.found import Wanted, find_files
-from pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
-from pipeline.sources.limits import MAX_JSON_BYTES, MAX_LABEL_BYTES, plain, shown
-from pipeline.sources.local import checked_key, spelled
-from pipeline.sources.regular import opened, pread_all
-from pipeline.sources.splits import SPLIT_DESCRIPTION
-from pipeline.sources.tarindex import (
+from passband.pipeline.sources.base import Entry, Source, SourceError
+from passband.pipeline.sources.documents import DocumentError, json_field
+from passband.pipeline.sources.found import Wanted, find_files
+from passband.pipeline.sources.labels import ClassIndex, Label, LabelOptions, checked_label, untyped_label
+from passband.pipeline.sources.limits import MAX_JSON_BYTES, MAX_LABEL_BYTES, plain, shown
+from passband.pipeline.sources.local import checked_key, spelled
+from passband.pipeline.sources.regular import opened, pread_all
+from passband.pipeline.sources.splits import SPLIT_DESCRIPTION
+from passband.pipeline.sources.tarindex import (
     Member,
     Skip,
     Tar,
@@ -28,7 +28,7 @@ from pipeline.sources.tarindex import (
     read_member,
     tar_samples,
 )
-from pipeline.sources.walk import IGNORE_DESCRIPTION
+from passband.pipeline.sources.walk import IGNORE_DESCRIPTION
 
 T = TypeVar("T")
 _MAX_TEXT_BYTES = 4 * MAX_LABEL_BYTES  # of a .cls member: a name, and blanks around it

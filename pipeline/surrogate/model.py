@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from kernels import backend
-from pipeline.networks.network import NetworkError, read_network
-from pipeline.networks.pretrained import IMAGENET, refuse_unknown
-from pipeline.networks.safe import load_safely, refuse_non_finite
-from pipeline.openmp import single_openmp_thread
-from pipeline.surrogate.options import SurrogateOptions
+from passband.kernels import backend
+from passband.pipeline.networks.network import NetworkError, read_network
+from passband.pipeline.networks.pretrained import IMAGENET, refuse_unknown
+from passband.pipeline.networks.safe import load_safely, refuse_non_finite
+from passband.pipeline.openmp import single_openmp_thread
+from passband.pipeline.surrogate.options import SurrogateOptions
 
 Images = NDArray[np.float32]
 Integers = NDArray[np.int64]

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from pipeline.networks.names import OURS, TORCHVISION, check_network
-from pipeline.options import StrictModel
+from passband.pipeline.networks.names import OURS, TORCHVISION, check_network
+from passband.pipeline.options import StrictModel
 
 SHA256 = "^[0-9a-f]{64}$"
 Channels = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=3, max_length=3)]

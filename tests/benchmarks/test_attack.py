@@ -10,7 +10,7 @@ from benchmarks.attack.__main__ import main
 from benchmarks.attack.attempt import Tally, judged
 from benchmarks.attack.mutations import byte_mutations, edits, field_mutations
 from benchmarks.attack.targets import Look
-from pipeline.errors import PassbandError
+from passband.pipeline.errors import PassbandError
 
 
 def raising(error):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks import augment
-from jobs.bench.contender import make_images
+from passband.jobs.bench.contender import make_images
 
 
 def test_both_cases_are_measured_and_held_to_their_targets(monkeypatch):

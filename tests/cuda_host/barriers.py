@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from kernels.cuda import sources
+from passband.kernels.cuda import sources
 from tests.cuda_host.calls import SMALL, SQUARES, Call, calls
 from tests.cuda_host.device import HostDevice
 

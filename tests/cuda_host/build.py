@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from kernels.cuda.sources import kernel_names
+from passband.kernels.cuda.sources import kernel_names
 
 SHIM = Path(__file__).parent / "shim"
 CACHE = Path(

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels import cuda
-from kernels.cuda import plane
-from kernels.cuda.device import use
-from kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL
+from passband.kernels import cuda
+from passband.kernels.cuda import plane
+from passband.kernels.cuda.device import use
+from passband.kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL
 from tests.cuda_host.device import HostDevice
 from tests.kernels.test_backends import CASES, Images
 from tests.kernels.test_prime import make_steps

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import scipy.fft
 
-from kernels.cuda import sources
+from passband.kernels.cuda import sources
 from tests.cuda_host.array import HostArray, as_host, refuse_plain
 from tests.cuda_host.build import build
 from tests.cuda_host.kernel import HostKernel

@@ -8,7 +8,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from kernels.cuda.device import OPTIONS
+from passband.kernels.cuda.device import OPTIONS
 
 CUPY_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 ARCHITECTURES = (80, 90, 100)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from kernels.cuda import plane, sources
+from passband.kernels.cuda import plane, sources
 from tests.cuda_host.calls import calls
 from tests.cuda_host.launches import Launched, by_call, every_launch
 from tests.cuda_host.nvrtc import ARCHITECTURES, compiled, version

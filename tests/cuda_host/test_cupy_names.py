@@ -43,7 +43,7 @@ def used():
 
     def noted(self, name):
         caller = sys._getframe(1).f_globals.get("__name__", "")
-        if caller.startswith("kernels.cuda"):
+        if caller.startswith("passband.kernels.cuda"):
             methods.add(name)
         return super(HostArray, self).__getattribute__(name)
 

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from kernels.cuda.sources import kernel_names
+from passband.kernels.cuda.sources import kernel_names
 from tests.cuda_host.faults import BLOCKS, SEEDS, THREADS, outcome, text
 from tests.cuda_host.marks import needs_compiler
 from tests.cuda_host.sanitized import run_sanitized

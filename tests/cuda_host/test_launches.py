@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kernels.cuda import sources
+from passband.kernels.cuda import sources
 from tests.cuda_host.calls import LARGE, SMALL, SQUARES, calls
 from tests.cuda_host.device import HostDevice
 from tests.cuda_host.launches import by_call, covering

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kernels.cuda import sources
-from kernels.cuda.device import OPTIONS
+from passband.kernels.cuda import sources
+from passband.kernels.cuda.device import OPTIONS
 from tests.cuda_host.calls import LARGE, SMALL, SQUARES
 from tests.cuda_host.cupy_path import cupy_compile
 from tests.cuda_host.launches import by_call, every_launch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernels.cuda import sources
+from passband.kernels.cuda import sources
 from tests.cuda_host.marks import needs_compiler, needs_nvrtc
 from tests.cuda_host.table import BEGIN, END, README, byte_rows, render, resource_rows, stated
 

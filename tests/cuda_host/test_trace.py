@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernels.cuda import plane
+from passband.kernels.cuda import plane
 from tests.cuda_host.calls import LARGE, SMALL, SQUARES, Call, calls
 from tests.cuda_host.marks import needs_compiler
 from tests.cuda_host.trace import SHARED, TracingDevice, costs, touched

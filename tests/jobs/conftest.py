@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.comparison import evaluations, trainings
-from jobs.dataset.blueprint import Blueprint, read_blueprint
-from jobs.dataset.spec import parse_job
-from jobs.generation.run import generate
-from pipeline.records import Manifest
-from pipeline.store import LocalStore
+from passband.jobs.comparison import evaluations, trainings
+from passband.jobs.dataset.blueprint import Blueprint, read_blueprint
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.generation.run import generate
+from passband.pipeline.records import Manifest
+from passband.pipeline.store import LocalStore
 from tests.jobs.comparison.runs_made import Made, make_all
 
 HOSTILE_CLASS = '<img src=x onerror="alert(1)">|*b*`c`'

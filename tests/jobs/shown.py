@@ -4,12 +4,12 @@ import sys
 import time
 from types import SimpleNamespace
 
-from jobs.analysis import display as analysis
-from jobs.bench import progress as bench
-from jobs.evaluation import display as evaluation
-from jobs.generation import display as generation
-from jobs.reproduce import display as reproduction
-from jobs.training import display as training
+from passband.jobs.analysis import display as analysis
+from passband.jobs.bench import progress as bench
+from passband.jobs.evaluation import display as evaluation
+from passband.jobs.generation import display as generation
+from passband.jobs.reproduce import display as reproduction
+from passband.jobs.training import display as training
 
 STEPS = 4
 _FRAME_S = 0.3  # a picture is drawn four times a second

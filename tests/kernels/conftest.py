@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-import kernels
-from kernels.cuda.device import current
+from passband import kernels
+from passband.kernels.cuda.device import current
 
 
 @pytest.fixture(params=kernels.BACKENDS)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-import kernels
-from kernels import reference
+from passband import kernels
+from passband.kernels import reference
 from tests.kernels.conftest import on_host
 
 # Largest allowed max|backend - reference|, by the dtype that the backend returns.

@@ -10,10 +10,13 @@ import numba
 import numpy as np
 import pytest
 
-from kernels import cpu
-from kernels.cpu.compile import BASELINE, X86_BASELINE, bits_of, float_of, fma, kernel
+from passband.kernels import cpu
+from passband.kernels.cpu.compile import BASELINE, X86_BASELINE, bits_of, float_of, fma, kernel
 
-WORDS = "import numpy as np; from kernels import cpu; print(cpu.words(1, np.arange(3, dtype=np.uint32), 0, 0, 5).sum())"
+WORDS = (
+    "import numpy as np; from passband.kernels import cpu; "
+    "print(cpu.words(1, np.arange(3, dtype=np.uint32), 0, 0, 5).sum())"
+)
 
 
 def run(code, *, cwd=None, **environment):
@@ -54,7 +57,7 @@ def test_code_uses_no_wider_vectors():
 
 def test_a_changed_environment_does_not_bring_the_host_back():
     code = (
-        "import os; from kernels.cpu import compile as c; os.environ['NUMBA_DEBUG_CACHE'] = '0'; import numba;"
+        "import os; from passband.kernels.cpu import compile as c; os.environ['NUMBA_DEBUG_CACHE'] = '0'; import numba;"
         "numba.config.reload_config(); print(numba.config.CPU_NAME, repr(numba.config.CPU_FEATURES))"
     )
     assert output(run(code)) == f"{BASELINE} ''"
@@ -66,7 +69,7 @@ import numba, numpy as np
 def double(x):
     return np.sqrt(x * x) + x
 assert double(np.ones(5)).sum() == 10
-from kernels import cpu
+from passband.kernels import cpu
 from numba.core import registry
 assert registry.cpu_target.target_context.codegen().magic_tuple()[1:] == (cpu.BASELINE, "")
 assert double(np.ones(5)).sum() == double(np.ones(5, np.float32)).sum() == 10
@@ -95,9 +98,9 @@ def test_fma_rounds_once_and_bits_go_both_ways():
 
 @pytest.fixture
 def copy(tmp_path):
-    """Return a folder that holds a copy of `kernels` without caches."""
-    source = Path(__file__).parents[2] / "kernels"
-    shutil.copytree(source, tmp_path / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    """Return a folder that holds a copy of `passband` without caches."""
+    source = Path(__file__).parents[2] / "passband"
+    shutil.copytree(source, tmp_path / "passband", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
@@ -118,7 +121,7 @@ def test_two_processes_compile_at_once(copy):
 @pytest.mark.parametrize("source", ["cpu/arrays.py", "philox.py", "prime_steps.py"])
 def test_a_changed_source_is_compiled_again_in_its_callers(copy, source):
     first = output(run(WORDS, cwd=copy, PYTHONPATH=str(copy)))
-    changed = copy / "kernels" / source
+    changed = copy / "passband" / "kernels" / source
     changed.write_text(changed.read_text() + "\n# another source\n")
     before = set(cached(copy))
     assert output(run(WORDS, cwd=copy, PYTHONPATH=str(copy))) == first
@@ -127,7 +130,7 @@ def test_a_changed_source_is_compiled_again_in_its_callers(copy, source):
 
 def test_a_changed_constant_reaches_compiled_code(copy):
     first = output(run(WORDS, cwd=copy, PYTHONPATH=str(copy)))
-    philox = copy / "kernels" / "philox.py"
+    philox = copy / "passband" / "kernels" / "philox.py"
     text = philox.read_text()
     assert text.count("ROUNDS = 10") == 1
     philox.write_text(text.replace("ROUNDS = 10", "ROUNDS = 7"))
@@ -153,7 +156,7 @@ def test_a_process_killed_while_it_saves_leaves_no_wrong_code(copy):
 
 def test_nowhere_to_write_the_cache(copy):
     # Files where the folders would be: permissions do not stop root.
-    (copy / "kernels/cpu/__pycache__").write_text("")
+    (copy / "passband/kernels/cpu/__pycache__").write_text("")
     (copy / "home").write_text("")
     places = {"HOME": str(copy / "home"), "XDG_CACHE_HOME": str(copy / "home")}
     child = run(WORDS, cwd=copy, PYTHONPATH=str(copy), PYTHONDONTWRITEBYTECODE="1", **places)
@@ -164,17 +167,17 @@ def test_nowhere_to_write_the_cache(copy):
 ONE_SIGNATURE = """
 import pkgutil, importlib
 import numpy as np
-import kernels.cpu
+from passband.kernels import cpu
 from benchmarks.augment import make_run
 from numba.core.dispatcher import Dispatcher
 for side in (5, 32):
     images = np.random.default_rng(0).random((4, 3, side, side), dtype=np.float32)
     for options in ({}, {"preset": "imagenet-thesis"}, {"primitives": ["noise"]}):
         make_run(options, images)()
-    kernels.cpu.phase_only(images)
-    kernels.cpu.to_float(kernels.cpu.to_uint8(images))
-    kernels.cpu.random_filter(images, np.zeros((4, 3, 3), np.float32))
-modules = [importlib.import_module(f"kernels.cpu.{m.name}") for m in pkgutil.iter_modules(kernels.cpu.__path__)]
+    cpu.phase_only(images)
+    cpu.to_float(cpu.to_uint8(images))
+    cpu.random_filter(images, np.zeros((4, 3, 3), np.float32))
+modules = [importlib.import_module(f"{cpu.__name__}.{m.name}") for m in pkgutil.iter_modules(cpu.__path__)]
 found = {id(f): f for module in modules for f in vars(module).values() if isinstance(f, Dispatcher)}
 counts = {f.py_func.__name__: len(f.signatures) for f in found.values()}
 assert sum(counts.values()) > 10, counts
@@ -187,6 +190,5 @@ def test_every_kernel_is_compiled_for_one_set_of_types(copy):
 
     What comes from the cache compiles none of the functions it calls, so this needs an empty one.
     """
-    for package in ("pipeline", "benchmarks"):
-        shutil.copytree(Path(__file__).parents[2] / package, copy / package)
+    shutil.copytree(Path(__file__).parents[2] / "benchmarks", copy / "benchmarks")
     assert output(run(ONE_SIGNATURE, cwd=copy, PYTHONPATH=str(copy))) == "[]"

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from kernels.elementary import cos_pi, log, sin_pi
+from passband.kernels.elementary import cos_pi, log, sin_pi
 
 RNG = np.random.default_rng(0)
 

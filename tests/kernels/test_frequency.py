@@ -9,11 +9,11 @@ import scipy.fft
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import cuda
-from kernels.cpu import frequency as cpu
-from kernels.cpu.chunks import CHUNK_BYTES
-from kernels.cpu.threads import get_num_threads, set_num_threads
-from kernels.reference import frequency as reference
+from passband.kernels import cuda
+from passband.kernels.cpu import frequency as cpu
+from passband.kernels.cpu.chunks import CHUNK_BYTES
+from passband.kernels.cpu.threads import get_num_threads, set_num_threads
+from passband.kernels.reference import frequency as reference
 from tests.kernels.conftest import OnHost
 
 SHAPES = [(2, 3, 32, 32), (1, 1, 1, 1), (2, 1, 1, 7), (2, 3, 9, 1), (3, 2, 31, 29), (1, 3, 33, 20), (0, 3, 8, 8)]

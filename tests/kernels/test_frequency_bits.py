@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy._core._multiarray_umath import __cpu_baseline__, __cpu_dispatch__, __cpu_features__
 
-from kernels import cpu
+from passband.kernels import cpu
 
 WIDE = [name for name in __cpu_dispatch__ if name == "X86_V4" or name.startswith("AVX512")]
 WIDER_THAN_BASELINE = [name for name in __cpu_dispatch__ if name not in __cpu_baseline__]
@@ -76,7 +76,7 @@ def test_bits_do_not_depend_on_vector_width(disabled, tunables):
 def test_svd_does_not_depend_on_the_threads_of_blas():
     """LAPACK's bits change with its threads (seen at 224 pixels), so it gets one, however many it is offered."""
     script = (
-        "import hashlib, numpy as np; from kernels import cpu; "
+        "import hashlib, numpy as np; from passband.kernels import cpu; "
         "x = np.random.default_rng(0).random((2, 3, 224, 224), dtype=np.float32); "
         "print(hashlib.sha256(cpu.svd_filter(x, 50, 'leading').tobytes()).hexdigest())"
     )

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import cpu, philox
-from kernels.cpu.philox import fill_normals
+from passband.kernels import cpu, philox
+from passband.kernels.cpu.philox import fill_normals
 
 WORD = st.integers(0, 2**32 - 1)
 

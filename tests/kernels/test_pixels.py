@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from kernels.cpu import pixels as cpu
-from kernels.reference import pixels as reference
+from passband.kernels.cpu import pixels as cpu
+from passband.kernels.reference import pixels as reference
 
 shapes = st.tuples(st.integers(0, 5), st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3, 4]))
 modules = pytest.mark.parametrize("module", [reference, cpu], ids=["reference", "cpu"])

@@ -5,12 +5,12 @@ import sys
 import numpy as np
 import pytest
 
-from kernels import cpu, reference
-from kernels.checks import check_images
-from kernels.cpu.color import BLOCK, LEVELS, color_levels, find_levels, padded_terms
-from kernels.cpu.folding import row_variances, tabulate
-from kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL, PrimeSteps
-from kernels.reference.prime import fold_modes, mode_variances
+from passband.kernels import cpu, reference
+from passband.kernels.checks import check_images
+from passband.kernels.cpu.color import BLOCK, LEVELS, color_levels, find_levels, padded_terms
+from passband.kernels.cpu.folding import row_variances, tabulate
+from passband.kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL, PrimeSteps
+from passband.kernels.reference.prime import fold_modes, mode_variances
 from tests.kernels.conftest import on_host
 
 RNG = np.random.default_rng(0)
@@ -276,6 +276,6 @@ def test_what_saves_memory_at_large_images_changes_no_bit(monkeypatch, shape, si
     images = RNG.random(shape, np.float32)
     displacement = (20 * RNG.random((shape[0], 2, *shape[2:])) - 10).astype(np.float32)
     views, warped = cpu.prime_views(images, steps), cpu.warp(images, displacement)
-    monkeypatch.setattr(sys.modules["kernels.cpu.warp"], "_MOST_SIDE_BY_SIDE", 0)  # its function has its name
+    monkeypatch.setattr(sys.modules["passband.kernels.cpu.warp"], "_MOST_SIDE_BY_SIDE", 0)  # its function has its name
     np.testing.assert_array_equal(cpu.prime_views(images, steps), views)
     np.testing.assert_array_equal(cpu.warp(images, displacement), warped)

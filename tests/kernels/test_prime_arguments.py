@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import kernels
-from kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL, PrimeSteps
+from passband import kernels
+from passband.kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL, PrimeSteps
 from tests.kernels.conftest import on_host
 
 IMAGES = np.random.default_rng(3).random((2, 3, 8, 9), dtype=np.float32)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
-from kernels import backend, cpu, philox
-from pipeline.augment import AUGMENTATIONS, Draws
+from passband.kernels import backend, cpu, philox
+from passband.pipeline.augment import AUGMENTATIONS, Draws
 
 WIDE = [name for name in __cpu_dispatch__ if name == "X86_V4" or name.startswith("AVX512")]
 TUNABLES = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512DQ,-AVX512BW,-AVX512CD,-AVX2,-AVX2_Usable,-FMA,-FMA_Usable"

@@ -6,8 +6,8 @@ The reference is what other backends are compared with, so its own anchor is her
 import numpy as np
 import pytest
 
-from kernels import cpu, philox, reference
-from kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL, PrimeSteps
+from passband.kernels import cpu, philox, reference
+from passband.kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL, PrimeSteps
 
 RNG = np.random.default_rng(5)
 

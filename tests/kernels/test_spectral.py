@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import kernels
-from kernels import reference
+from passband import kernels
+from passband.kernels import reference
 from tests.kernels.conftest import OnHost
 
 SHAPES = [(2, 3, 32, 32), (3, 1, 7, 12), (1, 3, 9, 5), (2, 2, 12, 7), (1, 1, 1, 1), (0, 3, 8, 8)]
@@ -176,7 +176,7 @@ def test_arguments_that_do_not_fit_are_refused_alike(backend):
 
 @pytest.mark.parametrize("name", ["amplitude_phase", "half_spectrum", "symmetric_noise", "ascend_spectrum"])
 def test_a_row_is_a_function_of_itself(backend, name):
-    on_cuda = backend.module.__name__ == "kernels.cuda"  # cuFFT may take another algorithm for another batch
+    on_cuda = backend.module.__name__ == "passband.kernels.cuda"  # cuFFT may take another algorithm for another batch
     shape = (9, 3, 16, 16) if on_cuda else (9, 3, 12, 10)
     height, columns = shape[2], shape[3] // 2 + 1
     images = images_of(shape)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from kernels.cpu import get_num_threads, normals, set_num_threads, svd_filter
-from kernels.cpu.threads import for_ranges, single_blas_thread, usable_cpus
+from passband.kernels.cpu import get_num_threads, normals, set_num_threads, svd_filter
+from passband.kernels.cpu.threads import for_ranges, single_blas_thread, usable_cpus
 
 
 @pytest.fixture(autouse=True)

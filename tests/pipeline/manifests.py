@@ -2,8 +2,8 @@
 
 import hashlib
 
-from pipeline.layout import provenance_name, record_name, shard_name
-from pipeline.records import BadSample, BetonFile, Manifest, ManifestShard, StoredFile, StoredInput, ViewEntry
+from passband.pipeline.layout import provenance_name, record_name, shard_name
+from passband.pipeline.records import BadSample, BetonFile, Manifest, ManifestShard, StoredFile, StoredInput, ViewEntry
 
 
 def sha256(text: str) -> str:

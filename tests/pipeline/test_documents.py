@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pipeline.documents import MAX_JSON_BYTES, DocumentError, parse_json, read_json
-from pipeline.store import LocalStore
+from passband.pipeline.documents import MAX_JSON_BYTES, DocumentError, parse_json, read_json
+from passband.pipeline.store import LocalStore
 
 REFUSED = {
     "NaN": (b'{"a": NaN}', "is not JSON"),

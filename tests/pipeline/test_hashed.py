@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from pipeline.errors import IntegrityError
-from pipeline.hashed import delete_hashed, put_hashed, read_hashed, read_hashed_file
-from pipeline.layout import SHA256_SUFFIX
-from pipeline.store import LocalStore, open_store
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.hashed import delete_hashed, put_hashed, read_hashed, read_hashed_file
+from passband.pipeline.layout import SHA256_SUFFIX
+from passband.pipeline.store import LocalStore, open_store
 
 
 class Killed(Exception):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.images import FORMATS, BadImage, enlarges, fit_image, image_size, native_pixels, open_image
+from passband.pipeline.images import FORMATS, BadImage, enlarges, fit_image, image_size, native_pixels, open_image
 from tests.pipeline.imagefiles.pictures import encoded, noise, png, reason
 
 

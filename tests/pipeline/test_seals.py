@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.documents import DocumentError
-from pipeline.errors import IntegrityError
-from pipeline.layout import MANIFEST, MANIFEST_SHA256
-from pipeline.manifest import read_manifest, readable_json, write_manifest
-from pipeline.seals import own_digest, put_sealed, read_sealed
-from pipeline.store import LocalStore, open_store
+from passband.pipeline.documents import DocumentError
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.layout import MANIFEST, MANIFEST_SHA256
+from passband.pipeline.manifest import read_manifest, readable_json, write_manifest
+from passband.pipeline.seals import own_digest, put_sealed, read_sealed
+from passband.pipeline.store import LocalStore, open_store
 from tests.pipeline.manifests import manifest
 
 OLD, NEW = manifest(), manifest(environment={"numpy": "3"})

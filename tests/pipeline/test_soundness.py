@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from pipeline.records import BadSample
-from pipeline.shards.codec import ENCODINGS
-from pipeline.soundness import ENCODINGS as NAMES
-from pipeline.soundness import unsound
+from passband.pipeline.records import BadSample
+from passband.pipeline.shards.codec import ENCODINGS
+from passband.pipeline.soundness import ENCODINGS as NAMES
+from passband.pipeline.soundness import unsound
 from tests.pipeline.manifests import manifest, sha256, shard
 
 SOUND = manifest()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import OutputError, PassbandError
-from pipeline.store import LocalStore, ObjectStore, attempt_id, open_output, open_store
+from passband.pipeline.errors import OutputError, PassbandError
+from passband.pipeline.store import LocalStore, ObjectStore, attempt_id, open_output, open_store
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -89,7 +89,7 @@ def test_an_unknown_protocol_is_refused():
 
 def test_sweep_removes_what_a_killed_writer_left(tmp_path):
     script = (
-        "import os, signal\nfrom pipeline.store import LocalStore, attempt_id\n"
+        "import os, signal\nfrom passband.pipeline.store import LocalStore, attempt_id\n"
         f"store = LocalStore({str(tmp_path)!r})\n"
         "with store.staged('shards/a.tar', attempt_id()) as path:\n"
         "    path.write_bytes(b'half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"

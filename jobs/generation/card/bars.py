@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from jobs.common import wording
-from jobs.dataset.plan import without_image
-from pipeline.records import Manifest
+from passband.jobs.common import wording
+from passband.jobs.dataset.plan import without_image
+from passband.pipeline.records import Manifest
 
 MAX_BARS = 50
 

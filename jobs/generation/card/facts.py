@@ -8,16 +8,16 @@ from pathlib import PurePosixPath
 
 import yaml
 
-from jobs.common import wording
-from jobs.dataset.blueprint import Blueprint
-from jobs.generation.card import snippets
-from jobs.generation.card.bars import Bars, class_bars, group_bars
-from jobs.generation.throughput import Throughput, add_up
-from pipeline.augment import AUGMENTATIONS
-from pipeline.layout import JOB
-from pipeline.manifest import read_record
-from pipeline.records import BadSample, Manifest, ShardRecord, StoredInput, ViewEntry
-from pipeline.store import Store, open_store
+from passband.jobs.common import wording
+from passband.jobs.dataset.blueprint import Blueprint
+from passband.jobs.generation.card import snippets
+from passband.jobs.generation.card.bars import Bars, class_bars, group_bars
+from passband.jobs.generation.throughput import Throughput, add_up
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.layout import JOB
+from passband.pipeline.manifest import read_record
+from passband.pipeline.records import BadSample, Manifest, ShardRecord, StoredInput, ViewEntry
+from passband.pipeline.store import Store, open_store
 
 MAX_BAD = 200
 MAX_JOB = 40_000

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jobs.drawing.charts import COLORS, LINES, Theme, encode, frame, literal, new_figure
+from passband.jobs.drawing.charts import COLORS, LINES, Theme, encode, frame, literal, new_figure
 
 _LARGEST_PANEL = 160
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.")

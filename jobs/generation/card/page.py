@@ -7,17 +7,17 @@ from pathlib import Path
 
 import yaml
 
-from jobs.common import wording
-from jobs.dataset.blueprint import Blueprint
-from jobs.drawing.templates import templates
-from jobs.drawing.thumbnails import PAGE_BYTES, SheetRow, image_uris, sheet_rows, within
-from jobs.generation.card.facts import Facts, gather
-from jobs.generation.card.sampling import Look, look_at, looked_side
-from jobs.generation.card.spectra import radial_profile
-from pipeline.canonical import canonical_json
-from pipeline.layout import README, REPORT, TIMM_INFO
-from pipeline.records import Manifest, ShardRecord
-from pipeline.store import Store
+from passband.jobs.common import wording
+from passband.jobs.dataset.blueprint import Blueprint
+from passband.jobs.drawing.templates import templates
+from passband.jobs.drawing.thumbnails import PAGE_BYTES, SheetRow, image_uris, sheet_rows, within
+from passband.jobs.generation.card.facts import Facts, gather
+from passband.jobs.generation.card.sampling import Look, look_at, looked_side
+from passband.jobs.generation.card.spectra import radial_profile
+from passband.pipeline.canonical import canonical_json
+from passband.pipeline.layout import README, REPORT, TIMM_INFO
+from passband.pipeline.records import Manifest, ShardRecord
+from passband.pipeline.store import Store
 
 SHARDS = "shards/*.tar"
 PANEL_BYTES = 300_000
@@ -84,8 +84,8 @@ def draw(look: Look, manifest: Manifest) -> Pictures | None:
     spectra = look.spectra.mean()
     if spectra is None:
         return None
-    from jobs.drawing import charts
-    from jobs.generation.card import figures  # matplotlib takes a while to import
+    from passband.jobs.drawing import charts
+    from passband.jobs.generation.card import figures  # matplotlib takes a while to import
 
     spelled = [canonical_json(view.recipe) for view in look.views]
     recipes = list(dict.fromkeys(spelled))

@@ -7,12 +7,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from jobs.drawing.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one, shown_scale
-from jobs.drawing.thumbnails import ROOM, shrink
-from jobs.generation.card.spectra import MeanSpectra
-from pipeline.records import Manifest, ViewEntry
-from pipeline.shards.decode import Sample, read_shard
-from pipeline.store import Store
+from passband.jobs.drawing.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one, shown_scale
+from passband.jobs.drawing.thumbnails import ROOM, shrink
+from passband.jobs.generation.card.spectra import MeanSpectra
+from passband.pipeline.records import Manifest, ViewEntry
+from passband.pipeline.shards.decode import Sample, read_shard
+from passband.pipeline.store import Store
 
 MAX_PIXELS = 16 << 20
 """Pixels, over all views, that spectra are averaged over: about two seconds of transforms."""

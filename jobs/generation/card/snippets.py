@@ -3,9 +3,9 @@
 import builtins
 import keyword
 
-from jobs.common.wording import plain
-from pipeline.layout import shard_name
-from pipeline.records import Manifest, ViewEntry
+from passband.jobs.common.wording import plain
+from passband.pipeline.layout import shard_name
+from passband.pipeline.records import Manifest, ViewEntry
 
 
 def webdataset_snippet(manifest: Manifest) -> str:
@@ -66,7 +66,7 @@ def stream_snippet(manifest: Manifest) -> str:
     name = manifest.views[-1].name
     return "\n".join(
         [
-            "from pipeline.loading import open_stream",
+            "from passband import open_stream",
             "",
             'with open_stream(".", batch_size=64, shuffle=True, seed=0) as stream:',
             "    for batch in stream:",
@@ -85,7 +85,7 @@ def training_snippet(manifest: Manifest) -> str:
             "# torchrun --standalone --nproc-per-node=2 THIS_FILE.py",
             "import torch",
             "",
-            "from pipeline.loading import open_stream",
+            "from passband import open_stream",
             "",
             'torch.distributed.init_process_group("gloo")',
             f"network = torch.nn.parallel.DistributedDataParallel({network})",

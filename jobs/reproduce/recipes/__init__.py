@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from jobs.reproduce.recipe import Recipe
-from jobs.reproduce.recipes.digits import digits
-from jobs.reproduce.recipes.prime import prime
-from jobs.reproduce.recipes.sharpdro import sharpdro
-from pipeline.errors import PassbandError
+from passband.jobs.reproduce.recipe import Recipe
+from passband.jobs.reproduce.recipes.digits import digits
+from passband.jobs.reproduce.recipes.prime import prime
+from passband.jobs.reproduce.recipes.sharpdro import sharpdro
+from passband.pipeline.errors import PassbandError
 
 RECIPES: dict[str, Callable[..., Recipe]] = {"prime": prime, "sharpdro": sharpdro, "digits": digits}
 ALTERNATING = ("digits",)

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.reproduce.generating import GenerationTask
-from jobs.reproduce.graph import DatasetTask, Node
-from jobs.reproduce.mapping import SensitivityTask
-from jobs.reproduce.references import referenced
-from jobs.reproduce.tasks import EvaluationTask, TrainingTask
+from passband.jobs.reproduce.generating import GenerationTask
+from passband.jobs.reproduce.graph import DatasetTask, Node
+from passband.jobs.reproduce.mapping import SensitivityTask
+from passband.jobs.reproduce.references import referenced
+from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
 
 SEVERITIES = range(1, 6)
 CLEAN = "clean"

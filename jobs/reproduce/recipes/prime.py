@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.reproduce.graph import Graph
-from jobs.reproduce.recipe import Measure, Recipe, Seen
-from jobs.reproduce.recipes.parts import CLEAN, SEVERITIES, Images, Nodes, grid, grid_view
-from jobs.reproduce.rows import Block, Table
+from passband.jobs.reproduce.graph import Graph
+from passband.jobs.reproduce.recipe import Measure, Recipe, Seen
+from passband.jobs.reproduce.recipes.parts import CLEAN, SEVERITIES, Images, Nodes, grid, grid_view
+from passband.jobs.reproduce.rows import Block, Table
 
 CORRUPTIONS: Mapping[str, str] = {
     "gaussian_noise": "gauss",

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.reproduce.graph import Graph
-from jobs.reproduce.recipe import Measure, Recipe, Seen
-from jobs.reproduce.recipes.parts import SEVERITIES, Images, Nodes, corrupted, grid, grid_view
-from jobs.reproduce.rows import Block, Table
+from passband.jobs.reproduce.graph import Graph
+from passband.jobs.reproduce.recipe import Measure, Recipe, Seen
+from passband.jobs.reproduce.recipes.parts import SEVERITIES, Images, Nodes, corrupted, grid, grid_view
+from passband.jobs.reproduce.rows import Block, Table
 
 CORRUPTIONS = ("gaussian_noise", "shot_noise", "snow")
 TABLE = "imagenet"

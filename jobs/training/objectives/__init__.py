@@ -1,15 +1,15 @@
 """The training objectives. A new one is a file of its own and a line in `OBJECTIVES`."""
 
-from jobs.training.objectives.base import Metrics, Objective, ObjectiveOptions, Setting
-from jobs.training.objectives.eiil import Eiil
-from jobs.training.objectives.erm import Erm
-from jobs.training.objectives.group_dro import GroupDro
-from jobs.training.objectives.irm import Irm
-from jobs.training.objectives.jsd import Jsd
-from jobs.training.objectives.jtt import Jtt
-from jobs.training.objectives.sam import Sam
-from jobs.training.objectives.sharpdro import SharpDro
-from jobs.training.objectives.vrex import Vrex
+from passband.jobs.training.objectives.base import Metrics, Objective, ObjectiveOptions, Setting
+from passband.jobs.training.objectives.eiil import Eiil
+from passband.jobs.training.objectives.erm import Erm
+from passband.jobs.training.objectives.group_dro import GroupDro
+from passband.jobs.training.objectives.irm import Irm
+from passband.jobs.training.objectives.jsd import Jsd
+from passband.jobs.training.objectives.jtt import Jtt
+from passband.jobs.training.objectives.sam import Sam
+from passband.jobs.training.objectives.sharpdro import SharpDro
+from passband.jobs.training.objectives.vrex import Vrex
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "erm": Erm,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jobs.training.batches import TrainBatch
-from jobs.training.objectives.state import restored
-from jobs.training.update import Update
-from pipeline.options import StrictModel
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.objectives.state import restored
+from passband.jobs.training.update import Update
+from passband.pipeline.options import StrictModel
 
 if TYPE_CHECKING:
-    from pipeline.loading import Stream
+    from passband.pipeline.loading import Stream
 
 Metrics = Mapping[str, float | Tensor]
 

@@ -9,16 +9,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jobs.training.batches import TrainBatch
-from jobs.training.collective import rank, sum_over_ranks
-from jobs.training.objectives.base import Metrics, Objective, ObjectiveOptions, Setting
-from jobs.training.objectives.group_dro import GroupDro, GroupDroOptions
-from jobs.training.objectives.irm import Irm, IrmOptions, scale_derivatives
-from jobs.training.objectives.reference import ReferenceOptions, measured, train_reference
-from jobs.training.objectives.state import restored
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.collective import rank, sum_over_ranks
+from passband.jobs.training.objectives.base import Metrics, Objective, ObjectiveOptions, Setting
+from passband.jobs.training.objectives.group_dro import GroupDro, GroupDroOptions
+from passband.jobs.training.objectives.irm import Irm, IrmOptions, scale_derivatives
+from passband.jobs.training.objectives.reference import ReferenceOptions, measured, train_reference
+from passband.jobs.training.objectives.state import restored
 
 if TYPE_CHECKING:
-    from pipeline.loading import Stream
+    from passband.pipeline.loading import Stream
 
 
 class EiilOptions(ObjectiveOptions):

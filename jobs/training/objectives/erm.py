@@ -3,10 +3,10 @@
 from torch import nn
 from torch.optim import Optimizer
 
-from jobs.training.batches import TrainBatch
-from jobs.training.collective import global_mean
-from jobs.training.objectives.base import Metrics, Objective
-from jobs.training.objectives.samples import SampleOptions, cross_entropies, training_images
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.collective import global_mean
+from passband.jobs.training.objectives.base import Metrics, Objective
+from passband.jobs.training.objectives.samples import SampleOptions, cross_entropies, training_images
 
 
 class ErmOptions(SampleOptions):

@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim import Optimizer
 
-from jobs.training.batches import TrainBatch
-from jobs.training.objectives.base import Metrics, Objective, Setting
-from jobs.training.objectives.groups import (
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.objectives.base import Metrics, Objective, Setting
+from passband.jobs.training.objectives.groups import (
     GroupWeightOptions,
     GroupWeights,
     group_means,
     group_metrics,
     require_groups,
 )
-from jobs.training.objectives.samples import cross_entropies, training_images
+from passband.jobs.training.objectives.samples import cross_entropies, training_images
 
 if TYPE_CHECKING:
-    from pipeline.loading import Stream
+    from passband.pipeline.loading import Stream
 
 
 class GroupDroOptions(GroupWeightOptions):

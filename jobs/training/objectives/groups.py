@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from jobs.training.collective import sum_over_ranks
-from jobs.training.objectives.base import Metrics, Setting
-from jobs.training.objectives.samples import SampleOptions
-from jobs.training.objectives.state import restored
+from passband.jobs.training.collective import sum_over_ranks
+from passband.jobs.training.objectives.base import Metrics, Setting
+from passband.jobs.training.objectives.samples import SampleOptions
+from passband.jobs.training.objectives.state import restored
 
 
 @dataclass(frozen=True)

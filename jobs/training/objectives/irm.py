@@ -3,9 +3,9 @@
 from pydantic import Field
 from torch import Tensor, nn
 
-from jobs.training.batches import TrainBatch
-from jobs.training.objectives.groups import group_means
-from jobs.training.objectives.penalty import PenaltyObjective, PenaltyOptions
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.objectives.groups import group_means
+from passband.jobs.training.objectives.penalty import PenaltyObjective, PenaltyOptions
 
 
 class IrmOptions(PenaltyOptions):

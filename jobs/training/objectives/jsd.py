@@ -7,9 +7,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jobs.training.batches import TrainBatch
-from jobs.training.collective import global_mean
-from jobs.training.objectives.base import Metrics, Objective, ObjectiveOptions, Setting
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.collective import global_mean
+from passband.jobs.training.objectives.base import Metrics, Objective, ObjectiveOptions, Setting
 
 _SMALLEST_MIXTURE = 1e-7
 

@@ -8,15 +8,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jobs.training.batches import TrainBatch
-from jobs.training.collective import global_mean
-from jobs.training.objectives.base import Metrics, Objective, Setting
-from jobs.training.objectives.reference import ReferenceOptions, measured, train_reference
-from jobs.training.objectives.samples import SampleOptions, cross_entropies, training_images
-from jobs.training.objectives.state import restored
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.collective import global_mean
+from passband.jobs.training.objectives.base import Metrics, Objective, Setting
+from passband.jobs.training.objectives.reference import ReferenceOptions, measured, train_reference
+from passband.jobs.training.objectives.samples import SampleOptions, cross_entropies, training_images
+from passband.jobs.training.objectives.state import restored
 
 if TYPE_CHECKING:
-    from pipeline.loading import Stream
+    from passband.pipeline.loading import Stream
 
 
 class JttOptions(SampleOptions):

@@ -8,11 +8,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jobs.training.batches import TrainBatch
-from jobs.training.objectives.base import Metrics, Objective, Setting
-from jobs.training.objectives.groups import require_groups
-from jobs.training.objectives.samples import SampleOptions, training_images
-from jobs.training.objectives.state import restored
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.objectives.base import Metrics, Objective, Setting
+from passband.jobs.training.objectives.groups import require_groups
+from passband.jobs.training.objectives.samples import SampleOptions, training_images
+from passband.jobs.training.objectives.state import restored
 
 
 class PenaltyOptions(SampleOptions):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jobs.training.batches import TrainBatch
-from jobs.training.objectives.base import Metrics
-from jobs.training.update import Update
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.objectives.base import Metrics
+from passband.jobs.training.update import Update
 
 Norm = Literal["l2", "linf"]
 Offsets = Sequence[tuple[nn.Parameter, Tensor]]

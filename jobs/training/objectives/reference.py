@@ -9,15 +9,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from jobs.training.batches import TrainBatch, to_device
-from jobs.training.collective import global_mean, mean_over_ranks, sum_over_ranks
-from jobs.training.objectives.samples import cross_entropies
-from jobs.training.update import NonFiniteError, Update
-from pipeline.errors import PassbandError
-from pipeline.options import StrictModel
+from passband.jobs.training.batches import TrainBatch, to_device
+from passband.jobs.training.collective import global_mean, mean_over_ranks, sum_over_ranks
+from passband.jobs.training.objectives.samples import cross_entropies
+from passband.jobs.training.update import NonFiniteError, Update
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.options import StrictModel
 
 if TYPE_CHECKING:
-    from pipeline.loading import Batch, Stream
+    from passband.pipeline.loading import Batch, Stream
 
 
 class ReferenceOptions(StrictModel):

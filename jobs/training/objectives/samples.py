@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from jobs.training.batches import TrainBatch
-from jobs.training.objectives.base import ObjectiveOptions
-from jobs.training.update import Update
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.objectives.base import ObjectiveOptions
+from passband.jobs.training.update import Update
 
 On = Literal["clean", "all"]
 

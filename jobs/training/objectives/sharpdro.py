@@ -9,10 +9,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jobs.training.batches import TrainBatch
-from jobs.training.collective import global_mean
-from jobs.training.objectives.base import Metrics, Objective, Setting
-from jobs.training.objectives.groups import (
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.collective import global_mean
+from passband.jobs.training.objectives.base import Metrics, Objective, Setting
+from passband.jobs.training.objectives.groups import (
     GroupMeans,
     GroupWeightOptions,
     GroupWeights,
@@ -20,12 +20,12 @@ from jobs.training.objectives.groups import (
     group_metrics,
     require_groups,
 )
-from jobs.training.objectives.perturb import Norm, sharp_step
-from jobs.training.objectives.samples import cross_entropies, training_images
-from jobs.training.objectives.state import restored
+from passband.jobs.training.objectives.perturb import Norm, sharp_step
+from passband.jobs.training.objectives.samples import cross_entropies, training_images
+from passband.jobs.training.objectives.state import restored
 
 if TYPE_CHECKING:
-    from pipeline.loading import Stream
+    from passband.pipeline.loading import Stream
 
 DEFAULT_RHO: dict[Norm, float] = {"l2": 0.05, "linf": 0.0005}
 """rho * sign(g) is rho * sqrt(P) long for P weights: 0.005 is 5 for a million of them, and destroys training."""

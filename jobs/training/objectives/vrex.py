@@ -4,9 +4,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from jobs.training.batches import TrainBatch
-from jobs.training.objectives.groups import group_means
-from jobs.training.objectives.penalty import PenaltyObjective, PenaltyOptions
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.objectives.groups import group_means
+from passband.jobs.training.objectives.penalty import PenaltyObjective, PenaltyOptions
 
 
 class VrexOptions(PenaltyOptions):

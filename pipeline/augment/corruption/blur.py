@@ -9,8 +9,8 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.corruption.levels import rounded, truncated
-from pipeline.augment.corruption.masks import (
+from passband.pipeline.augment.corruption.levels import rounded, truncated
+from passband.pipeline.augment.corruption.masks import (
     disk_taps,
     gaussian_weights,
     half_gaussian_weights,
@@ -18,8 +18,8 @@ from pipeline.augment.corruption.masks import (
     zoom_factors,
     zoom_grid,
 )
-from pipeline.augment.corruption.tables import Constants
-from pipeline.augment.draws import Draws
+from passband.pipeline.augment.corruption.tables import Constants
+from passband.pipeline.augment.draws import Draws
 
 Images = NDArray[np.float32]
 

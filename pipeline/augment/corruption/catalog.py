@@ -7,12 +7,12 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.corruption.blur import BLUR, glass_blur, motion_blur
-from pipeline.augment.corruption.digital import DIGITAL, pixelate
-from pipeline.augment.corruption.noise import NOISE
-from pipeline.augment.corruption.tables import NAMES, Constants, Name
-from pipeline.augment.corruption.weather import WEATHER, snow
-from pipeline.augment.draws import Draws
+from passband.pipeline.augment.corruption.blur import BLUR, glass_blur, motion_blur
+from passband.pipeline.augment.corruption.digital import DIGITAL, pixelate
+from passband.pipeline.augment.corruption.noise import NOISE
+from passband.pipeline.augment.corruption.tables import NAMES, Constants, Name
+from passband.pipeline.augment.corruption.weather import WEATHER, snow
+from passband.pipeline.augment.draws import Draws
 
 Corruption = Callable[[NDArray[np.float32], Constants, Draws, ModuleType], NDArray[np.float32]]
 

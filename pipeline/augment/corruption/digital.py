@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.augment.corruption.masks import gaussian_weights
-from pipeline.augment.corruption.tables import Constants
-from pipeline.augment.draws import Draws
+from passband.pipeline.augment.corruption.masks import gaussian_weights
+from passband.pipeline.augment.corruption.tables import Constants
+from passband.pipeline.augment.draws import Draws
 
 Images = NDArray[np.float32]
 Floats = NDArray[np.float64]

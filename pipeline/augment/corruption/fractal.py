@@ -5,7 +5,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.draws import Draws
+from passband.pipeline.augment.draws import Draws
 
 _AT_ONCE = 1 << 20  # words of each sample
 

@@ -10,10 +10,10 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.corruption.fractal import fractal
-from pipeline.augment.corruption.masks import LUMA
-from pipeline.augment.corruption.tables import Constants
-from pipeline.augment.draws import Draws
+from passband.pipeline.augment.corruption.fractal import fractal
+from passband.pipeline.augment.corruption.masks import LUMA
+from passband.pipeline.augment.corruption.tables import Constants
+from passband.pipeline.augment.draws import Draws
 
 Images = NDArray[np.float32]
 

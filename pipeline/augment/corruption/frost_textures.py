@@ -12,10 +12,10 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.corruption.masks import luma
-from pipeline.augment.corruption.tables import Constants, TableName
-from pipeline.augment.draws import Draws
-from pipeline.images import BadImage, native_pixels, open_image
+from passband.pipeline.augment.corruption.masks import luma
+from passband.pipeline.augment.corruption.tables import Constants, TableName
+from passband.pipeline.augment.draws import Draws
+from passband.pipeline.images import BadImage, native_pixels, open_image
 
 Images = NDArray[np.float32]
 Pixels = NDArray[np.uint8]

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.elementary import cos_pi, sin_pi
+from passband.kernels.elementary import cos_pi, sin_pi
 
 Offsets = NDArray[np.int64]
 Weights = NDArray[np.float64]

@@ -9,8 +9,8 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.corruption.tables import Constants
-from pipeline.augment.draws import Draws
+from passband.pipeline.augment.corruption.tables import Constants
+from passband.pipeline.augment.draws import Draws
 
 Images = NDArray[np.float32]
 

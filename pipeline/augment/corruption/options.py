@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from pipeline.augment.base import StageOptions
-from pipeline.augment.corruption.tables import NAMES, SEVERITIES, Name, TableName
-from pipeline.options import StrictModel
+from passband.pipeline.augment.base import StageOptions
+from passband.pipeline.augment.corruption.tables import NAMES, SEVERITIES, Name, TableName
+from passband.pipeline.options import StrictModel
 
 Fixed = Annotated[int, Field(ge=0, le=SEVERITIES)]
 

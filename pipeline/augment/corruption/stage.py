@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.base import ComputedMap, InputFile, InputFolder, Shape, Stage, StageResult, Workspace
-from pipeline.augment.corruption.catalog import CORRUPTIONS, EIGHT_BIT
-from pipeline.augment.corruption.frost_textures import SCALES, FrostTextures
-from pipeline.augment.corruption.levels import truncated
-from pipeline.augment.corruption.options import CorruptOptions
-from pipeline.augment.corruption.tables import NAMES, TABLES, TableName, table_for
-from pipeline.augment.draws import Draws
+from passband.pipeline.augment.base import ComputedMap, InputFile, InputFolder, Shape, Stage, StageResult, Workspace
+from passband.pipeline.augment.corruption.catalog import CORRUPTIONS, EIGHT_BIT
+from passband.pipeline.augment.corruption.frost_textures import SCALES, FrostTextures
+from passband.pipeline.augment.corruption.levels import truncated
+from passband.pipeline.augment.corruption.options import CorruptOptions
+from passband.pipeline.augment.corruption.tables import NAMES, TABLES, TableName, table_for
+from passband.pipeline.augment.draws import Draws
 
 Images = NDArray[np.float32]
 Integers = NDArray[np.int64]

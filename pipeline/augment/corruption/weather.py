@@ -10,13 +10,13 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.augment.corruption.blur import smear
-from pipeline.augment.corruption.fractal import fractal
-from pipeline.augment.corruption.frost import frost
-from pipeline.augment.corruption.levels import rounded, truncated
-from pipeline.augment.corruption.masks import LUMA, luma, zoom_grid
-from pipeline.augment.corruption.tables import Constants
-from pipeline.augment.draws import Draws
+from passband.pipeline.augment.corruption.blur import smear
+from passband.pipeline.augment.corruption.fractal import fractal
+from passband.pipeline.augment.corruption.frost import frost
+from passband.pipeline.augment.corruption.levels import rounded, truncated
+from passband.pipeline.augment.corruption.masks import LUMA, luma, zoom_grid
+from passband.pipeline.augment.corruption.tables import Constants
+from passband.pipeline.augment.draws import Draws
 
 Images = NDArray[np.float32]
 Layers = NDArray[np.float32]  # (N, 1, H, W)

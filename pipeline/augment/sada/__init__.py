@@ -1,5 +1,5 @@
 """Stage `sada`: spectral adversarial views. Only `attack` and what it calls import torch, when a view is made."""
 
-from pipeline.augment.sada.stage import Sada
+from passband.pipeline.augment.sada.stage import Sada
 
 __all__ = ["Sada"]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.surrogate.model import Surrogate
+from passband.pipeline.surrogate.model import Surrogate
 
 Images = NDArray[np.float32]
 Spectra = NDArray[np.complex64]

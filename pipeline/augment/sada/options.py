@@ -5,8 +5,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.augment.base import StageOptions
-from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
+from passband.pipeline.augment.base import StageOptions
+from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
 COMPUTED = ("enhanced", "original")
 """Maps that are computed from the surrogate and the job's own source when the dataset is planned."""

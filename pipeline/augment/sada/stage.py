@@ -13,15 +13,15 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import backend
-from pipeline.augment.base import ComputedMap, InputFile, InputFolder, Shape, Stage, StageResult
-from pipeline.augment.draws import Draws
-from pipeline.augment.sada.options import SadaOptions
-from pipeline.surrogate.options import SurrogateOptions
+from passband.kernels import backend
+from passband.pipeline.augment.base import ComputedMap, InputFile, InputFolder, Shape, Stage, StageResult
+from passband.pipeline.augment.draws import Draws
+from passband.pipeline.augment.sada.options import SadaOptions
+from passband.pipeline.surrogate.options import SurrogateOptions
 
 if TYPE_CHECKING:
-    from pipeline.augment.sada.attack import Attack, Signs
-    from pipeline.surrogate.model import Surrogate, Verdict
+    from passband.pipeline.augment.sada.attack import Attack, Signs
+    from passband.pipeline.surrogate.model import Surrogate, Verdict
 
 Images = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -138,7 +138,7 @@ class Sada(Stage):
         return self._climb(draws).run(spectra, labels, avoided)
 
     def _climb(self, draws: Draws) -> "Attack":
-        from pipeline.augment.sada.attack import Attack  # torch
+        from passband.pipeline.augment.sada.attack import Attack  # torch
 
         options = self.options
         return Attack(
@@ -214,7 +214,7 @@ class _Victim:
 
     def judge(self, images: Images, labels: Integers, kernels: ModuleType) -> "Verdict":
         """Return what the surrogate says of a batch."""
-        from pipeline.surrogate.model import judge_all  # torch
+        from passband.pipeline.surrogate.model import judge_all  # torch
 
         return judge_all(self.surrogate, images, labels, kernels.for_ranges)
 
@@ -235,7 +235,7 @@ def _load(
 
 @lru_cache(maxsize=2)
 def _load_once(content: bytes, options: str, classes: tuple[str, ...], shape: Shape, kernels: ModuleType) -> _Victim:
-    from pipeline.surrogate.model import load_surrogate  # torch
+    from passband.pipeline.surrogate.model import load_surrogate  # torch
 
     spelled = SurrogateOptions.model_validate_json(options)
     return _Victim(load_surrogate(content, spelled, classes=classes, shape=shape, kernels=kernels))

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from jobs.analysis.images import list_images
-from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
-from kernels.cpu.pixels import to_float
-from kernels.cpu.threads import get_num_threads, set_num_threads
-from pipeline.networks.network import Network, build_network, network_bytes
+from passband.jobs.analysis.images import list_images
+from passband.jobs.analysis.spec import AnalyzeJob, parse_analyze_job
+from passband.kernels.cpu.pixels import to_float
+from passband.kernels.cpu.threads import get_num_threads, set_num_threads
+from passband.pipeline.networks.network import Network, build_network, network_bytes
 from tests.jobs.evaluation.conftest import only, spec_of
 
 MakeJob = Callable[..., AnalyzeJob]

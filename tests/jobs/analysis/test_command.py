@@ -6,8 +6,8 @@ import time
 import pytest
 import yaml
 
-from pipeline.seals import read_sealed
-from pipeline.store import LocalStore
+from passband.pipeline.seals import read_sealed
+from passband.pipeline.store import LocalStore
 from tests.jobs.analysis.conftest import job_of
 
 
@@ -65,7 +65,7 @@ def test_json_lines(passband, job_file, tmp_path):
 
 def test_plan_writes_nothing(passband, job_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("jobs.analysis.probe._PROBE_S", 0.1)
+    monkeypatch.setattr("passband.jobs.analysis.probe._PROBE_S", 0.1)
     status, out, _ = passband("analyze", "sensitivity", job_file, "--plan")
     assert status == 0
     assert not (tmp_path / "out").exists()
@@ -91,7 +91,7 @@ def test_a_mistake_is_one_message(passband, job_file, tmp_path):
 def test_a_killed_run_goes_on(job_file, passband, tmp_path, checkpoint):
     given = yaml.safe_load(job_file.read_text())
     job_file.write_text(yaml.safe_dump(given | {"compute": {"executor": "inline", "block": 5}}))
-    command = [sys.executable, "-m", "jobs.cli", "analyze", "sensitivity", str(job_file), "--output"]
+    command = [sys.executable, "-m", "passband", "analyze", "sensitivity", str(job_file), "--output"]
     with subprocess.Popen([*command, str(tmp_path / "out")], stderr=subprocess.DEVNULL) as child:
         while len(list((tmp_path / "out" / "blocks").glob("original-*.json"))) < 3:
             assert child.poll() is None

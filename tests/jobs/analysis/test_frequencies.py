@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from jobs.analysis.amplitude import MeanAmplitude, mean_amplitude
-from jobs.analysis.frequencies import centred_map, distinct_frequencies, multiplicity
+from passband.jobs.analysis.amplitude import MeanAmplitude, mean_amplitude
+from passband.jobs.analysis.frequencies import centred_map, distinct_frequencies, multiplicity
 
 SIZES = [(4, 4), (5, 5), (4, 7), (7, 4), (1, 1), (1, 6), (2, 2), (16, 12)]
 

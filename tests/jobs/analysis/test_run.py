@@ -7,23 +7,23 @@ import pytest
 import yaml
 from PIL import Image
 
-from jobs.analysis.counting import count_wrong
-from jobs.analysis.display import SilentDisplay
-from jobs.analysis.envelope import read_envelope
-from jobs.analysis.inputs import read_inputs
-from jobs.analysis.ledger import BlocksFailedError
-from jobs.analysis.run import analyze
-from jobs.analysis.sensitivity import compute_sensitivity
-from jobs.common.jobfile import JobError
-from jobs.common.overwrite import claimed
-from jobs.comparison.status import read_run, spell_run
-from jobs.executors.base import ExecutorError
-from jobs.generation.run import generate
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.hashed import put_hashed
-from pipeline.networks.network import NetworkError, build_network
-from pipeline.seals import unsealed
-from pipeline.store import LocalStore, open_store
+from passband.jobs.analysis.counting import count_wrong
+from passband.jobs.analysis.display import SilentDisplay
+from passband.jobs.analysis.envelope import read_envelope
+from passband.jobs.analysis.inputs import read_inputs
+from passband.jobs.analysis.ledger import BlocksFailedError
+from passband.jobs.analysis.run import analyze
+from passband.jobs.analysis.sensitivity import compute_sensitivity
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.common.overwrite import claimed
+from passband.jobs.comparison.status import read_run, spell_run
+from passband.jobs.executors.base import ExecutorError
+from passband.jobs.generation.run import generate
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.hashed import put_hashed
+from passband.pipeline.networks.network import NetworkError, build_network
+from passband.pipeline.seals import unsealed
+from passband.pipeline.store import LocalStore, open_store
 from tests.jobs.analysis.conftest import job_of, only, stored
 from tests.jobs.evaluation.conftest import DIGITS, spec_of
 from tests.jobs.generation.made import small_job
@@ -172,7 +172,7 @@ def test_a_block_that_fails_is_tried_again_and_named_at_last(finished, make_job,
             raise left.pop()
         return count_wrong(subject, name, norms, start, stop)
 
-    monkeypatch.setattr("jobs.analysis.worker.count_wrong", flaky)
+    monkeypatch.setattr("passband.jobs.analysis.worker.count_wrong", flaky)
     if failures == 3:
         with pytest.raises(BlocksFailedError, match="1 block failed.*\n  block original-000001: RuntimeError: broken"):
             analyze(make_job())
@@ -187,7 +187,7 @@ def test_the_failure_budget_ends_a_run(make_job, tmp_path, monkeypatch):
     def broken(*_):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("jobs.analysis.worker.count_wrong", broken)
+    monkeypatch.setattr("passband.jobs.analysis.worker.count_wrong", broken)
     with pytest.raises(BlocksFailedError, match="^2 blocks failed"):
         analyze(make_job(compute={"failure_budget": 1, "max_attempts": 1}))
 
@@ -270,7 +270,7 @@ def test_other_folders_are_refused(make_job, tmp_path):
 def test_another_environment_is_refused(make_job, monkeypatch):
     with pytest.raises(Stopped):
         analyze(make_job(), checkpoint=stop_after(1))
-    monkeypatch.setattr("jobs.analysis.envelope.processor", lambda: "abacus")
+    monkeypatch.setattr("passband.jobs.analysis.envelope.processor", lambda: "abacus")
     with pytest.raises(PassbandError, match=r"was begun with processor .* \(here abacus\)"):
         analyze(make_job())
 

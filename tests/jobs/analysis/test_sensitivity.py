@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from jobs.analysis.counting import MAPS, Subject, count_wrong
-from jobs.analysis.frequencies import distinct_frequencies
-from jobs.analysis.sensitivity import compute_sensitivity
-from kernels import cpu, philox
-from pipeline.networks.network import NetworkError, network_bytes
-from pipeline.surrogate.model import Surrogate
-from pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
+from passband.jobs.analysis.counting import MAPS, Subject, count_wrong
+from passband.jobs.analysis.frequencies import distinct_frequencies
+from passband.jobs.analysis.sensitivity import compute_sensitivity
+from passband.kernels import cpu, philox
+from passband.pipeline.networks.network import NetworkError, network_bytes
+from passband.pipeline.surrogate.model import Surrogate
+from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 from tests.jobs.analysis.conftest import only, spec_of
 from tests.jobs.evaluation.conftest import DIGITS
 
@@ -97,7 +97,7 @@ def test_no_two_signs_share_a_word(monkeypatch):
         asked.extend((index, view, stage, draw) for index in indices.tolist())
         return real(key, indices, view, stage, count, draw)
 
-    monkeypatch.setattr("jobs.analysis.counting.cpu.words", spy)
+    monkeypatch.setattr("passband.jobs.analysis.counting.cpu.words", spy)
     norms = np.ones(len(subject.frequencies))
     for name in MAPS:
         count_wrong(subject, name, norms, 0, len(norms))

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from jobs.analysis.subset import Strata, choose, quotas
-from jobs.common.jobfile import JobError
+from passband.jobs.analysis.subset import Strata, choose, quotas
+from passband.jobs.common.jobfile import JobError
 
 LABELS = np.repeat(np.arange(4), [60, 40, 10, 3])
 INDICES = np.random.default_rng(0).permutation(len(LABELS)).astype(np.uint32)

@@ -1,7 +1,7 @@
 """What the tests of the benchmarks measure: small and quick, but real."""
 
-from jobs.bench.cases import make_cases
-from jobs.bench.trial import Plan
+from passband.jobs.bench.cases import make_cases
+from passband.jobs.bench.trial import Plan
 
 SIZE, BATCH = 16, 4
 

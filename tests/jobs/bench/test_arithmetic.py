@@ -4,13 +4,13 @@ import itertools
 
 import pytest
 
-from jobs.bench.cases import Case
-from jobs.bench.cost import break_even_epochs, cost_per_million, least_bytes, share_of_copy
-from jobs.bench.loops import Step
-from jobs.bench.rows import make_row
-from jobs.bench.timing import time_in_turn
-from jobs.bench.training import TrainingPlan, make_training_row
-from jobs.bench.trial import TRIED_IMAGES, Plan, Trial, shrunk
+from passband.jobs.bench.cases import Case
+from passband.jobs.bench.cost import break_even_epochs, cost_per_million, least_bytes, share_of_copy
+from passband.jobs.bench.loops import Step
+from passband.jobs.bench.rows import make_row
+from passband.jobs.bench.timing import time_in_turn
+from passband.jobs.bench.training import TrainingPlan, make_training_row
+from passband.jobs.bench.trial import TRIED_IMAGES, Plan, Trial, shrunk
 
 CASE = Case("prime", "cifar", 32, 1000, {"preset": "cifar"})
 

@@ -5,15 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jobs.bench.augment import measure
-from jobs.bench.cases import SIZES, make_cases
-from jobs.bench.contender import Workbench, make_images, make_run
-from jobs.bench.device import CpuDevice
-from jobs.bench.document import Document
-from jobs.bench.machine import is_busy
-from jobs.bench.table import format_document, format_trials, spell_device
-from jobs.bench.trial import estimate
-from pipeline.networks.network import NetworkSpec, build_network, network_bytes
+from passband.jobs.bench.augment import measure
+from passband.jobs.bench.cases import SIZES, make_cases
+from passband.jobs.bench.contender import Workbench, make_images, make_run
+from passband.jobs.bench.device import CpuDevice
+from passband.jobs.bench.document import Document
+from passband.jobs.bench.machine import is_busy
+from passband.jobs.bench.table import format_document, format_trials, spell_device
+from passband.jobs.bench.trial import estimate
+from passband.pipeline.networks.network import NetworkSpec, build_network, network_bytes
 from tests.jobs.bench.made import BATCH, SIZE, Silent, small_plan
 
 
@@ -133,8 +133,8 @@ def test_images_are_as_decoded_and_of_any_size():
 def test_the_untrained_surrogate_is_never_fooled():
     bench = Workbench(CpuDevice())
     (case,) = make_cases([32], ["sada"], batch=lambda size: 8)
-    from jobs.bench.contender import make_stage
-    from pipeline.augment import Draws
+    from passband.jobs.bench.contender import make_stage
+    from passband.pipeline.augment import Draws
 
     result = make_stage(case, bench.device).apply(
         bench.images(8, 32), np.zeros(8, np.int64), Draws(0, np.arange(8, dtype=np.uint32), 1)

@@ -1,10 +1,10 @@
 import pytest
 
-from jobs.bench.cases import SIZES, VARIANTS, default_batch, make_cases
-from pipeline.augment import AUGMENTATIONS
-from pipeline.augment.corruption import NAMES
-from pipeline.augment.prime_options import PRESETS
-from pipeline.errors import PassbandError
+from passband.jobs.bench.cases import SIZES, VARIANTS, default_batch, make_cases
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.augment.corruption import NAMES
+from passband.pipeline.augment.prime_options import PRESETS
+from passband.pipeline.errors import PassbandError
 
 
 def names(patterns=(), sizes=(32,)):

@@ -4,10 +4,10 @@ import signal
 
 import pytest
 
-from jobs.bench import progress as shown
-from jobs.bench.device import COPY_BYTES
-from jobs.commands.shared import stop
-from kernels.cuda import device as cuda
+from passband.jobs.bench import progress as shown
+from passband.jobs.bench.device import COPY_BYTES
+from passband.jobs.commands.shared import stop
+from passband.kernels.cuda import device as cuda
 
 SMALL = ("--size", 16, "--batch", 2, "--rounds", 2)
 

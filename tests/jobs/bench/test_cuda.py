@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from jobs.bench.augment import measure
-from jobs.bench.contender import Workbench, make_run
-from jobs.bench.device import CpuDevice, open_device
-from jobs.bench.training import measure_training
+from passband.jobs.bench.augment import measure
+from passband.jobs.bench.contender import Workbench, make_run
+from passband.jobs.bench.device import CpuDevice, open_device
+from passband.jobs.bench.training import measure_training
 from tests.jobs.bench.made import Silent, small_plan
 from tests.jobs.bench.test_training import PLAN
 

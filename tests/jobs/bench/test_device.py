@@ -3,10 +3,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from jobs.bench.device import COPY_ROWS, CpuDevice, CudaDevice, open_device
-from kernels import cpu
-from kernels.cuda import device as cuda
-from pipeline.errors import PassbandError
+from passband.jobs.bench.device import COPY_ROWS, CpuDevice, CudaDevice, open_device
+from passband.kernels import cpu
+from passband.kernels.cuda import device as cuda
+from passband.pipeline.errors import PassbandError
 
 
 class Counted:

@@ -1,6 +1,6 @@
 import pytest
 
-from jobs.bench.energy import NvmlMeter, RaplMeter, find_meter, joules_per_run
+from passband.jobs.bench.energy import NvmlMeter, RaplMeter, find_meter, joules_per_run
 
 
 @pytest.fixture

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from jobs.bench.device import CpuDevice
-from jobs.bench.torch_prime import TorchPrime
-from jobs.bench.training import TrainingPlan, measure_training
-from jobs.bench.training_document import TrainingDocument
-from jobs.bench.training_estimate import estimate_training
-from jobs.bench.training_table import format_training, format_training_estimate
-from jobs.bench.ways import WAYS, make_views
-from jobs.training.batches import TrainBatch
-from kernels import cpu
-from pipeline.augment import AUGMENTATIONS, Draws
-from pipeline.augment.prime_options import PrimeOptions
+from passband.jobs.bench.device import CpuDevice
+from passband.jobs.bench.torch_prime import TorchPrime
+from passband.jobs.bench.training import TrainingPlan, measure_training
+from passband.jobs.bench.training_document import TrainingDocument
+from passband.jobs.bench.training_estimate import estimate_training
+from passband.jobs.bench.training_table import format_training, format_training_estimate
+from passband.jobs.bench.ways import WAYS, make_views
+from passband.jobs.training.batches import TrainBatch
+from passband.kernels import cpu
+from passband.pipeline.augment import AUGMENTATIONS, Draws
+from passband.pipeline.augment.prime_options import PrimeOptions
 from tests.jobs.bench.made import Silent
 
 PLAN = TrainingPlan(

@@ -7,8 +7,8 @@ which two have no place before it does.
 import sys
 from pathlib import Path
 
-from jobs.executors.ray import RayExecutor
-from jobs.executors.ray_session import connect
+from passband.jobs.executors.ray import RayExecutor
+from passband.jobs.executors.ray_session import connect
 from tests.jobs.executors.faulty import FaultyTask
 
 

@@ -18,7 +18,7 @@ import psutil
 import yaml
 from PIL import Image
 
-PASSBAND = [sys.executable, "-P", "-m", "jobs.cli"]
+PASSBAND = [sys.executable, "-P", "-m", "passband"]
 
 
 @dataclass

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.analysis.spec import parse_analyze_job
-from jobs.cluster.parcel import FILE, VARIABLE, opened, packed
-from jobs.cluster.progress import read_progress
-from jobs.cluster.records import find_record, is_id
-from jobs.cluster.state import ClusterError
-from jobs.cluster.submission import KINDS, read_submission
-from jobs.common.jobfile import JobError
-from jobs.dataset.spec import load_job, parse_job
-from jobs.evaluation.spec import parse_evaluate_job
-from jobs.generation.run import generate
-from jobs.training.spec import parse_train_job
+from passband.jobs.analysis.spec import parse_analyze_job
+from passband.jobs.cluster.parcel import FILE, VARIABLE, opened, packed
+from passband.jobs.cluster.progress import read_progress
+from passband.jobs.cluster.records import find_record, is_id
+from passband.jobs.cluster.state import ClusterError
+from passband.jobs.cluster.submission import KINDS, read_submission
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.dataset.spec import load_job, parse_job
+from passband.jobs.evaluation.spec import parse_evaluate_job
+from passband.jobs.generation.run import generate
+from passband.jobs.training.spec import parse_train_job
 from tests.jobs.cluster.heads import job_file, wide_job
 
 IMAGES = {"source": {"kind": "imagefolder", "path": "pictures"}, "image": {"size": 16}}
@@ -118,7 +118,7 @@ def test_thousands_of_class_names_travel_in_a_file(tmp_path):
 def test_a_job_that_is_too_large_to_send_is_told_with_both_sizes(tmp_path, monkeypatch):
     found = read_submission(wide_job(tmp_path))
     assert packed(found, "x").content
-    monkeypatch.setattr("jobs.cluster.parcel.MAX_BYTES", 2**18)
+    monkeypatch.setattr("passband.jobs.cluster.parcel.MAX_BYTES", 2**18)
     with pytest.raises(ClusterError) as error:
         packed(found, "x")
     assert re.fullmatch(

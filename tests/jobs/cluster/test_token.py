@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from jobs.cluster.client import Client, UnreachableError
-from jobs.cluster.state import ClusterError
-from jobs.cluster.token import find_token, make_token
+from passband.jobs.cluster.client import Client, UnreachableError
+from passband.jobs.cluster.state import ClusterError
+from passband.jobs.cluster.token import find_token, make_token
 
 
 @pytest.fixture

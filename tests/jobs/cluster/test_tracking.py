@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.cluster.client import ClusterJob
-from jobs.cluster.failure import told_beside_log, why_failed, why_waiting
-from jobs.cluster.records import Record, find_record
-from jobs.cluster.spelling import spell_cancelled, spell_job
-from jobs.cluster.tracking import Clusters, Tracked, track
-from jobs.dataset.spec import load_job
-from jobs.generation.run import generate
+from passband.jobs.cluster.client import ClusterJob
+from passband.jobs.cluster.failure import told_beside_log, why_failed, why_waiting
+from passband.jobs.cluster.records import Record, find_record
+from passband.jobs.cluster.spelling import spell_cancelled, spell_job
+from passband.jobs.cluster.tracking import Clusters, Tracked, track
+from passband.jobs.dataset.spec import load_job
+from passband.jobs.generation.run import generate
 from tests.jobs.cluster.heads import job_file
 
 NOBODY = "http://127.0.0.1:1"

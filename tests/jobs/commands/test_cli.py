@@ -9,8 +9,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from jobs.dataset.spec import load_job
-from jobs.generation.run import generate
+from passband.jobs.dataset.spec import load_job
+from passband.jobs.generation.run import generate
 from tests.jobs.generation.made import small_job, stored_bytes
 
 
@@ -52,7 +52,7 @@ def test_run_speaks_json_lines(passband, job_file, tmp_path):
 def test_run_draws_on_a_narrow_terminal(job_file):
     main, terminal = pty.openpty()
     environment = os.environ | {"COLUMNS": "60", "LINES": "20", "TERM": "xterm"}
-    command = [sys.executable, "-m", "jobs.cli", "run", str(job_file)]
+    command = [sys.executable, "-m", "passband", "run", str(job_file)]
     child = subprocess.Popen(command, stderr=terminal, stdout=subprocess.PIPE, env=environment)
     os.close(terminal)
     drawn = b""

@@ -11,26 +11,26 @@ import time
 import pytest
 import yaml
 
-from jobs import cli
-from jobs.commands.shared import KEPT, stop
-from jobs.common import events
-from jobs.common.address_space import lack_of_memory
-from jobs.common.jobfile import JobError
-from jobs.training.launch import announced, local_rank
-from kernels.cuda.device import CupyDevice, DeviceError
-from kernels.cuda.driver import missing_gpu
-from pipeline.errors import PassbandError
-from pipeline.home import HomeError, expanded
-from pipeline.loading import open_stream
-from pipeline.loading.fetching import Cache
-from pipeline.loading.ranks import ALONE, LAUNCHER, Ranks
-from pipeline.sources.found import Wanted, find_files
-from pipeline.sources.local import existing_path
-from pipeline.sources.skipped import Skipped
-from pipeline.store import LocalStore
+from passband.jobs import cli
+from passband.jobs.commands.shared import KEPT, stop
+from passband.jobs.common import events
+from passband.jobs.common.address_space import lack_of_memory
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.training.launch import announced, local_rank
+from passband.kernels.cuda.device import CupyDevice, DeviceError
+from passband.kernels.cuda.driver import missing_gpu
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.home import HomeError, expanded
+from passband.pipeline.loading import open_stream
+from passband.pipeline.loading.fetching import Cache
+from passband.pipeline.loading.ranks import ALONE, LAUNCHER, Ranks
+from passband.pipeline.sources.found import Wanted, find_files
+from passband.pipeline.sources.local import existing_path
+from passband.pipeline.sources.skipped import Skipped
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 
-COMMAND = [sys.executable, "-m", "jobs.cli"]
+COMMAND = [sys.executable, "-m", "passband"]
 
 
 def command(*words, **options):
@@ -59,7 +59,7 @@ def test_version(passband):
 def test_bash_completes_commands_and_options(tmp_path, typed, offered):
     """By what the shell itself sources, with the program on its PATH."""
     program = tmp_path / "passband"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m jobs.cli "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m passband "$@"\n')
     program.chmod(0o755)
     script = (
         'eval "$(_PASSBAND_COMPLETE=source_bash passband)"\n'
@@ -115,10 +115,10 @@ def test_what_nobody_expected_is_an_event_and_a_traceback(monkeypatch, capsys):
     def broken(**options):
         raise RuntimeError("who would have thought")
 
-    monkeypatch.setattr("jobs.dataset.listing.listing", broken)
+    monkeypatch.setattr("passband.jobs.dataset.listing.listing", broken)
     monkeypatch.setattr(sys, "argv", ["passband", "stages", "--json"])
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("jobs.dataset.listing.listing", lambda: broken())
+    monkeypatch.setattr("passband.jobs.dataset.listing.listing", lambda: broken())
     with pytest.raises(RuntimeError, match="thought"):
         cli.main()
     signal.signal(signal.SIGINT, before[0])
@@ -177,7 +177,7 @@ def test_a_job_of_another_kind_is_told_its_command(passband, tmp_path, kind):
     ],
 )
 def test_a_job_of_no_kind_is_told_what_is_allowed(given, message):
-    from jobs.dataset.spec import parse_job
+    from passband.jobs.dataset.spec import parse_job
 
     with pytest.raises(JobError, match=message) as error:
         parse_job(given)
@@ -214,10 +214,9 @@ def test_only_what_keeps_something_says_so(monkeypatch, passband, tmp_path):
     def interrupted(*_, **__):
         os.kill(os.getpid(), signal.SIGINT)
 
-    places = ("jobs.generation.verify.verify", "jobs.comparison.status.read_run", "jobs.generation.inspect.describe")
-    for place in places:
-        monkeypatch.setattr(place, interrupted)
-    monkeypatch.setattr("jobs.dataset.spec.load_job", interrupted)
+    for place in ("generation.verify.verify", "comparison.status.read_run", "generation.inspect.describe"):
+        monkeypatch.setattr(f"passband.jobs.{place}", interrupted)
+    monkeypatch.setattr("passband.jobs.dataset.spec.load_job", interrupted)
     job = tmp_path / "job.yaml"
     job.write_text("")
     for words in (["verify", tmp_path], ["status", tmp_path], ["inspect", tmp_path], ["plan", job], ["run", job]):
@@ -371,7 +370,7 @@ def test_closed_descriptors_are_no_files_of_the_dataset(job_file, tmp_path, clos
     script = (
         "import os, sys\n"
         f"for number in {closed}: os.close(number)\n"
-        f"os.execv(sys.executable, [sys.executable, '-m', 'jobs.cli', 'run', {str(job_file)!r}])\n"
+        f"os.execv(sys.executable, [sys.executable, '-m', 'passband', 'run', {str(job_file)!r}])\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -395,7 +394,7 @@ def limited(megabytes, *words, **options):
     script = (
         "import os, resource, sys\n"
         f"resource.setrlimit(resource.RLIMIT_AS, ({megabytes << 20}, {megabytes << 20}))\n"
-        "os.execv(sys.executable, [sys.executable, '-m', 'jobs.cli', *sys.argv[1:]])\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'passband', *sys.argv[1:]])\n"
     )
     run = [sys.executable, "-c", script, *map(str, words)]
     return subprocess.run(run, capture_output=True, text=True, timeout=250, **options)
@@ -427,7 +426,7 @@ def test_out_of_memory_is_one_line(monkeypatch, passband, error, message):
     def fails():
         raise error
 
-    monkeypatch.setattr("jobs.dataset.listing.listing", fails)
+    monkeypatch.setattr("passband.jobs.dataset.listing.listing", fails)
     status, out, err = passband("stages")
     assert (status, out) == (1, "")
     assert err.startswith(f"passband: {message}")
@@ -471,7 +470,7 @@ def test_a_missing_gpu_is_told_by_the_driver(monkeypatch):
     if missing_gpu() is None:
         pytest.skip("this machine has a GPU")
     monkeypatch.setitem(sys.modules, "cupy", None)  # not asked
-    monkeypatch.setattr("kernels.cuda.device.find_spec", lambda name: object())
+    monkeypatch.setattr("passband.kernels.cuda.device.find_spec", lambda name: object())
     with pytest.raises(DeviceError, match="no GPU that CUDA can use: .*NVIDIA driver"):
         CupyDevice()
 

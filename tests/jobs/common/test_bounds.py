@@ -2,15 +2,15 @@
 
 import pytest
 
-from jobs.bench.output import check_output
-from jobs.cluster.state import read_json
-from jobs.common.jobfile import JobError
-from jobs.evaluation.results import read_evaluation
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.layout import MANIFEST, MANIFEST_SHA256, record_name
-from pipeline.manifest import read_manifest, read_record, write_manifest
-from pipeline.seals import read_beside
-from pipeline.store import LocalStore
+from passband.jobs.bench.output import check_output
+from passband.jobs.cluster.state import read_json
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.evaluation.results import read_evaluation
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.layout import MANIFEST, MANIFEST_SHA256, record_name
+from passband.pipeline.manifest import read_manifest, read_record, write_manifest
+from passband.pipeline.seals import read_beside
+from passband.pipeline.store import LocalStore
 from tests.pipeline.manifests import manifest
 
 TOO_LONG = "is too long; at most 256 MB are read|MB long; at most 256 MB are read"

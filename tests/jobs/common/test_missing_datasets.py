@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import yaml
 
-from jobs.common.missing_datasets import DatasetError, make_missing
-from jobs.training.spec import DatasetReference
-from pipeline.manifest import read_manifest
-from pipeline.store import LocalStore
+from passband.jobs.common.missing_datasets import DatasetError, make_missing
+from passband.jobs.training.spec import DatasetReference
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.store import LocalStore
 
 
 def spelled_out(**changes):
@@ -103,7 +103,7 @@ def test_ctrl_c_ends_the_child_and_keeps_its_shards(tmp_path):
     script.write_text(
         "import json, sys\n"
         "from types import SimpleNamespace\n"
-        "from jobs.common.missing_datasets import make_missing\n"
+        "from passband.jobs.common.missing_datasets import make_missing\n"
         f"reference = SimpleNamespace(path=None, job=json.loads({json.dumps(json.dumps(job))}))\n"
         f"make_missing([reference], {str(tmp_path / 'cache')!r}, progress=lambda e: print(e['event'], flush=True))\n"
     )
@@ -135,6 +135,6 @@ def _children(pid):
 
 
 def test_nothing_heavy_is_imported(tmp_path):
-    heavy = "{'ray', 'numba', 'kernels', 'cupy', 'torch'}"
+    heavy = "{'ray', 'numba', 'passband.kernels', 'cupy', 'torch'}"
     script = f"import sys, jobs.common.missing_datasets; print({heavy} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"

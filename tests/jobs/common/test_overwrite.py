@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.common.overwrite import ask_overwrite, claimed, clear_output, spell_contents
-from jobs.generation.run import generate
-from pipeline.errors import OutputError, PassbandError
-from pipeline.layout import LOCK
-from pipeline.lock import locked
-from pipeline.store import LocalStore, open_store
+from passband.jobs.common.overwrite import ask_overwrite, claimed, clear_output, spell_contents
+from passband.jobs.generation.run import generate
+from passband.pipeline.errors import OutputError, PassbandError
+from passband.pipeline.layout import LOCK
+from passband.pipeline.lock import locked
+from passband.pipeline.store import LocalStore, open_store
 from tests.jobs.generation.made import small_job
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.common import wording
-from pipeline.augment import AUGMENTATIONS
-from pipeline.sources import SOURCES
+from passband.jobs.common import wording
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.sources import SOURCES
 
 SURROGATE = {"network": "lenet", "checkpoint": "model.pt"}
 SADA = {"stage": "sada", "version": 1, **AUGMENTATIONS["sada"].Options(surrogate=SURROGATE).model_dump()}

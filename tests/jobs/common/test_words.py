@@ -9,23 +9,23 @@ import pytest
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from jobs.analysis.envelope import Envelope
-from jobs.analysis.results import Analysis
-from jobs.analysis.spec import AnalyzeJob, parse_analyze_job
-from jobs.common.examples import EXAMPLES, example
-from jobs.common.jobfile import JobError
-from jobs.comparison.results import AnalysisResults, ReproductionResults, TrainingResults
-from jobs.dataset.entries import AnySource
-from jobs.dataset.spec import GenerateJob, parse_job
-from jobs.evaluation.results import Evaluation
-from jobs.evaluation.spec import EvaluateJob, parse_evaluate_job
-from jobs.training.objectives import OBJECTIVES
-from jobs.training.spec import TrainJob, parse_train_job
-from pipeline.augment import AUGMENTATIONS
-from pipeline.networks.network import NetworkSpec
-from pipeline.problems import PATTERNS, first_problem
-from pipeline.records import Manifest, ShardRecord
-from pipeline.sources import SOURCES
+from passband.jobs.analysis.envelope import Envelope
+from passband.jobs.analysis.results import Analysis
+from passband.jobs.analysis.spec import AnalyzeJob, parse_analyze_job
+from passband.jobs.common.examples import EXAMPLES, example
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.comparison.results import AnalysisResults, ReproductionResults, TrainingResults
+from passband.jobs.dataset.entries import AnySource
+from passband.jobs.dataset.spec import GenerateJob, parse_job
+from passband.jobs.evaluation.results import Evaluation
+from passband.jobs.evaluation.spec import EvaluateJob, parse_evaluate_job
+from passband.jobs.training.objectives import OBJECTIVES
+from passband.jobs.training.spec import TrainJob, parse_train_job
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.networks.network import NetworkSpec
+from passband.pipeline.problems import PATTERNS, first_problem
+from passband.pipeline.records import Manifest, ShardRecord
+from passband.pipeline.sources import SOURCES
 
 NOT_OURS = re.compile(
     r"Input should|should be|should have|Field required|validation error|type=|discriminator|\btags?\b|pydantic|"

@@ -7,10 +7,10 @@ from datetime import date
 import pytest
 import yaml
 
-from jobs.common.jobfile import JobError, read_yaml
-from jobs.common.yamlsize import MAX_DEPTH, MAX_NODES, MAX_TEXT
-from jobs.common.yamltext import MAX_YAML_BYTES, YamlError, dump_yaml, parse_yaml
-from jobs.dataset.spec import load_job
+from passband.jobs.common.jobfile import JobError, read_yaml
+from passband.jobs.common.yamlsize import MAX_DEPTH, MAX_NODES, MAX_TEXT
+from passband.jobs.common.yamltext import MAX_YAML_BYTES, YamlError, dump_yaml, parse_yaml
+from passband.jobs.dataset.spec import load_job
 
 GIGABYTE = 1 << 30
 
@@ -108,7 +108,7 @@ def test_a_bomb_is_refused_before_it_takes_memory(tmp_path):
     script = (
         "import resource, sys\n"
         f"resource.setrlimit(resource.RLIMIT_AS, ({GIGABYTE}, {GIGABYTE}))\n"
-        "from jobs.common.jobfile import JobError, read_yaml\n"
+        "from passband.jobs.common.jobfile import JobError, read_yaml\n"
         "for path in sys.argv[1:]:\n"
         "    try: read_yaml(path)\n"
         "    except JobError as error: print(error)\n"
@@ -198,7 +198,7 @@ def test_what_is_dumped_reads_back():
 
 
 def test_the_fallback_without_the_c_library_reads_the_same(monkeypatch):
-    monkeypatch.setattr("jobs.common.yamltext._PARSER", yaml.SafeLoader)
+    monkeypatch.setattr("passband.jobs.common.yamltext._PARSER", yaml.SafeLoader)
     refused = 0
     for text, _ in REFUSED.values():
         if len(text) < 10_000:

@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jobs.evaluation.results import CorruptionError, Evaluation, Row, Summary
-from jobs.evaluation.run import evaluate
-from jobs.evaluation.spec import parse_evaluate_job
-from jobs.generation.run import generate
-from jobs.reproduce.recipes import find_recipe
-from jobs.training.run import train
-from jobs.training.spec import parse_train_job
-from pipeline.manifest import readable_json
+from passband.jobs.evaluation.results import CorruptionError, Evaluation, Row, Summary
+from passband.jobs.evaluation.run import evaluate
+from passband.jobs.evaluation.spec import parse_evaluate_job
+from passband.jobs.generation.run import generate
+from passband.jobs.reproduce.recipes import find_recipe
+from passband.jobs.training.run import train
+from passband.jobs.training.spec import parse_train_job
+from passband.pipeline.manifest import readable_json
 from tests.jobs.generation.made import small_job
 
 SHA = "0123456789abcdef" * 4

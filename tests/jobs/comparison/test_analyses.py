@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from jobs.comparison import analyses
-from jobs.comparison.reading import read_runs
-from jobs.drawing.heatmaps import heatmaps_png
+from passband.jobs.comparison import analyses
+from passband.jobs.comparison.reading import read_runs
+from passband.jobs.drawing.heatmaps import heatmaps_png
 from tests.jobs.comparison.runs_made import write_analysis
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.comparison import evaluations
-from jobs.comparison.conditions import conditions_of, same_images
-from jobs.comparison.curves import Axes, marks, panels_png
-from jobs.comparison.dots import dots_png
-from jobs.comparison.evaluation_charts import dot_rows, frequency_panels, severity_panels
-from jobs.comparison.reading import read_runs
-from jobs.drawing.charts import LIGHT, LINES
-from jobs.evaluation.results import read_evaluation
+from passband.jobs.comparison import evaluations
+from passband.jobs.comparison.conditions import conditions_of, same_images
+from passband.jobs.comparison.curves import Axes, marks, panels_png
+from passband.jobs.comparison.dots import dots_png
+from passband.jobs.comparison.evaluation_charts import dot_rows, frequency_panels, severity_panels
+from passband.jobs.comparison.reading import read_runs
+from passband.jobs.drawing.charts import LIGHT, LINES
+from passband.jobs.evaluation.results import read_evaluation
 
 
 @pytest.fixture(scope="session")

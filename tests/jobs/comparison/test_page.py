@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from jobs.comparison.page import page
-from jobs.comparison.reading import read_runs
-from jobs.comparison.reproductions import blocks_of
-from jobs.reproduce.tables import as_markdown
+from passband.jobs.comparison.page import page
+from passband.jobs.comparison.reading import read_runs
+from passband.jobs.comparison.reproductions import blocks_of
+from passband.jobs.reproduce.tables import as_markdown
 from tests.jobs.comparison.runs_made import make_dataset, write_analysis, write_reproduction
 from tests.jobs.drawing.page import Page, scroll_width
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import yaml
 
-from jobs.comparison.reading import read_runs
-from jobs.comparison.run import shortest_tail
-from pipeline.errors import PassbandError
-from pipeline.seals import put_sealed, unsealed
-from pipeline.store import LocalStore
+from passband.jobs.comparison.reading import read_runs
+from passband.jobs.comparison.run import shortest_tail
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.seals import put_sealed, unsealed
+from passband.pipeline.store import LocalStore
 from tests.jobs.comparison.runs_made import write_analysis, write_reproduction
 
 

@@ -6,11 +6,11 @@ import shutil
 import pytest
 from filelock import FileLock
 
-from jobs.comparison.runfiles import asked_maps
-from jobs.comparison.status import read_run
-from pipeline.errors import PassbandError
-from pipeline.layout import LOCK
-from pipeline.store import LocalStore
+from passband.jobs.comparison.runfiles import asked_maps
+from passband.jobs.comparison.status import read_run
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import LOCK
+from passband.pipeline.store import LocalStore
 from tests.jobs.comparison.runs_made import write_reproduction
 
 

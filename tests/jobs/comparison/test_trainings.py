@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from jobs.comparison import trainings
-from jobs.comparison.curves import thinned
-from jobs.comparison.differences import differing_keys
-from jobs.comparison.reading import read_runs
+from passband.jobs.comparison import trainings
+from passband.jobs.comparison.curves import thinned
+from passband.jobs.comparison.differences import differing_keys
+from passband.jobs.comparison.reading import read_runs
 
 
 def table(section, title):

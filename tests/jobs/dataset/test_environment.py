@@ -4,8 +4,8 @@ import importlib.metadata
 
 import pytest
 
-from jobs.dataset.environment import current_environment, processor
-from kernels.cuda.device import use
+from passband.jobs.dataset.environment import current_environment, processor
+from passband.kernels.cuda.device import use
 from tests.cuda_host.device import HostDevice
 from tests.jobs.generation.made import small_job
 

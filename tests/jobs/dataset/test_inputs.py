@@ -9,18 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from jobs.common.jobfile import JobError
-from jobs.common.overwrite import claimed
-from jobs.dataset.inputs import InputError, read_files
-from jobs.dataset.spec import parse_job
-from jobs.generation.cache import generate_cached
-from jobs.generation.probe import estimate_maps
-from jobs.generation.run import SilentDisplay, generate
-from jobs.generation.verify import repaired, verify
-from pipeline.errors import PassbandError
-from pipeline.hashed import put_hashed
-from pipeline.networks.network import NetworkSpec, build_network, network_bytes
-from pipeline.store import LocalStore
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.common.overwrite import claimed
+from passband.jobs.dataset.inputs import InputError, read_files
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.generation.cache import generate_cached
+from passband.jobs.generation.probe import estimate_maps
+from passband.jobs.generation.run import SilentDisplay, generate
+from passband.jobs.generation.verify import repaired, verify
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.hashed import put_hashed
+from passband.pipeline.networks.network import NetworkSpec, build_network, network_bytes
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 from tests.jobs.generation.test_textures import photographs
 
@@ -79,7 +79,7 @@ def test_what_the_attack_did_is_recorded(made):
 
 
 def test_batches_change_no_byte(made, surrogate, tmp_path, monkeypatch):
-    monkeypatch.setattr("jobs.dataset.memory.LARGEST_GAINED", 3 * 3 * 16 * 16)  # 3 images at a time
+    monkeypatch.setattr("passband.jobs.dataset.memory.LARGEST_GAINED", 3 * 3 * 16 * 16)  # 3 images at a time
     out, _ = made
     generate(attacked(tmp_path, surrogate, {"compute": {"batch_size": 2, "threads": 1}}))
     assert stored_bytes(tmp_path) == stored_bytes(out)
@@ -142,7 +142,7 @@ def test_a_checkpoint_that_was_renamed_is_the_same(surrogate, tmp_path):
 
 def forget():
     """Let this process open the dataset anew, as another one would."""
-    from jobs.generation.worker import _workshop
+    from passband.jobs.generation.worker import _workshop
 
     _workshop.cache_clear()
 

@@ -1,7 +1,7 @@
 """`passband stages`: options of every shape of schema, in a narrow terminal too."""
 
-from jobs.dataset.listing import listing, spell_listing
-from pipeline.augment.corruption import NAMES
+from passband.jobs.dataset.listing import listing, spell_listing
+from passband.pipeline.augment.corruption import NAMES
 
 
 def test_unions_are_spelled_out_and_a_list_does_not_repeat_them():

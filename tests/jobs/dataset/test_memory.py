@@ -11,16 +11,16 @@ import torch
 import yaml
 from PIL import Image
 
-from jobs.common.address_space import is_lack_of_memory, lack_of_memory
-from jobs.dataset.blueprint import draft
-from jobs.dataset.environment import current_environment
-from jobs.dataset.memory import footprint
-from jobs.dataset.plan import make_plan
-from jobs.dataset.spec import GenerateJob
-from jobs.dataset.views import Augmenter
-from jobs.executors.base import PermanentError
-from jobs.generation.run import generate
-from jobs.generation.worker import ShardTask
+from passband.jobs.common.address_space import is_lack_of_memory, lack_of_memory
+from passband.jobs.dataset.blueprint import draft
+from passband.jobs.dataset.environment import current_environment
+from passband.jobs.dataset.memory import footprint
+from passband.jobs.dataset.plan import make_plan
+from passband.jobs.dataset.spec import GenerateJob
+from passband.jobs.dataset.views import Augmenter
+from passband.jobs.executors.base import PermanentError
+from passband.jobs.generation.run import generate
+from passband.jobs.generation.worker import ShardTask
 from tests.jobs.generation.made import small_job, stored_bytes
 
 
@@ -70,8 +70,8 @@ def test_a_dry_run_states_the_memory(tmp_path, passband):
 # A child that makes a dataset and tells the most memory that it took, in bytes.
 MEASURE = """
 import sys
-from jobs.generation.run import generate
-from jobs.dataset.spec import load_job
+from passband.jobs.generation.run import generate
+from passband.jobs.dataset.spec import load_job
 from tests.peak import peak_bytes
 generate(load_job(sys.argv[1]))
 print(peak_bytes())
@@ -135,8 +135,8 @@ def test_corrupted_images_of_5000_pixels_work_in_2_gb(tmp_path, name):
 # The same with a limit on the address space that is set once everything is imported and compiled.
 LIMITED = """
 import resource, sys
-from jobs import cli
-from jobs.generation import worker
+from passband.jobs import cli
+from passband.jobs.generation import worker
 prepared, more = worker.Augmenter.warm_up, int(sys.argv.pop())
 def warm_up(self):
     prepared(self)
@@ -205,7 +205,7 @@ def test_a_shard_that_the_system_has_no_memory_for_is_not_tried_again(monkeypatc
     def fail(task, attempt):
         raise OSError(12, os.strerror(12))
 
-    monkeypatch.setattr("jobs.generation.worker.build_shard", fail)
+    monkeypatch.setattr("passband.jobs.generation.worker.build_shard", fail)
     with pytest.raises(PermanentError, match="memory does not suffice for 256 samples at once"):
         ShardTask("out", "0" * 64, 0).run(1)
 

@@ -6,11 +6,11 @@ import os
 import pytest
 import yaml
 
-from jobs.dataset.blueprint import read_blueprint
-from jobs.dataset.plan import make_plan
-from jobs.dataset.spec import parse_job
-from jobs.generation.run import generate
-from pipeline.store import open_store
+from passband.jobs.dataset.blueprint import read_blueprint
+from passband.jobs.dataset.plan import make_plan
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.generation.run import generate
+from passband.pipeline.store import open_store
 from tests.pipeline.sources import files
 
 

@@ -5,13 +5,13 @@ import json
 import pytest
 import yaml
 
-from jobs.dataset.blueprint import identity_form
-from jobs.dataset.sharding import enough_for, samples_per_shard
-from jobs.generation.run import generate
-from jobs.generation.verify import verify
-from pipeline.errors import PassbandError
-from pipeline.manifest import read_manifest
-from pipeline.store import LocalStore
+from passband.jobs.dataset.blueprint import identity_form
+from passband.jobs.dataset.sharding import enough_for, samples_per_shard
+from passband.jobs.generation.run import generate
+from passband.jobs.generation.verify import verify
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 
 

@@ -3,11 +3,11 @@ import copy
 import pytest
 import yaml
 
-from jobs.analysis.spec import load_analyze_job
-from jobs.common.jobfile import JobError, read_yaml
-from jobs.dataset.spec import load_job, parse_job
-from jobs.evaluation.spec import load_evaluate_job
-from jobs.training.spec import load_train_job
+from passband.jobs.analysis.spec import load_analyze_job
+from passband.jobs.common.jobfile import JobError, read_yaml
+from passband.jobs.dataset.spec import load_job, parse_job
+from passband.jobs.evaluation.spec import load_evaluate_job
+from passband.jobs.training.spec import load_train_job
 
 GOOD = {
     "kind": "generate",

@@ -3,10 +3,10 @@
 import pytest
 import yaml
 
-from jobs.common.yamlsize import MAX_NODES
-from jobs.common.yamltext import parse_yaml
-from jobs.dataset.plan import PlanError
-from jobs.dataset.storable import refuse_unreadable
+from passband.jobs.common.yamlsize import MAX_NODES
+from passband.jobs.common.yamltext import parse_yaml
+from passband.jobs.dataset.plan import PlanError
+from passband.jobs.dataset.storable import refuse_unreadable
 from tests.jobs.dataset.test_planning import write_job
 from tests.pipeline.sources import files
 

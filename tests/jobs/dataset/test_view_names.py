@@ -7,9 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.common.jobfile import JobError
-from jobs.dataset.spec import parse_job
-from jobs.dataset.view_names import copy_names
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.dataset.view_names import copy_names
 
 LOW, PRIME = {"radial": {"high": 8}}, {"prime": {"preset": "cifar"}}
 

@@ -5,9 +5,9 @@ import pytest
 from matplotlib.colors import LogNorm
 from PIL import Image
 
-from jobs.drawing.charts import DARK, LIGHT
-from jobs.drawing.heatmaps import Heatmap, color_scale, fitted_width, heatmap_png, heatmaps_png
-from jobs.generation.card.figures import color_stops
+from passband.jobs.drawing.charts import DARK, LIGHT
+from passband.jobs.drawing.heatmaps import Heatmap, color_scale, fitted_width, heatmap_png, heatmaps_png
+from passband.jobs.generation.card.figures import color_stops
 
 
 def pixels(png):

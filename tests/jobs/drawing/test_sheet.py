@@ -7,10 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from jobs.drawing.lettering import sheet_font, shorten
-from jobs.drawing.sheet import WIDTH, choose_views, contact_sheet, draw_sheet, scale_of, shown_scale, spread_samples
-from pipeline.records import ViewEntry
-from pipeline.shards.decode import Sample
+from passband.jobs.drawing.lettering import sheet_font, shorten
+from passband.jobs.drawing.sheet import (
+    WIDTH,
+    choose_views,
+    contact_sheet,
+    draw_sheet,
+    scale_of,
+    shown_scale,
+    spread_samples,
+)
+from passband.pipeline.records import ViewEntry
+from passband.pipeline.shards.decode import Sample
 
 RED = np.array([255, 0, 0], np.uint8)
 
@@ -109,7 +117,7 @@ def test_a_shortened_text_fits_and_keeps_its_ends(text, width):
 
 
 def test_the_sheet_is_a_png_of_the_views_of_the_manifest(digits):
-    from pipeline.shards.decode import read_shard
+    from passband.pipeline.shards.decode import read_shard
 
     samples = spread_samples(read_shard(digits.store, digits.manifest, digits.manifest.shards[0]))
     png = contact_sheet(samples, digits.manifest)

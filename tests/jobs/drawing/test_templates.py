@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from jobs.drawing.templates import templates
+from passband.jobs.drawing.templates import templates
 
 
 def test_a_name_may_break_after_an_underscore_or_a_slash_and_is_escaped():

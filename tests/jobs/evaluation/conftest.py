@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from jobs.generation.run import generate
-from pipeline.manifest import read_manifest
-from pipeline.networks.network import Network, NetworkSpec, build_network, network_bytes
-from pipeline.records import Manifest
-from pipeline.store import LocalStore
+from passband.jobs.generation.run import generate
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.networks.network import Network, NetworkSpec, build_network, network_bytes
+from passband.pipeline.records import Manifest
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 
 DIGITS = [str(digit) for digit in range(10)]

@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from jobs.common.jobfile import JobError
-from jobs.evaluation.adapt import AdaptedClassifier, AdaptedNorm, adapted
-from jobs.evaluation.spec import Adaptation
-from pipeline.networks.network import build_network
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.evaluation.adapt import AdaptedClassifier, AdaptedNorm, adapted
+from passband.jobs.evaluation.spec import Adaptation
+from passband.pipeline.networks.network import build_network
 from tests.jobs.evaluation.conftest import spec_of
 
 

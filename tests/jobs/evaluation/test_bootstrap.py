@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jobs.evaluation.bootstrap import (
+from passband.jobs.evaluation.bootstrap import (
     Term,
     estimate_lowest,
     estimate_sum,
@@ -9,7 +9,7 @@ from jobs.evaluation.bootstrap import (
     percentiles,
     resampled_means,
 )
-from jobs.evaluation.spec import Bootstrap
+from passband.jobs.evaluation.spec import Bootstrap
 
 BOOTSTRAP = Bootstrap(resamples=2000, confidence=0.9)
 
@@ -69,7 +69,7 @@ def test_numbers_are_those_of_seed_and_name_alone():
 
 def test_many_distinct_scores_are_drawn_in_pieces(monkeypatch):
     scores = np.random.default_rng(0).random(50)
-    monkeypatch.setattr("jobs.evaluation.bootstrap._COUNTS_AT_ONCE", 120)
+    monkeypatch.setattr("passband.jobs.evaluation.bootstrap._COUNTS_AT_ONCE", 120)
     found = resampled_means(scores, 7, generator(0, "x"))
     assert found.shape == (7,)
     assert found.mean() == pytest.approx(scores.mean(), abs=0.1)

@@ -6,8 +6,8 @@ import sys
 import pytest
 import yaml
 
-from pipeline.seals import read_sealed
-from pipeline.store import LocalStore
+from passband.pipeline.seals import read_sealed
+from passband.pipeline.store import LocalStore
 from tests.jobs.evaluation.conftest import only
 
 
@@ -36,7 +36,7 @@ def job_file(tmp_path, checkpoint, digits):
 
 def passband(*words):
     environment = os.environ | {"COLUMNS": "60"}
-    command = [sys.executable, "-m", "jobs.cli", *map(str, words)]
+    command = [sys.executable, "-m", "passband", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
 
 

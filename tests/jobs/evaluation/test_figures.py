@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.drawing.charts import LIGHT, LINES
-from jobs.evaluation.figures import frequency_png, intervals_png, severity_png
-from jobs.evaluation.results import Row
+from passband.jobs.drawing.charts import LIGHT, LINES
+from passband.jobs.evaluation.figures import frequency_png, intervals_png, severity_png
+from passband.jobs.evaluation.results import Row
 
 
 def row(kind, level, accuracy):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from jobs.training.predict import accuracy, evaluating, predict
-from pipeline.errors import PassbandError
-from pipeline.loading import open_stream
-from pipeline.networks.network import build_network
+from passband.jobs.training.predict import accuracy, evaluating, predict
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import open_stream
+from passband.pipeline.networks.network import build_network
 from tests.jobs.evaluation.conftest import manifest_of, only, spec_of
 
 
@@ -60,8 +60,8 @@ def test_a_view_that_is_not_there_is_named(digits):
 def test_nothing_heavy_is_imported(digits):
     script = (
         "import sys\n"
-        "from jobs.training.predict import predict\n"
+        "from passband.jobs.training.predict import predict\n"
         f"predict(lambda view: lambda images: images.flatten(1), {str(digits)!r}, ['clean'], batch_size=64)\n"
-        "print({'ray', 'numba', 'kernels', 'cupy'} & set(sys.modules))"
+        "print({'ray', 'numba', 'passband.kernels', 'cupy'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"

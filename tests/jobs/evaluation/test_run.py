@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from jobs.common.jobfile import JobError
-from jobs.common.overwrite import claimed
-from jobs.evaluation import run
-from jobs.evaluation.results import read_evaluation
-from jobs.evaluation.run import evaluate
-from jobs.evaluation.spec import parse_evaluate_job
-from jobs.training.predict import predict
-from pipeline.errors import PassbandError
-from pipeline.networks.network import build_network
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.common.overwrite import claimed
+from passband.jobs.evaluation import run
+from passband.jobs.evaluation.results import read_evaluation
+from passband.jobs.evaluation.run import evaluate
+from passband.jobs.evaluation.spec import parse_evaluate_job
+from passband.jobs.training.predict import predict
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.networks.network import build_network
 from tests.jobs.drawing.page import Page, scroll_width
 from tests.jobs.evaluation.conftest import manifest_of, only, spec_of
 
@@ -216,9 +216,9 @@ def test_a_whole_evaluation_imports_nothing_heavy(evaluation_job, made, tmp_path
     (tmp_path / "job.json").write_text(json.dumps(job.model_dump()))
     script = (
         "import json, sys\n"
-        "from jobs.evaluation.run import evaluate\n"
-        "from jobs.evaluation.spec import parse_evaluate_job\n"
+        "from passband.jobs.evaluation.run import evaluate\n"
+        "from passband.jobs.evaluation.spec import parse_evaluate_job\n"
         f"evaluate(parse_evaluate_job(json.load(open({str(tmp_path / 'job.json')!r}))))\n"
-        "print({'ray', 'numba', 'kernels', 'cupy'} & set(sys.modules))"
+        "print({'ray', 'numba', 'passband.kernels', 'cupy'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"

@@ -1,10 +1,10 @@
 import pytest
 
-from jobs.common.jobfile import JobError
-from jobs.dataset.spec import parse_job
-from jobs.evaluation.conditions import parts_of
-from jobs.evaluation.spec import CORRUPTIONS, SEVERITIES, load_evaluate_job, parse_evaluate_job
-from pipeline.augment.corruption import tables
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.evaluation.conditions import parts_of
+from passband.jobs.evaluation.spec import CORRUPTIONS, SEVERITIES, load_evaluate_job, parse_evaluate_job
+from passband.pipeline.augment.corruption import tables
 
 IMAGES = {"source": {"kind": "digits", "split": "test"}, "image": {"size": 16}}
 

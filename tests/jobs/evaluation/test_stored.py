@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from jobs.evaluation.stored import StoredPredictions
-from jobs.training.predict import Predictions
-from pipeline.store import LocalStore
+from passband.jobs.evaluation.stored import StoredPredictions
+from passband.jobs.training.predict import Predictions
+from passband.pipeline.store import LocalStore
 
 COLUMNS = ("predicted", "labels", "groups", "indices")
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from jobs.common.jobfile import JobError
-from jobs.evaluation.conditions import Condition
-from jobs.evaluation.results import Checkpoint, Evaluation
-from jobs.evaluation.spec import parse_evaluate_job
-from jobs.evaluation.summary import Outcome, Summarizer
-from jobs.training.predict import Predictions
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.evaluation.conditions import Condition
+from passband.jobs.evaluation.results import Checkpoint, Evaluation
+from passband.jobs.evaluation.spec import parse_evaluate_job
+from passband.jobs.evaluation.summary import Outcome, Summarizer
+from passband.jobs.training.predict import Predictions
 
 IMAGES = {"source": {"kind": "digits"}, "image": {"size": 16}}
 

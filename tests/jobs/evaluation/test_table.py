@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from jobs.evaluation.table import tables
+from passband.jobs.evaluation.table import tables
 from tests.jobs.evaluation.test_summary import BASELINE, GRID, evaluation, job, outcome
 
 

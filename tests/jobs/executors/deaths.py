@@ -44,7 +44,7 @@ class Death:
 
 
 def command(job: Path, workers: int = 2) -> list[str]:
-    words = [sys.executable, "-P", "-m", "jobs.cli", "run", str(job), "--executor", "ray"]
+    words = [sys.executable, "-P", "-m", "passband", "run", str(job), "--executor", "ray"]
     return [*words, "--workers", str(workers)]
 
 

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from jobs.executors.base import ExecutorError
-from jobs.executors.ray import RayExecutor
-from jobs.executors.ray_session import local_ray
+from passband.jobs.executors.base import ExecutorError
+from passband.jobs.executors.ray import RayExecutor
+from passband.jobs.executors.ray_session import local_ray
 from tests.jobs.executors.faulty import FaultyTask
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.executors.base import PermanentError
+from passband.jobs.executors.base import PermanentError
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 import time
 
-from jobs.executors.backlog import Attempt, Backlog
+from passband.jobs.executors.backlog import Attempt, Backlog
 
 
 class Named:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from jobs.executors.base import ExecutorError, Retries
-from jobs.executors.choice import Choice, choose, open_executor, usable_cpus
-from jobs.generation.run import generate
+from passband.jobs.executors.base import ExecutorError, Retries
+from passband.jobs.executors.choice import Choice, choose, open_executor, usable_cpus
+from passband.jobs.generation.run import generate
 from tests.jobs.generation.made import small_job
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.dataset.spec import load_job
-from jobs.generation.run import generate
+from passband.jobs.dataset.spec import load_job
+from passband.jobs.generation.run import generate
 from tests.jobs.cluster.heads import job_file
 from tests.jobs.executors.deaths import PHASES, ROLES, command, killed_run
 from tests.jobs.generation.made import stored_bytes

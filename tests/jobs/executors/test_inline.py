@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.executors.base import Retries
-from jobs.executors.inline import InlineExecutor
+from passband.jobs.executors.base import Retries
+from passband.jobs.executors.inline import InlineExecutor
 from tests.jobs.executors.faulty import FaultyTask, invocations
 
 QUICK = Retries(max_attempts=3, backoff_s=0.0)

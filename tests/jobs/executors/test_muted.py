@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 
-from jobs.executors.muted import muted
+from passband.jobs.executors.muted import muted
 
 SCRIPT = """
 import os, sys
-from jobs.executors.muted import muted
+from passband.jobs.executors.muted import muted
 {before}
 print("before", file=sys.stderr)
 with muted():

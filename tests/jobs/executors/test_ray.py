@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from jobs.executors.base import ExecutorError, Retries
-from jobs.executors.memory_deaths import oom_kills
-from jobs.executors.ray import RayExecutor
+from passband.jobs.executors.base import ExecutorError, Retries
+from passband.jobs.executors.memory_deaths import oom_kills
+from passband.jobs.executors.ray import RayExecutor
 from tests.jobs.executors.faulty import FaultyTask, invocations, processes
 
 pytestmark = pytest.mark.usefixtures("ray_session")
@@ -104,7 +104,9 @@ def test_a_worker_killed_from_outside_costs_one_attempt(tmp_path: Path):
 
 
 def test_a_worker_that_dies_of_memory_is_retried_once_and_it_is_said_what_to_lower(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("jobs.executors.memory_deaths.oom_kills", itertools.count().__next__)  # it counts one more
+    monkeypatch.setattr(
+        "passband.jobs.executors.memory_deaths.oom_kills", itertools.count().__next__
+    )  # it counts one more
     outcomes = list(executor(1).run([FaultyTask(0, tmp_path, ["die"] * 3), FaultyTask(1, tmp_path)]))
     assert final(outcomes) == {0: ("failed", 2), 1: ("done", 1)}
     assert invocations(tmp_path) == {0: 2, 1: 1}
@@ -117,7 +119,7 @@ def test_a_worker_that_dies_of_memory_is_retried_once_and_it_is_said_what_to_low
 
 def test_the_kernels_count_is_read_where_it_keeps_one(tmp_path: Path, monkeypatch):
     counts = tmp_path / "vmstat"
-    monkeypatch.setattr("jobs.executors.memory_deaths.COUNTS", counts)
+    monkeypatch.setattr("passband.jobs.executors.memory_deaths.COUNTS", counts)
     assert oom_kills() == 0
     counts.write_text("nr_free_pages 8\noom_kill 12\nnuma_hit 1\n")
     assert oom_kills() == 12

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.executors.base import ExecutorError
-from jobs.executors.janitor import TOKEN_VARIABLE, processes_of
-from jobs.executors.ray_session import connect, local_ray
+from passband.jobs.executors.base import ExecutorError
+from passband.jobs.executors.janitor import TOKEN_VARIABLE, processes_of
+from passband.jobs.executors.ray_session import connect, local_ray
 from tests.jobs.cluster.heads import without_token
 from tests.jobs.executors.faulty import invocations
 
@@ -145,7 +145,7 @@ def test_addresses_that_are_no_cluster_are_refused(address: str):
 def test_importing_executors_is_light_and_a_late_local_ray_is_refused():
     modules = "jobs.executors.base, jobs.executors.inline, jobs.executors.ray, jobs.executors.ray_session"
     assert run_python(f"import sys, {modules}; print({{'ray', 'numpy', 'numba'}} & set(sys.modules))") == "set()\n"
-    late = "import ray; from jobs.executors.ray_session import local_ray\ntry:\n  local_ray(1).__enter__()\n"
+    late = "import ray; from passband.jobs.executors.ray_session import local_ray\ntry:\n  local_ray(1).__enter__()\n"
     assert "imported before" in run_python(late + "except Exception as error: print(error)")
 
 
@@ -156,8 +156,8 @@ def test_a_cluster_that_is_connected_to_stays(folder: Path, tmp_path: Path):
     settings |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     script = f"""
 from pathlib import Path
-from jobs.executors.ray import RayExecutor
-from jobs.executors.ray_session import connect
+from passband.jobs.executors.ray import RayExecutor
+from passband.jobs.executors.ray_session import connect
 from tests.jobs.executors.faulty import FaultyTask
 with connect({ray.get_runtime_context().gcs_address!r}):
     print([o.record for o in RayExecutor(1).run(FaultyTask(i, Path({str(tmp_path)!r})) for i in range(3))])
@@ -169,9 +169,9 @@ with connect({ray.get_runtime_context().gcs_address!r}):
 def test_a_worker_that_ray_kills_for_memory_is_told_as_that(tmp_path: Path):
     script = f"""
 from pathlib import Path
-from jobs.executors.base import ExecutorError
-from jobs.executors.ray import RayExecutor
-from jobs.executors.ray_session import local_ray
+from passband.jobs.executors.base import ExecutorError
+from passband.jobs.executors.ray import RayExecutor
+from passband.jobs.executors.ray_session import local_ray
 from tests.jobs.executors.faulty import FaultyTask
 with local_ray(1):
     try:
@@ -204,8 +204,8 @@ def test_it_works_where_shared_memory_is_of_no_use(tmp_path: Path, how: str):
     script = f"""
 import os
 from pathlib import Path
-from jobs.executors.ray import RayExecutor
-from jobs.executors.ray_session import local_ray
+from passband.jobs.executors.ray import RayExecutor
+from passband.jobs.executors.ray_session import local_ray
 from tests.jobs.executors.faulty import FaultyTask
 try:
     Path("/dev/shm/passband-probe").write_bytes(bytes(2**20))

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jobs.dataset.spec import GenerateJob, parse_job
-from pipeline.seals import own_digest
+from passband.jobs.dataset.spec import GenerateJob, parse_job
+from passband.pipeline.seals import own_digest
 
 VIEWS = ["clean", {"prime": {"preset": "cifar"}}, {"radial": {"high": 4}, "name": "low"}]
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import yaml
 
-from jobs.generation.run import generate
+from passband.jobs.generation.run import generate
 from tests.jobs.generation.made import small_job, stored_bytes
 
 FORMATS = {"formats": ["webdataset", "ffcv"], "samples_per_shard": 60}
@@ -25,7 +25,7 @@ def expected(tmp_path_factory):
 
 
 def start(job):
-    command = [sys.executable, "-m", "jobs.cli", "run", str(job)]
+    command = [sys.executable, "-m", "passband", "run", str(job)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.dataset.packing import Packer
-from jobs.executors.base import DeviceFailure, ExecutorError
-from jobs.generation.run import generate
-from jobs.generation.worker import ShardTask
-from kernels.cuda.device import VARIABLE, use
+from passband.jobs.dataset.packing import Packer
+from passband.jobs.executors.base import DeviceFailure, ExecutorError
+from passband.jobs.generation.run import generate
+from passband.jobs.generation.worker import ShardTask
+from passband.kernels.cuda.device import VARIABLE, use
 from tests.cuda_host.device import HostDevice, HostFailure
 from tests.jobs.generation import devices
 from tests.jobs.generation.made import small_job, stored_bytes
@@ -154,7 +154,7 @@ def test_a_failure_of_the_device_is_told_as_one_and_not_as_a_lack_of_memory(told
     def fail(task, attempt):
         raise HostFailure(told)  # a RuntimeError, as on a real GPU
 
-    monkeypatch.setattr("jobs.generation.worker.build_shard", fail)
+    monkeypatch.setattr("passband.jobs.generation.worker.build_shard", fail)
     with use(HostDevice()), pytest.raises(DeviceFailure, match=f"the device failed: {told}"):
         ShardTask("out", "0" * 64, 0).run(1)
 

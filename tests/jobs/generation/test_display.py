@@ -37,7 +37,7 @@ def test_every_frame_of_a_live_display_shows_its_counts(display, columns):
 def test_a_run_shows_its_counts_below_the_bar(tmp_path, columns):
     file = tmp_path / "job.yaml"
     file.write_text(yaml.safe_dump(small_job(tmp_path / "out").resolved()))
-    written = run_on_terminal([sys.executable, "-m", "jobs.cli", "run", str(file)], columns)
+    written = run_on_terminal([sys.executable, "-m", "passband", "run", str(file)], columns)
     pictures = [frame for frame in frames(written, columns) if "━" in frame]
     assert pictures
     for frame in pictures:

@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.dataset.spec import parse_job
-from jobs.generation.drawn import drawn_words
-from jobs.generation.inspect import Wanted, find_sample
-from jobs.generation.run import generate
-from pipeline.errors import PassbandError
-from pipeline.manifest import read_manifest
-from pipeline.store import LocalStore
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.generation.drawn import drawn_words
+from passband.jobs.generation.inspect import Wanted, find_sample
+from passband.jobs.generation.run import generate
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 from tests.pipeline.sources.files import png, write_parquet, write_tar
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 import yaml
 
-from jobs.generation.run import generate
-from pipeline.errors import OutputError
+from passband.jobs.generation.run import generate
+from passband.pipeline.errors import OutputError
 from tests.jobs.generation.made import small_job, stored_bytes
 from tests.pipeline.sources.files import png
 
@@ -52,7 +52,7 @@ def test_a_full_disk_is_one_sentence_and_loses_no_finished_shard(full_disk, expe
 
 def test_a_limit_on_file_size_is_one_sentence(tmp_path):
     (tmp_path / "job.yaml").write_text(yaml.safe_dump(small_job(tmp_path / "out").resolved()))
-    command = [sys.executable, "-m", "jobs.cli", "run", str(tmp_path / "job.yaml")]
+    command = [sys.executable, "-m", "passband", "run", str(tmp_path / "job.yaml")]
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # noqa: E731
     child = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True)
     assert child.returncode == 1
@@ -69,8 +69,8 @@ def test_an_output_that_is_a_file_is_one_sentence(tmp_path):
 MEASURE = """
 import sys
 import numpy
-from jobs.generation.run import generate
-from jobs.dataset.spec import load_job
+from passband.jobs.generation.run import generate
+from passband.jobs.dataset.spec import load_job
 from tests.peak import peak_bytes
 generate(load_job(sys.argv[1]))
 print(peak_bytes() // 1024)
@@ -108,7 +108,7 @@ def test_the_key_list_takes_at_most_200_bytes_a_sample(tmp_path):
     """Plan 20,000 and 100,000 samples of a Parquet file with keys of 40 bytes, and compare the peaks."""
     script = (
         "import sys\nfrom tests.peak import peak_bytes\n"
-        "from jobs.dataset.spec import parse_job\nfrom jobs.dataset.plan import make_plan\n"
+        "from passband.jobs.dataset.spec import parse_job\nfrom passband.jobs.dataset.plan import make_plan\n"
         "job = parse_job({'kind': 'generate', 'name': 'x', 'image': {'size': 8}, 'views': ['clean'],"
         " 'source': {'kind': 'parquet', 'path': sys.argv[1], 'key': 'key'}, 'output': {'uri': 'unused'}})\n"
         "plan = make_plan(job)\nassert len(plan.table) == int(sys.argv[2])\n"

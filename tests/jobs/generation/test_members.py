@@ -6,17 +6,17 @@ import tarfile
 import pytest
 import yaml
 
-from jobs.dataset.blueprint import read_blueprint
-from jobs.dataset.spec import load_job
-from jobs.generation.cache import generate_cached
-from jobs.generation.card.page import write_card
-from jobs.generation.run import SilentDisplay, generate
-from jobs.generation.verify import repaired, verify
-from pipeline.errors import PassbandError
-from pipeline.loading import open_stream
-from pipeline.manifest import read_manifest
-from pipeline.shards.tar import read_samples
-from pipeline.store import LocalStore
+from passband.jobs.dataset.blueprint import read_blueprint
+from passband.jobs.dataset.spec import load_job
+from passband.jobs.generation.cache import generate_cached
+from passband.jobs.generation.card.page import write_card
+from passband.jobs.generation.run import SilentDisplay, generate
+from passband.jobs.generation.verify import repaired, verify
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import open_stream
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.shards.tar import read_samples
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 
 OLD_IDENTITY = "c33481daca45398536ef326549f56b2112e119010160b59cf5bfd8d5231f679b"

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.generation.run import generate
-from jobs.generation.verify import verify
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.loading import open_stream
-from pipeline.manifest import read_manifest, write_manifest
-from pipeline.seals import own_digest
-from pipeline.shards.beton import hash_blocks
-from pipeline.store import LocalStore
+from passband.jobs.generation.run import generate
+from passband.jobs.generation.verify import verify
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.loading import open_stream
+from passband.pipeline.manifest import read_manifest, write_manifest
+from passband.pipeline.seals import own_digest
+from passband.pipeline.shards.beton import hash_blocks
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import forge, small_job
 from tests.jobs.generation.mutations import mutations
 from tests.pipeline.sources.files import write_folder

@@ -3,10 +3,10 @@
 import boto3
 import pytest
 
-from jobs.dataset.spec import parse_job
-from jobs.generation.run import SilentDisplay, generate
-from jobs.generation.verify import repaired, verify
-from pipeline.store import open_store
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.generation.run import SilentDisplay, generate
+from passband.jobs.generation.verify import repaired, verify
+from passband.pipeline.store import open_store
 from tests.jobs.generation.made import small_job, stored_bytes
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

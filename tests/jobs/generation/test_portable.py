@@ -43,7 +43,7 @@ def test_disabling_avx512_changes_no_byte(tmp_path, encoding):
     for name, environment in (("wide", dict(os.environ)), ("narrow", narrow_environment())):
         job = small_job(tmp_path / name, views=views, output={"encoding": encoding, "formats": ["webdataset", "ffcv"]})
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(job.resolved()))
-        command = [sys.executable, "-m", "jobs.cli", "run", str(tmp_path / f"{name}.yaml")]
+        command = [sys.executable, "-m", "passband", "run", str(tmp_path / f"{name}.yaml")]
         children[name] = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     for child in children.values():
         _, errors = child.communicate()

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from jobs.generation.ledger import ShardsFailedError
-from jobs.generation.run import generate
+from passband.jobs.generation.ledger import ShardsFailedError
+from passband.jobs.generation.run import generate
 from tests.jobs.generation.made import small_job, stored_bytes
 
 FORMATS = {"formats": ["webdataset", "ffcv"]}

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from jobs.dataset.environment import current_environment
-from jobs.dataset.kept import Kept
-from jobs.generation.cache import generate_cached
-from jobs.generation.run import SilentDisplay, generate
-from jobs.generation.worker import ShardTask
-from pipeline.errors import PassbandError
-from pipeline.sources import imagefolder
+from passband.jobs.dataset.environment import current_environment
+from passband.jobs.dataset.kept import Kept
+from passband.jobs.generation.cache import generate_cached
+from passband.jobs.generation.run import SilentDisplay, generate
+from passband.jobs.generation.worker import ShardTask
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.sources import imagefolder
 from tests.jobs.generation.made import small_job, stored_bytes
 from tests.pipeline.sources.files import png
 
@@ -70,7 +70,7 @@ def test_a_finished_dataset_of_a_cache_is_used_as_it_is_unless_a_byte_differs(tm
     whole, card = stored_bytes(Path(place)), os.stat(f"{place}/README.md").st_mtime_ns
     upgraded = current_environment(job) | {"numpy": "99.0"}
     for module in ("generation.cache", "dataset.environment"):
-        monkeypatch.setattr(f"jobs.{module}.current_environment", lambda job: upgraded)
+        monkeypatch.setattr(f"passband.jobs.{module}.current_environment", lambda job: upgraded)
     assert generate_cached(job, tmp_path / "cache", SilentDisplay(), trust=trust)[0] == made
     assert os.stat(f"{place}/README.md").st_mtime_ns == card
     monkeypatch.undo()

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import webdataset
 
-import kernels.cpu  # noqa: F401  # settles Numba's target before ffcv compiles anything
-from jobs.generation.run import generate
-from pipeline.manifest import read_manifest
-from pipeline.shards.decode import read_shard
-from pipeline.store import LocalStore
+import passband.kernels.cpu  # noqa: F401  # settles Numba's target before ffcv compiles anything
+from passband.jobs.generation.run import generate
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.shards.decode import read_shard
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 
 

@@ -6,8 +6,8 @@ import os
 import pytest
 import yaml
 
-from jobs.generation.run import generate
-from pipeline.errors import PassbandError
+from passband.jobs.generation.run import generate
+from passband.pipeline.errors import PassbandError
 from tests.jobs.generation.made import small_job, stored_bytes
 
 

@@ -5,14 +5,14 @@ import shutil
 
 import pytest
 
-import jobs.dataset.output as output
-from jobs.dataset.blueprint import read_blueprint
-from jobs.generation.ledger import ShardsFailedError
-from jobs.generation.run import SilentDisplay, generate
-from jobs.generation.verify import verify
-from pipeline.augment import AUGMENTATIONS
-from pipeline.errors import IntegrityError, OutputError, PassbandError
-from pipeline.store import LocalStore
+import passband.jobs.dataset.output as output
+from passband.jobs.dataset.blueprint import read_blueprint
+from passband.jobs.generation.ledger import ShardsFailedError
+from passband.jobs.generation.run import SilentDisplay, generate
+from passband.jobs.generation.verify import verify
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.errors import IntegrityError, OutputError, PassbandError
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 
 BOTH = {"formats": ["webdataset", "ffcv"]}

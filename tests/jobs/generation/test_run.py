@@ -9,15 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from jobs.dataset.spec import load_job
-from jobs.generation.ledger import BadImagesError, ShardsFailedError
-from jobs.generation.run import generate
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.lock import locked
-from pipeline.manifest import read_manifest
-from pipeline.shards.decode import read_shard
-from pipeline.sources import SOURCES
-from pipeline.store import LocalStore
+from passband.jobs.dataset.spec import load_job
+from passband.jobs.generation.ledger import BadImagesError, ShardsFailedError
+from passband.jobs.generation.run import generate
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.lock import locked
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.shards.decode import read_shard
+from passband.pipeline.sources import SOURCES
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 from tests.pipeline.sources.files import write_folder
 
@@ -42,7 +42,7 @@ def test_every_sample_is_stored_once_with_all_views(dataset):
 
 
 def test_view_0_is_the_source_image(dataset):
-    from pipeline.images import fit_image
+    from passband.pipeline.images import fit_image
 
     store = LocalStore(dataset)
     manifest = read_manifest(store)
@@ -212,7 +212,7 @@ def test_a_source_inside_the_output_is_refused(tmp_path):
 
 def test_a_second_run_on_one_output_is_refused(tmp_path):
     script = (
-        "from tests.jobs.generation.made import small_job\nfrom jobs.generation.run import generate\n"
+        "from tests.jobs.generation.made import small_job\nfrom passband.jobs.generation.run import generate\n"
         f"generate(small_job({str(tmp_path)!r}))"
     )
     with locked(LocalStore(tmp_path)):

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.common.jobfile import JobError
-from jobs.generation.run import generate
-from jobs.generation.verify import verify
-from pipeline.augment.corruption import NAMES, Corrupt
-from pipeline.manifest import read_manifest
-from pipeline.shards.decode import read_shard
-from pipeline.store import LocalStore
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.generation.run import generate
+from passband.jobs.generation.verify import verify
+from passband.pipeline.augment.corruption import NAMES, Corrupt
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.shards.decode import read_shard
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 
 BASE = [{"corrupt": {"types": ["gaussian_noise"], "severity": {"poisson": 1.0}}}]

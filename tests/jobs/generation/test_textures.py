@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.analysis.run import analyze
-from jobs.analysis.spec import parse_analyze_job
-from jobs.dataset.inputs import InputError
-from jobs.generation.run import SilentDisplay, generate
-from jobs.generation.verify import repaired, verify
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.manifest import read_manifest
-from pipeline.store import LocalStore
+from passband.jobs.analysis.run import analyze
+from passband.jobs.analysis.spec import parse_analyze_job
+from passband.jobs.dataset.inputs import InputError
+from passband.jobs.generation.run import SilentDisplay, generate
+from passband.jobs.generation.verify import repaired, verify
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 
 NAMES = ("frost1.png", "frost2.jpg", "frost3.PNG")
@@ -46,7 +46,7 @@ def made(tmp_path_factory, windows):
 
 def forget():
     """Let this process open the dataset anew, as another one would."""
-    from jobs.generation.worker import _workshop
+    from passband.jobs.generation.worker import _workshop
 
     _workshop.cache_clear()
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.generation.throughput import add_up, union_length
-from pipeline.records import ShardRecord, StoredFile
+from passband.jobs.generation.throughput import add_up, union_length
+from passband.pipeline.records import ShardRecord, StoredFile
 
 FILE = StoredFile(name="x", bytes=1, sha256="0" * 64)
 

@@ -5,16 +5,16 @@ import shutil
 import pytest
 import yaml
 
-from jobs.dataset.blueprint import read_blueprint
-from jobs.dataset.spec import load_job
-from jobs.generation.export import export_beton
-from jobs.generation.run import SilentDisplay, generate
-from jobs.generation.verify import repaired, verify
-from pipeline.errors import PassbandError
-from pipeline.loading import open_stream
-from pipeline.manifest import read_manifest
-from pipeline.seals import own_digest
-from pipeline.store import LocalStore
+from passband.jobs.dataset.blueprint import read_blueprint
+from passband.jobs.dataset.spec import load_job
+from passband.jobs.generation.export import export_beton
+from passband.jobs.generation.run import SilentDisplay, generate
+from passband.jobs.generation.verify import repaired, verify
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import open_stream
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.seals import own_digest
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import as_before_digests, forge, small_job, stored_bytes
 from tests.pipeline.sources.files import write_folder
 

@@ -4,15 +4,15 @@ import shutil
 
 import pytest
 
-from jobs.dataset.blueprint import read_blueprint
-from jobs.generation.run import SilentDisplay, generate
-from jobs.generation.status import read_status
-from jobs.generation.verify import repaired, verify
-from pipeline.augment import AUGMENTATIONS
-from pipeline.errors import PassbandError
-from pipeline.loading import open_stream
-from pipeline.manifest import read_manifest
-from pipeline.store import LocalStore
+from passband.jobs.dataset.blueprint import read_blueprint
+from passband.jobs.generation.run import SilentDisplay, generate
+from passband.jobs.generation.status import read_status
+from passband.jobs.generation.verify import repaired, verify
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import open_stream
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 
 FROST = {"corrupt": {"types": ["frost"], "severity": 2}}
@@ -84,7 +84,7 @@ def test_an_option_that_the_old_version_did_not_have_makes_another_job(old):
 
 
 def test_files_are_decoded_by_a_version_that_is_part_of_the_environment(tmp_path, monkeypatch):
-    from jobs.dataset import environment
+    from passband.jobs.dataset import environment
     from tests.pipeline.sources.files import write_folder
 
     job = small_job(tmp_path / "out", source={"kind": "imagefolder", "path": str(write_folder(tmp_path / "photos"))})

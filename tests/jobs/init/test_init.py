@@ -11,16 +11,16 @@ import pytest
 import yaml
 from PIL import Image
 
-from jobs.commands.shared import stop
-from jobs.dataset.plan import make_plan
-from jobs.dataset.spec import load_job, parse_job
-from jobs.generation.run import generate
-from jobs.init import first_job, survey
-from jobs.init.preview import preview_samples
-from pipeline.manifest import read_manifest
-from pipeline.shards.decode import read_shard
-from pipeline.sources.imagefolder import ImageFolder
-from pipeline.store import open_store
+from passband.jobs.commands.shared import stop
+from passband.jobs.dataset.plan import make_plan
+from passband.jobs.dataset.spec import load_job, parse_job
+from passband.jobs.generation.run import generate
+from passband.jobs.init import first_job, survey
+from passband.jobs.init.preview import preview_samples
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.shards.decode import read_shard
+from passband.pipeline.sources.imagefolder import ImageFolder
+from passband.pipeline.store import open_store
 from tests.jobs.init.made import write_images
 from tests.pipeline.sources import files
 

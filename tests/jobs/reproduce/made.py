@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from jobs.reproduce.graph import DatasetTask, Graph, Made, Node, Stopped
-from jobs.reproduce.recipe import Measure, Recipe, Seen
-from jobs.reproduce.rows import Table
-from jobs.reproduce.tasks import EvaluationTask, TrainingTask
+from passband.jobs.reproduce.graph import DatasetTask, Graph, Made, Node, Stopped
+from passband.jobs.reproduce.recipe import Measure, Recipe, Seen
+from passband.jobs.reproduce.rows import Table
+from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
 
 CROPS = {"kind": "photos", "crop": 128}  # 224 crops to train on, 48 to test
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from jobs.reproduce.graph import Graph, Made, Node, Stopped
-from pipeline.canonical import digest
-from pipeline.errors import PassbandError
-from pipeline.layout import RESULTS
-from pipeline.store import LocalStore
+from passband.jobs.reproduce.graph import Graph, Made, Node, Stopped
+from passband.pipeline.canonical import digest
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import RESULTS
+from passband.pipeline.store import LocalStore
 
 
 @dataclass(frozen=True)

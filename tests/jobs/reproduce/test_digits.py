@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.reproduce.display import SilentDisplay
-from jobs.reproduce.graph import Graph
-from jobs.reproduce.outcome import conclude, write
-from jobs.reproduce.plan import make_plan
-from jobs.reproduce.recipes.digits.methods import METHODS
-from jobs.reproduce.recipes.digits.recipe import build
-from jobs.reproduce.recipes.digits.setting import Setting
-from jobs.reproduce.recipes.digits.words import observe, rank_correlation
-from jobs.reproduce.recipes.parts import Images
-from jobs.reproduce.rows import NORM, Block, Row
-from jobs.reproduce.run import run_graph
-from jobs.reproduce.tasks import TrainingTask
-from pipeline.manifest import read_manifest
-from pipeline.store import open_store
+from passband.jobs.reproduce.display import SilentDisplay
+from passband.jobs.reproduce.graph import Graph
+from passband.jobs.reproduce.outcome import conclude, write
+from passband.jobs.reproduce.plan import make_plan
+from passband.jobs.reproduce.recipes.digits.methods import METHODS
+from passband.jobs.reproduce.recipes.digits.recipe import build
+from passband.jobs.reproduce.recipes.digits.setting import Setting
+from passband.jobs.reproduce.recipes.digits.words import observe, rank_correlation
+from passband.jobs.reproduce.recipes.parts import Images
+from passband.jobs.reproduce.rows import NORM, Block, Row
+from passband.jobs.reproduce.run import run_graph
+from passband.jobs.reproduce.tasks import TrainingTask
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.store import open_store
 from tests.jobs.drawing.page import Page
 
 ATTACKERS = [name for name, method in METHODS.items() if method.attacks]
@@ -173,7 +173,7 @@ def test_a_surrogate_that_does_not_fit_fails_with_the_name_of_its_node(made, out
 
 SCRIPT = """
 import signal, sys
-from jobs.commands.shared import stop
+from passband.jobs.commands.shared import stop
 from tests.jobs.reproduce.test_digits import before, run, tiny
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, stop)

@@ -1,6 +1,6 @@
 import pytest
 
-from jobs.reproduce.graph import Graph, Node
+from passband.jobs.reproduce.graph import Graph, Node
 from tests.jobs.reproduce.made import dataset
 from tests.jobs.reproduce.steps import Step, steps
 

@@ -6,17 +6,17 @@ import sys
 
 import pytest
 
-from jobs.dataset.spec import parse_job
-from jobs.reproduce.generating import GenerationTask
-from jobs.reproduce.graph import DatasetTask, Made
-from jobs.reproduce.mapping import SensitivityTask
-from jobs.reproduce.outcome import conclude, write
-from jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
-from jobs.reproduce.recipes.prime import SETTINGS as PRIME
-from jobs.reproduce.recipes.sharpdro import SETTINGS as SHARPDRO
-from jobs.reproduce.rows import Block, Row
-from jobs.reproduce.tasks import EvaluationTask, TrainingTask
-from pipeline.errors import PassbandError
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.reproduce.generating import GenerationTask
+from passband.jobs.reproduce.graph import DatasetTask, Made
+from passband.jobs.reproduce.mapping import SensitivityTask
+from passband.jobs.reproduce.outcome import conclude, write
+from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
+from passband.jobs.reproduce.recipes.prime import SETTINGS as PRIME
+from passband.jobs.reproduce.recipes.sharpdro import SETTINGS as SHARPDRO
+from passband.jobs.reproduce.rows import Block, Row
+from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
+from passband.pipeline.errors import PassbandError
 from tests.jobs.drawing.page import scroll_width
 
 VERSIONS = [(name, quick) for name in RECIPES for quick in (False, True)]
@@ -203,7 +203,7 @@ def test_figure_6_has_a_random_row_that_takes_no_step():
 
 
 def test_the_command_plans_without_writing(tmp_path):
-    command = [sys.executable, "-m", "jobs.cli", "reproduce", "sharpdro", "--quick", "--plan"]
+    command = [sys.executable, "-m", "passband", "reproduce", "sharpdro", "--quick", "--plan"]
     done = subprocess.run([*command, "--json", "--output", str(tmp_path / "o")], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)

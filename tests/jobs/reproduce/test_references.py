@@ -2,11 +2,11 @@
 
 import pytest
 
-from jobs.reproduce.generating import GenerationTask
-from jobs.reproduce.graph import Made
-from jobs.reproduce.mapping import SensitivityTask
-from jobs.reproduce.references import referenced, with_identities, with_paths
-from jobs.reproduce.tasks import TrainingTask
+from passband.jobs.reproduce.generating import GenerationTask
+from passband.jobs.reproduce.graph import Made
+from passband.jobs.reproduce.mapping import SensitivityTask
+from passband.jobs.reproduce.references import referenced, with_identities, with_paths
+from passband.jobs.reproduce.tasks import TrainingTask
 from tests.jobs.reproduce.made import CROPS, train_job
 
 SADA = {"surrogate": {"network": "lenet", "checkpoint": "@erm"}, "map": "@erm-map/maps.npz", "map_name": "enhanced"}
@@ -98,7 +98,7 @@ def test_a_training_from_scratch_is_the_same_as_ever():
 
 
 def test_another_version_of_a_stage_is_another_dataset(monkeypatch):
-    from pipeline.augment import AUGMENTATIONS
+    from passband.pipeline.augment import AUGMENTATIONS
 
     before = GENERATION.identity(NEEDS)
     monkeypatch.setattr(AUGMENTATIONS["sada"], "version", AUGMENTATIONS["sada"].version + 1)

@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.reproduce.datasets import make_datasets
-from jobs.reproduce.display import SilentDisplay
-from jobs.reproduce.graph import Graph, Node
-from jobs.reproduce.ledger import Ledger
-from jobs.reproduce.outcome import conclude, write
-from jobs.reproduce.plan import make_plan
-from jobs.reproduce.run import run_graph
+from passband.jobs.reproduce.datasets import make_datasets
+from passband.jobs.reproduce.display import SilentDisplay
+from passband.jobs.reproduce.graph import Graph, Node
+from passband.jobs.reproduce.ledger import Ledger
+from passband.jobs.reproduce.outcome import conclude, write
+from passband.jobs.reproduce.plan import make_plan
+from passband.jobs.reproduce.run import run_graph
 from tests.jobs.drawing.page import Page
 from tests.jobs.reproduce.made import Modules, dataset, noise, tiny_recipe
 
@@ -123,7 +123,7 @@ def test_the_processes_stay_free_of_what_makes_data(made, out):
     ledger = run_graph(Graph(nodes), str(out), 1, SilentDisplay())
     modules = set(ledger.results["modules"]["modules"])
     assert "torch" in modules
-    assert not modules & {"ray", "cupy", "numba", "kernels", "ffcv", "kernels.cpu"}
+    assert not modules & {"ray", "cupy", "numba", "passband.kernels", "ffcv"}
 
 
 def test_a_dataset_that_cannot_be_made_takes_only_its_own(tmp_path):
@@ -142,7 +142,7 @@ def test_a_dataset_that_cannot_be_made_takes_only_its_own(tmp_path):
 
 SCRIPT = """
 import signal, sys
-from jobs.commands.shared import stop
+from passband.jobs.commands.shared import stop
 from tests.jobs.reproduce.made import tiny_recipe
 from tests.jobs.reproduce.test_reproduce import reproduce
 if __name__ == "__main__":

@@ -6,16 +6,16 @@ import time
 
 import pytest
 
-from jobs.reproduce.datasets import find_datasets
-from jobs.reproduce.display import JsonDisplay, SilentDisplay
-from jobs.reproduce.ledger import Ledger
-from jobs.reproduce.measured import collect
-from jobs.reproduce.recipe import Measure, Seen
-from jobs.reproduce.recipes import find_recipe
-from jobs.reproduce.run import run_graph
-from pipeline.errors import PassbandError
-from pipeline.lock import locked
-from pipeline.store import LocalStore
+from passband.jobs.reproduce.datasets import find_datasets
+from passband.jobs.reproduce.display import JsonDisplay, SilentDisplay
+from passband.jobs.reproduce.ledger import Ledger
+from passband.jobs.reproduce.measured import collect
+from passband.jobs.reproduce.recipe import Measure, Seen
+from passband.jobs.reproduce.recipes import find_recipe
+from passband.jobs.reproduce.run import run_graph
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.lock import locked
+from passband.pipeline.store import LocalStore
 from tests.jobs.reproduce.steps import Step, runs, steps
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jobs.reproduce.measured import collect
-from jobs.reproduce.recipe import MapNorm, Measure, Seen
-from jobs.reproduce.rows import NORM, Row, Table, fill
-from jobs.reproduce.tables import NOTE, as_markdown, as_text
+from passband.jobs.reproduce.measured import collect
+from passband.jobs.reproduce.recipe import MapNorm, Measure, Seen
+from passband.jobs.reproduce.rows import NORM, Row, Table, fill
+from passband.jobs.reproduce.tables import NOTE, as_markdown, as_text
 
 COLUMNS = tuple((f"severity {level}", str(level)) for level in range(6)) + (("average", "avg"),)
 

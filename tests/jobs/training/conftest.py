@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.dataset.spec import parse_job
-from jobs.generation.run import generate
-from jobs.training.spec import TrainJob, parse_train_job
+from passband.jobs.dataset.spec import parse_job
+from passband.jobs.generation.run import generate
+from passband.jobs.training.spec import TrainJob, parse_train_job
 from tests.jobs.generation.made import VIEWS, small_job
 
 

@@ -5,8 +5,8 @@ import sys
 import torch
 import torch.distributed as dist
 
-from jobs.training.run import train
-from jobs.training.spec import load_train_job
+from passband.jobs.training.run import train
+from passband.jobs.training.spec import load_train_job
 
 
 class Stop:

@@ -2,8 +2,8 @@
 
 import torch
 
-from jobs.training.crop_flip import CropFlip
-from pipeline.loading import Batch
+from passband.jobs.training.crop_flip import CropFlip
+from passband.pipeline.loading import Batch
 
 
 def batch(count=200, height=7, width=10, start=0, seed=0) -> Batch:

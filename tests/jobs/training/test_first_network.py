@@ -5,10 +5,10 @@ import hashlib
 import pytest
 import torch
 
-from jobs.common.jobfile import JobError
-from jobs.training.first_network import with_stem
-from jobs.training.run import train
-from pipeline.networks.network import NetworkError, load_network
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.training.first_network import with_stem
+from passband.jobs.training.run import train
+from passband.pipeline.networks.network import NetworkError, load_network
 from tests.jobs.training.test_run import in_steps
 from tests.pipeline.networks.test_pretrained import KIND, hub, registered  # noqa: F401  # fixtures
 

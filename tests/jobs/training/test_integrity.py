@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from jobs.evaluation.display import SilentDisplay as SilentEvaluation
-from jobs.evaluation.run import evaluate
-from jobs.evaluation.spec import parse_evaluate_job
-from jobs.training import loop
-from jobs.training.display import SilentDisplay
-from jobs.training.log import read_metrics
-from jobs.training.loop import TrainingError
-from jobs.training.run import train
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.layout import LAST_CHECKPOINT
-from pipeline.networks.network import NetworkError, load_network
+from passband.jobs.evaluation.display import SilentDisplay as SilentEvaluation
+from passband.jobs.evaluation.run import evaluate
+from passband.jobs.evaluation.spec import parse_evaluate_job
+from passband.jobs.training import loop
+from passband.jobs.training.display import SilentDisplay
+from passband.jobs.training.log import read_metrics
+from passband.jobs.training.loop import TrainingError
+from passband.jobs.training.run import train
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.layout import LAST_CHECKPOINT
+from passband.pipeline.networks.network import NetworkError, load_network
 from tests.jobs.training.test_run import StopAfter, assert_same_training
 
 

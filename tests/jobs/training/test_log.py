@@ -4,9 +4,9 @@ import resource
 
 import pytest
 
-from jobs.training.log import MetricLog, read_metrics
-from pipeline.errors import IntegrityError, OutputError
-from pipeline.layout import METRICS
+from passband.jobs.training.log import MetricLog, read_metrics
+from passband.pipeline.errors import IntegrityError, OutputError
+from passband.pipeline.layout import METRICS
 
 
 def write(folder, first, last, tensorboard=False):

@@ -7,14 +7,14 @@ import pytest
 import torch
 import yaml
 
-from jobs.common.overwrite import claimed
-from jobs.generation.run import generate
-from jobs.training import run
-from jobs.training.output import other_output
-from jobs.training.run import check_first, train
-from pipeline.errors import PassbandError
-from pipeline.layout import LAST_CHECKPOINT
-from pipeline.networks.network import load_network
+from passband.jobs.common.overwrite import claimed
+from passband.jobs.generation.run import generate
+from passband.jobs.training import run
+from passband.jobs.training.output import other_output
+from passband.jobs.training.run import check_first, train
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import LAST_CHECKPOINT
+from passband.pipeline.networks.network import load_network
 from tests.jobs.generation.made import small_job
 from tests.jobs.training.test_run import StopAfter, run_command
 
@@ -96,8 +96,8 @@ def test_the_command_tells_what_it_would_delete(train_job, tmp_path):
 
 
 def test_a_locked_folder_is_left_alone(train_job, tmp_path):
-    from pipeline.lock import locked
-    from pipeline.store import LocalStore
+    from passband.pipeline.lock import locked
+    from passband.pipeline.store import LocalStore
 
     train(train_job(epochs=1))
     before = (tmp_path / "out" / "job.yaml").read_text()

@@ -7,12 +7,12 @@ import pytest
 import torch
 import yaml
 
-from jobs.generation.cache import find_made, generate_cached
-from jobs.generation.run import SilentDisplay
-from jobs.training import plan, probe, session
-from jobs.training.plan import long_epoch, plan_json, plan_training, spell_plan
-from jobs.training.run import train
-from pipeline.errors import PassbandError
+from passband.jobs.generation.cache import find_made, generate_cached
+from passband.jobs.generation.run import SilentDisplay
+from passband.jobs.training import plan, probe, session
+from passband.jobs.training.plan import long_epoch, plan_json, plan_training, spell_plan
+from passband.jobs.training.run import train
+from passband.pipeline.errors import PassbandError
 from tests.jobs.generation.made import small_job
 from tests.jobs.training.test_integrity import Notes
 from tests.jobs.training.test_run import StopAfter, run_command

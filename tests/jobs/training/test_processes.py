@@ -8,10 +8,10 @@ import pytest
 import torch
 import yaml
 
-from jobs.training.log import read_metrics
-from jobs.training.loop import TrainingError
-from jobs.training.run import train
-from pipeline.networks.network import load_network
+from passband.jobs.training.log import read_metrics
+from passband.jobs.training.loop import TrainingError
+from passband.jobs.training.run import train
+from passband.pipeline.networks.network import load_network
 
 JOBS = {
     f"{network}-{name}": {

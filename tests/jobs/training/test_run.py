@@ -13,14 +13,14 @@ import pytest
 import torch
 import yaml
 
-from jobs.common.jobfile import JobError
-from jobs.generation.run import generate
-from jobs.training.log import read_metrics
-from jobs.training.loop import TrainingError
-from jobs.training.run import train
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.loading import open_stream
-from pipeline.networks.network import load_network
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.generation.run import generate
+from passband.jobs.training.log import read_metrics
+from passband.jobs.training.loop import TrainingError
+from passband.jobs.training.run import train
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.loading import open_stream
+from passband.pipeline.networks.network import load_network
 from tests.jobs.generation.made import small_job
 
 
@@ -121,7 +121,7 @@ def test_a_stopped_training_goes_on_bit_for_bit(train_job, tmp_path, stops):
 def run_command(job, folder: Path, *words: str) -> subprocess.Popen[str]:
     file = folder / "train.yaml"
     file.write_text(yaml.safe_dump(job.model_dump()))
-    command = [sys.executable, "-m", "jobs.cli", "train", str(file), *words]
+    command = [sys.executable, "-m", "passband", "train", str(file), *words]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

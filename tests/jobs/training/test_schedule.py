@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobs.training.schedule import make_schedule
-from jobs.training.spec import OptimizerSection, ScheduleSection
+from passband.jobs.training.schedule import make_schedule
+from passband.jobs.training.spec import OptimizerSection, ScheduleSection
 
 
 def rates(steps=100, lr=0.2, **section):

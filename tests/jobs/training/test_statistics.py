@@ -7,10 +7,10 @@ import sys
 import pytest
 import torch
 
-from jobs.generation.run import generate
-from jobs.training import statistics
-from jobs.training.statistics import channel_statistics, moments
-from pipeline.loading import open_stream
+from passband.jobs.generation.run import generate
+from passband.jobs.training import statistics
+from passband.jobs.training.statistics import channel_statistics, moments
+from passband.pipeline.loading import open_stream
 from tests.jobs.generation.made import small_job
 
 
@@ -45,8 +45,8 @@ def test_the_numbers_are_those_of_the_first_samples_in_one_batch(digits, batch_b
 
 _MEASURE = """
 import json, sys
-from jobs.training.statistics import channel_statistics
-from pipeline.loading import open_stream
+from passband.jobs.training.statistics import channel_statistics
+from passband.pipeline.loading import open_stream
 from tests.peak import peak_bytes
 with open_stream(sys.argv[1], views=["clean"], batch_size=1, shuffle=False, workers=1, prefetch=1) as stream:
     next(iter(stream))  # imports, and memory that reading takes in any case

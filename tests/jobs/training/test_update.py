@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from jobs.training.batches import TrainBatch, to_device
-from jobs.training.update import NonFiniteError, Update
-from pipeline.loading import Batch
+from passband.jobs.training.batches import TrainBatch, to_device
+from passband.jobs.training.update import NonFiniteError, Update
+from passband.pipeline.loading import Batch
 
 
 def made(count=6):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from kernels.cuda.device import CupyDevice
+from passband.kernels.cuda.device import CupyDevice
 from tests.cuda_host.marks import needs_cupy
 
 pytestmark = needs_cupy

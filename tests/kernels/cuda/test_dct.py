@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kernels import cuda, reference
+from passband.kernels import cuda, reference
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 224, 224), (1, 2, 65, 130)], ids=str)

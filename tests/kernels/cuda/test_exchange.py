@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import cuda
-from kernels.cuda.staging import Staging
+from passband.kernels import cuda
+from passband.kernels.cuda.staging import Staging
 
 
 def test_a_tensor_is_the_arrays_own_memory(device):

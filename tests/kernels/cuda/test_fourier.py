@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from kernels import cuda, reference
-from kernels.cuda import fourier
-from kernels.cuda.device import use
+from passband.kernels import cuda, reference
+from passband.kernels.cuda import fourier
+from passband.kernels.cuda.device import use
 from tests.cuda_host.device import HostDevice
 
 OPERATORS = {

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from kernels import cuda, reference
-from kernels.cuda import plane
-from kernels.cuda.device import use
-from kernels.cuda.frequency import radial_rounded
+from passband.kernels import cuda, reference
+from passband.kernels.cuda import plane
+from passband.kernels.cuda.device import use
+from passband.kernels.cuda.frequency import radial_rounded
 from tests.cuda_host.device import HostDevice
 
 SIDES = [side for side in plane.LAYOUTS if side <= plane.DEFAULT_LIMIT]

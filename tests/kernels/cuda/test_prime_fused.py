@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from kernels import cuda, philox, reference
-from kernels.cuda.device import use
-from kernels.cuda.prime_fused import MOST_SHARED_BYTES, plan
-from kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL
-from pipeline.augment import Draws
-from pipeline.augment.prime_options import PRESETS, PrimeOptions
-from pipeline.augment.prime_sampling import sample_steps
+from passband.kernels import cuda, philox, reference
+from passband.kernels.cuda.device import use
+from passband.kernels.cuda.prime_fused import MOST_SHARED_BYTES, plan
+from passband.kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL
+from passband.pipeline.augment import Draws
+from passband.pipeline.augment.prime_options import PRESETS, PrimeOptions
+from passband.pipeline.augment.prime_sampling import sample_steps
 from tests.cuda_host.device import HostDevice
 from tests.kernels.conftest import on_host
 from tests.kernels.test_prime import make_steps
@@ -44,7 +44,7 @@ def rows_of(steps, rows):
 def route(request, device, monkeypatch):
     """Make the views of all images in one of the two ways."""
     if request.param == "general":
-        monkeypatch.setattr("kernels.cuda.prime.plan", lambda *shape: None)
+        monkeypatch.setattr("passband.kernels.cuda.prime.plan", lambda *shape: None)
     return request.param
 
 
@@ -133,7 +133,7 @@ def test_fields_are_made_in_parts_where_memory_is_short(monkeypatch):
     images, steps = make_images(5, (2, 9, 12)), everything(5)
     with use(HostDevice()) as device:
         whole = views(images, steps)
-        monkeypatch.setattr("kernels.cuda.prime_general.FIELD_BYTES", 2 * 24 * 9 * 12)
+        monkeypatch.setattr("passband.kernels.cuda.prime_general.FIELD_BYTES", 2 * 24 * 9 * 12)
         device.launches.clear()
         np.testing.assert_array_equal(views(images, steps), whole)
         grids = {launch[3] for launch in device.launches if launch[1] == "sum_rows"}

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from scipy import stats
 from torchvision.transforms import v2
 
-from kernels import backend
-from pipeline.augment import AUGMENTATIONS, Draws
-from pipeline.augment.augmix import BINS, OPERATIONS, SIGNED, AugMix, AugMixOptions, sample_chains
-from pipeline.augment.augmix_operations import magnitude_table, mix_chains
-from pipeline.openmp import single_openmp_thread
+from passband.kernels import backend
+from passband.pipeline.augment import AUGMENTATIONS, Draws
+from passband.pipeline.augment.augmix import BINS, OPERATIONS, SIGNED, AugMix, AugMixOptions, sample_chains
+from passband.pipeline.augment.augmix_operations import magnitude_table, mix_chains
+from passband.pipeline.openmp import single_openmp_thread
 
 COUNT = 20000
 LEAST = 1e-4  # p-values below this fail; the draws are fixed, so a test fails always or never
@@ -242,5 +242,5 @@ def test_channels_of_large_images_are_taken_one_by_one_with_the_same_bits(monkey
     stage = AugMix(AugMixOptions(severity=10), shape=(3, 33, 40), kernels=backend("cpu"))
     draws = Draws(1, np.arange(20, dtype=np.uint32), 1)
     together = stage.apply(images, np.zeros(20, np.int64), draws).images
-    monkeypatch.setattr("pipeline.augment.augmix_operations.LARGE", 0)
+    monkeypatch.setattr("passband.pipeline.augment.augmix_operations.LARGE", 0)
     np.testing.assert_array_equal(stage.apply(images, np.zeros(20, np.int64), draws).images, together)

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from kernels import backend
-from kernels.cpu import get_num_threads, set_num_threads
-from pipeline.augment import AUGMENTATIONS, Draws, StageResult
-from pipeline.augment.corruption import CORRUPTIONS
-from pipeline.networks.network import NetworkSpec, build_network, network_bytes
+from passband.kernels import backend
+from passband.kernels.cpu import get_num_threads, set_num_threads
+from passband.pipeline.augment import AUGMENTATIONS, Draws, StageResult
+from passband.pipeline.augment.corruption import CORRUPTIONS
+from passband.pipeline.networks.network import NetworkSpec, build_network, network_bytes
 from tests.methods import titled
 
 SURROGATE = {"network": "wide_resnet16_4", "checkpoint": "model.pt", "batch": 4}

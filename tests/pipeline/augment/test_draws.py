@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.augment import Draws
-from pipeline.augment.draws import BASE_VIEW, PLAN_VIEW, stream_key
+from passband.pipeline.augment import Draws
+from passband.pipeline.augment.draws import BASE_VIEW, PLAN_VIEW, stream_key
 
 DRAWS = Draws(0x0123456789ABCDEF, np.arange(3, dtype=np.uint32), 1)
 PARTS = ("position", "chain", "step", "purpose")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kernels import backend
-from pipeline.augment import AUGMENTATIONS, Draws
+from passband.kernels import backend
+from passband.pipeline.augment import AUGMENTATIONS, Draws
 
 DRAWS = Draws(0, np.arange(2, dtype=np.uint32), view=1)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kernels import backend, prime_steps
-from pipeline.augment import AUGMENTATIONS, Draws
-from pipeline.augment.prime_options import PRESETS, PrimeOptions
-from pipeline.augment.prime_sampling import (
+from passband.kernels import backend, prime_steps
+from passband.pipeline.augment import AUGMENTATIONS, Draws
+from passband.pipeline.augment.prime_options import PRESETS, PrimeOptions
+from passband.pipeline.augment.prime_sampling import (
     arcsine,
     choose,
     flat_dirichlet,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kernels import cpu
-from kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL
-from pipeline.augment import Draws
-from pipeline.augment.prime_options import PRESETS, PrimeOptions
-from pipeline.augment.prime_sampling import CHAIN, MIXTURE, sample_steps, temperature_range
+from passband.kernels import cpu
+from passband.kernels.prime_steps import COLOR, IDENTITY, NOISE, SPATIAL, SPECTRAL
+from passband.pipeline.augment import Draws
+from passband.pipeline.augment.prime_options import PRESETS, PrimeOptions
+from passband.pipeline.augment.prime_sampling import CHAIN, MIXTURE, sample_steps, temperature_range
 
 COUNT = 3000
 LEAST = 1e-3

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.augment.ranges import FLAT, RangeOptions, to_range
+from passband.pipeline.augment.ranges import FLAT, RangeOptions, to_range
 
 
 def batch(*values):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from kernels import backend, reference
-from pipeline.augment import Draws
-from pipeline.augment.sada import Sada
-from pipeline.augment.sada.options import SadaOptions
-from pipeline.networks.network import NetworkSpec, build_network, network_bytes, read_network
-from pipeline.sources import SOURCES
+from passband.kernels import backend, reference
+from passband.pipeline.augment import Draws
+from passband.pipeline.augment.sada import Sada
+from passband.pipeline.augment.sada.options import SadaOptions
+from passband.pipeline.networks.network import NetworkSpec, build_network, network_bytes, read_network
+from passband.pipeline.sources import SOURCES
 from tests.pipeline.augment.test_contract import sensitivity_map, symmetric_map
 
 SHAPE = (3, 16, 16)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images import BadImage, open_image
+from passband.pipeline.images import BadImage, open_image
 
 CASES = Path(__file__).with_name("cases")
 """Files that other tools read wrongly or not at all."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.imagefiles import gif
-from pipeline.images import BadImage, image_size, open_image
+from passband.pipeline.imagefiles import gif
+from passband.pipeline.images import BadImage, image_size, open_image
 
 LONG = b"\x21\xfe" + (b"\xff" + b"c" * 255) * 400 + b"\0"
 CLEAR = b"\x21\xf9\4\1\0\0\1\0"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.imagefiles import jpeg, jpeg_scan, png
-from pipeline.images import BadImage, image_size, native_pixels, open_image
+from passband.pipeline.imagefiles import jpeg, jpeg_scan, png
+from passband.pipeline.images import BadImage, image_size, native_pixels, open_image
 from tests.pipeline.imagefiles.pictures import case, encoded, reason, waves
 
 KINDS = {
@@ -252,7 +252,7 @@ def test_codings_that_are_not_read_are_named(marker, expected):
 
 def test_kernels_that_cannot_be_imported_are_no_damage(monkeypatch):
     jpeg_scan._standard_tables.cache_clear()
-    monkeypatch.setitem(sys.modules, "kernels.cpu.huffman", None)
+    monkeypatch.setitem(sys.modules, "passband.kernels.cpu.huffman", None)
     with pytest.raises(ImportError):
         open_image(written())
     monkeypatch.undo()

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.images import FORMATS, image_size
+from passband.pipeline.images import FORMATS, image_size
 from tests.pipeline.imagefiles.pictures import encoded, noise, reason
 
 

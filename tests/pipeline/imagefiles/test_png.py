@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images import image_size, native_pixels, open_image
+from passband.pipeline.images import image_size, native_pixels, open_image
 from tests.pipeline.imagefiles.pictures import case, chunk, colors, encoded, noise, png, reason
 
 ROWS = b"\0" + bytes([10, 20, 30, 40, 50, 60])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.imagefiles.base import Prepared
-from pipeline.images import BadImage, _to_rgb, image_size, open_image
+from passband.pipeline.imagefiles.base import Prepared
+from passband.pipeline.images import BadImage, _to_rgb, image_size, open_image
 
 GRAY, COLOR, CMYK = 1, 3, 4
 PLAIN = {b"P1": GRAY, b"P2": GRAY, b"P3": COLOR}

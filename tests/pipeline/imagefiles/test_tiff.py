@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipeline.images import image_size, open_image
+from passband.pipeline.images import image_size, open_image
 from tests.pipeline.imagefiles.pictures import case, colors, reason, tiff
 
 

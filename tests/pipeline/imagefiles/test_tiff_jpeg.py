@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images import BadImage, open_image
+from passband.pipeline.images import BadImage, open_image
 from tests.pipeline.imagefiles.pictures import encoded, reason, waves
 
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr")

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from jobs.generation.run import generate
-from pipeline.manifest import read_manifest
-from pipeline.records import Manifest
-from pipeline.shards.decode import Sample, read_shard
-from pipeline.store import LocalStore
+from passband.jobs.generation.run import generate
+from passband.pipeline.manifest import read_manifest
+from passband.pipeline.records import Manifest
+from passband.pipeline.shards.decode import Sample, read_shard
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.loading import open_stream
-from pipeline.loading.descriptors import Descriptor
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.loading import open_stream
+from passband.pipeline.loading.descriptors import Descriptor
 from tests.pipeline.loading.conftest import assert_holds
 
 SUFFIXES = ["", "small.beton"]
 SCRIPT = """if True:
     import os, sys
     from pathlib import Path
-    from pipeline.errors import IntegrityError
-    from pipeline.loading import open_stream
+    from passband.pipeline.errors import IntegrityError
+    from passband.pipeline.loading import open_stream
     folder, suffix, verify, left = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "True", int(sys.argv[4])
     with open_stream(folder / suffix, batch_size=10, prefetch=1, workers=1, verify=verify) as stream:
         batches = iter(stream)
@@ -120,7 +120,7 @@ def test_a_file_that_is_replaced_or_removed_is_read_on_while_it_is_open(damaged,
 
 def test_a_replaced_shard_is_compared_when_it_is_opened_anew(damaged, npy, monkeypatch, tmp_path):
     """With few files open at a time every batch opens some again."""
-    monkeypatch.setattr("pipeline.loading.descriptors._LEAST", 2)
+    monkeypatch.setattr("passband.pipeline.loading.descriptors._LEAST", 2)
     monkeypatch.setattr("resource.getrlimit", lambda _: (16, 16))
     with open_stream(damaged, batch_size=10, prefetch=1, workers=1) as stream:
         batches = iter(stream)

@@ -5,13 +5,13 @@ import hashlib
 import numpy as np
 import pytest
 
-from jobs.generation.run import generate
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.loading import open_stream
-from pipeline.manifest import read_manifest, write_manifest
-from pipeline.records import BetonFile
-from pipeline.shards.beton import hash_blocks
-from pipeline.store import LocalStore
+from passband.jobs.generation.run import generate
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.loading import open_stream
+from passband.pipeline.manifest import read_manifest, write_manifest
+from passband.pipeline.records import BetonFile
+from passband.pipeline.shards.beton import hash_blocks
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 from tests.pipeline.loading.conftest import assert_holds
 

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from pipeline.loading import descriptors
-from pipeline.loading.descriptors import read_into
+from passband.pipeline.loading import descriptors
+from passband.pipeline.loading.descriptors import read_into
 
 _VIEWS, _ROWS, _SIZE = 2500, 2, 3
 

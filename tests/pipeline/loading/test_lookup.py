@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.errors import PassbandError
-from pipeline.loading import open_stream
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import open_stream
 from tests.pipeline.loading.test_state import walk
 
 

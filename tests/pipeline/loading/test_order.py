@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import PassbandError
-from pipeline.loading.order import Order
-from pipeline.loading.topology import Topology
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.order import Order
+from passband.pipeline.loading.topology import Topology
 
 IDENTITY = "0" * 64
 sizes = st.integers(0, 200)

@@ -6,8 +6,8 @@ from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from pipeline.errors import PassbandError
-from pipeline.loading import open_stream
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import open_stream
 from tests.pipeline.loading.conftest import assert_holds
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -99,7 +99,7 @@ def test_opening_a_stream_does_not_import_torchvision(npy):
     import sys
 
     script = (
-        "import sys; from pipeline.loading import open_stream\n"
+        "import sys; from passband.pipeline.loading import open_stream\n"
         "with open_stream(sys.argv[1], batch_size=50) as stream: next(iter(stream))\n"
         "print('torchvision' in sys.modules)"
     )

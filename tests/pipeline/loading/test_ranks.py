@@ -7,12 +7,12 @@ import sys
 import pytest
 import torch.distributed
 
-from pipeline.errors import PassbandError
-from pipeline.loading import open_stream
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import open_stream
 
 SCRIPT = """if True:
     import json, sys, warnings
-    from pipeline.loading import open_stream
+    from passband.pipeline.loading import open_stream
     path, out, group = sys.argv[1:]
     if group == "group":
         import torch.distributed

@@ -8,12 +8,12 @@ import boto3
 import fsspec
 import pytest
 
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.loading import open_stream
-from pipeline.loading.checked import Checked
-from pipeline.loading.descriptors import Stopped
-from pipeline.loading.files import Files
-from pipeline.store import ObjectStore
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.loading import open_stream
+from passband.pipeline.loading.checked import Checked
+from passband.pipeline.loading.descriptors import Stopped
+from passband.pipeline.loading.files import Files
+from passband.pipeline.store import ObjectStore
 from tests.pipeline.loading.conftest import assert_holds
 
 
@@ -130,7 +130,7 @@ class Flaky(ObjectStore):
 
 
 def test_a_read_that_fails_is_tried_again(memory, npy, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.loading.fetching._BACKOFF_S", 0.01)
+    monkeypatch.setattr("passband.pipeline.loading.fetching._BACKOFF_S", 0.01)
     shard = npy.manifest.shards[0].tar
     files = opened(Flaky(memory, 2), tmp_path)
     assert content(files, shard) == (npy.path / shard.name).read_bytes()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings(
 PATH = "runs/mnist5k-prime"
 LOADER = """
 from torch.utils.data import DataLoader
-from pipeline.loading import open_stream
+from passband.pipeline.loading import open_stream
 
 stream = open_stream("runs/mnist5k-prime", batch_size=128)
 loader = DataLoader(stream.as_dataset(), batch_size=None, num_workers=2)
@@ -33,7 +33,7 @@ loader.load_state_dict(state)
 """
 LIGHTNING = """
 import lightning
-from pipeline.loading import open_stream
+from passband.pipeline.loading import open_stream
 
 stream = open_stream("runs/mnist5k-prime", batch_size=128)
 trainer = lightning.Trainer(max_epochs=2, accelerator="cpu")
@@ -42,7 +42,7 @@ trainer.fit(model, stream)  # or DataLoader(stream.as_dataset(), batch_size=None
 DDP = """
 import torch.distributed as dist, torch.nn.functional as F
 from torch.nn.parallel import DistributedDataParallel
-from pipeline.loading import open_stream
+from passband.pipeline.loading import open_stream
 
 dist.init_process_group("gloo")  # torchrun --nproc-per-node 2 train.py
 model = DistributedDataParallel(make_model())
@@ -51,7 +51,7 @@ for batch in open_stream("runs/mnist5k-prime", batch_size=64):  # this rank's sa
 """
 TRANSFORMS = """
 from torchvision.transforms import v2
-from pipeline.loading import open_stream
+from passband.pipeline.loading import open_stream
 
 scale = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.5] * 3, [0.25] * 3)])
 stream = open_stream("runs/mnist5k-prime", batch_size=128, transforms=scale, tv_tensors=True)

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import PassbandError
-from pipeline.loading import open_stream
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import open_stream
 from tests.pipeline.loading.conftest import assert_holds
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import PassbandError
-from pipeline.loading import Batch, Stream, open_stream
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import Batch, Stream, open_stream
 from tests.pipeline.loading.conftest import assert_holds
 
 NAMES = ("clean", "prime", "low")
@@ -69,7 +69,7 @@ def test_views_come_in_the_order_asked_for(npy, suffix):
 
 def test_only_the_members_of_the_views_asked_for_are_decoded(png, monkeypatch):
     seen = []
-    from pipeline.loading import shards
+    from passband.pipeline.loading import shards
 
     fill = shards.fill_png
     monkeypatch.setattr(shards, "fill_png", lambda members, out: seen.append(len(members)) or fill(members, out))

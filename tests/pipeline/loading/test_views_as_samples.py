@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import PassbandError
-from pipeline.loading import open_stream
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import open_stream
 from tests.pipeline.loading.conftest import Made
 
 NAMES = ["clean", "prime", "low"]

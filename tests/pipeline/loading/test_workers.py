@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from pipeline.errors import IntegrityError, PassbandError
-from pipeline.loading import open_stream
+from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.loading import open_stream
 from tests.pipeline.loading.conftest import assert_holds
 from tests.pipeline.loading.test_damage import flip
 
@@ -196,7 +196,7 @@ def test_a_shard_is_compared_by_one_worker_for_all(npy, epochs, monkeypatch, tmp
         assert walk(stream) == epochs[0]  # compares all shards
         dataset = stream.as_dataset()
         monkeypatch.setattr(
-            "pipeline.loading.descriptors.Descriptor.sha256", None
+            "passband.pipeline.loading.descriptors.Descriptor.sha256", None
         )  # a worker that forks cannot call it
         loader = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context=context)
         assert walk(loader) == epochs[1]
@@ -232,8 +232,8 @@ def test_workers_of_a_remote_dataset_fetch_into_one_folder_and_leave_none(
 
 
 def test_threads_and_batches_ahead_are_divided(npy):
-    from pipeline.loading.building import Delivery
-    from pipeline.loading.share import Share
+    from passband.pipeline.loading.building import Delivery
+    from passband.pipeline.loading.share import Share
 
     delivery = Delivery(8, 4, True)
     assert delivery.within(Share()) == delivery

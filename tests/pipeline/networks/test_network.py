@@ -4,8 +4,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from pipeline.networks.names import RESIDUAL, STEMS, default_stem
-from pipeline.networks.network import (
+from passband.pipeline.networks.names import RESIDUAL, STEMS, default_stem
+from passband.pipeline.networks.network import (
     NETWORKS,
     NetworkError,
     NetworkSpec,

@@ -11,11 +11,11 @@ from torchvision.models import Weights, WeightsEnum
 from torchvision.models._api import BUILTIN_MODELS
 from torchvision.transforms._presets import ImageClassification
 
-from pipeline.errors import IntegrityError
-from pipeline.networks import network as networks
-from pipeline.networks import pretrained
-from pipeline.networks.network import NetworkError, NetworkSpec, build_network, load_network, network_bytes
-from pipeline.networks.pretrained import IMAGENET, read_weights, weights_digest
+from passband.pipeline.errors import IntegrityError
+from passband.pipeline.networks import network as networks
+from passband.pipeline.networks import pretrained
+from passband.pipeline.networks.network import NetworkError, NetworkSpec, build_network, load_network, network_bytes
+from passband.pipeline.networks.pretrained import IMAGENET, read_weights, weights_digest
 
 KIND = "torchvision/passband_tiny"
 

@@ -6,9 +6,9 @@ from itertools import chain, repeat
 import numpy as np
 import pytest
 
-import kernels.cpu.compile  # noqa: F401  (it settles Numba's target, which ffcv would otherwise do first)
-from pipeline.shards import beton
-from pipeline.shards.beton import BetonSample, hash_blocks, read_beton_header, write_beton
+import passband.kernels.cpu.compile  # noqa: F401  (it settles Numba's target, which ffcv would otherwise do first)
+from passband.pipeline.shards import beton
+from passband.pipeline.shards.beton import BetonSample, hash_blocks, read_beton_header, write_beton
 
 ffcv = pytest.importorskip("ffcv", reason="the extra ffcv is not installed")
 

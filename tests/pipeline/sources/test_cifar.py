@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.images import BadImage
-from pipeline.sources import SourceError, cifar_pickle
-from pipeline.sources.cifar import Cifar10, Cifar100, Cifar100Options, CifarOptions
+from passband.pipeline.images import BadImage
+from passband.pipeline.sources import SourceError, cifar_pickle
+from passband.pipeline.sources.cifar import Cifar10, Cifar100, Cifar100Options, CifarOptions
 from tests.pipeline.sources import files
 
 

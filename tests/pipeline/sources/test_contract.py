@@ -8,7 +8,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from pipeline.sources import SOURCES, SourceError
+from passband.pipeline.sources import SOURCES, SourceError
 from tests.pipeline.sources import files
 
 MAKERS = {
@@ -116,7 +116,7 @@ def test_a_missing_path_is_one_sentence(kind, tmp_path):
 def test_importing_the_sources_imports_none_of_their_packages():
     script = "import sys, pipeline.sources; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
-    assert "pipeline.sources.parquet" in loaded
+    assert "passband.pipeline.sources.parquet" in loaded
     assert not {
         "mlxtend",
         "sklearn",

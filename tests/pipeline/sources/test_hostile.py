@@ -75,7 +75,7 @@ from pathlib import Path
 from tests.pipeline.sources.hostile.case import made, refused
 from tests.pipeline.sources.hostile.folders import folder_with, write
 from tests.pipeline.sources.hostile import trial
-from pipeline.sources.imagefolder import ImageFolder
+from passband.pipeline.sources.imagefolder import ImageFolder
 
 sound = made("x/sound", folder_with(), 6)
 trials = trial.Trials(Path(sys.argv[1]))
@@ -94,7 +94,7 @@ def raising(self, entries):
     raise KeyError("x")
 
 def told(self, entries):
-    from pipeline.sources import SourceError
+    from passband.pipeline.sources import SourceError
     raise SourceError("two\\nlines")
 
 def greedy(self, entries, read=ImageFolder.read):

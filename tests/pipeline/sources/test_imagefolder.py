@@ -3,8 +3,8 @@ import socket
 
 import pytest
 
-from pipeline.sources.base import SourceError
-from pipeline.sources.imagefolder import ImageFolder, ImageFolderOptions
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.imagefolder import ImageFolder, ImageFolderOptions
 from tests.pipeline.sources import files
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 
-from pipeline.sources.inverted import Inverted
-from pipeline.sources.mnist5k import Mnist5k
-from pipeline.sources.packaged import SplitOptions
+from passband.pipeline.sources.inverted import Inverted
+from passband.pipeline.sources.mnist5k import Mnist5k
+from passband.pipeline.sources.packaged import SplitOptions
 
 
 def test_inverted_and_mnist5k_add_up_to_white():

@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.sources.base import SourceError
-from pipeline.sources.labels import ClassIndex, checked_label, untyped_label
+from passband.pipeline.sources.base import SourceError
+from passband.pipeline.sources.labels import ClassIndex, checked_label, untyped_label
 
 
 def indices(given, labels):

@@ -11,18 +11,26 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from pipeline.imagefiles import ifd
-from pipeline.imagefiles.oversize import MAX_IMAGE_BYTES, stand_in
-from pipeline.images import BadImage, image_size, open_image
-from pipeline.sources import SOURCES, SourceError
-from pipeline.sources.documents import DocumentError, json_field
-from pipeline.sources.labels import ClassIndex, checked_label, distinct
-from pipeline.sources.limits import MAX_CLASSES_BYTES, MAX_JSON_BYTES, MAX_LABEL, MAX_LABEL_BYTES, plain, said, shown
-from pipeline.sources.local import checked_key
-from pipeline.sources.parquet_pages import image_layout
-from pipeline.sources.regular import image_content, small_content
-from pipeline.sources.skipped import Skipped
-from pipeline.sources.walk import Walk
+from passband.pipeline.imagefiles import ifd
+from passband.pipeline.imagefiles.oversize import MAX_IMAGE_BYTES, stand_in
+from passband.pipeline.images import BadImage, image_size, open_image
+from passband.pipeline.sources import SOURCES, SourceError
+from passband.pipeline.sources.documents import DocumentError, json_field
+from passband.pipeline.sources.labels import ClassIndex, checked_label, distinct
+from passband.pipeline.sources.limits import (
+    MAX_CLASSES_BYTES,
+    MAX_JSON_BYTES,
+    MAX_LABEL,
+    MAX_LABEL_BYTES,
+    plain,
+    said,
+    shown,
+)
+from passband.pipeline.sources.local import checked_key
+from passband.pipeline.sources.parquet_pages import image_layout
+from passband.pipeline.sources.regular import image_content, small_content
+from passband.pipeline.sources.skipped import Skipped
+from passband.pipeline.sources.walk import Walk
 from tests.pipeline.sources import files
 
 

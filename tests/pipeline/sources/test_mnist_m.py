@@ -6,11 +6,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipeline.augment.draws import Draws, stream_key
-from pipeline.sources.mnist5k import Mnist5k
-from pipeline.sources.mnist_m import TEST_PHOTOGRAPHS, TRAIN_PHOTOGRAPHS, MnistM, blend, draw_patch
-from pipeline.sources.packaged import SplitOptions
-from pipeline.sources.photos import PHOTOGRAPHS, region
+from passband.pipeline.augment.draws import Draws, stream_key
+from passband.pipeline.sources.mnist5k import Mnist5k
+from passband.pipeline.sources.mnist_m import TEST_PHOTOGRAPHS, TRAIN_PHOTOGRAPHS, MnistM, blend, draw_patch
+from passband.pipeline.sources.packaged import SplitOptions
+from passband.pipeline.sources.photos import PHOTOGRAPHS, region
 
 
 def opened(split):
@@ -84,7 +84,7 @@ def test_images_are_coloured_as_their_photographs():
 
 def test_a_fresh_process_makes_the_same_bytes():
     script = (
-        "import hashlib; from pipeline.sources.mnist_m import MnistM\n"
+        "import hashlib; from passband.pipeline.sources.mnist_m import MnistM\n"
         "source = MnistM(MnistM.Options(split='test'))\n"
         "print(hashlib.sha256(b''.join(source.read(list(source.entries())[::-9]))).hexdigest())"
     )

@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from pipeline.images import BadImage
-from pipeline.sources import SOURCES, SourceError
-from pipeline.sources.digits import scale_sixteenths
-from pipeline.sources.packaged import fifths, packaged_file, read_table, split_rows
-from pipeline.sources.photos import PHOTOGRAPHS, region
+from passband.pipeline.images import BadImage
+from passband.pipeline.sources import SOURCES, SourceError
+from passband.pipeline.sources.digits import scale_sixteenths
+from passband.pipeline.sources.packaged import fifths, packaged_file, read_table, split_rows
+from passband.pipeline.sources.photos import PHOTOGRAPHS, region
 
 
 def opened(kind, **options):

@@ -5,10 +5,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import pipeline.sources.parquet_rows as module
-from pipeline.images import BadImage
-from pipeline.sources import Entry, SourceError
-from pipeline.sources.parquet import Parquet, ParquetOptions
+import passband.pipeline.sources.parquet_rows as module
+from passband.pipeline.images import BadImage
+from passband.pipeline.sources import Entry, SourceError
+from passband.pipeline.sources.parquet import Parquet, ParquetOptions
 from tests.pipeline.sources import files
 
 

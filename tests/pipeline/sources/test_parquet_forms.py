@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.sources import SourceError
-from pipeline.sources.parquet import Parquet, ParquetOptions
-from pipeline.sources.parquet_classes import translation
+from passband.pipeline.sources import SourceError
+from passband.pipeline.sources.parquet import Parquet, ParquetOptions
+from passband.pipeline.sources.parquet_classes import translation
 from tests.pipeline.sources import files
 
 CASES = Path(__file__).parent / "cases"
@@ -80,7 +80,8 @@ class TestClasses:
         assert translation(names, Unsearchable(reversed(names)), "a") == names
         compared = []
         monkeypatch.setattr(
-            "pipeline.sources.parquet.translation", lambda *given: compared.append(given[2]) or translation(*given)
+            "passband.pipeline.sources.parquet.translation",
+            lambda *given: compared.append(given[2]) or translation(*given),
         )
         for file, order in (("a", "xy"), ("b", "yx"), ("c", "xy"), ("d", "yx")):
             files.write_parquet(tmp_path / f"{file}.parquet", count=2, label=lambda n: n, metadata=named(*order))
@@ -172,7 +173,7 @@ class TestImages:
     )
     @pytest.mark.parametrize("cache_bytes", [0, 2**20])
     def test_bytes_of_any_form(self, tmp_path, monkeypatch, kind, cache_bytes):
-        monkeypatch.setattr("pipeline.sources.parquet_rows.CACHE_BYTES", cache_bytes)
+        monkeypatch.setattr("passband.pipeline.sources.parquet_rows.CACHE_BYTES", cache_bytes)
         images = [files.png(n) for n in (5, 6, 5)]
         if pa.types.is_struct(kind):
             column = pa.array(

@@ -1,6 +1,6 @@
 import json
 
-from pipeline.sources.skipped import Omission, Skipped
+from passband.pipeline.sources.skipped import Omission, Skipped
 
 
 def test_reasons_are_counted_and_only_the_first_names_kept():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sources import SourceError, splits
+from passband.pipeline.sources import SourceError, splits
 from tests.pipeline.sources import files
 from tests.pipeline.sources.test_walk import SUFFIX, found, left_out, opened, write
 

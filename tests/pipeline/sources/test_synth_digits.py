@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from pipeline.sources import synth_digits
-from pipeline.sources.synth_digits import CONTRAST, FONTS, SIZES, SynthDigits, SynthDigitsOptions
+from passband.pipeline.sources import synth_digits
+from passband.pipeline.sources.synth_digits import CONTRAST, FONTS, SIZES, SynthDigits, SynthDigitsOptions
 
 STILL = synth_digits.Style(
     font="DejaVuSans",
@@ -187,7 +187,7 @@ def test_blur_softens_and_keeps_the_mean():
 
 def test_a_fresh_process_makes_the_same_bytes(whole):
     script = (
-        "import hashlib; from pipeline.sources.synth_digits import SynthDigits\n"
+        "import hashlib; from passband.pipeline.sources.synth_digits import SynthDigits\n"
         "source = SynthDigits(SynthDigits.Options(split='all'))\n"
         "print(hashlib.sha256(b''.join(source.read(list(source.entries())[::-17]))).hexdigest())"
     )

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.home import HomeError
-from pipeline.sources import SOURCES, SourceError
+from passband.pipeline.home import HomeError
+from passband.pipeline.sources import SOURCES, SourceError
 from tests.pipeline.sources import files
 
 SUFFIX = {"imagefolder": ".png", "webdataset": ".tar", "parquet": ".parquet"}

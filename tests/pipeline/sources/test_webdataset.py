@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import webdataset
 
-from pipeline.sources import SourceError
-from pipeline.sources.webdataset import WebDataset, WebDatasetOptions
+from passband.pipeline.sources import SourceError
+from passband.pipeline.sources.webdataset import WebDataset, WebDatasetOptions
 from tests.pipeline.sources import files
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torchvision.models import squeezenet1_1
 
-from pipeline.networks.network import NetworkError, NetworkSpec, build_network, network_bytes
-from pipeline.surrogate.model import IMAGENET, judge_all, load_surrogate
-from pipeline.surrogate.options import SurrogateOptions
+from passband.pipeline.networks.network import NetworkError, NetworkSpec, build_network, network_bytes
+from passband.pipeline.surrogate.model import IMAGENET, judge_all, load_surrogate
+from passband.pipeline.surrogate.options import SurrogateOptions
 
 CLASSES = [str(digit) for digit in range(10)]
 SHAPE = (3, 32, 32)

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.reproduce.recipe import MapNorm, Seen
-from jobs.reproduce.recipes.digits.methods import ATTACK, ERM, FLAVOURS, METHODS, RANDOM, Method
-from jobs.reproduce.recipes.digits.setting import (
+from passband.jobs.reproduce.recipe import MapNorm, Seen
+from passband.jobs.reproduce.recipes.digits.methods import ATTACK, ERM, FLAVOURS, METHODS, RANDOM, Method
+from passband.jobs.reproduce.recipes.digits.setting import (
     MAP_S,
     MIX_S,
     PRIME_S,
@@ -15,9 +15,9 @@ from jobs.reproduce.recipes.digits.setting import (
     Setting,
     training_job,
 )
-from jobs.reproduce.recipes.digits.words import ENHANCED_NORM, NORM_ERROR, ORIGINAL_NORM
-from jobs.reproduce.recipes.parts import CLEAN, Nodes
-from pipeline.layout import MAPS
+from passband.jobs.reproduce.recipes.digits.words import ENHANCED_NORM, NORM_ERROR, ORIGINAL_NORM
+from passband.jobs.reproduce.recipes.parts import CLEAN, Nodes
+from passband.pipeline.layout import MAPS
 
 _SHARD = 500  # samples; a generation that is stopped loses one shard
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.reproduce.recipes.parts import CLEAN
+from passband.jobs.reproduce.recipes.parts import CLEAN
 
 PLAIN, ENHANCED, ORIGINAL, RANDOM = "plain", "enhanced", "original", "random"
 FLAVOURS: Mapping[str, Mapping[str, Any]] = {

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from jobs.reproduce.graph import Graph
-from jobs.reproduce.recipe import MapGrid, Measure, Reading, Recipe, Seen
-from jobs.reproduce.recipes.digits.bench import Bench
-from jobs.reproduce.recipes.digits.methods import (
+from passband.jobs.reproduce.graph import Graph
+from passband.jobs.reproduce.recipe import MapGrid, Measure, Reading, Recipe, Seen
+from passband.jobs.reproduce.recipes.digits.bench import Bench
+from passband.jobs.reproduce.recipes.digits.methods import (
     ABLATION,
     ATTACK,
     BASELINE_WEIGHT,
@@ -19,10 +19,18 @@ from jobs.reproduce.recipes.digits.methods import (
     TWO,
     Method,
 )
-from jobs.reproduce.recipes.digits.setting import BATCH, QUICK, QUICK_SEEDS, RATE, SEEDS, WHOLE, Setting
-from jobs.reproduce.recipes.digits.words import AVERAGE, CHOICE, ENHANCED_NORM, FINDINGS, NORM_COLUMNS, STUDIES, observe
-from jobs.reproduce.recipes.parts import Nodes
-from jobs.reproduce.rows import Table
+from passband.jobs.reproduce.recipes.digits.setting import BATCH, QUICK, QUICK_SEEDS, RATE, SEEDS, WHOLE, Setting
+from passband.jobs.reproduce.recipes.digits.words import (
+    AVERAGE,
+    CHOICE,
+    ENHANCED_NORM,
+    FINDINGS,
+    NORM_COLUMNS,
+    STUDIES,
+    observe,
+)
+from passband.jobs.reproduce.recipes.parts import Nodes
+from passband.jobs.reproduce.rows import Table
 
 Conditions = Mapping[str, Sequence[Reading]]
 HEADINGS = {"mnist5k": "test", "mnist_m": "mnistM", "synth_digits": "synth", "inverted": "invert"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.reproduce.recipes.parts import Images
+from passband.jobs.reproduce.recipes.parts import Images
 
 SADA_S, MIX_S, PRIME_S, MAP_S = 1.5e-3, 1.5e-3, 0.5e-3, 60e-6
 """Seconds of one core for a view of an image, and for an image under one frequency."""

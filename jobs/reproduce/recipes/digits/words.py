@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from jobs.reproduce.recipes.digits.methods import AUGMIX, ERM, RECIPES, TWO, WITH_ENHANCED
-from jobs.reproduce.rows import Block, Row
+from passband.jobs.reproduce.recipes.digits.methods import AUGMIX, ERM, RECIPES, TWO, WITH_ENHANCED
+from passband.jobs.reproduce.rows import Block, Row
 
 AVERAGE = "unseen"
 ORIGINAL_NORM, ENHANCED_NORM, NORM_ERROR = "original l1 norm", "enhanced l1 norm", "standard error"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.drawing.charts import DARK, LIGHT
-from jobs.generation.card.figures import Curve, color_stops, profile_png, spectrum_picture
+from passband.jobs.drawing.charts import DARK, LIGHT
+from passband.jobs.generation.card.figures import Curve, color_stops, profile_png, spectrum_picture
 
 
 def pixels(png):

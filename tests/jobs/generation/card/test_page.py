@@ -13,14 +13,14 @@ import pytest
 import yaml
 from PIL import Image
 
-from jobs.drawing.sheet import MAX_VIEWS
-from jobs.generation.card.bars import MAX_BARS
-from jobs.generation.card.facts import MAX_BAD
-from jobs.generation.card.page import write_card
-from pipeline.manifest import read_manifest, read_record
-from pipeline.records import BadSample
-from pipeline.shards.decode import read_shard
-from pipeline.store import LocalStore
+from passband.jobs.drawing.sheet import MAX_VIEWS
+from passband.jobs.generation.card.bars import MAX_BARS
+from passband.jobs.generation.card.facts import MAX_BAD
+from passband.jobs.generation.card.page import write_card
+from passband.pipeline.manifest import read_manifest, read_record
+from passband.pipeline.records import BadSample
+from passband.pipeline.shards.decode import read_shard
+from passband.pipeline.store import LocalStore
 from tests.jobs.conftest import HOSTILE_CLASS, HOSTILE_FILE
 from tests.jobs.drawing.page import Page, scroll_width
 
@@ -112,7 +112,7 @@ def test_the_command_of_the_card_makes_the_same_shards(digits, tmp_path):
     assert command in unescape(digits.text("report.html"))
     words = shlex.split(command.replace("NEW_FOLDER", str(tmp_path / "again")))
     assert words[0] == "passband"
-    finished = subprocess.run([sys.executable, "-m", "jobs.cli", *words[1:]], capture_output=True, text=True)
+    finished = subprocess.run([sys.executable, "-m", "passband", *words[1:]], capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
     again = read_manifest(LocalStore(tmp_path / "again"))
     assert [shard.tar for shard in again.shards] == [shard.tar for shard in digits.manifest.shards]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from jobs.generation.card.spectra import MeanSpectra, log_amplitude, radial_profile
-from kernels import reference
+from passband.jobs.generation.card.spectra import MeanSpectra, log_amplitude, radial_profile
+from passband.kernels import reference
 
 SIZES = [(1, 1), (1, 5), (8, 8), (9, 7), (12, 31)]
 

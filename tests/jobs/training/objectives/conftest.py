@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from jobs.generation.run import generate
+from passband.jobs.generation.run import generate
 from tests.jobs.generation.made import small_job
 
 

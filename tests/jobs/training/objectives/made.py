@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from jobs.training.batches import TrainBatch
-from jobs.training.objectives import OBJECTIVES, Objective, Setting
-from jobs.training.update import Update
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.objectives import OBJECTIVES, Objective, Setting
+from passband.jobs.training.update import Update
 
 CLASSES, GROUPS, SIDE = 4, 3, 4
 

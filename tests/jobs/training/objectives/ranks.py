@@ -6,8 +6,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from jobs.training.collective import rank, world_size
-from pipeline.loading import open_stream
+from passband.jobs.training.collective import rank, world_size
+from passband.pipeline.loading import open_stream
 from tests.jobs.training.objectives.made import make_batch, make_model, make_objective, part
 from tests.jobs.training.objectives.test_contract import SAMPLES, prepared
 from tests.jobs.training.objectives.test_two_stage import FIRST, QUICK, small_lenet

@@ -9,10 +9,10 @@ import torch
 import yaml
 from pydantic import ValidationError
 
-from jobs.training.batches import TrainBatch
-from jobs.training.objectives import OBJECTIVES
-from jobs.training.spec import parse_train_job
-from jobs.training.update import NonFiniteError
+from passband.jobs.training.batches import TrainBatch
+from passband.jobs.training.objectives import OBJECTIVES
+from passband.jobs.training.spec import parse_train_job
+from passband.jobs.training.update import NonFiniteError
 from tests.jobs.training.objectives.made import make_batch, make_model, make_objective, part
 
 # name -> options as a job file has them; each is tried

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.training.objectives.group_dro import GroupDroOptions
-from jobs.training.objectives.groups import GroupMeans, GroupWeights, group_means
+from passband.jobs.training.objectives.group_dro import GroupDroOptions
+from passband.jobs.training.objectives.groups import GroupMeans, GroupWeights, group_means
 from tests.jobs.training.objectives.made import (
     assert_close,
     entropies64,

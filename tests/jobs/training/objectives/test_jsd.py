@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
 
-from jobs.training.objectives.jsd import jensen_shannon
+from passband.jobs.training.objectives.jsd import jensen_shannon
 from tests.jobs.training.objectives.made import (
     assert_close,
     entropies64,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from jobs.training.objectives.irm import scale_derivatives
+from passband.jobs.training.objectives.irm import scale_derivatives
 from tests.jobs.training.objectives.made import (
     assert_close,
     entropies64,

@@ -5,9 +5,9 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from jobs.training.objectives.perturb import ascent, perturbed
-from jobs.training.objectives.sharpdro import confidence_weights
-from jobs.training.update import NonFiniteError
+from passband.jobs.training.objectives.perturb import ascent, perturbed
+from passband.jobs.training.objectives.sharpdro import confidence_weights
+from passband.jobs.training.update import NonFiniteError
 from tests.jobs.training.objectives.made import (
     assert_close,
     entropies64,

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from jobs.training.objectives.eiil import infer_groups
-from jobs.training.objectives.irm import scale_derivatives
-from jobs.training.objectives.jtt import error_weights
-from pipeline.errors import PassbandError
-from pipeline.loading import open_stream
-from pipeline.networks.plain import lenet
+from passband.jobs.training.objectives.eiil import infer_groups
+from passband.jobs.training.objectives.irm import scale_derivatives
+from passband.jobs.training.objectives.jtt import error_weights
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading import open_stream
+from passband.pipeline.networks.plain import lenet
 from tests.jobs.training.objectives.made import (
     assert_close,
     entropies64,

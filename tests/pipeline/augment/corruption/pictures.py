@@ -6,9 +6,9 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from kernels import backend
-from pipeline.augment import Draws
-from pipeline.augment.corruption import Corrupt
+from passband.kernels import backend
+from passband.pipeline.augment import Draws
+from passband.pipeline.augment.corruption import Corrupt
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "cat", "rocket", "retina")
 KEY = 0x452821E638D01377

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy._core._multiarray_umath import __cpu_features__
 
-from pipeline.augment.corruption import NAMES
+from passband.pipeline.augment.corruption import NAMES
 from tests.kernels.test_prime_bits import TUNABLES, WIDE
 from tests.pipeline.augment.corruption.pictures import corrupt
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from kernels import cpu
-from pipeline.augment.corruption import TABLES, blur, masks
-from pipeline.augment.corruption.blur import BLUR
+from passband.kernels import cpu
+from passband.pipeline.augment.corruption import TABLES, blur, masks
+from passband.pipeline.augment.corruption.blur import BLUR
 from tests.pipeline.augment.corruption.pictures import corrupt, crops, draws, flat
 
 CASES = [(name, table, severity) for name in BLUR for table in TABLES for severity in range(1, 6)]

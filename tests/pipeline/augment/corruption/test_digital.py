@@ -8,11 +8,11 @@ import scipy.fft
 import scipy.ndimage
 from PIL import Image
 
-from kernels import backend, reference
-from pipeline.augment import Draws
-from pipeline.augment.corruption import digital
-from pipeline.augment.corruption.masks import gaussian_weights
-from pipeline.augment.corruption.tables import TABLES
+from passband.kernels import backend, reference
+from passband.pipeline.augment import Draws
+from passband.pipeline.augment.corruption import digital
+from passband.pipeline.augment.corruption.masks import gaussian_weights
+from passband.pipeline.augment.corruption.tables import TABLES
 
 CPU = backend("cpu")
 SIZES = [(32, 32), (17, 22), (9, 1), (1, 1)]

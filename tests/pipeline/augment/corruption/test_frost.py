@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from kernels import backend
-from pipeline.augment.corruption.frost import COLOR, frost, frost_texture
-from pipeline.augment.corruption.masks import LUMA
-from pipeline.augment.corruption.tables import TABLES
-from pipeline.sources.photos import PHOTOGRAPHS, region
+from passband.kernels import backend
+from passband.pipeline.augment.corruption.frost import COLOR, frost, frost_texture
+from passband.pipeline.augment.corruption.masks import LUMA
+from passband.pipeline.augment.corruption.tables import TABLES
+from passband.pipeline.sources.photos import PHOTOGRAPHS, region
 from tests.pipeline.augment.corruption.pictures import corrupt, draws
 
 CPU = backend("cpu")

@@ -10,11 +10,11 @@ import scipy.ndimage
 from PIL import Image
 from pydantic import ValidationError
 
-from kernels import backend
-from pipeline.augment.base import InputFolder
-from pipeline.augment.corruption import TABLES, Corrupt
-from pipeline.augment.corruption.frost_textures import PLACE, SCALES, FrostTextures, scaled
-from pipeline.augment.corruption.masks import LUMA
+from passband.kernels import backend
+from passband.pipeline.augment.base import InputFolder
+from passband.pipeline.augment.corruption import TABLES, Corrupt
+from passband.pipeline.augment.corruption.frost_textures import PLACE, SCALES, FrostTextures, scaled
+from passband.pipeline.augment.corruption.masks import LUMA
 from tests.pipeline.augment.corruption.pictures import crops, draws
 
 CPU = backend("cpu")

@@ -6,10 +6,10 @@ import scipy.ndimage
 from PIL import Image
 from skimage.color import hsv2rgb, rgb2hsv
 
-from kernels import backend
-from pipeline.augment.corruption import NAMES, TABLES, Corrupt, blur, weather
-from pipeline.augment.corruption.levels import SLACK, truncated
-from pipeline.augment.corruption.masks import half_gaussian_weights, line_offsets
+from passband.kernels import backend
+from passband.pipeline.augment.corruption import NAMES, TABLES, Corrupt, blur, weather
+from passband.pipeline.augment.corruption.levels import SLACK, truncated
+from passband.pipeline.augment.corruption.masks import half_gaussian_weights, line_offsets
 from tests.pipeline.augment.corruption.pictures import crops, draws, stage
 
 CPU = backend("cpu")

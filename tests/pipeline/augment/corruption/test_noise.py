@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from kernels import cpu
-from kernels.poisson import poisson_table
-from pipeline.augment.corruption import TABLES
+from passband.kernels import cpu
+from passband.kernels.poisson import poisson_table
+from passband.pipeline.augment.corruption import TABLES
 from tests.pipeline.augment.corruption.pictures import corrupt, crops, flat
 
 CASES = [(table, severity) for table in TABLES for severity in range(1, 6)]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pipeline.augment.corruption import CORRUPTIONS, NAMES, TABLES, Corrupt, table_for
-from pipeline.augment.corruption.options import PoissonSeverity, UniformSeverity
+from passband.pipeline.augment.corruption import CORRUPTIONS, NAMES, TABLES, Corrupt, table_for
+from passband.pipeline.augment.corruption.options import PoissonSeverity, UniformSeverity
 from tests.pipeline.augment.corruption.pictures import corrupt, crops, draws, stage
 
 COUNT = 20_000

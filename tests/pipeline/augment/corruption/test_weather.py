@@ -5,10 +5,10 @@ import pytest
 from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
 from scipy import stats
 
-from kernels import backend, reference
-from pipeline.augment import Draws
-from pipeline.augment.corruption import weather
-from pipeline.augment.corruption.tables import TABLES
+from passband.kernels import backend, reference
+from passband.pipeline.augment import Draws
+from passband.pipeline.augment.corruption import weather
+from passband.pipeline.augment.corruption.tables import TABLES
 
 CPU = backend("cpu")
 SIZES = [(32, 32), (17, 22), (9, 1), (1, 1)]

@@ -125,14 +125,13 @@ def _warm_up() -> None:
     import pandas  # pyarrow does, with the first array
     import pyarrow.parquet
 
-    import jobs.drawing.charts
-    import jobs.generation.card.page
-    from jobs.dataset.spec import GenerateJob
-    from jobs.generation import run, worker
-    from kernels.cpu import huffman
+    from passband.jobs.dataset.spec import GenerateJob
+    from passband.jobs.drawing import charts
+    from passband.jobs.generation import run, worker
+    from passband.jobs.generation.card import page
+    from passband.kernels.cpu import huffman
 
-    drawing = (jobs.generation.card.page, jobs.drawing.charts)
-    assert all((pandas, *drawing, pyarrow.parquet, run, worker, GenerateJob, huffman))
+    assert all((pandas, page, charts, pyarrow.parquet, run, worker, GenerateJob, huffman))
 
 
 def _forked(folder: Path, job: Mapping[str, Any], cards: bool, before_shards: bool = False) -> Trial:
@@ -190,9 +189,9 @@ def _in_child(folder: Path, job: Mapping[str, Any], cards: bool, before_shards: 
 
 
 def _made(job: Mapping[str, Any], cards: bool, before_shards: bool) -> int:
-    from jobs.dataset.spec import GenerateJob
-    from jobs.generation import finish, run
-    from pipeline.errors import PassbandError
+    from passband.jobs.dataset.spec import GenerateJob
+    from passband.jobs.generation import finish, run
+    from passband.pipeline.errors import PassbandError
 
     class Planned(Exception):
         pass
