@@ -17,6 +17,7 @@ A ``job.yaml`` that is cut off between two lines is YAML all the same, so its fi
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from passband.pipeline.store import Store
 KEY = "digest"
 _FIRST_LINE = f"{KEY}: ".encode()
 _MAX_BESIDE = 1 << 16  # bytes of it: it holds two digests at most
+_LINES = re.compile(rb"(?:[0-9a-f]{64}\n){1,2}").fullmatch
 Sealable = TypeVar("Sealable", bound=StrictModel)
 
 
@@ -93,11 +95,12 @@ def mark(content: bytes, own: str | None) -> str:
 def read_beside(store: Store) -> list[str] | None:
     """Return the digests that stand beside the manifest; None where there is no such file, none where it is no list."""
     try:
-        return read_bounded(store, MANIFEST_SHA256, _MAX_BESIDE).decode("ascii", "replace").split()
+        content = read_bounded(store, MANIFEST_SHA256, _MAX_BESIDE)
     except FileNotFoundError:
         return None
     except DocumentError:
         return []
+    return content.decode().split() if _LINES(content) else []
 
 
 def write_beside(store: Store, marks: list[str]) -> None:

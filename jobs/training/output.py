@@ -14,7 +14,7 @@ from passband.pipeline.hashed import put_hashed, read_hashed
 from passband.pipeline.layout import JOB, LOCK, MODEL, RESULTS, SHA256_SUFFIX
 from passband.pipeline.manifest import read_manifest
 from passband.pipeline.records import Manifest
-from passband.pipeline.seals import put_sealed, read_sealed
+from passband.pipeline.seals import put_sealed, read_sealed, sealed_text
 from passband.pipeline.store import LocalStore, open_store
 
 _OTHERS = {"generate": "a dataset", "analyze": "an analysis", "evaluate": "an evaluation"}
@@ -112,8 +112,8 @@ def other_output(job: TrainJob) -> Contents | None:
 
 
 def write_job(store: LocalStore, envelope: dict[str, Any]) -> None:
-    """Write ``job.yaml``."""
-    store.put(JOB, yaml.safe_dump(envelope, sort_keys=False, allow_unicode=True).encode())
+    """Write ``job.yaml``, with its digest."""
+    store.put(JOB, sealed_text(yaml.safe_dump(envelope, sort_keys=False, allow_unicode=True).encode()))
 
 
 def finished(store: LocalStore) -> dict[str, Any] | None:

@@ -139,12 +139,12 @@ def _evaluated_anew(
     """Return the results of a finished training with the accuracies that `job` asks for, which may be others by now."""
     asked = job.model_dump()["evaluate"]
     envelope = read_yaml(store.path(JOB))
-    if envelope["job"]["evaluate"] == asked:
+    before = envelope.get("job") if isinstance(envelope, dict) else None
+    if isinstance(before, dict) and before.get("evaluate") == asked:
         return done
     check_evaluations(job, stream)
     network = load_network(store.path(MODEL)).to(device)
     results = done | {"accuracy": accuracies(network, job.evaluate, job, device)}
     write_results(store, results)
-    envelope["job"]["evaluate"] = asked
-    write_job(store, envelope)
+    write_job(store, {"identity": done["identity"], "job": job.model_dump()})
     return results

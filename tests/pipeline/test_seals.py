@@ -113,7 +113,8 @@ def test_neither_of_the_two_files_is_believed_alone(store):
         assert "carries no digest, but manifest.sha256 lies beside it" in refused(store)
     store.put(MANIFEST, json.dumps(document).encode())
     read_manifest(store)
-    for content in (b"", b"\n", beside[:-2], b"\xff" * 64, beside.replace(b"\n", b"0\n")):
+    others = (b" " + beside, beside + b"\n", beside + b" ", beside[:-1], beside.upper(), beside * 3)
+    for content in (b"", b"\n", beside[:-2], b"\xff" * 64, beside.replace(b"\n", b"0\n"), *others):
         store.put(MANIFEST_SHA256, content)
         assert "does not stand in manifest.sha256" in refused(store)
     store.delete(MANIFEST_SHA256)

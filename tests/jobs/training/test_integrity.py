@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from passband.jobs.evaluation.display import SilentDisplay as SilentEvaluation
 from passband.jobs.evaluation.run import evaluate
@@ -252,3 +253,24 @@ def test_a_checkpoint_of_another_form_is_one_line(stopped):
     with pytest.raises(IntegrityError, match="is no checkpoint of this training; delete checkpoint.pt and ") as caught:
         train(job)
     assert "\n" not in str(caught.value)
+
+
+def test_a_job_of_a_training_that_was_edited_or_cut_is_refused(train_job, tmp_path):
+    train(train_job(epochs=1))
+    file = tmp_path / "out" / "job.yaml"
+    whole = file.read_text()
+    assert whole.startswith("digest: ")
+    for damaged in (whole.replace("epochs: 1", "epochs: 2"), "".join(whole.splitlines(keepends=True)[:-3])):
+        file.write_text(damaged)
+        with pytest.raises(IntegrityError, match="job.yaml: was changed after the plan was made, or cut short"):
+            train(train_job(epochs=1))
+
+
+@pytest.mark.parametrize("job", [{}, {"job": None}, {"job": {"kind": "train"}}], ids=str)
+def test_a_job_of_an_earlier_version_that_says_little_is_written_anew(train_job, tmp_path, job):
+    results = train(train_job(epochs=1))
+    file = tmp_path / "out" / "job.yaml"
+    written = file.read_bytes()
+    file.write_text(yaml.safe_dump({"identity": results["identity"], **job}))
+    train(train_job(epochs=1))
+    assert file.read_bytes() == written
