@@ -15,10 +15,11 @@ from passband.jobs.bench.cases import default_batch, make_cases
 from passband.jobs.bench.contender import repeated
 from passband.jobs.bench.device import CpuDevice
 from passband.jobs.bench.document import Document
-from passband.jobs.bench.progress import Lines
+from passband.jobs.bench.progress import BenchDisplay
 from passband.jobs.bench.table import format_document
 from passband.jobs.bench.timing import Run
 from passband.jobs.bench.trial import Plan
+from passband.jobs.common.screen import Log, Pace
 from passband.kernels import cpu
 from passband.pipeline.augment import AUGMENTATIONS
 
@@ -40,7 +41,7 @@ def measure_targets(rounds: int, batch: int | None = None) -> Document:
         for name, size in TARGETS
         for case in make_cases([size], [name], batch=lambda side: batch or default_batch("cpu", side))
     ]
-    return measure(Plan(cases, rounds), CpuDevice(), Lines())
+    return measure(Plan(cases, rounds), CpuDevice(), BenchDisplay(Log(Pace(10.0))))
 
 
 def missed(document: Document) -> list[str]:

@@ -21,6 +21,7 @@ LAYERS = [
     ("cluster",),
     ("commands",),
     ("cli",),
+    ("entry",),
 ]
 """Rooms of `jobs`: each may import those of the layers before it."""
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))

@@ -12,7 +12,7 @@ from passband.jobs.cluster.resolving import absolute_references
 from passband.jobs.common.jobfile import check_kind, read_yaml
 
 KINDS = ("generate", "analyze", "train", "evaluate")
-ENTRYPOINT = "python -P -m passband.jobs.commands.entry"
+ENTRYPOINT = "python -P -m passband.jobs.entry"
 STOP_S = 60
 """What a stopped job has to save its state in, where Ray would kill it after 3 seconds."""
 

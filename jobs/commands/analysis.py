@@ -55,11 +55,11 @@ def _load(path: JobFile, output: str | None) -> "AnalyzeJob":
 
 
 def _run(spec: "AnalyzeJob", what: "What", as_json: bool) -> None:
-    from passband.jobs.analysis.display import choose_analysis_display
+    from passband.jobs.analysis.display import AnalysisDisplay
     from passband.jobs.analysis.run import analyze
 
     told = KEPT if what == "sensitivity" else stop.told  # an amplitude is one pass, and begins again
-    with stop.telling(told), choose_analysis_display(as_json) as display:
+    with stop.telling(told), AnalysisDisplay.for_streams(as_json) as display:
         found = analyze(spec, what, display=display, checkpoint=stop.check)
     if as_json:
         print_json({"event": "finished", "output": spec.output.uri, "results": found.model_dump()})

@@ -87,7 +87,7 @@ def augment(
     from passband.jobs.bench.cases import SIZES, default_batch, make_cases
     from passband.jobs.bench.device import BACKENDS, open_device
     from passband.jobs.bench.output import check_output, write_document
-    from passband.jobs.bench.progress import choose_progress
+    from passband.jobs.bench.progress import BenchDisplay
     from passband.jobs.bench.trial import Plan
 
     _check("--backend", backend, BACKENDS)
@@ -112,7 +112,7 @@ def augment(
     if dry_run:
         _tell_dry_run(plan, device, as_json)
         return
-    with choose_progress() as progress, stop.deferred(), stop.telling(STOPPED):
+    with BenchDisplay.for_streams() as progress, stop.deferred(), stop.telling(STOPPED):
         document = measure(plan, device, progress, stopped=lambda: stop.number != 0)
     if output is not None:
         write_document(document, output)
@@ -139,7 +139,7 @@ def training(
     """Steps of a JSD training on mnist5k: PRIME views made in the loop, against streamed from shards."""
     from passband.jobs.bench.device import BACKENDS, open_device
     from passband.jobs.bench.output import check_output, write_document
-    from passband.jobs.bench.progress import choose_progress
+    from passband.jobs.bench.progress import BenchDisplay
     from passband.jobs.bench.training import ENCODINGS, TrainingPlan, measure_training
     from passband.jobs.bench.training_estimate import estimate_training
     from passband.jobs.bench.training_table import format_training, format_training_estimate
@@ -166,7 +166,7 @@ def training(
     )
     device = open_device(backend, threads)
     told = stop.told if dry_run else STOPPED
-    with choose_progress() as progress, stop.deferred(), stop.telling(told):
+    with BenchDisplay.for_streams() as progress, stop.deferred(), stop.telling(told):
         if dry_run:
             found = estimate_training(plan, device, progress)
             print_json(asdict(found)) if as_json else typer.echo(format_training_estimate(plan, found, _width()))
@@ -194,11 +194,11 @@ def _check_price(price: float | None) -> None:
 
 def _tell_dry_run(plan: "Plan", device: "BenchDevice", as_json: bool) -> None:
     from passband.jobs.bench.contender import Workbench
-    from passband.jobs.bench.progress import choose_progress
+    from passband.jobs.bench.progress import BenchDisplay
     from passband.jobs.bench.table import format_trials
     from passband.jobs.bench.trial import estimate
 
-    with choose_progress() as progress:
+    with BenchDisplay.for_streams() as progress:
         trials, seconds = estimate(plan, Workbench(device, plan.pixels, plan.checkpoint), progress)
     if as_json:
         print_json({"seconds": seconds, "cases": [asdict(trial) for trial in trials]})

@@ -77,12 +77,12 @@ def _ask(job: "GenerateJob", yes: bool) -> "Contents | bool":
 
 def _run_one(job: "GenerateJob", cache: str | None, trust: bool, as_json: bool, overwrite: "Contents | bool") -> None:
     from passband.jobs.generation.cache import generate_cached
-    from passband.jobs.generation.display import choose_display
+    from passband.jobs.generation.display import GenerationDisplay
     from passband.jobs.generation.run import generate
 
     if as_json:
         print_json({"event": "job", "name": job.name})
-    with stop.telling(KEPT), choose_display(as_json) as display:
+    with stop.telling(KEPT), GenerationDisplay.for_streams(as_json) as display:
         if cache is None:
             with _advised(job.output.uri):
                 made = generate(job, display=display, checkpoint=stop.check, trust=trust, overwrite=overwrite)
@@ -220,9 +220,9 @@ def verify(
     for problem in () if as_json else problems:
         typer.echo(problem.message)
     if problems and repair:
-        from passband.jobs.generation.display import choose_display
+        from passband.jobs.generation.display import GenerationDisplay
 
-        with stop.telling(KEPT), choose_display(as_json) as display:
+        with stop.telling(KEPT), GenerationDisplay.for_streams(as_json) as display:
             shards = repaired(store, problems, display)
         problems = list(verify(store))
         if not as_json:

@@ -49,11 +49,11 @@ def reproduce(
         planned = make_plan(recipe, folder, number)
         print_json(planned.as_json()) if as_json else typer.echo(_spell_plan(planned, folder))
         return
-    from passband.jobs.reproduce.display import choose_reproduction_display
+    from passband.jobs.reproduce.display import ReproductionDisplay
     from passband.jobs.reproduce.outcome import conclude, write
     from passband.jobs.reproduce.run import run_graph
 
-    with stop.telling(KEPT), choose_reproduction_display(as_json) as display:
+    with stop.telling(KEPT), ReproductionDisplay.for_streams(as_json) as display:
         ledger = run_graph(recipe.graph, folder, number, display)
     result = conclude(recipe, ledger)
     write(result, folder)

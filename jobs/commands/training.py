@@ -27,9 +27,9 @@ def train(
 ) -> None:
     """Train a network on a stored dataset; the same command resumes it. Under torchrun, on several processes."""
     from passband.jobs.common.missing_datasets import make_missing
-    from passband.jobs.evaluation.display import SilentDisplay, choose_evaluation_display
+    from passband.jobs.evaluation.display import EvaluationDisplay
     from passband.jobs.training.collective import announced_rank
-    from passband.jobs.training.display import choose_training_display
+    from passband.jobs.training.display import TrainingDisplay
     from passband.jobs.training.run import check_first, train
     from passband.jobs.training.spec import load_train_job
 
@@ -41,10 +41,11 @@ def train(
         return
     first = announced_rank() == 0
     check_first(spec, overwrite=overwrite)
-    with stop.telling(KEPT), choose_evaluation_display(as_json) if first else SilentDisplay() as making:
+    with stop.telling(KEPT), EvaluationDisplay.for_streams(as_json) if first else EvaluationDisplay() as making:
         spec = spec.with_paths(make_missing(spec.references(), spec.datasets, progress=making.dataset))
     agreed = _agree(spec, yes) if overwrite and first else overwrite
-    with stop.telling(KEPT), choose_training_display(as_json, first) as display, stop.deferred():
+    shown = TrainingDisplay.for_streams(as_json) if first else TrainingDisplay()
+    with stop.telling(KEPT), shown as display, stop.deferred():
         results = train(spec, display=display, stopped=lambda: stop.number != 0, overwrite=agreed)
     if first:
         print_json({"event": "finished", **results}) if as_json else typer.echo(_table(spec.output.uri, results))

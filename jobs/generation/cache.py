@@ -16,8 +16,9 @@ from passband.jobs.dataset.kept import Kept
 from passband.jobs.dataset.memory import kept_bytes
 from passband.jobs.dataset.plan import Plan, make_plan
 from passband.jobs.dataset.spec import GenerateJob, load_job
+from passband.jobs.generation.display import Display, SilentDisplay
 from passband.jobs.generation.rehash import find_damaged
-from passband.jobs.generation.run import ONLY_SIZES, Display, SilentDisplay, generate
+from passband.jobs.generation.run import ONLY_SIZES, generate
 from passband.pipeline.errors import IntegrityError, OutputError, output_error
 from passband.pipeline.home import expanded
 from passband.pipeline.layout import JOB, MANIFEST

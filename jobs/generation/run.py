@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from passband.jobs.common.overwrite import Contents
 from passband.jobs.common.wording import count
@@ -20,6 +19,7 @@ from passband.jobs.dataset.plan import Plan
 from passband.jobs.dataset.spec import GenerateJob
 from passband.jobs.executors.base import Outcome, Retries, WriteFailure
 from passband.jobs.executors.choice import Choice, open_executor
+from passband.jobs.generation.display import Display, SilentDisplay
 from passband.jobs.generation.finish import finish
 from passband.jobs.generation.ledger import Ledger, read_ledger
 from passband.jobs.generation.prepare import prepare
@@ -33,38 +33,6 @@ from passband.pipeline.store import Store, open_store
 
 ONLY_SIZES = "comparing only the sizes"
 Faults = Mapping[int, tuple[str, ...]]
-
-
-class Display(Protocol):
-    """What a person or a machine sees of a run."""
-
-    def planning(self, samples: int) -> None:
-        """Tell that so many more samples were listed and hashed."""
-
-    def started(self, ledger: Ledger) -> None:
-        """Tell what is planned, done already, and left."""
-
-    def event(self, ledger: Ledger, message: str | None) -> None:
-        """Tell of an outcome; `message` where something went wrong."""
-
-    def step(self, name: str) -> None:
-        """Tell that a step after the last shard begins."""
-
-
-class SilentDisplay:
-    """Shows nothing; the default of the Python call."""
-
-    def planning(self, samples: int) -> None:
-        """Show nothing."""
-
-    def started(self, ledger: Ledger) -> None:
-        """Show nothing."""
-
-    def event(self, ledger: Ledger, message: str | None) -> None:
-        """Show nothing."""
-
-    def step(self, name: str) -> None:
-        """Show nothing."""
 
 
 @dataclass(frozen=True)

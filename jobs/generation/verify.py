@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from passband.jobs.dataset.blueprint import Blueprint, check_plan, read_blueprint
 from passband.jobs.dataset.inputs import check_kept
 from passband.jobs.generation.card.page import timm_info
+from passband.jobs.generation.display import Display
 from passband.jobs.generation.finish import build_manifest
-from passband.jobs.generation.run import Display, Remake, generate
+from passband.jobs.generation.run import Remake, generate
 from passband.pipeline.documents import DocumentError, read_json
 from passband.pipeline.errors import IntegrityError
 from passband.pipeline.layout import INPUTS, MANIFEST, PLAN, TIMM_INFO, record_name, shard_name

@@ -5,9 +5,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from passband.jobs.common.missing_datasets import DatasetError, make_missing
+from passband.jobs.reproduce.display import Display
 from passband.jobs.reproduce.graph import DatasetTask, Made, Node
 from passband.jobs.reproduce.ledger import Ledger
 from passband.pipeline.canonical import digest
@@ -19,19 +20,6 @@ FOLDER = "datasets"
 _PLACES = f"{FOLDER}/places.json"
 
 
-class DatasetDisplay(Protocol):
-    """Who is told of datasets."""
-
-    def dataset(self, ledger: Ledger, name: str, event: Mapping[str, Any]) -> None:
-        """Tell what the child says of a dataset."""
-
-    def finished(self, ledger: Ledger, name: str) -> None:
-        """Tell that a node is there."""
-
-    def failed(self, ledger: Ledger, name: str) -> None:
-        """Tell that a node failed."""
-
-
 @dataclass(frozen=True)
 class _Reference:
     job: Mapping[str, Any]
@@ -41,7 +29,7 @@ class _Reference:
 class _Batch:
     """Enters into the ledger what the child says."""
 
-    def __init__(self, nodes: Mapping[str, Node], ledger: Ledger, display: DatasetDisplay) -> None:
+    def __init__(self, nodes: Mapping[str, Node], ledger: Ledger, display: Display) -> None:
         self._nodes, self._ledger, self._display = nodes, ledger, display
         self.current: Node | None = None
         self._begun, self._made = 0.0, False
@@ -61,7 +49,7 @@ class _Batch:
             self._made = True  # one that is there is only looked up
 
 
-def make_datasets(ledger: Ledger, output: str, display: DatasetDisplay) -> None:
+def make_datasets(ledger: Ledger, output: str, display: Display) -> None:
     """Make or find every dataset of the graph; one that fails is entered as failed, and the next ones are made."""
     batches = [[node for node in ledger.graph if node.is_dataset]]
     while batches:

@@ -1,139 +1,81 @@
-"""How a reproduction looks: a live picture on a terminal, plain lines in a log, JSON lines for a machine."""
+"""What is shown of a reproduction."""
 
-import sys
 import time
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol
 
-from passband.jobs.common import events
-from passband.jobs.common.live import Picture
+from passband.jobs.common.screen import OnScreen, sentence, some
 from passband.jobs.common.wording import duration
 from passband.jobs.reproduce.ledger import Ledger
 
-_EVERY_S = 10.0
 
-
-class SilentDisplay:
-    """Shows nothing; the default of the Python call, and what the other displays begin from."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
+class Display(Protocol):
+    """What a person or a machine sees of a run; a display that inherits from it defines only what it shows."""
 
     def dataset(self, ledger: Ledger, name: str, event: Mapping[str, Any]) -> None:
-        """Show nothing."""
+        """Tell what the child that makes a dataset says."""
+        return
 
     def begun(self, ledger: Ledger, name: str) -> None:
-        """Show nothing."""
+        """Tell that a node is at work."""
+        return
 
     def finished(self, ledger: Ledger, name: str) -> None:
-        """Show nothing."""
+        """Tell that a node is there."""
+        return
 
     def failed(self, ledger: Ledger, name: str) -> None:
-        """Show nothing."""
+        """Tell that a node failed."""
+        return
 
     def tick(self, ledger: Ledger) -> None:
-        """Show nothing."""
+        """Tell how far it is, every second or so."""
+        return
 
 
-class JsonDisplay(SilentDisplay):
-    """One JSON object a line on standard output; ``event`` names its kind."""
-
-    def begun(self, ledger: Ledger, name: str) -> None:
-        """Say which node is at work."""
-        self._say("begun", node=name)
-
-    def finished(self, ledger: Ledger, name: str) -> None:
-        """Say which node is there, and how far it is."""
-        self._say("done", node=name, was_there=name in ledger.found, seconds=ledger.ran.get(name), **snapshot(ledger))
-
-    def failed(self, ledger: Ledger, name: str) -> None:
-        """Say which node failed, and why."""
-        self._say("failed", node=name, message=ledger.failed[name])
-
-    def _say(self, event: str, **values: Any) -> None:
-        events.say(event, **values)
+class SilentDisplay(OnScreen, Display):
+    """Shows nothing; the default of the Python call."""
 
 
-class PlainDisplay(SilentDisplay):
-    """Plain lines on standard error: what fails at once, and how far it is every few seconds."""
+class ReproductionDisplay(SilentDisplay):
+    """Shows a reproduction on `screen`."""
 
-    def __init__(self, every_s: float = _EVERY_S) -> None:
-        self._every_s = every_s
-        self._last = -every_s
-
-    def dataset(self, ledger: Ledger, name: str, event: Mapping[str, Any]) -> None:
-        """Say now and then which dataset is made."""
-        self.tick(ledger)
-
-    def failed(self, ledger: Ledger, name: str) -> None:
-        """Say which node failed, and why."""
-        self._say(f"{name} failed: {ledger.failed[name]}")
-
-    def finished(self, ledger: Ledger, name: str) -> None:
-        """Say at once when everything is done."""
-        if not ledger.left:
-            self._say(sentence(ledger))
-        else:
-            self.tick(ledger)
-
-    def tick(self, ledger: Ledger) -> None:
-        """Say now and then how far it is."""
-        if time.monotonic() - self._last >= self._every_s:
-            self._last = time.monotonic()
-            self._say(sentence(ledger))
-
-    def _say(self, line: str) -> None:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
-
-
-class LiveDisplay(SilentDisplay):
-    """A bar, numbers, and what is at work, redrawn in place; failures scroll by above them."""
-
-    def __init__(self) -> None:
-        self._picture = Picture()
-
-    def __enter__(self) -> Self:
-        self._picture.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._picture.__exit__(kind, error, trace)
+    log_every_s = 10.0
 
     def dataset(self, ledger: Ledger, name: str, event: Mapping[str, Any]) -> None:
         """Show which dataset is made."""
         self.tick(ledger)
 
     def begun(self, ledger: Ledger, name: str) -> None:
-        """Show what is at work."""
-        self.tick(ledger)
+        """Show what is at work; a log tells it when it tells how far it is."""
+        self.screen.event("begun", node=name)
+        self._show(ledger, "")
 
     def finished(self, ledger: Ledger, name: str) -> None:
-        """Show how far it is."""
-        self.tick(ledger)
+        """Show which node is there, and how far it is."""
+        found, seconds = name in ledger.found, ledger.ran.get(name)
+        self.screen.event("done", node=name, was_there=found, seconds=seconds, **snapshot(ledger))
+        self._show(ledger, progress(ledger), now=not ledger.left)
 
     def failed(self, ledger: Ledger, name: str) -> None:
         """Show which node failed, and why."""
-        self._picture.say(f"{name} failed: {ledger.failed[name]}", "yellow")
-        self.tick(ledger)
+        self.screen.event("failed", node=name, message=ledger.failed[name])
+        self.screen.say(f"{name} failed: {ledger.failed[name]}", "yellow")
+        self._show(ledger, "")
 
     def tick(self, ledger: Ledger) -> None:
-        """Redraw."""
-        now, at_work = snapshot(ledger), time.monotonic()
-        names = (f"{name}, for {duration(at_work - begun)}" for name, begun in ledger.running.items())
-        self._picture.show(sentence(ledger), *names, done=now["done"], total=now["nodes"])
+        """Show how far it is."""
+        self._show(ledger, progress(ledger))
+
+    def _show(self, ledger: Ledger, line: str, now: bool = False) -> None:
+        moment = time.monotonic()
+        running = (f"{name}, for {duration(moment - begun)}" for name, begun in ledger.running.items())
+        picture = [progress(ledger), *running]
+        self.screen.show(line, now=now, picture=picture, bar=(len(ledger.made), len(ledger.graph)))
 
 
 def snapshot(ledger: Ledger) -> dict[str, Any]:
-    """Return how far a run is, as all displays show it."""
+    """Return how far a run is, in numbers."""
     return {
         "nodes": len(ledger.graph),
         "done": len(ledger.made),
@@ -144,23 +86,14 @@ def snapshot(ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def sentence(ledger: Ledger) -> str:
+def progress(ledger: Ledger) -> str:
     """Spell how far a run is on one line."""
-    now = snapshot(ledger)
+    state = snapshot(ledger)
     running = next(iter(ledger.running), "")
-    return " · ".join(
-        [
-            f"{now['done']}/{now['nodes']} jobs",
-            *([f"{now['found']} done before"] if now["found"] else []),
-            *([f"{now['failed']} failed"] if now["failed"] else []),
-            f"ETA {duration(now['eta_s'])}",
-            *([f"now {running}"] if running else []),
-        ]
+    return sentence(
+        f"{state['done']}/{state['nodes']} jobs",
+        some(state["found"], "done before"),
+        some(state["failed"], "failed"),
+        f"ETA {duration(state['eta_s'])}",
+        f"now {running}" if running else "",
     )
-
-
-def choose_reproduction_display(as_json: bool) -> SilentDisplay:
-    """Return the display for this standard output and error."""
-    if as_json:
-        return JsonDisplay()
-    return LiveDisplay() if sys.stderr.isatty() else PlainDisplay()

@@ -3,9 +3,10 @@
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, Protocol
+from typing import Any
 
-from passband.jobs.reproduce.datasets import DatasetDisplay, make_datasets
+from passband.jobs.reproduce.datasets import make_datasets
+from passband.jobs.reproduce.display import Display
 from passband.jobs.reproduce.graph import DatasetTask, Graph, Made, Node
 from passband.jobs.reproduce.ledger import Ledger
 from passband.jobs.reproduce.worker import Outcome, Pool
@@ -14,16 +15,6 @@ from passband.pipeline.lock import locked
 from passband.pipeline.store import LocalStore
 
 _TICK_S = 1.0
-
-
-class Display(DatasetDisplay, Protocol):
-    """What a person or a machine sees of a run."""
-
-    def begun(self, ledger: Ledger, name: str) -> None:
-        """Tell that a node is at work."""
-
-    def tick(self, ledger: Ledger) -> None:
-        """Tell how far it is, every second or so."""
 
 
 def run_graph(graph: Graph, output: str, workers: int, display: Display) -> Ledger:

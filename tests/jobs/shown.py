@@ -1,4 +1,4 @@
-"""Drives one of the live displays through a run that is made up; for a terminal of a test."""
+"""Drives the display of a kind of job through a run that is made up, on a screen that is given or on a terminal."""
 
 import sys
 import time
@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from passband.jobs.analysis import display as analysis
 from passband.jobs.bench import progress as bench
+from passband.jobs.common.screen import Picture, Screen
 from passband.jobs.evaluation import display as evaluation
 from passband.jobs.generation import display as generation
 from passband.jobs.reproduce import display as reproduction
@@ -15,11 +16,11 @@ STEPS = 4
 _FRAME_S = 0.3  # a picture is drawn four times a second
 
 
-def show_generation() -> None:
+def show_generation(screen: Screen) -> None:
     job = SimpleNamespace(name="a-name-of-some-length")
-    blueprint = SimpleNamespace(shards=STEPS, samples=40, job=job, views=lambda: [None] * 3)
+    blueprint = SimpleNamespace(identity="0", shards=STEPS, samples=40, job=job, views=lambda: [None] * 3)
     ledger = SimpleNamespace(blueprint=blueprint, samples=0, bad=[], done={}, failed={}, retried=0, warnings=[])
-    with generation.LiveDisplay() as display:
+    with generation.GenerationDisplay(screen) as display:
         display.started(ledger)
         for step in range(STEPS):
             time.sleep(_FRAME_S)
@@ -29,53 +30,63 @@ def show_generation() -> None:
         time.sleep(_FRAME_S)
 
 
-def show_training() -> None:
+def show_training(screen: Screen) -> None:
     job = SimpleNamespace(batch_size=10, epochs=1, steps=None)
     run = SimpleNamespace(step=0, steps=1234, epochs=12, job=job)
     watch = SimpleNamespace(samples=100, spent=2.0, waited=0.1, seconds=2.0)
-    with training.LiveDisplay() as display:
+    with training.TrainingDisplay(screen) as display:
         for step in range(STEPS):
             run.step = step + 1
             display.step(run, 0, {"loss": 2.5}, watch)
             time.sleep(_FRAME_S)
 
 
-def show_evaluation() -> None:
-    with evaluation.LiveDisplay() as display:
+def show_evaluation(screen: Screen) -> None:
+    with evaluation.EvaluationDisplay(screen) as display:
         for step in range(STEPS):
             display.predicting("a-training-of-some-length on a-dataset-of-some-length: corrupted", step, STEPS)
             time.sleep(_FRAME_S)
 
 
-def show_analysis() -> None:
+def show_analysis(screen: Screen) -> None:
     envelope = SimpleNamespace(samples=10)
     ledger = SimpleNamespace(envelope=envelope, frequencies=400, frequencies_done=0, failed={}, retried=1)
-    with analysis.LiveDisplay() as display:
+    with analysis.AnalysisDisplay(screen) as display:
         for _ in range(STEPS):
             ledger.frequencies_done += 10
             display.event(ledger, None)
             time.sleep(_FRAME_S)
 
 
-def show_reproduction() -> None:
+def show_reproduction(screen: Screen) -> None:
     ledger = SimpleNamespace(
         graph=list(range(STEPS)), made={}, found=[], failed={}, seconds_left=lambda: 1320.0,
         running={"a-training-of-some-length": time.monotonic(), "another-one": time.monotonic() - 3900},
     )  # fmt: skip
-    with reproduction.LiveDisplay() as display:
+    with reproduction.ReproductionDisplay(screen) as display:
         for step in range(STEPS):
             ledger.made[step] = None
             display.tick(ledger)
             time.sleep(_FRAME_S)
 
 
-def show_bench() -> None:
-    with bench.Bar() as display:
+def show_bench(screen: Screen) -> None:
+    with bench.BenchDisplay(screen) as display:
         display.step("a case of some length", STEPS)
         for _ in range(STEPS):
             display.advance("prime at 224 pixels, 256 images, on the CPU")
             time.sleep(_FRAME_S)
 
 
+RUNS = {
+    "generation": show_generation,
+    "training": show_training,
+    "evaluation": show_evaluation,
+    "analysis": show_analysis,
+    "reproduction": show_reproduction,
+    "bench": show_bench,
+}
+
+
 if __name__ == "__main__":
-    globals()[f"show_{sys.argv[1]}"]()
+    RUNS[sys.argv[1]](Picture())

@@ -97,13 +97,13 @@ def test_what_cannot_be_is_one_line(passband, words, message, tmp_path, monkeypa
 
 
 def test_ctrl_c_prints_what_was_measured(passband, monkeypatch):
-    class Impatient(shown.Lines):
+    class Impatient(shown.BenchDisplay):
         def advance(self, name):
             super().advance(name)
-            if self._name == "timing" and self._done == 4:  # copy, both cases, and the copy of the second round
+            if self.name == "timing" and self.done == 4:  # copy, both cases, and the copy of the second round
                 os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(shown, "choose_progress", Impatient)
+    monkeypatch.setattr(shown, "BenchDisplay", Impatient)
     monkeypatch.setattr(stop, "number", 0)
     monkeypatch.setattr(stop, "told", stop.told)
     words = ("--stage", "radial/low", "--stage", "dct_flip", *SMALL)

@@ -42,7 +42,7 @@ def test_a_job_whose_head_is_killed_goes_on_on_another(head: Head, tmp_path, exp
         lost = killed.submit(long_job(tmp_path))
         wait_for(lambda: shards(tmp_path / "long") >= 2)
         left, folder = killed.processes(), killed.folder()
-        assert any("passband.jobs.commands.entry" in command for command in commands(left))
+        assert any("passband.jobs.entry" in command for command in commands(left))
         killed.process.kill()
         killed.process.wait(timeout=10)
         wait_gone(left, folder)

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from passband.jobs.common.screen import JsonLines
 from passband.jobs.reproduce.datasets import find_datasets
-from passband.jobs.reproduce.display import JsonDisplay, SilentDisplay
+from passband.jobs.reproduce.display import ReproductionDisplay, SilentDisplay
 from passband.jobs.reproduce.ledger import Ledger
 from passband.jobs.reproduce.measured import collect
 from passband.jobs.reproduce.recipe import Measure, Seen
@@ -128,7 +129,7 @@ def test_an_interrupt_asks_the_workers_to_end(tmp_path):
 
 def test_machines_are_told_of_every_node(tmp_path, capsys):
     graph = steps(tmp_path / "log", "a", "b: a", "c", "d: c", faults={"c": "raise"})
-    run_graph(graph, str(tmp_path / "out"), 1, JsonDisplay())
+    run_graph(graph, str(tmp_path / "out"), 1, ReproductionDisplay(JsonLines()))
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {(event["event"], event["node"]) for event in said} == {
         *(("begun", name) for name in "abc"),
@@ -136,7 +137,7 @@ def test_machines_are_told_of_every_node(tmp_path, capsys):
         ("done", "b"),
         ("failed", "c"),
     }
-    run_graph(graph, str(tmp_path / "out"), 1, JsonDisplay())
+    run_graph(graph, str(tmp_path / "out"), 1, ReproductionDisplay(JsonLines()))
     again = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (found,) = [event for event in again if event["event"] == "done" and event["node"] == "b"]
     assert found["was_there"] is True

@@ -1,6 +1,6 @@
 """What the cluster runs for a submitted job: the command that a person would type, on the cluster's head.
 
-``python -P -m passband.jobs.commands.entry``, in the folder that Ray unpacked the submission into. The versions are
+``python -P -m passband.jobs.entry``, in the folder that Ray unpacked the submission into. The versions are
 compared before anything is written: those of who submitted it with these, and these with every node's.
 """
 
