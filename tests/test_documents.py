@@ -36,6 +36,7 @@ from passband.pipeline.augment.corruption.options import PoissonSeverity
 from passband.pipeline.augment.corruption.tables import NAMES, TABLES
 from passband.pipeline.augment.prime_options import PRESETS, PrimeOptions
 from tests.methods import METHODS, ROOT, chapter, numbered, titled
+from tests.test_structure import LAYERS
 
 CITATION = re.compile(r"METHODS (\d+(?:\.\d+)?)(?: \(([a-z])\))?")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
@@ -349,3 +350,37 @@ def test_lines_are_short(path):
     if path.name != "CHANGELOG.md" and not path.is_relative_to(ROOT / "benchmarks"):
         lines = path.read_text().partition("<!-- written by")[0].splitlines()
         assert [line for line in lines if len(line) > 120 and line[:1] not in ("|", " ")] == []
+
+
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+PLACED = re.compile(r"`(\w+(?:\.\w+)?)`(?: \(| of )`([\w/]+\.py)`")
+CALLED = re.compile(r"`([A-Za-z_]+(?:\.[a-z_]+)?)(?:\([^`]*\))?`")
+NO_NAMES = {"base", "clean", "run", "job.yaml", "plan.parquet"}
+
+
+def defined_in(path: Path) -> set[str]:
+    """Return the names of the functions, classes and methods (as CLASS.METHOD) of a module."""
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef)}
+    return names
+
+
+def test_the_walks_name_functions_that_are_there():
+    """Each where it is said to be; of those that are said without a place, one is somewhere."""
+    whole = " ".join(ARCHITECTURE.split())
+    walks = whole.partition("## The walk of one image")[2].partition("## Where to add what")[0]
+    placed, called = PLACED.findall(walks), set(CALLED.findall(walks)) - NO_NAMES
+    assert len(placed) > 20
+    assert len(called) > 40
+    assert [(name, path) for name, path in placed if name not in defined_in(ROOT / path)] == []
+    modules = (path for folder in ("kernels", "pipeline", "jobs") for path in (ROOT / folder).rglob("*.py"))
+    assert called - set().union(*map(defined_in, modules)) == set()
+
+
+def test_the_layers_are_those_of_the_test_that_holds_them():
+    (line,) = re.findall(r"^`common`.*?`cli`$", ARCHITECTURE, re.MULTILINE | re.DOTALL)
+    assert [set(group.split(", ")) for group in re.findall(r"`([^`]+)`", line)] == [set(layer) for layer in LAYERS]
