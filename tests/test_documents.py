@@ -27,6 +27,7 @@ from passband.jobs.evaluation.spec import (
     FrequencySplit,
     parse_evaluate_job,
 )
+from passband.jobs.reproduce.recipes import RECIPES
 from passband.jobs.training.objectives import OBJECTIVES
 from passband.jobs.training.spec import parse_train_job
 from passband.kernels import reference
@@ -35,6 +36,8 @@ from passband.pipeline.augment.augmix import OPERATIONS
 from passband.pipeline.augment.corruption.options import PoissonSeverity
 from passband.pipeline.augment.corruption.tables import NAMES, TABLES
 from passband.pipeline.augment.prime_options import PRESETS, PrimeOptions
+from passband.pipeline.networks.network import NETWORKS
+from passband.pipeline.sources import SOURCES
 from tests.methods import METHODS, ROOT, chapter, numbered, titled
 from tests.test_structure import LAYERS
 
@@ -384,3 +387,16 @@ def test_the_walks_name_functions_that_are_there():
 def test_the_layers_are_those_of_the_test_that_holds_them():
     (line,) = re.findall(r"^`common`.*?`cli`$", ARCHITECTURE, re.MULTILINE | re.DOTALL)
     assert [set(group.split(", ")) for group in re.findall(r"`([^`]+)`", line)] == [set(layer) for layer in LAYERS]
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("pipeline/README.md", [*AUGMENTATIONS, *SOURCES]),
+        ("jobs/training/README.md", [*OBJECTIVES, *NETWORKS]),
+        ("jobs/reproduce/README.md", list(RECIPES)),
+    ],
+)
+def test_pages_list_all_there_are(page, names):
+    text = (ROOT / page).read_text()
+    assert [name for name in names if f"`{name}`" not in text] == []
