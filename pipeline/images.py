@@ -249,15 +249,15 @@ def _to_rgb(image: Image.Image, prepared: Prepared) -> Image.Image:
     raise BadImage(f"no rule for pixels of mode {image.mode}")
 
 
-def _eight_bits(grey: NDArray[np.generic]) -> Pixels:
-    low, high = grey.min(), grey.max()
-    if grey.dtype.kind == "f":
+def _eight_bits(gray: NDArray[np.generic]) -> Pixels:
+    low, high = gray.min(), gray.max()
+    if gray.dtype.kind == "f":
         if not (low >= 0 and high <= 1):  # NaN fails too
             raise BadImage("floating-point pixels outside 0..1")
-        return np.rint(grey.astype(np.float64) * 255).astype(np.uint8)
+        return np.rint(gray.astype(np.float64) * 255).astype(np.uint8)
     if low < 0 or high > 65535:
         raise BadImage("integer pixels outside 0..65535")
-    return (grey.astype(np.int64) >> 8).astype(np.uint8)
+    return (gray.astype(np.int64) >> 8).astype(np.uint8)
 
 
 def _scaled(length: int, numerator: int, denominator: int) -> int:

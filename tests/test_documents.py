@@ -1,5 +1,7 @@
-"""The documents at the root say what the code does: names, options, defaults, bounds and citations."""
+"""The documents say what the code does: names, options, defaults, bounds, citations, links, paths and commands."""
 
+import ast
+import importlib
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -8,19 +10,36 @@ from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import pytest
+import typer
+import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from passband.jobs.analysis.spec import parse_analyze_job
+from passband.jobs.cli import app
+from passband.jobs.dataset.spec import parse_job
 from passband.jobs.evaluation.results import Summary
-from passband.jobs.evaluation.spec import Adaptation, Bootstrap, CorruptionGrid, EvaluateJob, FrequencySplit
+from passband.jobs.evaluation.spec import (
+    Adaptation,
+    Bootstrap,
+    CorruptionGrid,
+    EvaluateJob,
+    FrequencySplit,
+    parse_evaluate_job,
+)
+from passband.jobs.reproduce.recipes import RECIPES
 from passband.jobs.training.objectives import OBJECTIVES
+from passband.jobs.training.spec import parse_train_job
 from passband.kernels import reference
 from passband.pipeline.augment import AUGMENTATIONS
 from passband.pipeline.augment.augmix import OPERATIONS
 from passband.pipeline.augment.corruption.options import PoissonSeverity
 from passband.pipeline.augment.corruption.tables import NAMES, TABLES
 from passband.pipeline.augment.prime_options import PRESETS, PrimeOptions
+from passband.pipeline.networks.network import NETWORKS
+from passband.pipeline.sources import SOURCES
 from tests.methods import METHODS, ROOT, chapter, numbered, titled
+from tests.test_structure import LAYERS
 
 CITATION = re.compile(r"METHODS (\d+(?:\.\d+)?)(?: \(([a-z])\))?")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
@@ -207,6 +226,178 @@ def test_what_a_docstring_cites_is_there(number, part):
     assert f"({part})" in numbered(number) if part else numbered(number)
 
 
-def test_lines_are_short_and_the_readme_leads_here():
-    assert [line for line in METHODS.splitlines() if len(line) > 120] == []
-    assert "(METHODS.md)" in (ROOT / "README.md").read_text()
+DOCUMENTS = [
+    path
+    for path in sorted(ROOT.rglob("*.md"))
+    if not {part for part in path.relative_to(ROOT).parts if part.startswith(".") or part in ("runs", "build", "dist")}
+    if "passband" not in path.relative_to(ROOT).parts[:1]  # the same files by their links
+]
+FOLDERS = ("jobs/", "pipeline/", "kernels/", "tests/", "benchmarks/")
+LINK = re.compile(r"\]\(([^)\s]+)\)|<img\s[^>]*src=\"([^\"]+)\"")
+PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)})[^`\s]*)`")
+COMMAND = re.compile(r"(?<![/\w])passband ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+KINDS = {"generate": parse_job, "train": parse_train_job, "evaluate": parse_evaluate_job, "analyze": parse_analyze_job}
+
+every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def anchors(path: Path) -> set[str]:
+    """Return what links into a document may name: its headings as GitHub spells them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(path: Path, text: str) -> list[str]:
+    """Return the relative links of a document that lead nowhere."""
+    found = []
+    for link in (first or second for first, second in LINK.findall(text)):
+        place, _, anchor = link.partition("#")
+        target = (path.parent / place).resolve() if place else path
+        if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
+            found.append(link)
+    return found
+
+
+def missing_paths(text: str) -> list[str]:
+    """Return the paths in backticks that are not in the repository; `*` stands for some letters of a name."""
+    return [name for name in PATH.findall(text) if not any(ROOT.glob(name.rstrip("/")))]
+
+
+def unknown_commands(text: str) -> list[str]:
+    """Return what is written as a command of passband, in code or in backticks, and is none."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    code = [block for language, block in BLOCK.findall(text) if language == ""]
+    spans = re.findall(r"`([^`\n]+)`", BLOCK.sub("", text))
+    found = []
+    for name, inner in COMMAND.findall("\n".join([*code, *spans])):
+        known = getattr(commands.get(name), "commands", None)
+        if name not in commands or (known is not None and inner and inner not in known):
+            found.append(f"{name} {inner}".strip())
+    return found
+
+
+@every_document
+def test_links_lead_somewhere(path):
+    assert broken_links(path, path.read_text()) == []
+
+
+@every_document
+def test_paths_are_there(path):
+    if path.name != "CHANGELOG.md":  # it tells of what was there once
+        assert missing_paths(path.read_text()) == []
+
+
+@every_document
+def test_commands_are_those_of_the_command_line(path):
+    if path.name != "CHANGELOG.md":
+        assert unknown_commands(path.read_text()) == []
+
+
+def test_the_readme_lists_every_command():
+    listed = {name for name, _ in COMMAND.findall((ROOT / "README.md").read_text())}
+    assert set(typer.main.get_command(app).commands) - listed == set()  # type: ignore[attr-defined]
+
+
+def test_the_checks_of_links_paths_and_commands_can_fail():
+    here = ROOT / "README.md"
+    text = '[a](METHODS.md#2-prime-prime) [b](nothing.md) <img width="3" src="no.png"> [c](#no-such-heading) [d](https://x.y)'
+    assert broken_links(here, text) == ["nothing.md", "no.png", "#no-such-heading"]
+    assert missing_paths("`jobs/cli.py` `jobs/executors/ray*.py` `jobs/no.py` `kernels/cpu/`") == ["jobs/no.py"]
+    code = "```\npassband analyze sensitivity JOB\npassband fly\n```\n"
+    text = f"`passband run JOB` `passband walk` `passband bench flops`\n{code}"
+    assert unknown_commands(text) == ["fly", "walk", "bench flops"]
+
+
+@every_document
+def test_code_in_documents_is_python_with_names_that_passband_has(path):
+    for language, block in BLOCK.findall(path.read_text()):
+        if language != "python":
+            continue
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("passband"):
+                module = importlib.import_module(node.module or "")
+                assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+def jobs_in_documents() -> list[Any]:
+    """Return the job files that documents show, and those to copy."""
+    blocks = [(path, *block) for path in DOCUMENTS for block in BLOCK.findall(path.read_text())]
+    given = [(path, text) for path, language, text in blocks if language == "yaml"]
+    given += [(path, path.read_text()) for path in sorted((ROOT / "jobs" / "recipes").glob("*.yaml"))]
+    read = [(path, yaml.safe_load(text)) for path, text in given]
+    found = [pytest.param(job, id=f"{path.relative_to(ROOT)}:{job['name']}") for path, job in read if "kind" in job]
+    assert len(found) > 8
+    return found
+
+
+@pytest.mark.parametrize("job", jobs_in_documents())
+def test_job_files_that_are_shown_are_good(job, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    KINDS[job["kind"]](job)
+
+
+def test_the_first_page_is_short_and_leads_to_every_other():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 120
+    linked = {ROOT / first for first, _ in LINK.findall(text)}
+    seconds = [path for path in DOCUMENTS if len(path.relative_to(ROOT).parts) <= 3 and path.name == "README.md"]
+    own = [path for path in seconds if path.is_relative_to(ROOT / "jobs") or path.parent.parent == ROOT]
+    own += [path for path in DOCUMENTS if path.parent == ROOT and path.name != "README.md"]
+    assert len(own) > 10
+    assert [path for path in own if path not in linked] == []
+
+
+@every_document
+def test_lines_are_short(path):
+    """But in tables, of which each row is a line, and in what is written by a command or kept as it was."""
+    if path.name != "CHANGELOG.md" and not path.is_relative_to(ROOT / "benchmarks"):
+        lines = path.read_text().partition("<!-- written by")[0].splitlines()
+        assert [line for line in lines if len(line) > 120 and line[:1] not in ("|", " ")] == []
+
+
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+PLACED = re.compile(r"`(\w+(?:\.\w+)?)`(?: \(| of )`([\w/]+\.py)`")
+CALLED = re.compile(r"`([A-Za-z_]+(?:\.[a-z_]+)?)(?:\([^`]*\))?`")
+NO_NAMES = {"base", "clean", "run", "job.yaml", "plan.parquet"}
+
+
+def defined_in(path: Path) -> set[str]:
+    """Return the names of the functions, classes and methods (as CLASS.METHOD) of a module."""
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}.{inner.name}" for inner in node.body if isinstance(inner, ast.FunctionDef)}
+    return names
+
+
+def test_the_walks_name_functions_that_are_there():
+    """Each where it is said to be; of those that are said without a place, one is somewhere."""
+    whole = " ".join(ARCHITECTURE.split())
+    walks = whole.partition("## The walk of one image")[2].partition("## Where to add what")[0]
+    placed, called = PLACED.findall(walks), set(CALLED.findall(walks)) - NO_NAMES
+    assert len(placed) > 20
+    assert len(called) > 40
+    assert [(name, path) for name, path in placed if name not in defined_in(ROOT / path)] == []
+    modules = (path for folder in ("kernels", "pipeline", "jobs") for path in (ROOT / folder).rglob("*.py"))
+    assert called - set().union(*map(defined_in, modules)) == set()
+
+
+def test_the_layers_are_those_of_the_test_that_holds_them():
+    (line,) = re.findall(r"^`common`.*?`cli`$", ARCHITECTURE, re.MULTILINE | re.DOTALL)
+    assert [set(group.split(", ")) for group in re.findall(r"`([^`]+)`", line)] == [set(layer) for layer in LAYERS]
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("pipeline/README.md", [*AUGMENTATIONS, *SOURCES]),
+        ("jobs/training/README.md", [*OBJECTIVES, *NETWORKS]),
+        ("jobs/reproduce/README.md", list(RECIPES)),
+    ],
+)
+def test_pages_list_all_there_are(page, names):
+    text = (ROOT / page).read_text()
+    assert [name for name in names if f"`{name}`" not in text] == []

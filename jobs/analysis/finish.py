@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from passband.jobs.analysis.envelope import Envelope
 from passband.jobs.analysis.inputs import npz_bytes, read_inputs
 from passband.jobs.analysis.ledger import Ledger
-from passband.jobs.analysis.results import Analysis, MapSummary, summarise
+from passband.jobs.analysis.results import Analysis, MapSummary, summarize
 from passband.jobs.analysis.sensitivity import error_map, mean_error
 from passband.pipeline.layout import IMAGES, MAPS, RESULTS, SURROGATE
 from passband.pipeline.seals import put_sealed
@@ -34,7 +34,7 @@ def finish(store: Store, ledger: Ledger) -> Analysis:
     for name in ledger.maps:
         maps[name] = error_map(ledger.wrong(name), inputs.strata, height, width)
         error = mean_error(ledger.by_image(name), inputs.strata, inputs.labels, height * width)
-        summaries.append(summarise(name, maps[name], error))
+        summaries.append(summarize(name, maps[name], error))
     records = ledger.done.values()
     seconds = sum(record.seconds for record in records)
     spent = sum(record.seconds * record.threads for record in records)

@@ -29,7 +29,7 @@ def multiplicity(height: int, width: int) -> Integers:
     return np.where((i == _mirror(i, height)) & (j == _mirror(j, width)), 1, 2)
 
 
-def centred_map(values: Floats, height: int, width: int) -> Floats:
+def centered_map(values: Floats, height: int, width: int) -> Floats:
     """Return the whole centred map, (H, W), of the values at the distinct frequencies, (K,)."""
     i, j = distinct_frequencies(height, width).T
     whole = np.empty((height, width))

@@ -70,7 +70,7 @@ class Analysis(StrictModel):
     job: dict[str, Any]
 
 
-def summarise(name: Any, values: NDArray[np.float64], standard_error: float | None) -> MapSummary:
+def summarize(name: Any, values: NDArray[np.float64], standard_error: float | None) -> MapSummary:
     """Return a map, (H, W), in numbers."""
     return MapSummary(
         name=name,

@@ -14,7 +14,7 @@ from passband.jobs.analysis.envelope import Envelope, write_envelope
 from passband.jobs.analysis.finish import finish, write
 from passband.jobs.analysis.ledger import Ledger, read_ledger
 from passband.jobs.analysis.prepare import Draft, prepare, with_inputs
-from passband.jobs.analysis.results import Analysis, read_results, summarise
+from passband.jobs.analysis.results import Analysis, read_results, summarize
 from passband.jobs.analysis.spec import AnalyzeJob, What
 from passband.jobs.analysis.worker import BlockTask, close_workshop, open_workshop
 from passband.jobs.dataset.output import refuse_nested_output, swept
@@ -77,7 +77,7 @@ def _amplitude(store: Store, envelope: Envelope, drawn: Draft, job: AnalyzeJob, 
         amplitude.add(pixels)
     values = np.fft.fftshift(job.scale * amplitude.value())
     seconds = time.perf_counter() - began
-    return write(store, envelope, {"amplitude": values}, [summarise("amplitude", values, 0.0)], seconds)
+    return write(store, envelope, {"amplitude": values}, [summarize("amplitude", values, 0.0)], seconds)
 
 
 def _evaluate(store: Store, ledger: Ledger, job: AnalyzeJob, display: Display, checkpoint: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from passband.jobs.analysis.amplitude import mean_amplitude
 from passband.jobs.analysis.counting import MapName, Subject, count_wrong
-from passband.jobs.analysis.frequencies import centred_map, distinct_frequencies
+from passband.jobs.analysis.frequencies import centered_map, distinct_frequencies
 from passband.jobs.analysis.subset import Strata, choose
 from passband.kernels.cpu.pixels import to_float
 from passband.kernels.cpu.threads import get_num_threads, set_num_threads
@@ -110,7 +110,7 @@ def block_ranges(frequencies: int, images: int, batch: int, size: int | None = N
 def error_map(wrong: NDArray[np.int64], strata: Strata, height: int, width: int) -> Floats:
     """Return the centred map, (H, W), of (K, classes) counts: error rates of the source, estimated from a subset."""
     rates = (wrong * strata.weights).sum(1) / strata.sizes.sum()
-    return centred_map(rates, height, width)
+    return centered_map(rates, height, width)
 
 
 def mean_error(by_image: NDArray[np.int64], strata: Strata, labels: NDArray[np.int64], size: int) -> float | None:

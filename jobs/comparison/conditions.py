@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from passband.jobs.evaluation.results import CorruptionError, Evaluation, Kind, Row
 
-_SUMMARISED: dict[str, Kind] = {
+_SUMMARIZED: dict[str, Kind] = {
     "mean_domain_accuracy": "domain",
     "mean_corruption_accuracy": "corruption",
     "mean_error": "corruption",
@@ -75,7 +75,7 @@ def _mean(corruption: CorruptionError, rows: Sequence[Row]) -> Measured:
 
 def same_images(evaluations: Sequence[Evaluation], summary: str) -> bool:
     """Say whether a summary is over the same images, and relative to the same baseline, wherever it is given."""
-    kind = _SUMMARISED[summary]
+    kind = _SUMMARIZED[summary]
     seen = {
         (
             tuple(sorted((row.condition, row.dataset) for row in evaluation.of_kind(kind))),

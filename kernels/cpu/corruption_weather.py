@@ -82,10 +82,10 @@ def _refine(heights: Images, noise: Images, step: int, amplitude: np.float32) ->
     quarter, half = np.float32(0.25), step // 2
     corners = heights[:, ::step, ::step]
     below, beside = np.roll(corners, -1, 1), np.roll(corners, -1, 2)
-    centres = (corners + below + beside + np.roll(below, -1, 2)) * quarter
-    centres += amplitude * noise[:, half::step, half::step]
-    heights[:, half::step, half::step] = centres
-    sides = (corners + beside + centres + np.roll(centres, 1, 1)) * quarter
+    centers = (corners + below + beside + np.roll(below, -1, 2)) * quarter
+    centers += amplitude * noise[:, half::step, half::step]
+    heights[:, half::step, half::step] = centers
+    sides = (corners + beside + centers + np.roll(centers, 1, 1)) * quarter
     heights[:, ::step, half::step] = sides + amplitude * noise[:, ::step, half::step]
-    sides = (corners + below + centres + np.roll(centres, 1, 2)) * quarter
+    sides = (corners + below + centers + np.roll(centers, 1, 2)) * quarter
     heights[:, half::step, ::step] = sides + amplitude * noise[:, half::step, ::step]

@@ -88,9 +88,9 @@ def _displace(
 ) -> None:
     """Set the points (rows, columns) to the mean of four neighbours plus noise, coordinates modulo the size."""
     size = heights.shape[1]
-    neighbours = [heights[:, *np.ix_((rows + reach * y) % size, (columns + reach * x) % size)] for y, x in directions]
+    neighbors = [heights[:, *np.ix_((rows + reach * y) % size, (columns + reach * x) % size)] for y, x in directions]
     points = np.ix_(rows % size, columns % size)
-    heights[:, *points] = sum(neighbours) / 4 + amplitude * noise[:, *points]
+    heights[:, *points] = sum(neighbors) / 4 + amplitude * noise[:, *points]
 
 
 def _not_zero(scale: Result) -> Result:

@@ -42,8 +42,8 @@ def radial_filter(images: Images, low: float, high: float) -> Result:
     """
     x = _float64(images)
     d = radius(*x.shape[2:])
-    centred = np.fft.fftshift(np.fft.fft2(x), axes=(2, 3))
-    kept = np.where((low <= d) & (d < high), centred, 0)
+    centered = np.fft.fftshift(np.fft.fft2(x), axes=(2, 3))
+    kept = np.where((low <= d) & (d < high), centered, 0)
     return np.fft.ifft2(np.fft.ifftshift(kept, axes=(2, 3))).real
 
 

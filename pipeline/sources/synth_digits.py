@@ -69,7 +69,7 @@ class Style:
     turn : (cos, sin) of the rotation, counter-clockwise
     shift : (x, y) of the digit's centre from the image's, pixels
     gap : int, pixels between neighbours
-    neighbours : digits to the left and right; None for none
+    neighbors : digits to the left and right; None for none
     background : (2, 3) int64, the colours at both ends of the gradient
     direction : (cos, sin) of the gradient
     stroke : (3,) int64
@@ -81,7 +81,7 @@ class Style:
     turn: tuple[float, float]
     shift: tuple[float, float]
     gap: int
-    neighbours: tuple[int | None, int | None]
+    neighbors: tuple[int | None, int | None]
     background: Channels
     direction: tuple[float, float]
     stroke: Channels
@@ -103,7 +103,7 @@ def styles(rows: NDArray[np.uint32]) -> Iterator[Style]:
             turn=turns[n],
             shift=(5 * x - 2.5, 5 * y - 2.5),
             gap=int(4 * gap),
-            neighbours=(_neighbour(left), _neighbour(right)),
+            neighbors=(_neighbor(left), _neighbor(right)),
             background=backgrounds[n],
             direction=directions[n],
             stroke=strokes[n],
@@ -115,7 +115,7 @@ def _angles(half_turns: NDArray[np.float64]) -> list[tuple[float, float]]:
     return list(zip(cos_pi(half_turns).tolist(), sin_pi(half_turns).tolist(), strict=True))
 
 
-def _neighbour(uniform: float) -> int | None:
+def _neighbor(uniform: float) -> int | None:
     """Return a digit in half of the cases."""
     return int(20 * uniform) if uniform < 0.5 else None
 
@@ -178,9 +178,9 @@ def _line(digit: int, style: Style) -> Image.Image:
     middle = glyph(style.font, style.size, digit)
     line = Image.new("L", (4 * _SIDE, 2 * _SIDE))
     _paste(line, middle, 2 * _SIDE - middle.width // 2)
-    for neighbour, side in zip(style.neighbours, (-1, 1), strict=True):
-        if neighbour is not None:
-            mask = glyph(style.font, style.size, neighbour)
+    for neighbor, side in zip(style.neighbors, (-1, 1), strict=True):
+        if neighbor is not None:
+            mask = glyph(style.font, style.size, neighbor)
             advance = max(_APART, (middle.width + mask.width) // 2 - 2 * _MARGIN + style.gap)
             _paste(line, mask, 2 * _SIDE + side * advance - mask.width // 2)
     return line

@@ -169,7 +169,7 @@ def _torchvision(content: bytes, options: SurrogateOptions, num_classes: int, sh
         raise NetworkError(f"{options.checkpoint}: is no state dict of {wanted}: {_last_line(error)}") from error
     refuse_non_finite(state, options.checkpoint)
     mean, std = (options.mean, options.std) if options.mean and options.std else IMAGENET
-    network = _Normalised(body, mean, std)
+    network = _Normalized(body, mean, std)
     _try_out(network, options, num_classes, shape)
     return network
 
@@ -190,7 +190,7 @@ def _last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
 
 
-class _Normalised(nn.Module):
+class _Normalized(nn.Module):
     """A network of torchvision that is given images in [0, 1]."""
 
     mean: torch.Tensor

@@ -14,7 +14,7 @@ pytestmark = needs_compiler
 
 RACE = "WARNING: ThreadSanitizer: data race"
 FOUND_BY = {
-    "neighbour": ("thread", RACE),
+    "neighbor": ("thread", RACE),
     "late_reader": ("thread", RACE),
     "same_value": ("thread", RACE),
     "missing_syncwarp": ("thread", RACE),
@@ -26,7 +26,7 @@ FOUND_BY = {
     "early_return": ("launch", "after a thread of the block has returned|is never reached by some threads"),
     "two_lines": ("launch", "while other threads of the block wait at line"),
     "bad_mask": ("launch", "with a mask that lacks it"),
-    "uninitialised": ("result", "nan"),
+    "uninitialized": ("result", "nan"),
     "atomic_order": ("orders", ""),
 }
 CLEAN = [name for name in kernel_names(text()) if name.endswith("_ok")]

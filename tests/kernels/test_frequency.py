@@ -118,10 +118,10 @@ def test_low_pass_of_a_delta_is_its_mask(kernels, height, width):
     module, tolerance = kernels
     delta = np.zeros((1, 1, height, width), np.float32)
     delta[0, 0, 0, 0] = 1
-    centred = np.fft.fftshift(np.fft.fft2(module.radial_filter(delta, 1, 3)), axes=(2, 3))[0, 0]
+    centered = np.fft.fftshift(np.fft.fft2(module.radial_filter(delta, 1, 3)), axes=(2, 3))[0, 0]
     rows, columns = np.mgrid[:height, :width]
     distance = np.hypot(rows - height // 2, columns - width // 2)
-    np.testing.assert_allclose(centred, (distance >= 1) & (distance < 3), atol=height * width * tolerance)
+    np.testing.assert_allclose(centered, (distance >= 1) & (distance < 3), atol=height * width * tolerance)
 
 
 @given(height=st.integers(1, 60), width=st.integers(1, 60))

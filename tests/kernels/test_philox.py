@@ -108,8 +108,8 @@ def test_normals_are_standard():
     assert abs(z.mean()) < 0.01
     assert abs(z.var() - 1) < 0.01
     assert abs((z**4).mean() - 3) < 0.05
-    neighbours = np.corrcoef(z.reshape(-1, 4).T)
-    assert np.abs(neighbours - np.eye(4)).max() < 0.02
+    neighbors = np.corrcoef(z.reshape(-1, 4).T)
+    assert np.abs(neighbors - np.eye(4)).max() < 0.02
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ def test_quotients_are_correctly_rounded():
     for value, quotient in enumerate(images):
         exact = Fraction(value, 255)
         error = abs(Fraction(float(quotient)) - exact)
-        for neighbour in (np.nextafter(quotient, np.float32(-1)), np.nextafter(quotient, np.float32(2))):
-            assert error <= abs(Fraction(float(neighbour)) - exact)
+        for neighbor in (np.nextafter(quotient, np.float32(-1)), np.nextafter(quotient, np.float32(2))):
+            assert error <= abs(Fraction(float(neighbor)) - exact)
 
 
 @modules

@@ -107,7 +107,7 @@ def test_other_values_are_not_taken_for_levels(spoil):
     assert not find_levels(np.empty(256, np.uint8), x)
 
 
-def test_colour_does_not_depend_on_the_place_in_a_block():
+def test_color_does_not_depend_on_the_place_in_a_block():
     x = RNG.random(2500, dtype=np.float32)
     a, first = (RNG.standard_normal((1, 1, 30)) * 0.1).astype(np.float32), np.array([4])
     whole = cpu.smooth_color(x.reshape(1, 1, 50, 50), a, first).ravel()

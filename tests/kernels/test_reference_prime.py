@@ -90,7 +90,7 @@ def test_a_field_of_one_mode(kernels, i, j):
         assert (field[0, 1 - axis] == 0).all()
 
 
-def test_colour_by_hand(kernels):
+def test_color_by_hand(kernels):
     module, tolerance = kernels
     images = np.array([[[[0.0, 0.25, 0.5, 1.0]], [[0.0, 0.25, 0.5, 1.0]]]], np.float32)
     coefficients = np.array([[[0.1, 0.2], [-0.1, 0.0]]], np.float32)
@@ -147,7 +147,7 @@ def test_each_step_is_clipped_before_the_next(kernels):
     np.testing.assert_allclose(module.prime_views(image, steps), expected, rtol=0, atol=max(tolerance, 5e-6))
 
 
-def test_a_filter_step_has_its_delta_at_the_centre(kernels):
+def test_a_filter_step_has_its_delta_at_the_center(kernels):
     module, tolerance = kernels
     image = RNG.random((1, 2, 6, 7), dtype=np.float32)
     for size in (2, 3, 4):
@@ -163,7 +163,7 @@ def test_a_filter_step_has_its_delta_at_the_centre(kernels):
         np.testing.assert_allclose(given, np.clip(expected, 0, 1), rtol=0, atol=max(tolerance, 5e-6))
 
 
-def test_the_normals_of_a_colour_step(kernels):
+def test_the_normals_of_a_color_step(kernels):
     """Frequency k of channel c has normal (k - 1) % 4 of block ((k - 1) // 4) C + c."""
     module, tolerance = kernels
     image = RNG.random((1, 2, 4, 5), dtype=np.float32)

@@ -27,7 +27,7 @@ def test_lossless_formats_keep_rgb(form):
     np.testing.assert_array_equal(native_pixels(open_image(content)), np.asarray(image))
 
 
-def test_grey_is_repeated_and_bilevel_becomes_black_and_white():
+def test_gray_is_repeated_and_bilevel_becomes_black_and_white():
     image = noise(4, 3, 1)
     np.testing.assert_array_equal(
         native_pixels(open_image(encoded(image))), np.repeat(np.asarray(image)[..., None], 3, axis=2)
@@ -37,13 +37,13 @@ def test_grey_is_repeated_and_bilevel_becomes_black_and_white():
 
 
 def test_alpha_is_composited_on_white():
-    for colour, shown in {
+    for color, shown in {
         (255, 0, 0, 255): (255, 0, 0),
         (10, 20, 30, 0): (255, 255, 255),
         (0, 0, 0, 51): (204, 204, 204),  # 255 * (1 - 0.2)
     }.items():
-        assert at(encoded(Image.new("RGBA", (3, 2), colour))) == shown
-        assert at(encoded(Image.new("RGBA", (3, 2), colour), "TIFF")) == shown
+        assert at(encoded(Image.new("RGBA", (3, 2), color))) == shown
+        assert at(encoded(Image.new("RGBA", (3, 2), color), "TIFF")) == shown
     assert at(encoded(Image.new("LA", (3, 2), (0, 51)))) == (204, 204, 204)
 
 
@@ -58,7 +58,7 @@ def test_palettes_are_looked_up_with_their_transparency():
         assert at(content, 1) == (255, 255, 255)
 
 
-def test_a_transparent_colour_key_shows_white():
+def test_a_transparent_color_key_shows_white():
     image = Image.new("RGB", (2, 1), (1, 2, 3))
     image.putpixel((1, 0), (9, 9, 9))
     content = encoded(image, transparency=(1, 2, 3))
@@ -67,7 +67,7 @@ def test_a_transparent_colour_key_shows_white():
 
 
 def test_animations_show_their_first_frame():
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue")]
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "lime", "blue")]
     for form in ("GIF", "PNG", "WEBP", "TIFF"):
         options = {"lossless": True} if form == "WEBP" else {}
         content = encoded(frames[0], form, save_all=True, append_images=frames[1:], **options)
@@ -82,13 +82,13 @@ def test_cmyk_is_converted():
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
-def test_sixteen_bit_grey_keeps_the_high_byte(form):
+def test_sixteen_bit_gray_keeps_the_high_byte(form):
     values = np.array([[0, 255, 256, 32767], [32768, 65279, 65280, 65535]], np.uint16)
     pixels = native_pixels(open_image(encoded(Image.fromarray(values), form)))
     np.testing.assert_array_equal(pixels, np.repeat((values >> 8)[..., None], 3, axis=2))
 
 
-def test_sixteen_bit_colour_keeps_the_high_byte():
+def test_sixteen_bit_color_keeps_the_high_byte():
     rows = b"\0" + struct.pack(">6H", 0x12FF, 0x3400, 0xFFFF, 0, 0x00FF, 0x8080)
     image = open_image(png(2, 1, 16, 2, rows))
     assert [image.getpixel((x, 0)) for x in (0, 1)] == [(0x12, 0x34, 0xFF), (0, 0, 0x80)]
@@ -203,7 +203,7 @@ def test_fitted_images_have_the_size_and_keep_a_constant(h, w, height, width, fi
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([8, 17, 32]))
-def test_square_crop_is_resize_of_the_shorter_side_then_centre_crop(h, w, size):
+def test_square_crop_is_resize_of_the_shorter_side_then_center_crop(h, w, size):
     image = noise(h, w)
     scale = size / min(h, w)
     scaled = (max(size, int(w * scale + 0.5)), max(size, int(h * scale + 0.5)))
@@ -235,7 +235,7 @@ def test_threads_of_pixels_fit_without_growing(size):
 
 
 @pytest.mark.parametrize("extra", [0, 1])
-def test_a_trimmed_thread_is_cropped_about_its_centre(extra):
+def test_a_trimmed_thread_is_cropped_about_its_center(extra):
     short, long = (np.zeros((1, length + extra, 3), np.uint8) for length in (101, 300_001))
     short[0, 50], long[0, 150_000] = 255, 255
     expected = fit_image(Image.fromarray(short), (32, 32), "crop")

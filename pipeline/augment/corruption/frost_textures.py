@@ -116,14 +116,14 @@ def scaled(pixels: Pixels, scale: float) -> Pixels:
     -----
     A sum of two products along a line has 19 bits, of which 15 go on; halves are rounded up at the very end.
     """
-    (top, bottom, down), (left, right, across) = (_neighbours(side, scale) for side in pixels.shape[:2])
+    (top, bottom, down), (left, right, across) = (_neighbors(side, scale) for side in pixels.shape[:2])
     wide = pixels.astype(np.int64)
     lines = (wide[:, left] * across[0][:, None] + wide[:, right] * across[1][:, None]) >> 4
     above, below = ((weights[:, None, None] * lines[at]) >> 16 for at, weights in ((top, down[0]), (bottom, down[1])))
     return ((above + below + 2) >> 2).astype(np.uint8)
 
 
-def _neighbours(side: int, scale: float) -> tuple[Integers, Integers, tuple[Integers, Integers]]:
+def _neighbors(side: int, scale: float) -> tuple[Integers, Integers, tuple[Integers, Integers]]:
     """Return for each pixel of a scaled line the two that its place lies between, and their weights of 2^11."""
     place = np.clip((np.arange(max(1, round(side * scale))) + 0.5) / scale - 0.5, 0, side - 1)
     before = np.floor(place).astype(np.int64)

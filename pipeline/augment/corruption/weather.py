@@ -52,7 +52,7 @@ def snow(images: Images, constants: Constants, draws: Draws, kernels: ModuleType
     flakes = smear(flakes, half_turns, radius, sigma, kernels)
     if eight_bit:
         flakes = rounded(flakes, kernels)
-    white = np.maximum(images, np.float32(1.5) * grey(images, kernels) + np.float32(0.5))
+    white = np.maximum(images, np.float32(1.5) * gray(images, kernels) + np.float32(0.5))
     out = np.float32(share) * images + np.float32(1 - share) * white
     out += flakes
     out += flakes[:, :, ::-1, ::-1]
@@ -74,7 +74,7 @@ def brightness(images: Images, constants: Constants, draws: Draws, kernels: Modu
     return kernels.brighten(images, amount)
 
 
-def grey(images: Images, kernels: ModuleType) -> Layers:
+def gray(images: Images, kernels: ModuleType) -> Layers:
     """Return the luma of colour images, or the mean of other channels: (N, 1, H, W)."""
     if images.shape[1] != 3:
         return images.mean(axis=1, keepdims=True)

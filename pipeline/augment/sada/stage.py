@@ -90,8 +90,8 @@ class Sada(Stage):
         if content is None:
             return np.ones((height, columns), np.float32)
         name = self.options.map if self.options.map_file is None else self.options.map_name
-        centred = read_map(content, self.options.map, name, self.shape)
-        weight = np.fft.ifftshift(centred)[:, :columns] + (self.options.weight == "one_plus_map")
+        centered = read_map(content, self.options.map, name, self.shape)
+        weight = np.fft.ifftshift(centered)[:, :columns] + (self.options.weight == "one_plus_map")
         return np.ascontiguousarray(weight, np.float32)
 
     def apply(self, images: Images, labels: Integers, draws: Draws) -> StageResult:

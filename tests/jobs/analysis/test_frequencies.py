@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from passband.jobs.analysis.amplitude import MeanAmplitude, mean_amplitude
-from passband.jobs.analysis.frequencies import centred_map, distinct_frequencies, multiplicity
+from passband.jobs.analysis.frequencies import centered_map, distinct_frequencies, multiplicity
 
 SIZES = [(4, 4), (5, 5), (4, 7), (7, 4), (1, 1), (1, 6), (2, 2), (16, 12)]
 
@@ -17,9 +17,9 @@ def test_half_of_the_frequencies_are_distinct(height, width):
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_a_map_is_centred_and_mirror_symmetric(height, width):
+def test_a_map_is_centered_and_mirror_symmetric(height, width):
     pairs = distinct_frequencies(height, width)
-    whole = centred_map(np.arange(len(pairs), dtype=float), height, width)
+    whole = centered_map(np.arange(len(pairs), dtype=float), height, width)
     for value, (i, j) in enumerate(pairs.tolist()):
         for u, v in ((i, j), (-i, -j)):
             assert whole[(u + height // 2) % height, (v + width // 2) % width] == value

@@ -102,12 +102,12 @@ def colors(png):
 
 
 @pytest.mark.parametrize("width", [3.8, 9.6])
-def test_every_run_has_its_colour_in_every_chart(found, width):
+def test_every_run_has_its_color_in_every_chart(found, width):
     expected = {mark.color for mark in marks(["erm", "sam"])}
     said = Axes("severity", "accuracy, %", percent=True)
     assert colors(panels_png(severity_panels(found), said, LIGHT, width)) == expected
     assert colors(dots_png(dot_rows(found, "group"), 2, LIGHT, width)) == expected
 
 
-def test_more_runs_than_colours_differ_by_their_dashes():
+def test_more_runs_than_colors_differ_by_their_dashes():
     assert len({(mark.color, mark.dash) for mark in marks(list(map(str, range(24))))}) == 24

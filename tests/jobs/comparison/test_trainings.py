@@ -80,7 +80,7 @@ def test_differences_by_hand():
     assert differing_keys([jobs[0], jobs[0] | {"name": "c", "output": {"uri": "o"}}]) == {}
 
 
-def test_many_points_become_means_of_neighbours():
+def test_many_points_become_means_of_neighbors():
     x, y = thinned(range(1000), [float(n % 5) for n in range(1000)], 200)
     assert (len(x), set(y)) == (200, {2.0})
     assert (x[0], x[-1]) == (2.0, 997.0)

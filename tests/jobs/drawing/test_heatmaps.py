@@ -29,7 +29,7 @@ LOW, MIDDLE, HIGH = color_stops(3)
 
 
 @pytest.mark.parametrize("logarithmic", [False, True])
-def test_the_ends_of_the_scale_have_the_colours_of_its_ends(logarithmic):
+def test_the_ends_of_the_scale_have_the_colors_of_its_ends(logarithmic):
     scale = {"largest": 100.0, "smallest": 1.0, "logarithmic": logarithmic}
     for value, color in [(0.0, LOW), (1.0, LOW), (10.0 if logarithmic else 50.5, MIDDLE), (100.0, HIGH), (1e6, HIGH)]:
         assert amount(pixels(heatmap_png(np.full((8, 8), value), **scale)), color) > 0.3, value

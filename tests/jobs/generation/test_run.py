@@ -53,7 +53,7 @@ def test_view_0_is_the_source_image(dataset):
         np.testing.assert_array_equal(sample.views[0], fit_image(image, (16, 16), "crop"))
 
 
-def test_neighbours_in_the_plan_are_not_sorted_by_class(dataset):
+def test_neighbors_in_the_plan_are_not_sorted_by_class(dataset):
     labels = pq.read_table(dataset / "plan.parquet")["label"].to_numpy()
     assert np.mean(labels[1:] == labels[:-1]) < 0.2
 

@@ -64,20 +64,20 @@ def test_a_mean_over_evaluations_needs_all_of_them():
     assert collect([both], results) == []
 
 
-def analysed(l1, error):
+def analyzed(l1, error):
     return {"maps": [{"name": "enhanced", "mean_l1": l1, "standard_error": error}]}
 
 
 def test_norms_are_no_percent_and_have_no_best():
     conditions = {"l1": [MapNorm("m", "enhanced")], "error": [MapNorm("m", "enhanced", "standard_error")]}
     measures = [Measure({"method": "ERM"}, 0, conditions)]
-    (row, error) = collect(measures, {"m": analysed(0.12345, 0.004)})
+    (row, error) = collect(measures, {"m": analyzed(0.12345, 0.004)})
     assert (row.values, row.unit.name) == ((0.12345,), "l1 norm")
     assert error.values == (0.004,)
     block = fill(Table("maps", {}, (("l1", "l1"),)), [row, Row({"method": "SAM"}, "l1", (0.2, 0.3), NORM)])
     assert as_text(block).splitlines()[2:] == ["ERM     0.123", "SAM     0.250", "       ±0.071"]
     assert "| SAM | 0.250 ± 0.071 |" in as_markdown(block)
-    assert [row.condition for row in collect(measures, {"m": analysed(0.1, None)})] == ["l1"]
+    assert [row.condition for row in collect(measures, {"m": analyzed(0.1, None)})] == ["l1"]
 
 
 def filled(names=("ERM", "SAM"), means=((90.04, 50.0), (90.0, 61.25))):

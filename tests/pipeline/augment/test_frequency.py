@@ -134,7 +134,7 @@ def test_what_is_left_of_a_constant_is_black_not_amplified_rounding(name, option
     assert (apply(name, options, np.full((2, 3, *size), level, np.float32)).images == 0).all()
 
 
-def test_a_single_grey_level_survives_a_high_pass():
+def test_a_single_gray_level_survives_a_high_pass():
     images = np.full((2, 3, 32, 32), np.float32(100 / 255))
     images[1, 0, 5, 6] = np.float32(101 / 255)
     result = apply("radial", {"low": 4}, images).images

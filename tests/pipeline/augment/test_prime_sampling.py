@@ -146,7 +146,7 @@ def test_a_fixed_cut_keeps_other_modes_in_each_sampler(sampler):
 
 
 @pytest.mark.parametrize("preset", RELEASED)
-def test_released_colour(preset):
+def test_released_color(preset):
     options, steps, _ = sample(preset=preset)
     at = steps.kinds == COLOR
     first, last, sigma, top = steps.first[at], steps.last[at], steps.strengths[at], options.color_cut
@@ -178,7 +178,7 @@ def test_released_band_stops_at_the_drawn_end():
 
 
 @pytest.mark.parametrize("preset", PAPER)
-def test_paper_colour(preset):
+def test_paper_color(preset):
     options, steps, _ = sample(preset=preset)
     at = steps.kinds == COLOR
     first, last, sigma, top = steps.first[at], steps.last[at], steps.strengths[at], options.color_cut

@@ -133,11 +133,11 @@ def test_what_is_recorded_is_that_of_the_stored_image(checkpoint, test_digits):
 
 def test_phases_are_kept_where_the_clamp_did_not_act(checkpoint, test_digits):
     images, labels, draws = test_digits
-    grey = np.ascontiguousarray(0.4 + 0.2 * images)  # far from 0 and 1
-    result = stage(checkpoint, steps=2, stop="changed").apply(grey, labels, draws)
+    gray = np.ascontiguousarray(0.4 + 0.2 * images)  # far from 0 and 1
+    result = stage(checkpoint, steps=2, stop="changed").apply(gray, labels, draws)
     inside = ((result.images > 0) & (result.images < 1)).all(axis=(1, 2, 3))
     assert inside.mean() > 0.9
-    amplitude, phase = reference.amplitude_phase(grey[inside])
+    amplitude, phase = reference.amplitude_phase(gray[inside])
     _, kept = reference.amplitude_phase(result.images[inside])
     clear = amplitude > 0.05
     turned = np.abs(np.angle(np.exp(1j * (kept - phase))))
@@ -180,9 +180,9 @@ def test_without_start_and_steps_nothing_changes(checkpoint, test_digits):
 def test_the_weight_is_the_map_in_fft_layout(checkpoint):
     one_plus, alone = stage(checkpoint).weight, stage(checkpoint, weight="map").weight
     np.testing.assert_allclose(one_plus, 1 + alone, rtol=1e-6)
-    centred = symmetric_map(16, 16)
-    assert alone[0, 0] == np.float32(centred[8, 8])
-    assert alone[3, 2] == np.float32(centred[11, 10])
+    centered = symmetric_map(16, 16)
+    assert alone[0, 0] == np.float32(centered[8, 8])
+    assert alone[3, 2] == np.float32(centered[11, 10])
     assert (stage(checkpoint, map="none").weight == 1).all()
 
 

@@ -45,9 +45,9 @@ def chunk(kind, content=b""):
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def png(width, height, depth, colour, rows, *others, interlace=0):
+def png(width, height, depth, color, rows, *others, interlace=0):
     """Build a PNG by hand: forged sizes, and kinds that Pillow cannot write."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)
     chunks = [chunk(b"IHDR", header), *others, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 

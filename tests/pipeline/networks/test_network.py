@@ -71,7 +71,7 @@ def test_the_first_weights_have_the_published_spread():
     assert linear.weight.std().item() == pytest.approx((1 / 512 / 3) ** 0.5, rel=0.05)
 
 
-def test_it_normalises_inside():
+def test_it_normalizes_inside():
     network = build_network(spec(mean=[0.1, 0.2, 0.3], std=[0.5, 1.0, 2.0]), seed=0)
     images = torch.rand(2, 3, 32, 32)
     scaled = torch.stack([(images[:, c] - m) / s for c, (m, s) in enumerate([(0.1, 0.5), (0.2, 1.0), (0.3, 2.0)])], 1)

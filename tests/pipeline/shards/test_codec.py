@@ -48,8 +48,8 @@ def test_lossless_encodings_give_the_pixels_back(name, pixels):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (31, 33), (224, 224)])
 def test_every_encoding_keeps_the_shape_and_constant_images(name, shape):
     encoding = ENCODINGS[name]
-    for grey in (0, 77, 255):
-        pixels = np.full((*shape, 3), grey, np.uint8)
+    for gray in (0, 77, 255):
+        pixels = np.full((*shape, 3), gray, np.uint8)
         np.testing.assert_array_equal(encoding.decode(encoding.encode(pixels)), pixels)
 
 
@@ -115,8 +115,8 @@ def test_png_of_others_is_read(mode):
 def test_png_is_about_as_small_as_pillow_makes_it():
     stroke = np.zeros((32, 32, 3), np.uint8)
     stroke[8:24, 14:18] = photo(96)[8:24, 14:18].mean(axis=-1, keepdims=True)
-    colour = np.broadcast_to(np.uint8([10, 200, 90]), (64, 64, 3))
-    for pixels, limit in ((photo(224), 1.05), (noise(1, 32, 32)[0], 1.01), (stroke, 1.1), (colour, 1.2)):
+    color = np.broadcast_to(np.uint8([10, 200, 90]), (64, 64, 3))
+    for pixels, limit in ((photo(224), 1.05), (noise(1, 32, 32)[0], 1.01), (stroke, 1.1), (color, 1.2)):
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
         assert len(ENCODINGS["png"].encode(pixels)) <= limit * len(buffer.getvalue())
@@ -147,11 +147,11 @@ def test_bytes_after_a_png_are_noticed():
         ENCODINGS["png"].decode(ENCODINGS["png"].encode(noise(1, 3, 3)[0]) + b"\0")
 
 
-def png_file(width, height, rows, *, depth=8, colour=2):
+def png_file(width, height, rows, *, depth=8, color=2):
     def chunk(name, body):
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
@@ -176,7 +176,7 @@ def test_webp_keeps_nothing_but_gets_smaller_with_effort():
     np.testing.assert_array_equal(WebP().decode(small), pixels)
 
 
-def test_jpeg_is_close_and_keeps_colour_resolution():
+def test_jpeg_is_close_and_keeps_color_resolution():
     pixels = photo(128)
     encoded = Jpeg(95).encode(pixels)
     error = Jpeg().decode(encoded).astype(float) - pixels

@@ -114,7 +114,7 @@ def test_a_missing_path_is_one_sentence(kind, tmp_path):
 
 
 def test_importing_the_sources_imports_none_of_their_packages():
-    script = "import sys, pipeline.sources; print(*sys.modules)"
+    script = "import sys, passband.pipeline.sources; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "passband.pipeline.sources.parquet" in loaded
     assert not {

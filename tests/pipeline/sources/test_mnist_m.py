@@ -76,7 +76,7 @@ def test_keys_name_the_same_image_in_every_split():
     assert counted == 5000
 
 
-def test_images_are_coloured_as_their_photographs():
+def test_images_are_colored_as_their_photographs():
     source, entries = opened("test")
     spread = [np.ptp(image(source, entry), axis=2).max() for entry in entries[::20]]
     assert np.mean(np.array(spread) > 0) > 0.5

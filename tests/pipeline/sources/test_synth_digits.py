@@ -19,7 +19,7 @@ STILL = synth_digits.Style(
     turn=(1.0, 0.0),
     shift=(0.0, 0.0),
     gap=0,
-    neighbours=(None, None),
+    neighbors=(None, None),
     background=np.array([[200, 40, 10]] * 2),
     direction=(1.0, 0.0),
     stroke=np.array([0, 250, 90]),
@@ -102,9 +102,9 @@ def test_drawn_styles_use_all_there_is_within_bounds(drawn):
     assert {style.size for style in drawn} == set(SIZES)
     assert {style.gap for style in drawn} == set(range(4))
     for side in (0, 1):
-        neighbours = Counter(style.neighbours[side] for style in drawn)
-        assert set(neighbours) == {None, *range(10)}
-        assert 0.45 < neighbours[None] / 5000 < 0.55
+        neighbors = Counter(style.neighbors[side] for style in drawn)
+        assert set(neighbors) == {None, *range(10)}
+        assert 0.45 < neighbors[None] / 5000 < 0.55
     turns = np.array([style.turn for style in drawn])
     degrees = np.degrees(np.arctan2(turns[:, 1], turns[:, 0]))
     assert -18 < degrees.min() < -17.5 < 17.5 < degrees.max() < 18
@@ -137,11 +137,11 @@ def test_strokes_stand_out_in_the_image(whole, drawn):
     for key, style in list(zip(whole, drawn, strict=True))[::50]:
         digit = int(key[-1])
         mask = synth_digits.coverage(digit, style)
-        grey = pixels(whole[key]) @ luma
-        assert abs(grey[mask > 240].mean() - grey[mask == 0].mean()) > CONTRAST / 3, key
+        gray = pixels(whole[key]) @ luma
+        assert abs(gray[mask > 240].mean() - gray[mask == 0].mean()) > CONTRAST / 3, key
 
 
-def test_an_unmoved_digit_is_its_glyph_in_the_two_colours():
+def test_an_unmoved_digit_is_its_glyph_in_the_two_colors():
     glyph = np.asarray(synth_digits.glyph("DejaVuSans", 28, 4)).astype(float)
     top, left = 16 - glyph.shape[0] // 2, 16 - glyph.shape[1] // 2
     share = np.zeros((32, 32, 1))
@@ -150,7 +150,7 @@ def test_an_unmoved_digit_is_its_glyph_in_the_two_colours():
     assert np.abs(np.asarray(synth_digits.render(4, STILL)) - expected).max() <= 0.5001
 
 
-def test_a_digit_turns_counter_clockwise_about_its_centre_and_then_moves():
+def test_a_digit_turns_counter_clockwise_about_its_center_and_then_moves():
     still = Image.fromarray(synth_digits.coverage(7, STILL))
     turned = synth_digits.coverage(7, replace(STILL, turn=(0.8, 0.6)))
     expected = np.asarray(still.rotate(np.degrees(np.arctan2(0.6, 0.8)), Image.Resampling.BICUBIC))
@@ -160,17 +160,17 @@ def test_a_digit_turns_counter_clockwise_about_its_centre_and_then_moves():
     assert turned.max() > 240
 
 
-def test_neighbours_stand_beside_the_digit_not_on_it():
+def test_neighbors_stand_beside_the_digit_not_on_it():
     alone = synth_digits.coverage(1, STILL).astype(int)
-    for neighbours, columns in (((8, None), slice(16)), ((None, 8), slice(16, 32)), ((0, 0), slice(32))):
-        both = synth_digits.coverage(1, replace(STILL, neighbours=neighbours)).astype(int)
+    for neighbors, columns in (((8, None), slice(16)), ((None, 8), slice(16, 32)), ((0, 0), slice(32))):
+        both = synth_digits.coverage(1, replace(STILL, neighbors=neighbors)).astype(int)
         added = both - alone
         assert added.min() >= 0
         assert added[:, columns].sum() == added.sum() > 2000
         assert not added[:, 13:19].any()
 
 
-def test_a_gradient_runs_from_one_colour_to_the_other():
+def test_a_gradient_runs_from_one_color_to_the_other():
     background = np.array([[100, 50, 0], [140, 10, 40]])
     image = np.asarray(synth_digits.render(1, replace(STILL, background=background, direction=(0.8, -0.6)))).astype(int)
     corners = [image[-1, 0], image[0, -1]]  # to the right and up

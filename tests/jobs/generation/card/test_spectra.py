@@ -29,7 +29,7 @@ def test_uint8_and_the_same_float_image_count_alike():
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_the_mean_is_over_samples_and_centred(height, width):
+def test_the_mean_is_over_samples_and_centered(height, width):
     rng = np.random.default_rng(2)
     samples = [[rng.random((height, width, 3)).astype(np.float16) for _ in range(2)] for _ in range(3)]
     mean = MeanSpectra()

@@ -223,7 +223,7 @@ def test_a_compiled_model_takes_the_same_steps():
         torch.testing.assert_close(one, other)
 
 
-def test_perturbed_pass_normalises_by_the_batch():
+def test_perturbed_pass_normalizes_by_the_batch():
     model, batch = make_model(norm=True), make_batch()
 
     def loss(logits):

@@ -110,7 +110,7 @@ def test_jpeg_is_the_one_of_pillow_with_half_the_chroma(quality):
 
 
 @pytest.mark.parametrize("quality", [7, 25, 50])
-def test_jpeg_leaves_multiples_of_its_quantisation_table(quality):
+def test_jpeg_leaves_multiples_of_its_quantization_table(quality):
     buffer = io.BytesIO()
     Image.new("L", (8, 8)).save(buffer, "JPEG", quality=quality)
     table = np.array(Image.open(buffer).quantization[0]).reshape(8, 8)
@@ -124,7 +124,7 @@ def test_jpeg_leaves_multiples_of_its_quantisation_table(quality):
 
 
 @pytest.mark.parametrize("quality", [7, 80])
-def test_jpeg_keeps_a_grey_level_to_half_a_step(quality):
+def test_jpeg_keeps_a_gray_level_to_half_a_step(quality):
     """The mean of a block is stored in steps of table[0, 0] / 8 grey levels."""
     level = np.float32(100 / 255)
     buffer = io.BytesIO()
@@ -148,8 +148,8 @@ def test_shifted_corners_show_what_the_corners_showed(size):
     rng = np.random.default_rng(0)
     shifts = rng.uniform(-0.3, 0.3, (6, 3, 2))
     side = max(1, min(size) // 3)
-    centre = np.array([size[0] // 2, size[1] // 2])
-    corners = centre + side * np.array([[1, 1], [-1, 1], [-1, -1]])
+    center = np.array([size[0] // 2, size[1] // 2])
+    corners = center + side * np.array([[1, 1], [-1, 1], [-1, -1]])
     displacement = digital.affine_displacement(shifts, *size)
     grid = np.stack(np.meshgrid(*map(np.arange, size), indexing="ij"), axis=-1)
     for n in range(6):

@@ -69,12 +69,12 @@ def test_frost_is_a_weighted_sum():
     np.testing.assert_allclose(result, 0.75 * images.astype(np.float64) + 0.45 * ice, atol=1e-6)
 
 
-def test_grey_frost_is_the_luma_of_coloured_frost():
-    coloured, grey = (frost_texture(draws(200), channels, 16, 16, CPU) for channels in (3, 1))
-    unclipped = (coloured < 1).all(axis=1, keepdims=True)
+def test_gray_frost_is_the_luma_of_colored_frost():
+    colored, gray = (frost_texture(draws(200), channels, 16, 16, CPU) for channels in (3, 1))
+    unclipped = (colored < 1).all(axis=1, keepdims=True)
     assert unclipped.mean() > 0.9
-    np.testing.assert_allclose(grey[unclipped], (LUMA * coloured).sum(axis=1, keepdims=True)[unclipped], atol=1e-6)
-    red, green, blue = (coloured[:, k] for k in range(3))
+    np.testing.assert_allclose(gray[unclipped], (LUMA * colored).sum(axis=1, keepdims=True)[unclipped], atol=1e-6)
+    red, green, blue = (colored[:, k] for k in range(3))
     assert (red <= green + 1e-6).all()
     assert (green <= blue + 1e-6).all()
     assert COLOR.mean() == pytest.approx(0.635, abs=1e-3)

@@ -151,12 +151,12 @@ def test_other_corruptions_are_left_alone():
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_grey_images_take_the_luma(channels):
+def test_gray_images_take_the_luma(channels):
     textures = FrostTextures({"w.png": encoded(photograph(60, 60))}, 1.0, 32, 32)
-    grey, coloured = textures.crops(draws(4), channels), textures.crops(draws(4), 3)
-    assert grey.shape == (4, channels, 32, 32)
-    expected = (LUMA * coloured).sum(axis=1, keepdims=True).repeat(channels, axis=1)
-    np.testing.assert_allclose(grey, expected, atol=1e-6)
+    gray, colored = textures.crops(draws(4), channels), textures.crops(draws(4), 3)
+    assert gray.shape == (4, channels, 32, 32)
+    expected = (LUMA * colored).sum(axis=1, keepdims=True).repeat(channels, axis=1)
+    np.testing.assert_allclose(gray, expected, atol=1e-6)
 
 
 def test_textures_without_frost_are_refused():

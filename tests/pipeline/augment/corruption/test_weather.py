@@ -119,8 +119,8 @@ def test_snow_without_flakes_whitens():
     images, share = photos(4), np.float32(0.8)
     result = weather.snow(images, (0, 0, 1, 0.5, 8, 3, share), draws(4), CPU)
     red, green, blue = np.moveaxis(images, 1, 0)
-    grey = (0.299 * red + 0.587 * green + 0.114 * blue)[:, None]
-    expected = share * images + (1 - share) * np.maximum(images, 1.5 * grey + 0.5)
+    gray = (0.299 * red + 0.587 * green + 0.114 * blue)[:, None]
+    expected = share * images + (1 - share) * np.maximum(images, 1.5 * gray + 0.5)
     np.testing.assert_allclose(result, expected, atol=1e-6)
 
 
