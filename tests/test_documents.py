@@ -386,7 +386,7 @@ def test_the_walks_name_functions_that_are_there():
 
 
 def test_the_layers_are_those_of_the_test_that_holds_them():
-    (line,) = re.findall(r"^`common`.*?`cli`$", ARCHITECTURE, re.MULTILINE | re.DOTALL)
+    (line,) = re.findall(r"^`common`.*?`entry`$", ARCHITECTURE, re.MULTILINE | re.DOTALL)
     assert [set(group.split(", ")) for group in re.findall(r"`([^`]+)`", line)] == [set(layer) for layer in LAYERS]
 
 
