@@ -21,6 +21,8 @@ from passband.jobs.training.run import train
 from passband.pipeline.errors import IntegrityError, PassbandError
 from passband.pipeline.loading import open_stream
 from passband.pipeline.networks.network import load_network
+from passband.pipeline.seals import read_sealed
+from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 
 
@@ -60,7 +62,7 @@ def test_a_training_learns_and_says_what_it_did(train_job, digits, tmp_path):
     clean, augmented = (results["accuracy"][f"accuracy/digits/{view}"] for view in ("clean", "prime"))
     assert clean > 0.9
     assert clean - 0.02 > augmented > 0.2
-    assert results == json.loads((out / "results.json").read_text())
+    assert results == read_sealed(LocalStore(out), "results.json")
     assert results["steps"] == 30 * 7  # 355 samples, batches of 50, the last 5 left out
     lines = read_metrics(out)
     assert [line["step"] for line in lines if "loss" in line] == sorted({*range(3, 211, 3), *range(7, 211, 7)})
@@ -83,7 +85,7 @@ def test_a_finished_training_measures_what_is_asked_for_now(train_job, digits, t
     assert second["accuracy"].keys() == {"accuracy/all/clean", "accuracy/all/low"}
     assert second["accuracy"]["accuracy/all/clean"] == first["accuracy"]["accuracy/digits"]
     assert second | {"accuracy": None} == first | {"accuracy": None}
-    assert json.loads((tmp_path / "out" / "results.json").read_text()) == second
+    assert read_sealed(LocalStore(tmp_path / "out"), "results.json") == second
     assert (tmp_path / "out" / "model.pt").read_bytes() == before
     written = (tmp_path / "out" / "results.json").stat().st_mtime_ns
     assert train(train_job(**asked)) == second
