@@ -99,14 +99,16 @@ class Reader:
         """Yield the encoded images of a source by their position in the batch, no more at a time than fit in memory."""
         given = ((at, known.take(row.source, row.key)) for at, row in own.items())
         found = {at: content for at, content in given if content is not None}
-        yield found
         left = [at for at in own if at not in found]
+        yield found
+        found.clear()
         entries = [Entry(source_key(self._job, own[at].key), own[at].label, own[at].offset) for at in left]
         places = iter(left)
         for part in source.parts(entries):
             with clock.step("read"):
-                contents = _read(source, part)
-            yield dict(zip(islice(places, len(part)), contents, strict=True))
+                contents = dict(zip(islice(places, len(part)), _read(source, part), strict=True))
+            yield contents
+            contents.clear()  # or two parts would be held while the next one is read
 
     def _fill(
         self, source: Source, contents: Mapping[int, bytes], own: Mapping[int, PlanRow], pixels: NDArray[np.uint8]

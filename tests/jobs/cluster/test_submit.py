@@ -68,7 +68,7 @@ def test_a_job_whose_head_is_killed_goes_on_on_another(head: Head, tmp_path, exp
 
 def test_two_at_once_of_which_one_is_cancelled(head: Head, tmp_path):
     views = ["clean", {"prime": {"preset": "cifar"}, "copies": 8}]
-    long = job_file(tmp_path, "long", split="train", views=views, image={"size": 32})
+    long = job_file(tmp_path, "long", split="train", views=views, image={"size": 160})
     short = job_file(tmp_path, "short")
     one = head.submit(long, "--workers", 1)
     two = head.submit(short, "--workers", 1)

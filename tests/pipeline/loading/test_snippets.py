@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings(
 PATH = "runs/mnist5k-prime"
 LOADER = """
 from torch.utils.data import DataLoader
-from passband.pipeline.loading import open_stream
+from passband import open_stream
 
 stream = open_stream("runs/mnist5k-prime", batch_size=128)
 loader = DataLoader(stream.as_dataset(), batch_size=None, num_workers=2)
@@ -33,7 +33,7 @@ loader.load_state_dict(state)
 """
 LIGHTNING = """
 import lightning
-from passband.pipeline.loading import open_stream
+from passband import open_stream
 
 stream = open_stream("runs/mnist5k-prime", batch_size=128)
 trainer = lightning.Trainer(max_epochs=2, accelerator="cpu")
@@ -42,16 +42,17 @@ trainer.fit(model, stream)  # or DataLoader(stream.as_dataset(), batch_size=None
 DDP = """
 import torch.distributed as dist, torch.nn.functional as F
 from torch.nn.parallel import DistributedDataParallel
-from passband.pipeline.loading import open_stream
+from passband import open_stream
 
 dist.init_process_group("gloo")  # torchrun --nproc-per-node 2 train.py
 model = DistributedDataParallel(make_model())
 for batch in open_stream("runs/mnist5k-prime", batch_size=64):  # this rank's samples
     F.cross_entropy(model(batch.images["clean"].float() / 255), batch.labels).backward()
+dist.destroy_process_group()
 """
 TRANSFORMS = """
 from torchvision.transforms import v2
-from passband.pipeline.loading import open_stream
+from passband import open_stream
 
 scale = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.5] * 3, [0.25] * 3)])
 stream = open_stream("runs/mnist5k-prime", batch_size=128, transforms=scale, tv_tensors=True)
@@ -118,9 +119,13 @@ def test_the_snippet_of_transforms(run, npy):
 
 
 def test_the_snippet_of_several_processes(npy, tmp_path):
-    shown = "print('rank', dist.get_rank(), sum(batch.indices.tolist()) > 0)\ndist.destroy_process_group()\n"
-    (tmp_path / "train.py").write_text(MODEL + DDP.replace(PATH, str(npy.path)) + shown)
+    told = "print('rank', dist.get_rank(), sum(batch.indices.tolist()) > 0)\n"
+    script = DDP.replace(PATH, str(npy.path)).replace("dist.destroy", f"{told}dist.destroy")
+    (tmp_path / "train.py").write_text(MODEL + script)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    found = subprocess.run([*command, str(tmp_path / "train.py")], capture_output=True, text=True)
+    for _ in range(3):  # torch itself aborts once in a while as it ends its threads
+        found = subprocess.run([*command, str(tmp_path / "train.py")], capture_output=True, text=True)
+        if "terminate called without an active exception" not in found.stderr:
+            break
     assert found.returncode == 0, found.stderr
     assert {"rank 0 True", "rank 1 True"} <= set(found.stdout.splitlines())
