@@ -1,6 +1,7 @@
 """The head that `cluster up` runs: private, and on loopback. That nothing of it is left is held by its fixture."""
 
 import ipaddress
+import json
 import os
 import re
 import stat
@@ -87,10 +88,13 @@ def test_a_head_that_is_lost_leaves_nothing_behind(tmp_path, lost):
                 head.process.kill()
             else:
                 next(p for p in processes if any(word.endswith(LOST[lost]) for word in p.cmdline()[:4])).kill()
-            _, err = head.process.communicate(timeout=120)
+            out, err = head.process.communicate(timeout=120)
+            assert err == ""
             if lost != "cluster up":
+                told = json.loads(out.splitlines()[-1])
+                assert told["event"] == "error"
                 assert re.fullmatch(
-                    r"passband: the cluster's head ended by itself \(status -?\d+\); its jobs .*\n", err
+                    r"the cluster's head ended by itself \(status -?\d+\); its jobs .*", told["message"]
                 )
             wait_for(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes))
             wait_for(lambda: not os.listdir(temporary))
