@@ -119,10 +119,15 @@ def test_the_snippet_of_transforms(run, npy):
 
 
 def test_the_snippet_of_several_processes(npy, tmp_path):
-    """By what they print: torch's own threads abort a process once in a while as it ends, and torchrun the other."""
+    """By what they print: torch's own threads abort a process once in a while, and torchrun then ends the other."""
     told = "print('rank', dist.get_rank(), sum(batch.indices.tolist()) > 0, flush=True)\n"
     script = DDP.replace(PATH, str(npy.path)).replace("dist.destroy", f"{told}dist.barrier()\ndist.destroy")
     (tmp_path / "train.py").write_text(MODEL + script)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    found = subprocess.run([*command, str(tmp_path / "train.py")], capture_output=True, text=True)
-    assert {"rank 0 True", "rank 1 True"} <= set(found.stdout.splitlines()), found.stderr
+    said = []
+    for _ in range(3):
+        found = subprocess.run([*command, str(tmp_path / "train.py")], capture_output=True, text=True)
+        if {"rank 0 True", "rank 1 True"} <= set(found.stdout.splitlines()):
+            return
+        said.append(found.stderr)
+    pytest.fail("\n".join(said))
