@@ -48,12 +48,11 @@ def sealed(model: Sealable) -> Sealable:
 
 def check_own_digest(document: Any, where: str) -> None:
     """Raise IntegrityError if a JSON document carries a digest that is not its own; one without may be older."""
-    given = document.get(KEY) if isinstance(document, dict) else None
-    if given is None:
-        return
-    found = own_digest(document)
-    if given != found:
-        raise IntegrityError(f"{where}: was changed after it was written: its digest is {found}, it says {given}")
+    if isinstance(document, dict):
+        try:
+            unsealed(document)
+        except DocumentError as error:
+            raise IntegrityError(f"{where}: {error}") from error
 
 
 def put_sealed(store: Store, name: str, document: Mapping[str, Any]) -> None:
