@@ -38,13 +38,14 @@ def glass_blur(
     With `eight_bit` values are cut to 8 bits after the first blur, as in the published code; else they are kept.
     """
     sigma, reach, rounds = constants
-    count, _, height, width = images.shape
-    words = kernels.words(draws.key, draws.indices, draws.view, draws.stage, rounds * height * width)
-    near = words.reshape(count, rounds, height, width)
     blurred = _gaussian(images, sigma, kernels)
     if eight_bit:
         blurred = truncated(blurred)
-    return _gaussian(kernels.shuffle_pixels(blurred, near, reach), sigma, kernels)
+    count, _, height, width = images.shape
+    words = kernels.words(draws.key, draws.indices, draws.view, draws.stage, rounds * height * width)
+    blurred = kernels.shuffle_pixels(blurred, words.reshape(count, rounds, height, width), reach)
+    del words  # of large images as many bytes as the image
+    return _gaussian(blurred, sigma, kernels)
 
 
 def _gaussian(images: Images, sigma: float, kernels: ModuleType) -> Images:
@@ -54,7 +55,8 @@ def _gaussian(images: Images, sigma: float, kernels: ModuleType) -> Images:
         return images
     line, weights = np.arange(-radius, radius + 1), gaussian_weights(sigma, radius)
     columns, rows = (np.stack(pair, axis=-1)[None] for pair in ((0 * line, line), (line, 0 * line)))
-    return kernels.tap_filter(kernels.tap_filter(images, columns, weights, "nearest"), rows, weights, "nearest")
+    images = kernels.tap_filter(images, columns, weights, "nearest")
+    return kernels.tap_filter(images, rows, weights, "nearest")
 
 
 def motion_blur(

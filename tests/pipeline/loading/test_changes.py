@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from passband.pipeline.errors import IntegrityError, PassbandError
 from passband.pipeline.loading import open_stream
+from passband.pipeline.loading.building import Epoch
 from passband.pipeline.loading.descriptors import Descriptor
 from tests.pipeline.loading.conftest import assert_holds
 
@@ -48,6 +50,29 @@ def inverted(path: Path) -> bytes:
     return bytes(255 - value for value in path.read_bytes())
 
 
+@pytest.fixture
+def at_rest(monkeypatch):
+    """Return a function that waits until so many batches are built; all that were asked for are, and nothing reads.
+
+    A file that is being written is half there: a reader that opens it just then is right to say so.
+    """
+    built, build = [], Epoch.build
+
+    def counted(self, piece):
+        batch = build(self, piece)
+        built.append(piece)
+        return batch
+
+    def wait(batches):
+        deadline = time.monotonic() + 120
+        while len(built) < batches:
+            assert time.monotonic() < deadline, f"{len(built)} of {batches} batches are built"
+            time.sleep(0.001)
+
+    monkeypatch.setattr(Epoch, "build", counted)
+    return wait
+
+
 def assert_all_hold(batches, made, views) -> None:
     for batch in batches:
         assert_holds(batch, made, views)
@@ -67,10 +92,11 @@ def test_a_file_cut_short_under_a_reader_is_named(damaged, suffix, verify, left)
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("verify", [True, False])
-def test_other_content_is_found_where_it_is_written_under_a_reader(damaged, npy, suffix, verify):
+def test_other_content_is_found_where_it_is_written_under_a_reader(damaged, npy, suffix, verify, at_rest):
     with open_stream(damaged / suffix, batch_size=10, prefetch=1, workers=1, verify=verify) as stream:
         batches = iter(stream)
         assert_holds(next(batches), npy, stream.views)
+        at_rest(2)
         for path in files(damaged, suffix):
             rewritten(path, inverted(path))
         with pytest.raises(IntegrityError, match="sha256 is .* the manifest says"):
@@ -90,13 +116,14 @@ def test_a_file_that_grows_under_a_reader_is_named(damaged, npy, suffix):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_same_content_written_or_touched_is_compared_and_read_on(damaged, npy, suffix):
+def test_the_same_content_written_or_touched_is_compared_and_read_on(damaged, npy, suffix, at_rest):
     with open_stream(damaged / suffix, batch_size=10, prefetch=1, workers=1, drop_last=False) as stream:
         seen = 0
         for number, batch in enumerate(stream):
             assert_holds(batch, npy, stream.views)
             seen += len(batch)
             if number in (2, 6, 11):
+                at_rest(number + 2)
                 for path in files(damaged, suffix):
                     rewritten(path, path.read_bytes()) if number < 11 else path.chmod(0o640)
         assert seen == 355
@@ -132,7 +159,7 @@ def test_a_replaced_shard_is_compared_when_it_is_opened_anew(damaged, npy, monke
             assert_all_hold(batches, npy, stream.views)
 
 
-def test_a_fetched_copy_that_is_damaged_is_fetched_again(npy, tmp_path):
+def test_a_fetched_copy_that_is_damaged_is_fetched_again(npy, tmp_path, at_rest):
     import fsspec
 
     from tests.pipeline.loading.test_remote import copied
@@ -142,6 +169,8 @@ def test_a_fetched_copy_that_is_damaged_is_fetched_again(npy, tmp_path):
         with open_stream(uri, batch_size=10, prefetch=1, workers=1, drop_last=False, cache=tmp_path) as stream:
             for number, batch in enumerate(stream):
                 assert_holds(batch, npy, stream.views)
+                if number in (4, 9):
+                    at_rest(number + 2)
                 if number == 4:
                     for path in tmp_path.glob("*.tar"):
                         rewritten(path, inverted(path))
