@@ -7,6 +7,7 @@ whatever the source; of images that are too large for that, one (`jobs.dataset.m
 
 import hashlib
 import io
+import math
 import os
 import signal
 import time
@@ -34,6 +35,7 @@ from passband.jobs.dataset.reading import Batch, Reader
 from passband.jobs.dataset.views import Augmenter, Started
 from passband.jobs.executors.base import DeviceFailure, PermanentError, WriteFailure, worker_name
 from passband.kernels.cuda.device import VARIABLE, failures
+from passband.pipeline.augment.base import LARGE
 from passband.pipeline.errors import IntegrityError, OutputError, PassbandError
 from passband.pipeline.layout import JOB, PLAN, provenance_name, record_name, shard_name
 from passband.pipeline.manifest import read_record, readable_json
@@ -127,6 +129,8 @@ def _workshop(uri: str, identity: str) -> _Workshop:
         raise IntegrityError(f"{store.uri}: holds dataset {blueprint.identity}, the task is of {identity}")
     refuse_other_environment(blueprint, store.uri)
     augmenter = Augmenter(blueprint, load_inputs(store, blueprint.inputs))
+    if math.prod(blueprint.shape[1:]) > LARGE:
+        give_back_free_memory()
     augmenter.warm_up()
     with store.open(PLAN) as file:
         footer = pq.read_metadata(file)

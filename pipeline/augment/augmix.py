@@ -109,7 +109,7 @@ class AugMix(Stage):
     @classmethod
     def workspace(cls, options: Any, shape: Shape) -> Workspace:
         """Return the views, and what torch's operations hold: of large images, for one channel at a time."""
-        return Workspace(1.5, 2.5 if shape[1] * shape[2] > LARGE else 6)
+        return Workspace(1.5, 1.5 if shape[1] * shape[2] > LARGE else 6)
 
     def apply(self, images: NDArray[np.float32], labels: NDArray[np.int64], draws: Draws) -> StageResult:
         """Return one AugMix view of every sample, multiples of 1/255; labels are not used.

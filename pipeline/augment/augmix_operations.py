@@ -10,27 +10,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 from passband.pipeline.augment.augmix_names import BINS, OPERATIONS
+from passband.pipeline.augment.augmix_warps import rotated, sheared, shifted
 from passband.pipeline.augment.base import LARGE
 
 Tensor = Any  # torch.Tensor; mypy does not follow torch
 
 
-def _affine(image: Tensor, *, shear: tuple[float, float] = (0.0, 0.0), **options: Any) -> Tensor:
-    degrees = [math.degrees(math.atan(slope)) for slope in shear]
-    given = {"angle": 0.0, "translate": [0, 0], "scale": 1.0, **options}
-    return functional.affine(image, shear=degrees, interpolation=InterpolationMode.BILINEAR, **given)
-
-
 _APPLY: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "shear_x": lambda image, m: _affine(image, shear=(m, 0.0), center=[0, 0]),
-    "shear_y": lambda image, m: _affine(image, shear=(0.0, m), center=[0, 0]),
-    "translate_x": lambda image, m: _affine(image, translate=[int(m), 0]),
-    "translate_y": lambda image, m: _affine(image, translate=[0, int(m)]),
-    "rotate": lambda image, m: functional.rotate(image, angle=m, interpolation=InterpolationMode.BILINEAR),
+    "shear_x": lambda image, m: sheared(image, x=m),
+    "shear_y": lambda image, m: sheared(image, y=m),
+    "translate_x": lambda image, m: shifted(image, x=int(m)),
+    "translate_y": lambda image, m: shifted(image, y=int(m)),
+    "rotate": rotated,
     "posterize": lambda image, m: functional.posterize(image, bits=int(m)),
     "solarize": lambda image, m: functional.solarize(image, threshold=255 * m),
     "autocontrast": lambda image, m: functional.autocontrast(image),

@@ -7,7 +7,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.pipeline.augment.base import ComputedMap, InputFile, InputFolder, Shape, Stage, StageResult, Workspace
+from passband.pipeline.augment.base import (
+    LARGE,
+    ComputedMap,
+    InputFile,
+    InputFolder,
+    Shape,
+    Stage,
+    StageResult,
+    Workspace,
+)
 from passband.pipeline.augment.corruption.catalog import CORRUPTIONS, EIGHT_BIT
 from passband.pipeline.augment.corruption.frost_textures import SCALES, FrostTextures
 from passband.pipeline.augment.corruption.levels import truncated
@@ -59,7 +68,7 @@ class Corrupt(Stage):
     @classmethod
     def workspace(cls, options: Any, shape: Shape) -> Workspace:
         """Return what the hungriest corruption holds: elastic_transform, or the copies of a batch of several types."""
-        return Workspace(4, 5)
+        return Workspace(1.5, 3) if shape[1] * shape[2] > LARGE else Workspace(4, 5)
 
     @classmethod
     def check_inputs(cls, options: Any, shape: Shape, classes: Sequence[str], contents: Mapping[str, bytes]) -> None:

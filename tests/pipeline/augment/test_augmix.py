@@ -1,7 +1,10 @@
 """AugMix against torchvision's own, fed the same choices; the laws of the draws; what is refused."""
 
+import itertools
+import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from passband.kernels import backend
 from passband.pipeline.augment import AUGMENTATIONS, Draws
 from passband.pipeline.augment.augmix import BINS, OPERATIONS, SIGNED, AugMix, AugMixOptions, sample_chains
 from passband.pipeline.augment.augmix_operations import magnitude_table, mix_chains
+from passband.pipeline.augment.augmix_warps import rotated, sheared, shifted
 from passband.pipeline.openmp import single_openmp_thread
 
 COUNT = 20000
@@ -100,6 +104,30 @@ def test_operations_and_magnitudes_are_those_of_torchvision():
     for row, (steps, _) in zip(table, space.values(), strict=True):
         expected = steps(BINS, 17, 40)
         np.testing.assert_array_equal(row, np.full(BINS, np.nan) if expected is None else expected.numpy())
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 17, 40), (3, 33, 5), (1, 91, 40), (1, 5, 300), (3, 640, 513)])
+@pytest.mark.parametrize("at_once", [1000, 1 << 20])
+def test_warps_are_those_of_torchvision_however_many_rows_come_at_once(monkeypatch, shape, at_once):
+    """Bit by bit, for every magnitude that is drawn, with either sign."""
+    monkeypatch.setattr("passband.pipeline.augment.augmix_warps._PIXELS_AT_ONCE", at_once)
+    image = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, *shape), np.uint8))
+    table = dict(zip(OPERATIONS, magnitude_table(*shape[1:]), strict=True))
+    affine = partial(v2.functional.affine, image, interpolation=v2.InterpolationMode.BILINEAR, angle=0.0, scale=1.0)
+    rotate = partial(v2.functional.rotate, image, interpolation=v2.InterpolationMode.BILINEAR)
+    with single_openmp_thread():
+        for sign, number in itertools.product((1, -1), (1, 4, 9)):
+            m = {name: sign * float(values[number]) for name, values in table.items()}
+            angles = [math.degrees(math.atan(m[name])) for name in ("shear_x", "shear_y")]
+            x, y = int(m["translate_x"]), int(m["translate_y"])
+            for ours, theirs in (
+                (sheared(image, x=m["shear_x"]), affine(translate=[0, 0], shear=[angles[0], 0.0], center=[0, 0])),
+                (sheared(image, y=m["shear_y"]), affine(translate=[0, 0], shear=[0.0, angles[1]], center=[0, 0])),
+                (shifted(image, x=x), affine(translate=[x, 0], shear=[0.0, 0.0])),
+                (shifted(image, y=y), affine(translate=[0, y], shear=[0.0, 0.0])),
+                (rotated(image, m["rotate"]), rotate(m["rotate"])),
+            ):
+                torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
 def test_no_step_leaves_the_image():
