@@ -18,12 +18,14 @@ from passband.jobs.dataset.output import Found, refuse_nested_output, still_ther
 from passband.jobs.dataset.plan import Plan
 from passband.jobs.dataset.spec import GenerateJob
 from passband.jobs.executors.base import Outcome, Retries, WriteFailure
-from passband.jobs.executors.choice import Choice, open_executor
+from passband.jobs.executors.choice import open_executor
+from passband.jobs.executors.kind import Choice
 from passband.jobs.generation.display import Display, SilentDisplay
 from passband.jobs.generation.finish import finish
 from passband.jobs.generation.ledger import Ledger, read_ledger
 from passband.jobs.generation.prepare import prepare
-from passband.jobs.generation.worker import ShardTask, open_workshop
+from passband.jobs.generation.worker import ShardTask
+from passband.jobs.generation.workshop import open_workshop
 from passband.kernels.cuda.device import VARIABLE
 from passband.pipeline.errors import OutputError
 from passband.pipeline.layout import FAILURES, record_name

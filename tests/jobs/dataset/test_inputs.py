@@ -142,9 +142,9 @@ def test_a_checkpoint_that_was_renamed_is_the_same(surrogate, tmp_path):
 
 def forget():
     """Let this process open the dataset anew, as another one would."""
-    from passband.jobs.generation.worker import _workshop
+    from passband.jobs.generation.workshop import own
 
-    _workshop.cache_clear()
+    own.workshop.cache_clear()
 
 
 def test_a_map_that_equals_a_file_stays_a_map(made, surrogate, tmp_path):
