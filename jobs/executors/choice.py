@@ -9,10 +9,11 @@ from passband.jobs.executors.base import Executor, Retries
 from passband.jobs.executors.inline import INLINE
 from passband.jobs.executors.kind import Choice, Kind, Terms
 from passband.jobs.executors.ray import RAY
+from passband.jobs.executors.threads import THREADS
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.problems import nearest
 
-EXECUTORS: dict[str, Kind] = {"inline": INLINE, "ray": RAY}
+EXECUTORS: dict[str, Kind] = {"inline": INLINE, "threads": THREADS, "ray": RAY}
 """Name in job files and on the command line -> what is opened."""
 AUTO = "auto"
 """Stands for inline, or for Ray where more than one worker or an address is asked for."""
