@@ -92,6 +92,12 @@ def test_workers_change_no_byte(made, surrogate, tmp_path):
     assert stored_bytes(tmp_path) == stored_bytes(out)
 
 
+def test_worker_threads_that_share_a_frozen_model_change_no_byte(made, surrogate, tmp_path):
+    out, _ = made
+    generate(attacked(tmp_path, surrogate, {"compute": {"executor": "threads", "workers": 4, "batch_size": 7}}))
+    assert stored_bytes(tmp_path) == stored_bytes(out)
+
+
 def test_a_view_does_not_depend_on_its_shard(made, surrogate, tmp_path):
     out, manifest = made
     other = generate(attacked(tmp_path, surrogate, {"output": {"samples_per_shard": 35}}))
