@@ -1,6 +1,5 @@
 """What of an analysis is done, what is left, what failed: read from the records, then kept up by the driver."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
@@ -39,19 +38,16 @@ class Ledger(drive.Ledger[Place, BlockRecord]):
         """Those that are evaluated."""
         return sum(record.stop - record.start for record in self.done.values())
 
-    def places(self) -> Iterable[Place]:
-        """Return the blocks of all maps."""
-        return product(self.maps, range(len(self.envelope.blocks)))
-
     def place_of(self, task: BlockTask) -> Place:
         """Return map and number of the task's block."""
         return task.map, task.block
 
-    def spell_failed(self) -> BlocksFailedError:
-        """Name each failed block with its cause."""
-        lines = [f"  {cause}" for _, cause in sorted(self.failed.items())]
-        noun = "block" if len(lines) == 1 else "blocks"
-        return BlocksFailedError("\n".join([f"{len(lines)} {noun} failed; what is done is kept:", *lines]))
+    def raise_failed(self) -> None:
+        """Raise if blocks failed for good."""
+        if self.failed:
+            lines = [f"  {cause}" for _, cause in sorted(self.failed.items())]
+            noun = "block" if len(lines) == 1 else "blocks"
+            raise BlocksFailedError("\n".join([f"{len(lines)} {noun} failed; what is done is kept:", *lines]))
 
     def wrong(self, name: MapName) -> NDArray[np.int64]:
         """Return the counts of a map that is done: (K, classes)."""
@@ -70,8 +66,9 @@ class Ledger(drive.Ledger[Place, BlockRecord]):
 
 def read_ledger(store: Store, envelope: Envelope, maps: list[MapName], failure_budget: int) -> Ledger:
     """Read which blocks are done; a record that does not count is removed."""
-    ledger = Ledger(envelope, maps, budget=failure_budget)
-    for place in list(ledger.pending()):
+    places = list(product(maps, range(len(envelope.blocks))))
+    ledger = Ledger(envelope, maps, places=places, budget=failure_budget)
+    for place in places:
         record = read_block(store, envelope.identity, *place)
         if record is not None and (record.start, record.stop) == envelope.blocks[place[1]]:
             ledger.done[place] = record

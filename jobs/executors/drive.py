@@ -4,13 +4,13 @@ It stands here and not in `jobs/common/`, which may not know executors.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from passband.jobs.executors.base import Executor, Outcome, Task, WriteFailure
-from passband.pipeline.errors import OutputError, PassbandError
+from passband.pipeline.errors import OutputError
 
 Place = TypeVar("Place")
 Record = TypeVar("Record")
@@ -22,32 +22,30 @@ class Ledger(ABC, Generic[Place, Record]):
 
     Attributes
     ----------
+    places : all parts of the job, in order
     budget : failed parts that the job allows before it begins no further one
     done : place -> record
     failed : place -> what happened
     retried : attempts that failed and were followed by another
     """
 
+    places: Sequence[Place]
     budget: int
     done: dict[Place, Record] = field(default_factory=dict)
     failed: dict[Place, str] = field(default_factory=dict)
     retried: int = 0
 
     @abstractmethod
-    def places(self) -> Iterable[Place]:
-        """Return all parts of the job, in order."""
-
-    @abstractmethod
     def place_of(self, task: Any) -> Place:
         """Return the part that a task makes."""
 
     @abstractmethod
-    def spell_failed(self) -> PassbandError:
-        """Return the error that names what failed for good, with its causes."""
+    def raise_failed(self) -> None:
+        """Raise a PassbandError that names each part that failed for good with its cause, if any did."""
 
     def pending(self) -> Iterator[Place]:
         """Yield the parts that are neither done nor failed, in order."""
-        return (place for place in self.places() if place not in self.done and place not in self.failed)
+        return (place for place in self.places if place not in self.done and place not in self.failed)
 
     def add(self, outcome: Outcome) -> None:
         """Enter what became of an attempt."""
@@ -63,11 +61,6 @@ class Ledger(ABC, Generic[Place, Record]):
         """Raise if more failed than the job allows."""
         if len(self.failed) > self.budget:
             self.raise_failed()
-
-    def raise_failed(self) -> None:
-        """Raise if anything failed for good."""
-        if self.failed:
-            raise self.spell_failed()
 
 
 def drive(

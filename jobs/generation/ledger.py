@@ -1,6 +1,6 @@
 """What of a plan is done, what is left, what failed: read from the records, then kept up by the driver."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -58,10 +58,6 @@ class Ledger(drive.Ledger[int, ShardRecord]):
             self.done.pop(shard, None)
         self._add_up()
 
-    def places(self) -> Iterable[int]:
-        """Return the numbers of all shards."""
-        return range(self.blueprint.shards)
-
     def place_of(self, task: "ShardTask") -> int:
         """Return the number of the task's shard."""
         return task.shard
@@ -87,13 +83,14 @@ class Ledger(drive.Ledger[int, ShardRecord]):
                 "mend them and start a new output, or raise bad_images and run again: finished shards are kept"
             )
 
-    def spell_failed(self) -> ShardsFailedError:
-        """Name each failed shard with its cause."""
-        listed = "\n".join(f"  {error}" for _, error in sorted(self.failed.items()))
-        return ShardsFailedError(
-            f"{len(self.failed)} of {self.blueprint.shards} shards failed; {len(self.done)} are done and kept, "
-            f"the same command tries the rest again:\n{listed}"
-        )
+    def raise_failed(self) -> None:
+        """Raise if any shard failed for good."""
+        if self.failed:
+            listed = "\n".join(f"  {error}" for _, error in sorted(self.failed.items()))
+            raise ShardsFailedError(
+                f"{len(self.failed)} of {self.blueprint.shards} shards failed; {len(self.done)} are done and kept, "
+                f"the same command tries the rest again:\n{listed}"
+            )
 
 
 def read_ledger(
@@ -117,7 +114,8 @@ def read_ledger(
     for shard, problem in sorted(damaged.items()):
         del done[shard]
         warnings.append(f"{problem}; the shard is made again")
-    return Ledger(blueprint, warnings, budget=blueprint.job.compute.failure_budget, done=done)
+    budget = blueprint.job.compute.failure_budget
+    return Ledger(blueprint, warnings, places=range(blueprint.shards), budget=budget, done=done)
 
 
 def find_done(store: Store, blueprint: Blueprint) -> tuple[dict[int, ShardRecord], list[str]]:

@@ -15,16 +15,12 @@ from tests.jobs.executors.faulty import FaultyTask, invocations
 
 @dataclass
 class Squares(Ledger[int, int]):
-    count: int
-
-    def places(self) -> range:
-        return range(self.count)
-
     def place_of(self, task: FaultyTask) -> int:
         return task.index
 
-    def spell_failed(self) -> PassbandError:
-        return PassbandError(f"failed: {sorted(self.failed)}")
+    def raise_failed(self) -> None:
+        if self.failed:
+            raise PassbandError(f"failed: {sorted(self.failed)}")
 
 
 def opening(tasks: int) -> Executor:
@@ -34,12 +30,12 @@ def opening(tasks: int) -> Executor:
 def run(ledger: Squares, log: Path, faults: dict[int, list[str]], checkpoint=bool) -> list[str]:
     told: list[str] = []
     tasks: Iterator[FaultyTask] = (FaultyTask(i, log, faults.get(i, ())) for i in ledger.pending())
-    drive(opening(ledger.count), tasks, ledger, lambda outcome: told.append(outcome.kind), checkpoint)
+    drive(opening(len(ledger.places)), tasks, ledger, lambda outcome: told.append(outcome.kind), checkpoint)
     return told
 
 
 def test_every_outcome_is_entered_before_it_is_told(tmp_path: Path):
-    ledger = Squares(5, budget=1, done={1: 1})
+    ledger = Squares(places=range(5), budget=1, done={1: 1})
     told = run(ledger, tmp_path, {2: ["raise"], 3: ["refuse"]})
     assert told == ["done", "retried", "done", "failed", "done"]
     assert ledger.done == {0: 0, 1: 1, 2: 4, 4: 16}
@@ -51,7 +47,7 @@ def test_every_outcome_is_entered_before_it_is_told(tmp_path: Path):
 
 
 def test_no_further_part_is_begun_once_the_budget_is_spent(tmp_path: Path):
-    ledger = Squares(6, budget=1)
+    ledger = Squares(places=range(6), budget=1)
     with pytest.raises(PassbandError, match=r"failed: \[1, 2\]"):
         run(ledger, tmp_path, {1: ["refuse"], 2: ["refuse"]})
     assert list(ledger.pending()) == [3, 4, 5]
@@ -62,7 +58,7 @@ def test_what_a_checkpoint_raises_passes_after_the_outcome_is_entered(tmp_path: 
     def stop() -> None:
         raise SystemExit(130)
 
-    ledger = Squares(3, budget=0)
+    ledger = Squares(places=range(3), budget=0)
     with pytest.raises(SystemExit):
         run(ledger, tmp_path, {}, stop)
     assert ledger.done == {0: 0}
@@ -74,7 +70,7 @@ class Unwritable(FaultyTask):
 
 
 def test_an_output_that_cannot_be_written_ends_the_run(tmp_path: Path):
-    ledger = Squares(2, budget=5)
+    ledger = Squares(places=range(2), budget=5)
     with pytest.raises(OutputError, match="^cannot write to there: no space left$"):
         drive(opening(2), [Unwritable(0, tmp_path), FaultyTask(1, tmp_path)], ledger, bool, bool)
     assert (ledger.done, ledger.failed) == ({}, {})
