@@ -293,8 +293,14 @@ def parse_job(given: Any, where: str = "job") -> GenerateJob:
 
 
 def parse_stored(given: Any, where: str) -> GenerateJob:
-    """Check the job that a dataset keeps; what it does not say yet is as it was when it was written."""
-    output = given.get("output") if isinstance(given, dict) else None
+    """Check the job that a dataset keeps; what it does not say yet is as it was when it was written.
+
+    An executor that is not there any more, someone's own, is no matter: it has shaped no byte.
+    """
+    output, compute = (given.get(key) if isinstance(given, dict) else None for key in ("output", "compute"))
     if isinstance(output, dict):
         given = {**given, "output": {"members": "numbers", **output}}
+    if isinstance(compute, dict) and isinstance(compute.get("executor"), str):
+        known = compute["executor"] in executor_names()
+        given = {**given, "compute": compute if known else {**compute, "executor": AUTO}}
     return parse_job(given, where)

@@ -90,13 +90,16 @@ class TestToy(ExecutorContract):
     workers = 3
 
 
-def test_it_makes_a_dataset_by_the_command(tmp_path, passband):
+def test_it_makes_a_dataset_by_the_command_that_is_read_without_it(tmp_path, passband, monkeypatch):
     generate(small_job(tmp_path / "inline"))
     job = tmp_path / "job.yaml"
     job.write_text(yaml.safe_dump(small_job(tmp_path / "toy", compute={"executor": "toy", "workers": 2}).resolved()))
     assert passband("plan", job)[1].count("with 2 toys") == 1
     assert passband("run", job)[0] == 0
     assert stored_bytes(tmp_path / "toy") == stored_bytes(tmp_path / "inline")
+    monkeypatch.delitem(EXECUTORS, "toy")
+    assert passband("verify", tmp_path / "toy")[0] == 0
+    assert "allowed: auto, inline, threads, ray" in passband("run", job)[2]
 
 
 def test_errors_name_it_with_the_others(tmp_path):
