@@ -1,15 +1,15 @@
 """What of an analysis is done, what is left, what failed: read from the records, then kept up by the driver."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from passband.jobs.analysis.counting import MapName
 from passband.jobs.analysis.envelope import Envelope
-from passband.jobs.analysis.worker import BlockRecord, block_name, read_block
-from passband.jobs.executors.base import Outcome
+from passband.jobs.analysis.worker import BlockRecord, BlockTask, block_name, read_block
+from passband.jobs.executors import drive
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.store import Store
 
@@ -21,15 +21,11 @@ class BlocksFailedError(PassbandError):
 
 
 @dataclass
-class Ledger:
+class Ledger(drive.Ledger[Place, BlockRecord]):
     """The state of an analysis."""
 
     envelope: Envelope
     maps: list[MapName]
-    failure_budget: int
-    done: dict[Place, BlockRecord] = field(default_factory=dict)
-    failed: dict[Place, str] = field(default_factory=dict)
-    retried: int = 0
     found: int = 0  # distinct frequencies, of all maps, that were done before
 
     @property
@@ -42,26 +38,9 @@ class Ledger:
         """Those that are evaluated."""
         return sum(record.stop - record.start for record in self.done.values())
 
-    def pending(self) -> Iterator[Place]:
-        """Yield the blocks that are still to be evaluated."""
-        for name in self.maps:
-            for block in range(len(self.envelope.blocks)):
-                if (name, block) not in self.done:
-                    yield name, block
-
-    def add(self, outcome: Outcome, place: Place) -> None:
-        """Enter what became of one attempt at a block."""
-        if outcome.kind == "done":
-            self.done[place] = outcome.record
-        elif outcome.kind == "failed":
-            self.failed[place] = outcome.error or ""
-        else:
-            self.retried += 1
-
-    def check_budget(self) -> None:
-        """Raise if more blocks failed than the job allows, so that no further one is started."""
-        if len(self.failed) > self.failure_budget:
-            self.raise_failed()
+    def place_of(self, task: BlockTask) -> Place:
+        """Return map and number of the task's block."""
+        return task.map, task.block
 
     def raise_failed(self) -> None:
         """Raise if blocks failed for good."""
@@ -87,8 +66,9 @@ class Ledger:
 
 def read_ledger(store: Store, envelope: Envelope, maps: list[MapName], failure_budget: int) -> Ledger:
     """Read which blocks are done; a record that does not count is removed."""
-    ledger = Ledger(envelope, maps, failure_budget)
-    for place in list(ledger.pending()):
+    places = list(product(maps, range(len(envelope.blocks))))
+    ledger = Ledger(envelope, maps, places=places, budget=failure_budget)
+    for place in places:
         record = read_block(store, envelope.identity, *place)
         if record is not None and (record.start, record.stop) == envelope.blocks[place[1]]:
             ledger.done[place] = record

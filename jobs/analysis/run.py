@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
 
 import numpy as np
 
 from passband.jobs.analysis.amplitude import MeanAmplitude
-from passband.jobs.analysis.counting import MapName
 from passband.jobs.analysis.display import Display, SilentDisplay
 from passband.jobs.analysis.envelope import Envelope, write_envelope
 from passband.jobs.analysis.finish import finish, write
@@ -18,9 +16,9 @@ from passband.jobs.analysis.results import Analysis, read_results, summarize
 from passband.jobs.analysis.spec import AnalyzeJob, What
 from passband.jobs.analysis.worker import BlockTask, close_workshop, open_workshop
 from passband.jobs.dataset.output import refuse_nested_output, swept
-from passband.jobs.executors.base import Retries, WriteFailure
+from passband.jobs.executors.base import Retries
 from passband.jobs.executors.choice import choose, open_executor
-from passband.pipeline.errors import OutputError
+from passband.jobs.executors.drive import drive
 from passband.pipeline.lock import locked
 from passband.pipeline.networks.checkpoint import without_hash
 from passband.pipeline.store import Store, open_store
@@ -89,15 +87,6 @@ def _evaluate(store: Store, ledger: Ledger, job: AnalyzeJob, display: Display, c
     blocks = ledger.envelope.blocks
     tasks = (BlockTask(store.uri, identity, name, block, *blocks[block], choice.threads) for name, block in pending)
     setup, retries = partial(open_workshop, store.uri, identity), Retries(max_attempts=compute.max_attempts)
-    with open_executor(choice, retries, compute.task_timeout_s, len(pending), setup) as executor:
-        with closing(executor.run(tasks)) as outcomes:
-            for outcome in outcomes:
-                if isinstance(outcome.record, WriteFailure):
-                    raise OutputError(outcome.record.message)
-                assert isinstance(outcome.task, BlockTask)
-                place: tuple[MapName, int] = (outcome.task.map, outcome.task.block)
-                ledger.add(outcome, place)
-                display.event(ledger, outcome.error)
-                ledger.check_budget()
-                checkpoint()
+    opening = open_executor(choice, retries, compute.task_timeout_s, len(pending), setup)
+    drive(opening, tasks, ledger, lambda outcome: display.event(ledger, outcome.error), checkpoint)
     ledger.raise_failed()

@@ -27,7 +27,7 @@ class AnalyzeCompute(ComputeSection):
 
     backend: Literal["auto", "cpu"] = Field("auto", description="an analysis runs on the CPU")
     block: int | None = Field(None, ge=1, description="frequencies a task; default: about 256 forward passes")
-    task_timeout_s: float = Field(3600.0, gt=0, description="deadline of one block on a Ray worker")
+    task_timeout_s: float = Field(3600.0, gt=0, description="deadline of a block, where workers can be killed")
 
 
 class AnalyzeJob(SensitivityOptions):

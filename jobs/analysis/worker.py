@@ -1,5 +1,6 @@
 """One task is a block of frequencies of one map; its record, a file, is what the map is put together from."""
 
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,12 +13,15 @@ from passband.jobs.analysis.prepare import surrogate_of
 from passband.jobs.analysis.sensitivity import noise_norms
 from passband.jobs.analysis.spec import AnalyzeJob, parse_analyze_job
 from passband.jobs.dataset.environment import current_environment, refuse_mixing
-from passband.jobs.executors.base import PermanentError, WriteFailure, worker_name
+from passband.jobs.executors.base import PermanentError, WriteFailure
+from passband.jobs.executors.here import worker_name
 from passband.pipeline.errors import IntegrityError, OutputError, PassbandError
 from passband.pipeline.layout import BLOCKS, SURROGATE
 from passband.pipeline.options import StrictModel
 from passband.pipeline.seals import put_sealed, read_sealed
 from passband.pipeline.store import Store, open_store
+
+_opening = threading.Lock()
 
 
 class BlockRecord(StrictModel):
@@ -103,7 +107,7 @@ class _Workshop:
 
 
 @lru_cache(maxsize=1)
-def _workshop(uri: str, identity: str) -> _Workshop:
+def _open(uri: str, identity: str) -> _Workshop:
     store = open_store(uri)
     envelope = read_envelope(store)
     if envelope.identity != identity or envelope.inputs is None:
@@ -124,14 +128,20 @@ def _subject(envelope: Envelope, job: AnalyzeJob, inputs: Inputs, weights: bytes
     return Subject(images, inputs.labels, inputs.indices, envelope.key, model, classes)
 
 
+def _workshop(uri: str, identity: str) -> _Workshop:
+    """Open an analysis, or find it open: threads share it, and wait while one of them opens it."""
+    with _opening:
+        return _open(uri, identity)
+
+
 def open_workshop(uri: str, identity: str) -> None:
-    """Get a worker process ready for the blocks of an analysis: imports, images and surrogate."""
+    """Get a worker ready for the blocks of an analysis: imports, images and surrogate."""
     _workshop(uri, identity)
 
 
 def close_workshop() -> None:
-    """Let go of images and surrogate, which an inline run holds in this very process."""
-    _workshop.cache_clear()
+    """Let go of images and surrogate, which a run without Ray holds in this very process."""
+    _open.cache_clear()
 
 
 def evaluate_block(task: BlockTask, attempt: int = 1) -> BlockRecord:

@@ -12,6 +12,7 @@ import typer
 
 from passband.jobs.commands.cluster import TokenFile, Url, tell_job
 from passband.jobs.commands.shared import KEPT, AsJson, JobFile, Overwrite, Yes, print_json, stop
+from passband.jobs.executors.choice import EXECUTORS, executor_names
 
 if TYPE_CHECKING:
     from passband.jobs.common.overwrite import Contents
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
 PathOrId = Annotated[str, typer.Argument(help="output folder, or id of a submitted job", metavar="PATH|ID")]
-ExecutorName = Annotated[str | None, typer.Option("--executor", help="inline or ray", metavar="NAME")]
+ExecutorName = Annotated[str | None, typer.Option("--executor", help=", ".join(executor_names()), metavar="NAME")]
 Backend = Annotated[str | None, typer.Option("--backend", help="auto, cpu or cuda", metavar="NAME")]
 Workers = Annotated[int | None, typer.Option("--workers", help="number of workers", metavar="N")]
 Address = Annotated[str | None, typer.Option("--address", help="of an existing Ray cluster", metavar="A")]
@@ -175,7 +176,7 @@ def plan(
         print_json(asdict(found) | {"maps": costs} | facts)
         return
     width = shutil.get_terminal_size((100, 24)).columns
-    typer.echo(spell_plan(spec, planned, found, maps, choice.executor, width))
+    typer.echo(spell_plan(spec, planned, found, maps, EXECUTORS[choice.executor].worker, width))
 
 
 def status(

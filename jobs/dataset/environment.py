@@ -10,7 +10,8 @@ from PIL import features
 
 from passband.jobs.dataset.blueprint import Blueprint
 from passband.jobs.dataset.spec import GenerateJob
-from passband.jobs.executors.choice import Choice, choose
+from passband.jobs.executors.choice import choose
+from passband.jobs.executors.kind import Choice
 from passband.pipeline.augment import AUGMENTATIONS
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.images import DECODING

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from passband.jobs.dataset.blueprint import Blueprint
 from passband.jobs.dataset.spec import GenerateJob, Recipe
-from passband.jobs.executors.choice import Choice
+from passband.jobs.executors.choice import EXECUTORS
+from passband.jobs.executors.kind import Choice
 from passband.pipeline.augment import AUGMENTATIONS
 from passband.pipeline.augment.base import Shape
 
@@ -95,15 +96,18 @@ def _chain(recipe: Recipe, shape: Shape, samples: int, threads: int) -> float:
 
 
 def _libraries(blueprint: Blueprint) -> int:
-    uses_torch = any(
-        "torch" in AUGMENTATIONS[n].libraries() for _, recipe in blueprint.job.recipes() for n, _ in recipe
-    )
-    return _PROCESS_BYTES + (_TORCH_BYTES if uses_torch else 0)
+    return _PROCESS_BYTES + (_TORCH_BYTES if uses_torch(blueprint) else 0)
+
+
+def uses_torch(blueprint: Blueprint) -> bool:
+    """Tell whether a stage asks a frozen model."""
+    recipes = (recipe for _, recipe in blueprint.job.recipes())
+    return any("torch" in AUGMENTATIONS[name].libraries() for recipe in recipes for name, _ in recipe)
 
 
 def kept_bytes(job: GenerateJob, choice: Choice) -> int:
     """Return how many bytes of source images a run keeps from its plan on, so that they are read once."""
-    return _KEPT_BATCHES * job.compute.batch_bytes if choice.executor == "inline" else 0
+    return _KEPT_BATCHES * job.compute.batch_bytes if EXECUTORS[choice.executor].in_process else 0
 
 
 def give_back_free_memory() -> None:

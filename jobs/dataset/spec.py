@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from passband.jobs.common.jobfile import absolute_path, check_kind, read_yaml, validated
 from passband.jobs.dataset.entries import MAX_STAGES, MAX_VIEW_STAGES, MAX_VIEWS, AnySource, StageEntry, View
 from passband.jobs.dataset.view_names import LONGEST, copy_names, numbered_name, view_names
+from passband.jobs.executors.choice import AUTO, EXECUTORS, executor_names, known_executor, refuse_misfit
 from passband.pipeline.augment import AUGMENTATIONS, StageOptions
 from passband.pipeline.options import StrictModel
 
@@ -55,6 +56,11 @@ class OutputSection(StrictModel):
         return self
 
 
+def _describe_executors(schema: dict[str, Any]) -> None:
+    kinds = "; ".join(f"{name}: {kind.summary}" for name, kind in EXECUTORS.items())
+    schema.update(enum=executor_names(), description=f"{AUTO}: one worker, or as many as are asked for; {kinds}")
+
+
 class ComputeSection(StrictModel):
     """How the work is run; nothing here changes a byte of the result."""
 
@@ -63,32 +69,34 @@ class ComputeSection(StrictModel):
     batch_bytes: int = Field(
         64_000_000, ge=1, description="pixels in flight in a worker: so many samples come at once, but at least one"
     )
-    executor: Literal["auto", "inline", "ray"] = "auto"
+    executor: Annotated[str, BeforeValidator(known_executor, str)] = Field(AUTO, json_schema_extra=_describe_executors)
     workers: int | None = Field(None, ge=1, le=65536, description="default: one, with a thread for each CPU")
     address: str | None = Field(None, description="of an existing Ray cluster")
     threads: int | None = Field(
         None,
         ge=1,
         le=1024,
-        description="of each worker, and so what it reserves; inline: all CPUs, ray: one",
+        description="of each worker, and so what it reserves; inline: all CPUs, else one",
     )
     max_attempts: int = Field(3, ge=1, le=100, description="tries of one shard before it counts as failed")
     failure_budget: int = Field(10, ge=0, description="failed shards after which no further one is started")
-    task_timeout_s: float = Field(600.0, gt=0, description="deadline of one shard on a Ray worker")
+    task_timeout_s: float = Field(600.0, gt=0, description="deadline of a shard, where workers can be killed")
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """Return the section with some values replaced; None leaves a value as it is."""
         given = self.model_dump()
-        if changes.get("executor") == "inline":  # asked for over a file that names workers: it has one
-            given |= {"workers": None, "address": None}
+        asked = EXECUTORS.get(changes.get("executor") or "")
+        if asked is not None and not asked.has_workers:  # asked for over a file that names workers: it has one
+            given["workers"] = None
+        if asked is not None and not asked.takes_address:
+            given["address"] = None
         given |= {key: value for key, value in changes.items() if value is not None}
         section: Self = validated(type(self), given, "compute")
         return section
 
     @model_validator(mode="after")
     def _check_executor(self) -> Self:
-        if self.executor == "inline" and ((self.workers or 1) > 1 or self.address is not None):
-            raise ValueError("executor inline has one worker and no address; use ray")
+        refuse_misfit(self.executor, self.workers, self.address)
         return self
 
 
@@ -285,8 +293,14 @@ def parse_job(given: Any, where: str = "job") -> GenerateJob:
 
 
 def parse_stored(given: Any, where: str) -> GenerateJob:
-    """Check the job that a dataset keeps; what it does not say yet is as it was when it was written."""
-    output = given.get("output") if isinstance(given, dict) else None
+    """Check the job that a dataset keeps; what it does not say yet is as it was when it was written.
+
+    An executor that is not there any more, someone's own, is no matter: it has shaped no byte.
+    """
+    output, compute = (given.get(key) if isinstance(given, dict) else None for key in ("output", "compute"))
     if isinstance(output, dict):
         given = {**given, "output": {"members": "numbers", **output}}
+    if isinstance(compute, dict) and isinstance(compute.get("executor"), str):
+        known = compute["executor"] in executor_names()
+        given = {**given, "compute": compute if known else {**compute, "executor": AUTO}}
     return parse_job(given, where)

@@ -1,1 +1,1 @@
-"""Executors run any picklable task with ``task.run(attempt) -> record``: `inline` here, `ray` on many workers."""
+"""Executors run any picklable task with ``task.run(attempt) -> record``; `choice.EXECUTORS` lists them."""

@@ -1,12 +1,11 @@
 """What an executor is: it runs tasks, retries those that fail, and tells what became of each."""
 
-import os
-import socket
 import traceback
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from passband.jobs.executors.here import worker_name
 from passband.pipeline.errors import PassbandError
 
 AGAIN = "run it again: what is finished is kept"
@@ -23,7 +22,8 @@ class Task(Protocol):
     def run(self, attempt: int) -> Any:
         """Do the work and return a small record (never pixels); `attempt` counts from 1.
 
-        There is no flag to poll for cancellation: `inline` lets KeyboardInterrupt through, `ray` kills the worker.
+        Where a run is closed, `inline` lets KeyboardInterrupt through, `ray` kills the worker, and `threads` waits for
+        the task, which may ask `here.check_stopped` so that it is not for long.
         """
 
 
@@ -51,7 +51,7 @@ class Outcome:
     attempts : int
         Attempts made so far, this one included.
     worker : str
-        "host:pid" of the process that made the attempt.
+        "host:pid" of the process that made the attempt, with "/number" of its thread where several do.
     record : object or None
         What the task returned, when done.
     error : str or None
@@ -70,7 +70,7 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Runs tasks; see `inline` and `ray`."""
+    """Runs tasks; see `EXECUTORS` of `jobs.executors.choice`."""
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Run `tasks`, consumed lazily, and yield outcomes as they come, in no promised order.
@@ -121,6 +121,16 @@ class Reply:
     """Where fewer are worth it than the retries allow."""
 
 
+def start(setup: Callable[[], None] | None) -> Reply:
+    """Set up a worker; the record is its name."""
+    try:
+        if setup is not None:
+            setup()
+    except Exception as error:
+        return Reply(cause=one_line(error))
+    return Reply(record=worker_name())
+
+
 def attempt(task: Task, number: int) -> Reply:
     """Run `task`; the one place that turns its exception into words. What is no Exception passes."""
     try:
@@ -132,6 +142,12 @@ def attempt(task: Task, number: int) -> Reply:
             permanent=isinstance(error, PermanentError),
             ends_worker=isinstance(error, DeviceFailure),
         )
+
+
+def refuse_end(task: Task, reply: Reply) -> None:
+    """Raise ExecutorError if this very process, which nothing can replace, is of no use any more."""
+    if reply.ends_worker:
+        raise ExecutorError(f"{task.name}: {reply.cause}; run it again (--executor ray starts a fresh worker)")
 
 
 def outcome(task: Task, number: int, worker: str, reply: Reply, retries: Retries) -> Outcome:
@@ -150,11 +166,6 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, PermanentError | DeviceFailure) and message:
         return message
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
-
-
-def worker_name() -> str:
-    """Return "host:pid" of this process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 @dataclass(frozen=True)

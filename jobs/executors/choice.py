@@ -1,68 +1,90 @@
-"""Which executor a job gets, with how many workers and threads."""
+"""Which executor a job gets, with how many workers and threads: `EXECUTORS` has a line for each."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from passband.jobs.executors.base import Executor, Retries
-from passband.jobs.executors.inline import InlineExecutor
-from passband.jobs.executors.ray import RayExecutor
-from passband.jobs.executors.ray_places import cluster_places
-from passband.jobs.executors.ray_session import connect, is_connected, local_ray
+from passband.jobs.executors.inline import INLINE
+from passband.jobs.executors.kind import Choice, Kind, Terms
+from passband.jobs.executors.ray import RAY
+from passband.jobs.executors.threads import THREADS
 from passband.pipeline.errors import PassbandError
+from passband.pipeline.problems import nearest
+
+EXECUTORS: dict[str, Kind] = {"inline": INLINE, "threads": THREADS, "ray": RAY}
+"""Name in job files and on the command line -> what is opened."""
+AUTO = "auto"
+"""Stands for inline, or for Ray where more than one worker or an address is asked for."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """How the tasks of a job are run.
+def executor_names() -> list[str]:
+    """Return what a job file may say of its executor."""
+    return [AUTO, *EXECUTORS]
 
-    Attributes
-    ----------
-    threads : int
-        Of each worker. A Ray worker reserves as many CPUs.
-    whole_cluster : bool
-        Whether `workers` is only what this machine would have: at an address, it is one for every CPU or GPU there.
-    gpus : int
-        That each worker holds.
-    """
 
-    executor: Literal["inline", "ray"]
-    workers: int
-    threads: int
-    address: str | None = None
-    whole_cluster: bool = False
-    gpus: int = 0
+def known_executor(given: Any) -> Any:
+    """Return the name of an executor, or ``auto``; raise ValueError, naming what is allowed, where it is none."""
+    if given not in executor_names():
+        raise ValueError(f"allowed: {', '.join(executor_names())}{nearest(given, executor_names())}")
+    return given
+
+
+def refuse_misfit(executor: str, workers: int | None, address: str | None) -> None:
+    """Raise ValueError, naming those that fit, where an executor has no such workers or takes no address."""
+    if executor == AUTO:
+        return
+    several, remote = (workers or 1) > 1, address is not None
+    kind = EXECUTORS[executor]
+    if (several and not kind.has_workers) or (remote and not kind.takes_address):
+        lacks = [] if kind.has_workers else ["one worker"]
+        lacks += [] if kind.takes_address else ["no address"]
+        fit = [
+            name
+            for name, other in EXECUTORS.items()
+            if (other.has_workers or not several) and (other.takes_address or not remote)
+        ]
+        raise ValueError(f"executor {executor} has {' and '.join(lacks)}; use {' or '.join(fit)}")
 
 
 def choose(
     executor: str, workers: int | None, address: str | None, num_gpus: int = 0, threads: int | None = None
 ) -> Choice:
-    """Choose for ``executor: auto | inline | ray``: Ray when more than one worker or an address is asked for.
+    """Choose for ``executor: NAME | auto``: by itself Ray when more than one worker or an address is asked for.
 
     Parameters
     ----------
     num_gpus : int
         GPUs of this machine, where the kernels run on them; then a worker has one of its own. 0: they run on CPUs.
     threads : int or None
-        Of each worker; None: inline every CPU, on Ray one, or beside a GPU its share of the CPUs. Where the number of
-        workers is left open, more threads mean fewer workers.
+        Of each worker; None: of the only one every CPU, of several one, or beside a GPU its share of the CPUs. Where
+        the number of workers is left open, more threads mean fewer workers.
+
+    Raises
+    ------
+    ValueError
+        If the executor is unknown, or has no such workers or address.
+    PassbandError
+        If there are too few GPUs, or the executor cannot share them out.
     """
+    refuse_misfit(known_executor(executor), workers, address)
     many = (workers or num_gpus) > 1 or address is not None
-    if executor == "inline" or (executor == "auto" and not many):
-        if (workers or 1) > 1 or address is not None:
-            raise ValueError("executor inline has one worker and no address; use ray")
-        return Choice("inline", 1, threads or usable_cpus())
+    name = executor if executor != AUTO else "ray" if many else "inline"
+    kind = EXECUTORS[name]
+    if not kind.has_workers:
+        return Choice(name, 1, threads or usable_cpus())
     whole_cluster = address is not None and workers is None
     if not num_gpus:
         each = threads or 1
-        return Choice("ray", workers or max(1, usable_cpus() // each), each, address, whole_cluster)
+        return Choice(name, workers or max(1, usable_cpus() // each), each, address, whole_cluster)
+    if not kind.gives_gpus:
+        raise PassbandError(f"executor {name} works on CPUs alone: use backend cpu, or another executor")
     if address is None and (workers or 1) > num_gpus:
         raise PassbandError(f"workers is {workers}: this machine has {num_gpus} GPUs, and a worker needs one")
     count = workers or num_gpus
     share = max(1, usable_cpus() // min(count, num_gpus))
-    return Choice("ray", count, threads or share, address, whole_cluster, gpus=1)
+    return Choice(name, count, threads or share, address, whole_cluster, gpus=1)
 
 
 def usable_cpus() -> int:
@@ -70,34 +92,11 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@contextmanager
 def open_executor(
     choice: Choice, retries: Retries, deadline_s: float, num_tasks: int, setup: Callable[[], None]
-) -> Iterator[Executor]:
+) -> AbstractContextManager[Executor]:
     """Open the chosen executor, with no more workers than there are tasks.
 
     `setup` is called in every worker before its first task; `deadline_s` does not count it.
     """
-    if choice.executor == "inline":
-        yield InlineExecutor(retries=retries)
-        return
-    with _ray(choice, max(1, min(choice.workers, num_tasks))):
-        wanted = cluster_places(choice.threads, choice.gpus) if choice.whole_cluster else choice.workers
-        yield RayExecutor(
-            max(1, min(wanted, num_tasks)),
-            num_cpus=choice.threads,
-            num_gpus=choice.gpus,
-            retries=retries,
-            deadline_s=deadline_s,
-            setup=setup,
-            grow_to=num_tasks if choice.whole_cluster else None,
-            check_versions=choice.address is not None,
-        )
-
-
-def _ray(choice: Choice, workers: int) -> AbstractContextManager[None]:
-    if is_connected():
-        return nullcontext()  # opened by the caller, who also ends it
-    if choice.address is not None:
-        return connect(choice.address)
-    return local_ray(workers * choice.threads, num_gpus=workers * choice.gpus)
+    return EXECUTORS[choice.executor].open(choice, Terms(retries, deadline_s, num_tasks, setup))

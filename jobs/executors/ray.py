@@ -1,13 +1,15 @@
-"""The executor for many workers: Ray actors, one a CPU slot or a GPU, fed by a loop in the driver."""
+"""The executor for many workers: Ray actors, one a CPU slot or a GPU. What is heavy is imported when it is opened."""
 
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
-from passband.jobs.executors.backlog import Attempt, Backlog
-from passband.jobs.executors.base import Outcome, Reply, Retries, Task, outcome
-from passband.jobs.executors.ray_pool import Handle, Pool
-from passband.jobs.executors.versions import current_versions
+from passband.jobs.executors.base import Executor, Outcome, Retries, Task
+from passband.jobs.executors.kind import Choice, Kind, Terms
+from passband.jobs.executors.scheduling import schedule
+
+if TYPE_CHECKING:
+    from passband.jobs.executors.ray_pool import RayPool
 
 
 class RayExecutor:
@@ -68,10 +70,13 @@ class RayExecutor:
         ExecutorError
             If no worker comes up, one runs other versions, or the cluster is lost.
         """
-        backlog = Backlog(tasks)
-        if backlog.is_empty():
-            return
-        pool = Pool(
+        yield from schedule(self._open_pool, tasks, self.retries, self.deadline_s)
+
+    def _open_pool(self) -> "RayPool":
+        from passband.jobs.executors.ray_pool import RayPool
+        from passband.jobs.executors.versions import current_versions
+
+        return RayPool(
             self.num_workers,
             num_cpus=self.num_cpus,
             num_gpus=self.num_gpus,
@@ -80,73 +85,42 @@ class RayExecutor:
             grow_to=self.grow_to,
             driver=current_versions() if self.check_versions else None,
         )
-        try:
-            yield from self._drive(pool, backlog)
-        finally:
-            pool.close()
-
-    def _drive(self, pool: Pool, backlog: Backlog) -> Iterator[Outcome]:
-        outcomes: list[Outcome] = []
-        while True:
-            _hand_out(pool, backlog)
-            yield from outcomes  # after handing out: the workers have work while the caller sees to these
-            if backlog.is_empty() and not any(handle.calls for handle in pool.handles):
-                return
-            outcomes = list(self._collect(pool, backlog))
-
-    def _collect(self, pool: Pool, backlog: Backlog) -> Iterator[Outcome]:
-        """Wait for replies, deaths and deadlines."""
-        for handle in pool.wait(self._pause_s(pool, backlog)):
-            reply = pool.reply(handle)
-            yield self._settle(pool, backlog, handle, reply, ended=reply.ends_worker)
-        for handle in self._overdue(pool):
-            reply = Reply(cause=f"killed, as it was not done after {self.deadline_s:g} s")
-            yield self._settle(pool, backlog, handle, reply, ended=True)
-
-    def _settle(self, pool: Pool, backlog: Backlog, handle: Handle, reply: Reply, *, ended: bool) -> Outcome:
-        """Turn the reply to the head of `handle` into an outcome; put back what is to be made again."""
-        attempt = handle.pop()
-        if ended:
-            for uncharged in pool.replace(handle):
-                backlog.put(uncharged)
-        result = outcome(attempt.task, attempt.number, handle.name or "", reply, self.retries)
-        if result.kind == "retried":
-            again = replace(attempt, number=attempt.number + 1, avoid=handle.number)
-            backlog.put(again, self.retries.pause_s(attempt.number))
-        return result
-
-    def _overdue(self, pool: Pool) -> Iterator[Handle]:
-        for handle in pool.up:
-            late = self.deadline_s is not None and time.monotonic() - handle.since > self.deadline_s
-            if handle.calls and late and not pool.is_done(handle):  # the caller may have been slow, not the task
-                yield handle
-
-    def _pause_s(self, pool: Pool, backlog: Backlog) -> float:
-        """How long nothing need be looked at but replies."""
-        pauses = [1.0]
-        if (due_s := backlog.next_due_s()) is not None:
-            pauses.append(due_s)
-        if self.deadline_s is not None:
-            ends = [handle.since + self.deadline_s for handle in pool.up if handle.calls]
-            pauses += [end - time.monotonic() + 0.01 for end in ends]
-        return max(0.0, min(pauses))
 
 
-def _hand_out(pool: Pool, backlog: Backlog) -> None:
-    """Give every idle worker an attempt; then a second one, which hides the latency between driver and worker.
+@contextmanager
+def _open(choice: Choice, terms: Terms) -> Iterator[Executor]:
+    from passband.jobs.executors.ray_places import cluster_places
 
-    Not so at the ends of a run, where a second one would wait although another worker is, or soon will be, idle. Nor
-    is the second one a task that came back: if it kills its worker at once, the reply before it may be lost with the
-    worker, and the wrong task would be charged.
-    """
-    for handle in pool.up:
-        if not handle.calls:
-            _submit(handle, backlog.take(handle.number, alone=pool.is_alone(handle)))
-    for handle in pool.up:
-        if len(handle.calls) == 1 and not pool.expects_more and backlog.holds(len(pool.handles)):
-            _submit(handle, backlog.take_fresh())
+    with _session(choice, max(1, min(choice.workers, terms.num_tasks))):
+        wanted = cluster_places(choice.threads, choice.gpus) if choice.whole_cluster else choice.workers
+        yield RayExecutor(
+            max(1, min(wanted, terms.num_tasks)),
+            num_cpus=choice.threads,
+            num_gpus=choice.gpus,
+            retries=terms.retries,
+            deadline_s=terms.deadline_s,
+            setup=terms.setup,
+            grow_to=terms.num_tasks if choice.whole_cluster else None,
+            check_versions=choice.address is not None,
+        )
 
 
-def _submit(handle: Handle, attempt: Attempt | None) -> None:
-    if attempt is not None:
-        handle.submit(attempt)
+def _session(choice: Choice, workers: int) -> AbstractContextManager[None]:
+    from passband.jobs.executors.ray_session import connect, is_connected, local_ray
+
+    if is_connected():
+        return nullcontext()  # opened by the caller, who also ends it
+    if choice.address is not None:
+        return connect(choice.address)
+    return local_ray(workers * choice.threads, num_gpus=workers * choice.gpus)
+
+
+RAY = Kind(
+    "worker processes, here or on a Ray cluster",
+    "ray worker",
+    _open,
+    has_workers=True,
+    takes_address=True,
+    gives_gpus=True,
+    kills=True,
+)

@@ -7,78 +7,41 @@ milliseconds, and leaves open on which side of the restart a queued call runs.
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from passband.jobs.executors.backlog import Attempt
-from passband.jobs.executors.base import AGAIN, ExecutorError, Reply
+from passband.jobs.executors.base import AGAIN, ExecutorError, Reply, Task
 from passband.jobs.executors.memory_deaths import MemoryDeaths
 from passband.jobs.executors.ray_places import as_ray_says, fits, has_room, nodes_up, places
 from passband.jobs.executors.ray_session import answers
 from passband.jobs.executors.ray_worker import Worker
+from passband.jobs.executors.scheduling import Handle
 
 logger = logging.getLogger(__name__)
 
 _DIED = "the worker process died while it ran this (killed, crashed, or out of memory)"
 _MAX_START_FAILURES = 3
-_START_S = 10.0  # what a worker may well need to come up
 _CHECK_EVERY_S = 1.0
 _TELL_WAITING_S = 20.0
 _LOST_AFTER_S = 15.0  # long enough for a fault-tolerant head to come back; Ray ends the driver itself after 60
 
 
-@dataclass
-class Handle:
-    """One actor.
+@dataclass(kw_only=True)
+class RayHandle(Handle):
+    """One actor; `placed` is the call that tells that the cluster has given it its place."""
 
-    Attributes
-    ----------
-    number : int
-        Unlike any other actor's of this run.
-    calls : (reference, attempt)
-        In the order in which the actor makes them; the first is its head.
-    since : float
-        When the head, or before that the start, began (monotonic clock).
-    name : str or None
-        "host:pid" once it is up.
-    """
-
-    number: int
     actor: Any
     placed: Any
-    started: Any
-    calls: deque[tuple[Any, Attempt]] = field(default_factory=deque)
-    since: float = field(default_factory=time.monotonic)
-    name: str | None = None
 
-    @property
-    def is_up(self) -> bool:
-        """Whether it takes attempts."""
-        return self.name is not None
-
-    @property
-    def reference(self) -> Any:
-        """What it does now: starting, its head, or None."""
-        if not self.is_up:
-            return self.started
-        return self.calls[0][0] if self.calls else None
-
-    def submit(self, attempt: Attempt) -> None:
-        """Queue `attempt` behind what it has to do."""
-        if not self.calls:
-            self.since = time.monotonic()
-        self.calls.append((self.actor.run.remote(attempt.task, attempt.number), attempt))
-
-    def pop(self) -> Attempt:
-        """Take off the head; the next call, if any, moves up."""
-        self.since = time.monotonic()
-        return self.calls.popleft()[1]
+    def call(self, task: Task, number: int) -> Any:
+        """Return the reference of the reply."""
+        return self.actor.run.remote(task, number)
 
 
-class Pool:
-    """Workers of one run.
+class RayPool:
+    """Actors of one run: a `Pool`.
 
     Parameters
     ----------
@@ -94,6 +57,8 @@ class Pool:
     driver : library -> version, or None
         What the workers must run.
     """
+
+    depth = 2
 
     def __init__(
         self,
@@ -123,30 +88,19 @@ class Pool:
         self._count = 0
         self._start_failures = 0
         self._checked = self._answered = self._last_up = time.monotonic()
-        self.handles: list[Handle] = []
+        self.handles: list[RayHandle] = []
         self._refuse_impossible()
         self._places = places(self._ray, self._resources)
         for _ in range(num_workers):
             self._spawn()
 
     @property
-    def up(self) -> list[Handle]:
-        """Workers that take attempts."""
-        return [handle for handle in self.handles if handle.is_up]
+    def _any_up(self) -> bool:
+        return any(handle.is_up for handle in self.handles)
 
-    @property
-    def expects_more(self) -> bool:
-        """Whether another worker can be expected to be up shortly; one that waits for a node to join cannot."""
-        return any(not handle.is_up and time.monotonic() - handle.since < _START_S for handle in self.handles)
-
-    def is_alone(self, handle: Handle) -> bool:
-        """Whether no other worker is up, nor can be expected shortly."""
-        others = [other for other in self.handles if other is not handle]
-        return not any(other.is_up or time.monotonic() - other.since < _START_S for other in others)
-
-    def is_done(self, handle: Handle) -> bool:
+    def is_done(self, handle: RayHandle) -> bool:
         """Whether the head of `handle` is done, or died."""
-        return bool(self._ray.wait([handle.reference], timeout=0)[0])
+        return bool(self._ray.wait([handle.current], timeout=0)[0])
 
     def _refuse_impossible(self) -> None:
         nodes = nodes_up(self._ray)
@@ -158,34 +112,34 @@ class Pool:
     def _spawn(self) -> None:
         actor = self._actor_class.remote(max(1, int(self._resources["num_cpus"])))
         placed, started = actor.ping.remote(), actor.start.remote(self._setup, self._driver)
-        self.handles.append(Handle(self._count, actor, placed, started))
+        self.handles.append(RayHandle(number=self._count, actor=actor, placed=placed, started=started))
         self._count += 1
 
-    def replace(self, handle: Handle) -> list[Attempt]:
+    def replace(self, handle: RayHandle) -> list[Attempt]:
         """Kill `handle`, start another worker, and return the attempts that it still had, the head first."""
         self.handles.remove(handle)
         self._ray.kill(handle.actor, no_restart=True)
         self._spawn()
         return [attempt for _, attempt in handle.calls]
 
-    def wait(self, timeout_s: float) -> list[Handle]:
+    def wait(self, timeout_s: float) -> list[RayHandle]:
         """Return workers whose head is done, or that died; see to those that come up. Waits no longer than asked."""
-        references = [handle.reference for handle in self.handles if handle.reference is not None]
+        references = [handle.current for handle in self.handles if handle.current is not None]
         if not references:
             time.sleep(timeout_s)
             return []
         ready = set(self._ray.wait(references, num_returns=1, timeout=min(timeout_s, _CHECK_EVERY_S))[0])
         ready.update(self._ray.wait(references, num_returns=len(references), timeout=0)[0])
-        done = [handle for handle in self.handles if handle.reference in ready]
+        done = [handle for handle in self.handles if handle.current in ready]
         for handle in done:
             if not handle.is_up:
                 self._came_up(handle)
         self._check_alive()
         return [handle for handle in done if handle.calls]
 
-    def reply(self, handle: Handle) -> Reply:
+    def reply(self, handle: RayHandle) -> Reply:
         """Return what the head of `handle` replied, or how the worker died instead."""
-        return self._get(handle.reference, _DIED)
+        return self._get(handle.current, _DIED)
 
     def _get(self, reference: Any, died: str) -> Reply:
         try:
@@ -198,11 +152,10 @@ class Pool:
             memory = self._memory_deaths.cause(error, self._ray.exceptions)
             return Reply(cause=memory or died, ends_worker=True, most_attempts=2 if memory else None)
 
-    def _came_up(self, handle: Handle) -> None:
+    def _came_up(self, handle: RayHandle) -> None:
         reply = self._get(handle.started, "its process died")
         if reply.cause is None:
-            handle.name = reply.record
-            handle.since = time.monotonic()
+            handle.came_up(reply.record)
             self._start_failures = 0
             return
         if reply.permanent:
@@ -214,7 +167,7 @@ class Pool:
             return
         self.handles.remove(handle)
         self._ray.kill(handle.actor, no_restart=True)
-        if not self.up:
+        if not self._any_up:
             self._refuse_without_nodes()
             raise ExecutorError(f"no worker starts: {reply.cause}{f'; {AGAIN}' if reply.ends_worker else ''}")
 
@@ -233,7 +186,7 @@ class Pool:
             self.handles.clear()  # there is nothing to kill them with
             raise ExecutorError(f"the Ray cluster at {address} is gone; {AGAIN}")
         self._grow()
-        if self.up:
+        if self._any_up:
             self._last_up = now
             return
         self._refuse_without_nodes()

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 
-from passband.jobs.executors.base import Reply, Task, attempt, one_line, worker_name
+from passband.jobs.executors.base import Reply, Task, attempt, start
 from passband.jobs.executors.ray_versions import refusal
 
 THREAD_VARIABLES = (
@@ -41,12 +41,7 @@ class Worker:
         """
         if driver is not None and (cause := refusal(driver)) is not None:
             return Reply(cause=cause, permanent=True)
-        try:
-            if setup is not None:
-                setup()
-        except Exception as error:
-            return Reply(cause=one_line(error))
-        return Reply(record=worker_name())
+        return start(setup)
 
     def run(self, task: Task, number: int) -> Reply:
         """Make one attempt at `task`."""

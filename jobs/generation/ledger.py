@@ -1,9 +1,11 @@
 """What of a plan is done, what is left, what failed: read from the records, then kept up by the driver."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from passband.jobs.dataset.blueprint import Blueprint
+from passband.jobs.executors import drive
 from passband.jobs.executors.base import Outcome
 from passband.jobs.generation.rehash import find_damaged
 from passband.pipeline.errors import IntegrityError, PassbandError
@@ -11,6 +13,9 @@ from passband.pipeline.layout import record_name, shard_name
 from passband.pipeline.manifest import check_record, read_record
 from passband.pipeline.records import BadSample, ShardRecord
 from passband.pipeline.store import Store
+
+if TYPE_CHECKING:
+    from passband.jobs.generation.worker import ShardTask
 
 
 class BadImagesError(PassbandError):
@@ -22,13 +27,11 @@ class ShardsFailedError(PassbandError):
 
 
 @dataclass
-class Ledger:
-    """State of a run.
+class Ledger(drive.Ledger[int, ShardRecord]):
+    """State of a run; places are numbers of shards.
 
     Attributes
     ----------
-    done : shard -> record
-    failed : shard -> what happened
     samples : int
         In finished shards.
     bad : list of BadSample
@@ -38,9 +41,6 @@ class Ledger:
     """
 
     blueprint: Blueprint
-    done: dict[int, ShardRecord] = field(default_factory=dict)
-    failed: dict[int, str] = field(default_factory=dict)
-    retried: int = 0
     warnings: list[str] = field(default_factory=list)
     samples: int = field(init=False)
     bad: list[BadSample] = field(init=False)
@@ -58,33 +58,27 @@ class Ledger:
             self.done.pop(shard, None)
         self._add_up()
 
-    def pending(self) -> Iterator[int]:
-        """Yield the shards that are neither done nor failed, in order."""
-        return (shard for shard in range(self.blueprint.shards) if shard not in self.done and shard not in self.failed)
+    def place_of(self, task: "ShardTask") -> int:
+        """Return the number of the task's shard."""
+        return task.shard
 
-    def add(self, outcome: Outcome, shard: int) -> None:
-        """Enter what became of a task."""
+    def add(self, outcome: Outcome) -> None:
+        """Enter what became of an attempt, and the samples of a shard that is done."""
+        super().add(outcome)
         if outcome.kind == "done":
-            assert isinstance(outcome.record, ShardRecord)
-            self.done[shard] = outcome.record
             self.samples += outcome.record.samples
             self.bad += outcome.record.bad
-        elif outcome.kind == "failed":
-            self.failed[shard] = outcome.error or "failed"
-        else:
-            self.retried += 1
 
     def check_budgets(self) -> None:
         """Raise when more images are bad, or more shards failed, than the job allows."""
-        job = self.blueprint.job
-        if len(self.failed) > job.compute.failure_budget:
-            self.raise_failed()
-        if len(self.bad) > job.bad_images:
+        super().check_budgets()
+        allowed = self.blueprint.job.bad_images
+        if len(self.bad) > allowed:
             bad = sorted(self.bad, key=lambda sample: sample.index)
             listed = "\n".join(f"  {b.key}: {b.reason}" for b in bad[:50])
             more = f"\n  and {len(bad) - 50} more" if len(bad) > 50 else ""
             raise BadImagesError(
-                f"{len(bad)} images cannot be read, bad_images allows {job.bad_images} "
+                f"{len(bad)} images cannot be read, bad_images allows {allowed} "
                 f"({self.samples + len(bad)} of {self.blueprint.samples} samples looked at):\n{listed}{more}\n"
                 "mend them and start a new output, or raise bad_images and run again: finished shards are kept"
             )
@@ -120,7 +114,8 @@ def read_ledger(
     for shard, problem in sorted(damaged.items()):
         del done[shard]
         warnings.append(f"{problem}; the shard is made again")
-    return Ledger(blueprint, done, warnings=warnings)
+    budget = blueprint.job.compute.failure_budget
+    return Ledger(blueprint, warnings, places=range(blueprint.shards), budget=budget, done=done)
 
 
 def find_done(store: Store, blueprint: Blueprint) -> tuple[dict[int, ShardRecord], list[str]]:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,13 +17,16 @@ from passband.jobs.dataset.memory import footprint, kept_bytes
 from passband.jobs.dataset.output import Found, refuse_nested_output, still_there, swept
 from passband.jobs.dataset.plan import Plan
 from passband.jobs.dataset.spec import GenerateJob
-from passband.jobs.executors.base import Outcome, Retries, WriteFailure
-from passband.jobs.executors.choice import Choice, open_executor
+from passband.jobs.executors.base import Outcome, Retries
+from passband.jobs.executors.choice import open_executor
+from passband.jobs.executors.drive import drive
+from passband.jobs.executors.kind import Choice
 from passband.jobs.generation.display import Display, SilentDisplay
 from passband.jobs.generation.finish import finish
 from passband.jobs.generation.ledger import Ledger, read_ledger
 from passband.jobs.generation.prepare import prepare
-from passband.jobs.generation.worker import ShardTask, open_workshop
+from passband.jobs.generation.worker import ShardTask
+from passband.jobs.generation.workshop import open_workshop
 from passband.kernels.cuda.device import VARIABLE
 from passband.pipeline.errors import OutputError
 from passband.pipeline.layout import FAILURES, record_name
@@ -142,16 +145,11 @@ class _Run:
         compute, identity = self.ledger.blueprint.job.compute, self.ledger.blueprint.identity
         retries = Retries(max_attempts=compute.max_attempts)
         setup = partial(open_workshop, self.store.uri, identity, os.environ.get(VARIABLE))
-        with open_executor(self.choice, retries, compute.task_timeout_s, len(pending), setup) as executor:
-            with closing(executor.run(self._tasks(pending))) as outcomes:
-                for outcome in outcomes:
-                    if isinstance(outcome.record, WriteFailure):
-                        raise OutputError(outcome.record.message)
-                    assert isinstance(outcome.task, ShardTask)
-                    self.ledger.add(outcome, outcome.task.shard)
-                    self.display.event(self.ledger, outcome.error or _noted(outcome))
-                    self.ledger.check_budgets()
-                    self.checkpoint()
+        opening = open_executor(self.choice, retries, compute.task_timeout_s, len(pending), setup)
+        drive(opening, self._tasks(pending), self.ledger, self._tell, self.checkpoint)
+
+    def _tell(self, outcome: Outcome) -> None:
+        self.display.event(self.ledger, outcome.error or _noted(outcome))
 
     def _tasks(self, pending: list[int]) -> Iterator[ShardTask]:
         blueprint, threads = self.ledger.blueprint, self.choice.threads

@@ -31,11 +31,11 @@ def plan_facts(planned: Plan) -> dict[str, Any]:
 
 
 def spell_plan(
-    job: GenerateJob, planned: Plan, found: Estimate, maps: "dict[str, MapEstimate]", executor: str, width: int
+    job: GenerateJob, planned: Plan, found: Estimate, maps: "dict[str, MapEstimate]", worker: str, width: int
 ) -> str:
     """Spell a dry run for a terminal of `width` columns."""
     lines = [f"{job.name} -> {job.output.uri} (nothing is written)"]
-    for heading, text in (*_images(job, planned, found), *_cost(job, found, maps, executor)):
+    for heading, text in (*_images(job, planned, found), *_cost(job, found, maps, worker)):
         lines += _wrap(heading, text, width)
     lines.append(f"measured on {found.probed:,} samples; milliseconds a sample:")
     lines += [
@@ -76,14 +76,12 @@ def _left_out(planned: Plan, name: str, omission: Omission) -> str:
     return f"{name}: {spell(omission)}" if len(planned.listings) > 1 else spell(omission)
 
 
-def _cost(
-    job: GenerateJob, found: Estimate, maps: "dict[str, MapEstimate]", executor: str
-) -> Iterator[tuple[str, str]]:
+def _cost(job: GenerateJob, found: Estimate, maps: "dict[str, MapEstimate]", worker: str) -> Iterator[tuple[str, str]]:
     yield "shards", f"{found.shards:,} of up to {count(found.samples_per_shard, 'sample')}"
     if warning := few_shards(found):
         yield "warning", warning
     yield "bytes", f"about {size(found.bytes)}"
-    workers = count(found.workers, f"{executor} worker")
+    workers = count(found.workers, worker)
     yield "time", f"about {duration(found.seconds)} with {workers}, start-up aside"
     yield "memory", _memory(found)
     for name, cost in maps.items():

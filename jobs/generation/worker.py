@@ -7,7 +7,6 @@ whatever the source; of images that are too large for that, one (`jobs.dataset.m
 
 import hashlib
 import io
-import math
 import os
 import signal
 import time
@@ -15,35 +14,30 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from passband.jobs.common.address_space import is_lack_of_memory
-from passband.jobs.dataset.blueprint import Blueprint, read_blueprint
 from passband.jobs.dataset.clock import Clock
-from passband.jobs.dataset.environment import processor, refuse_other_environment
-from passband.jobs.dataset.inputs import load_inputs
+from passband.jobs.dataset.environment import processor
 from passband.jobs.dataset.kept import Kept
-from passband.jobs.dataset.memory import give_back_free_memory, spell_out_of_memory
-from passband.jobs.dataset.packing import EncodedBatch, Packer, Tally, as_counts
+from passband.jobs.dataset.memory import give_back_free_memory
+from passband.jobs.dataset.packing import EncodedBatch, Tally, as_counts
 from passband.jobs.dataset.plan import PlanRow, read_rows
-from passband.jobs.dataset.reading import Batch, Reader
-from passband.jobs.dataset.views import Augmenter, Started
-from passband.jobs.executors.base import DeviceFailure, PermanentError, WriteFailure, worker_name
-from passband.kernels.cuda.device import VARIABLE, failures
-from passband.pipeline.augment.base import LARGE
-from passband.pipeline.errors import IntegrityError, OutputError, PassbandError
-from passband.pipeline.layout import JOB, PLAN, provenance_name, record_name, shard_name
+from passband.jobs.dataset.reading import Batch
+from passband.jobs.dataset.views import Started
+from passband.jobs.executors.base import WriteFailure
+from passband.jobs.executors.here import check_stopped, worker_name
+from passband.jobs.generation.workshop import Workshop, own, told_apart
+from passband.pipeline.errors import IntegrityError, OutputError
+from passband.pipeline.layout import JOB, provenance_name, record_name, shard_name
 from passband.pipeline.manifest import read_record, readable_json
 from passband.pipeline.records import BadSample, ShardRecord, StoredFile
 from passband.pipeline.seals import sealed
 from passband.pipeline.shards.tar import TarWriter
-from passband.pipeline.sources import SourceError
-from passband.pipeline.store import Store, attempt_id, open_output, open_store
+from passband.pipeline.store import attempt_id, open_output
 
 _AHEAD = 1
 
@@ -84,19 +78,10 @@ class ShardTask:
         """Build the shard; what no retry can mend is a PermanentError, what stops the whole run a WriteFailure."""
         _inject(self.faults, attempt)
         try:
-            return build_shard(self, attempt)
+            with told_apart(self.batch_size):
+                return build_shard(self, attempt)
         except OutputError as error:
             return WriteFailure(str(error))
-        except SourceError:
-            raise  # a source may answer again
-        except failures() as error:  # RuntimeErrors on a real GPU: asked before all others
-            raise DeviceFailure(f"the device failed: {error}") from error
-        except (MemoryError, OSError, RuntimeError) as error:
-            if not is_lack_of_memory(error):
-                raise
-            raise PermanentError(spell_out_of_memory(self.batch_size)) from error
-        except PassbandError as error:
-            raise PermanentError(str(error)) from error
 
 
 def _inject(faults: tuple[str, ...], attempt: int) -> None:
@@ -107,46 +92,6 @@ def _inject(faults: tuple[str, ...], attempt: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if fault == "hang":
         time.sleep(1e6)
-
-
-@dataclass(frozen=True)
-class _Workshop:
-    """What a worker process keeps open between the shards of one dataset."""
-
-    store: Store
-    blueprint: Blueprint
-    footer: pq.FileMetaData  # of the plan: it grows with the number of shards, so it is parsed once
-    reader: Reader
-    augmenter: Augmenter
-    packer: Packer
-
-
-@lru_cache(maxsize=1)
-def _workshop(uri: str, identity: str) -> _Workshop:
-    store = open_store(uri)
-    blueprint = read_blueprint(store)
-    if blueprint.identity != identity:
-        raise IntegrityError(f"{store.uri}: holds dataset {blueprint.identity}, the task is of {identity}")
-    refuse_other_environment(blueprint, store.uri)
-    augmenter = Augmenter(blueprint, load_inputs(store, blueprint.inputs))
-    if math.prod(blueprint.shape[1:]) > LARGE:
-        give_back_free_memory()
-    augmenter.warm_up()
-    with store.open(PLAN) as file:
-        footer = pq.read_metadata(file)
-    return _Workshop(store, blueprint, footer, Reader(blueprint), augmenter, Packer(blueprint))
-
-
-def open_workshop(uri: str, identity: str, device: str | None = None) -> None:
-    """Get a worker process ready for the shards of a dataset: imports, compiled kernels, source and plan.
-
-    Parameters
-    ----------
-    device : what ``PASSBAND_CUDA_DEVICE`` is where the job was started: it holds for its workers too
-    """
-    if device is not None:
-        os.environ[VARIABLE] = device
-    _workshop(uri, identity)
 
 
 def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
@@ -163,7 +108,7 @@ def build_shard(task: ShardTask, attempt: int = 1) -> ShardRecord:
 
     if task.threads is not None:
         threads.set_num_threads(task.threads)
-    shop = _workshop(task.uri, task.identity)
+    shop = own.workshop(task.uri, task.identity)
     store, name = shop.store, record_name(task.shard)
     if not store.exists(JOB):
         raise OutputError(f"{store.uri}: its {JOB} went away while the dataset was made")
@@ -229,13 +174,14 @@ class _HashingFile:
         return self._file.write(content)
 
 
-def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _Built:
+def _fill(shop: Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _Built:
     rows = read_rows(shop.store, shop.footer, task.shard)
     hashing = _HashingFile(file)
     tar = TarWriter(hashing)
     built = _Built([], Tally(), [], "")
     try:
         for encoded in _encoded_batches(shop, rows, task, clock):
+            check_stopped()
             with clock.step("write"):
                 built.provenance.append(encoded.write(tar))
             built.tally.add(encoded)
@@ -248,7 +194,7 @@ def _fill(shop: _Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _B
     return built
 
 
-def _encoded_batches(shop: _Workshop, rows: list[PlanRow], task: ShardTask, clock: Clock) -> Iterator[EncodedBatch]:
+def _encoded_batches(shop: Workshop, rows: list[PlanRow], task: ShardTask, clock: Clock) -> Iterator[EncodedBatch]:
     waiting = deque(rows[start : start + task.batch_size] for start in range(0, len(rows), task.batch_size))
     encoders = task.threads or 1
     started: deque[tuple[Batch, Started]] = deque()
@@ -262,7 +208,8 @@ def _encoded_batches(shop: _Workshop, rows: list[PlanRow], task: ShardTask, cloc
                 if not task.overlaps:
                     give_back_free_memory()
                 batch = ahead.popleft().result()
-                started.append((batch, shop.augmenter.start(batch, clock)))
+                with shop.turn:
+                    started.append((batch, shop.augmenter.start(batch, clock)))
                 del batch
                 if len(started) < shop.augmenter.in_flight:
                     continue
@@ -274,7 +221,7 @@ def _encoded_batches(shop: _Workshop, rows: list[PlanRow], task: ShardTask, cloc
 
 
 def _encode_parts(
-    shop: _Workshop, encoding: ThreadPoolExecutor, encoders: int, batch: Batch, started: Started, clock: Clock
+    shop: Workshop, encoding: ThreadPoolExecutor, encoders: int, batch: Batch, started: Started, clock: Clock
 ) -> list[Future[EncodedBatch]]:
     """Begin to encode a batch, on every encoder a part of it; what was encoded goes as soon as it is written."""
     views, size = started.result(), max(1, -(-len(batch.rows) // encoders))

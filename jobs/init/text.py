@@ -55,7 +55,7 @@ def job_text(name: str, proposal: Proposal, plan: Plan, found: Survey, uri: str,
         _output(uri),
         [
             "# How it is run changes no byte of the result:",
-            "# compute: {workers: 2}  # two Ray workers in place of this one process; executor: inline | ray",
+            "# compute: {workers: 2}  # two Ray workers in place of this one process; executor: inline | threads | ray",
         ],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"

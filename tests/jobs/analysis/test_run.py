@@ -122,6 +122,13 @@ def test_ray_workers_make_the_same_maps(finished, make_job, tmp_path, ray_sessio
     assert len(records) == 6
 
 
+def test_worker_threads_make_the_same_maps(finished, make_job, tmp_path):
+    analyze(make_job(compute={"executor": "threads", "workers": 3}))
+    assert (tmp_path / "out" / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
+    records = [json.loads(path.read_text()) for path in (tmp_path / "out" / "blocks").iterdir()]
+    assert len({record["worker"] for record in records}) > 1
+
+
 def test_threads_of_a_job_reach_what_its_workers_reserve(make_job, ray_session):
     with pytest.raises(ExecutorError, match="it needs {'CPU': 4, 'GPU': 0}"):  # more than the session has
         analyze(make_job(compute={"executor": "ray", "workers": 1, "threads": 4}))

@@ -92,6 +92,12 @@ def test_workers_change_no_byte(made, surrogate, tmp_path):
     assert stored_bytes(tmp_path) == stored_bytes(out)
 
 
+def test_worker_threads_that_share_a_frozen_model_change_no_byte(made, surrogate, tmp_path):
+    out, _ = made
+    generate(attacked(tmp_path, surrogate, {"compute": {"executor": "threads", "workers": 4, "batch_size": 7}}))
+    assert stored_bytes(tmp_path) == stored_bytes(out)
+
+
 def test_a_view_does_not_depend_on_its_shard(made, surrogate, tmp_path):
     out, manifest = made
     other = generate(attacked(tmp_path, surrogate, {"output": {"samples_per_shard": 35}}))
@@ -142,9 +148,9 @@ def test_a_checkpoint_that_was_renamed_is_the_same(surrogate, tmp_path):
 
 def forget():
     """Let this process open the dataset anew, as another one would."""
-    from passband.jobs.generation.worker import _workshop
+    from passband.jobs.generation.workshop import own
 
-    _workshop.cache_clear()
+    own.workshop.cache_clear()
 
 
 def test_a_map_that_equals_a_file_stays_a_map(made, surrogate, tmp_path):

@@ -7,9 +7,14 @@ import pytest
 
 from passband.jobs.executors.base import Retries
 from passband.jobs.executors.inline import InlineExecutor
+from tests.jobs.executors.contract import ExecutorContract
 from tests.jobs.executors.faulty import FaultyTask, invocations
 
 QUICK = Retries(max_attempts=3, backoff_s=0.0)
+
+
+class TestInline(ExecutorContract):
+    executor = "inline"
 
 
 def kinds(outcomes):

@@ -14,11 +14,17 @@ import pytest
 from passband.jobs.executors.base import ExecutorError, Retries
 from passband.jobs.executors.memory_deaths import oom_kills
 from passband.jobs.executors.ray import RayExecutor
+from tests.jobs.executors.contract import ExecutorContract
 from tests.jobs.executors.faulty import FaultyTask, invocations, processes
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
 QUICK = Retries(max_attempts=3, backoff_s=0.01)
+
+
+class TestRay(ExecutorContract):
+    executor = "ray"
+    workers = 2
 
 
 def executor(num_workers: int = 2, **options: Any) -> RayExecutor:

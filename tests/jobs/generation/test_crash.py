@@ -95,10 +95,10 @@ def test_an_inline_run_killed_at_any_moment_resumes(tmp_path, expected, seed):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("executor", ["inline", "ray"])
+@pytest.mark.parametrize("executor", ["inline", "threads", "ray"])
 def test_a_signal_stops_cleanly_and_the_same_command_resumes(tmp_path, expected, executor, number, status):
     out, file = tmp_path / "out", tmp_path / "job.yaml"
-    compute = {"executor": executor, "workers": 2 if executor == "ray" else 1}
+    compute = {"executor": executor, "workers": 1 if executor == "inline" else 2}
     file.write_text(yaml.safe_dump(small_job(out, split="all", output=FORMATS, compute=compute).resolved()))
     driver = start(file)
     wait_for_records(out, 1, driver)

@@ -46,9 +46,9 @@ def made(tmp_path_factory, windows):
 
 def forget():
     """Let this process open the dataset anew, as another one would."""
-    from passband.jobs.generation.worker import _workshop
+    from passband.jobs.generation.workshop import own
 
-    _workshop.cache_clear()
+    own.workshop.cache_clear()
 
 
 def borrowed(windows, tmp_path):
