@@ -151,7 +151,7 @@ def test_gpus_are_met_in_the_cuda_kernels_alone_and_their_energy_in_its_meter():
 
 def training_modules():
     """Names of the modules of the trainer and of what it reads with; those that open a beton may be the exception."""
-    found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/networks")
+    found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/formats", "pipeline/networks")
     names = (f"passband.{module_of(path)}" for path in found)
     commands = {"passband.jobs.commands.training", "passband.jobs.commands.evaluation"}
     return sorted({*names, *commands, "passband.jobs.common.jobfile", "passband.jobs.common.missing_datasets"})
@@ -170,7 +170,7 @@ def test_the_trainer_needs_neither_what_makes_data_nor_what_spreads_work():
 
 
 def test_the_trainer_imports_nothing_of_the_kind_later():
-    found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/networks")
+    found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/formats", "pipeline/networks")
     paths = [path for path in found if "beton" not in path.name]
     assert offenders(paths, {"ray", "cupy", "numba", "kernels", "ffcv"}) == []
     generation = [

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from passband.pipeline.errors import PassbandError
+from passband.pipeline.formats.ffcv.beton import BetonSample, write_beton
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.manifest import write_manifest
 from passband.pipeline.records import Manifest
-from passband.pipeline.shards.beton import BetonSample, write_beton
-from passband.pipeline.shards.decode import read_shard
 from passband.pipeline.store import Store
 
 

@@ -35,11 +35,11 @@ from passband.jobs.dataset.views import Augmenter, Started
 from passband.jobs.executors.base import DeviceFailure, PermanentError, WriteFailure, worker_name
 from passband.kernels.cuda.device import VARIABLE, failures
 from passband.pipeline.errors import IntegrityError, OutputError, PassbandError
+from passband.pipeline.formats.webdataset.tar import TarWriter
 from passband.pipeline.layout import JOB, PLAN, provenance_name, record_name, shard_name
 from passband.pipeline.manifest import read_record, readable_json
 from passband.pipeline.records import BadSample, ShardRecord, StoredFile
 from passband.pipeline.seals import sealed
-from passband.pipeline.shards.tar import TarWriter
 from passband.pipeline.sources import SourceError
 from passband.pipeline.store import Store, attempt_id, open_output, open_store
 

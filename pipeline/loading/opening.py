@@ -37,11 +37,11 @@ def open_reader(
         raise PassbandError(f"{store.uri}/{MANIFEST}: cannot be read: {error}") from error
     chosen = chosen_views(manifest, views, where)
     if where.endswith(".beton"):
-        from passband.pipeline.loading.beton import BetonReader
+        from passband.pipeline.formats.ffcv.reader import BetonReader
 
         name = where.rpartition("/")[2]
         return manifest, chosen, BetonReader(store, manifest, name, chosen, verify=verify, cache=cache)
-    from passband.pipeline.loading.shards import ShardReader
+    from passband.pipeline.formats.webdataset.reader import ShardReader
 
     return manifest, chosen, ShardReader(store, manifest, chosen, verify=verify, cache=cache)
 

@@ -7,10 +7,10 @@ import pytest
 
 from passband.jobs.generation.run import generate
 from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.formats.ffcv.beton import hash_blocks
 from passband.pipeline.loading import open_stream
 from passband.pipeline.manifest import read_manifest, write_manifest
 from passband.pipeline.records import BetonFile
-from passband.pipeline.shards.beton import hash_blocks
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 from tests.pipeline.loading.conftest import assert_holds

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.formats.ffcv.beton import COLUMNS, HEADER, Layout, read_beton_header
 from passband.pipeline.loading.checked import Checked
 from passband.pipeline.loading.columns import check_columns
 from passband.pipeline.loading.decoding import flat_bytes, side_by_side
@@ -23,7 +24,6 @@ from passband.pipeline.loading.files import Files
 from passband.pipeline.loading.keys import read_keys
 from passband.pipeline.loading.table import shard_positions
 from passband.pipeline.records import BetonFile, Manifest, ViewEntry
-from passband.pipeline.shards.beton import COLUMNS, HEADER, Layout, read_beton_header
 from passband.pipeline.store import Store
 
 _READINGS = 3

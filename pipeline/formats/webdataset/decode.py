@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.pipeline.documents import DocumentError, parse_json
+from passband.pipeline.encodings.codec import ENCODINGS, decode_npy
 from passband.pipeline.errors import IntegrityError
+from passband.pipeline.formats.webdataset.tar import StoredSample, read_samples
 from passband.pipeline.manifest import check_file
 from passband.pipeline.records import Manifest, ManifestShard
-from passband.pipeline.shards.codec import ENCODINGS, decode_npy
-from passband.pipeline.shards.tar import StoredSample, read_samples
 from passband.pipeline.store import Store
 
 

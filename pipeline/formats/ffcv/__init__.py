@@ -1,0 +1,1 @@
+"""One FFCV file, packed from the shards: `beton` draws the layout."""

@@ -1,0 +1,1 @@
+"""WebDataset shards, the primary format: `tar` draws the layout."""
