@@ -6,11 +6,11 @@ from itertools import islice
 
 from passband.jobs.comparison.reading import Dataset
 from passband.jobs.drawing.sheet import LOOKED_AT, choose_views, spread_samples
+from passband.pipeline.checking import check_file
 from passband.pipeline.errors import IntegrityError
 from passband.pipeline.formats.webdataset.decode import Sample, decode_sample
 from passband.pipeline.formats.webdataset.tar import read_samples
 from passband.pipeline.loading.table import read_provenance
-from passband.pipeline.manifest import check_file
 
 MAX_KEYS = 100_000
 """Samples of a dataset among which those of another are looked for."""

@@ -19,10 +19,11 @@ from passband.jobs.dataset.spec import GenerateJob, load_job
 from passband.jobs.generation.display import Display, SilentDisplay
 from passband.jobs.generation.rehash import find_damaged
 from passband.jobs.generation.run import ONLY_SIZES, generate
+from passband.pipeline.checking import Problem, check_file
 from passband.pipeline.errors import IntegrityError, OutputError, output_error
 from passband.pipeline.home import expanded
 from passband.pipeline.layout import JOB, MANIFEST
-from passband.pipeline.manifest import Problem, check_file, read_manifest
+from passband.pipeline.manifest import read_manifest
 from passband.pipeline.records import Manifest, StoredFile
 from passband.pipeline.store import Store, open_store
 

@@ -6,10 +6,11 @@ from passband.jobs.dataset.blueprint import Blueprint
 from passband.jobs.generation.card.page import write_card
 from passband.jobs.generation.export import export_beton
 from passband.jobs.generation.ledger import Ledger
+from passband.pipeline.checking import check_file, stored_file
 from passband.pipeline.errors import IntegrityError
 from passband.pipeline.formats.blocks import check_beton
 from passband.pipeline.layout import provenance_name, record_name, shard_name
-from passband.pipeline.manifest import check_file, merge_counts, read_manifest, stored_file, write_manifest
+from passband.pipeline.manifest import merge_counts, read_manifest, write_manifest
 from passband.pipeline.records import BetonFile, Manifest, ManifestShard, ShardRecord
 from passband.pipeline.store import Store
 

@@ -8,11 +8,12 @@ from passband.jobs.generation.card.page import timm_info
 from passband.jobs.generation.display import Display
 from passband.jobs.generation.finish import build_manifest
 from passband.jobs.generation.run import Remake, generate
+from passband.pipeline.checking import Problem
 from passband.pipeline.documents import DocumentError, read_json
 from passband.pipeline.errors import IntegrityError
 from passband.pipeline.formats.blocks import check_beton
 from passband.pipeline.layout import INPUTS, MANIFEST, PLAN, TIMM_INFO, record_name, shard_name
-from passband.pipeline.manifest import Problem, check_record, read_manifest, read_record
+from passband.pipeline.manifest import check_record, read_manifest, read_record
 from passband.pipeline.records import Manifest, ShardRecord
 from passband.pipeline.store import Store
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO
 
-from passband.pipeline.manifest import Problem, check_file
+from passband.pipeline.checking import Problem, check_file
 from passband.pipeline.records import BetonFile
 from passband.pipeline.store import Store
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from passband.pipeline.checking import check_file
 from passband.pipeline.documents import DocumentError, parse_json
 from passband.pipeline.encodings.codec import ENCODINGS, decode_npy
 from passband.pipeline.errors import IntegrityError
 from passband.pipeline.formats.webdataset.tar import StoredSample, read_samples
-from passband.pipeline.manifest import check_file
 from passband.pipeline.records import Manifest, ManifestShard
 from passband.pipeline.store import Store
 
