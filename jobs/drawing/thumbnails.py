@@ -9,7 +9,7 @@ from PIL import Image
 
 from passband.jobs.common.wording import class_name
 from passband.jobs.drawing.sheet import TARGET, drop_one, shrunk
-from passband.pipeline.formats.webdataset.decode import Sample
+from passband.pipeline.formats.sample import Sample
 from passband.pipeline.records import ViewEntry
 
 PAGE_BYTES = 800_000

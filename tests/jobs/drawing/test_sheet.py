@@ -17,7 +17,7 @@ from passband.jobs.drawing.sheet import (
     shown_scale,
     spread_samples,
 )
-from passband.pipeline.formats.webdataset.decode import Sample
+from passband.pipeline.formats.sample import Sample
 from passband.pipeline.records import ViewEntry
 
 RED = np.array([255, 0, 0], np.uint8)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from passband.jobs.generation.run import generate
-from passband.pipeline.formats.webdataset.decode import Sample, read_shard
+from passband.pipeline.formats.sample import Sample
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.manifest import read_manifest
 from passband.pipeline.records import Manifest
 from passband.pipeline.store import LocalStore

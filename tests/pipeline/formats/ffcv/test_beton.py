@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import passband.kernels.cpu.compile  # noqa: F401  (it settles Numba's target, which ffcv would otherwise do first)
+from passband.pipeline.formats.blocks import hash_blocks
 from passband.pipeline.formats.ffcv import beton
-from passband.pipeline.formats.ffcv.beton import BetonSample, hash_blocks, read_beton_header, write_beton
+from passband.pipeline.formats.ffcv.beton import BetonSample, read_beton_header
+from tests.pipeline.formats.ffcv.made import write_beton
 
 ffcv = pytest.importorskip("ffcv", reason="the extra ffcv is not installed")
 
