@@ -29,11 +29,13 @@ class Format(ABC):
     name : as in `FORMATS`, in ``output.formats`` of a job and in the manifest
     title : as people call it
     suffix : what the path that a stream opens ends in; "" is the dataset's folder
+    dtypes : of the views that it can hold
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     suffix: ClassVar[str]
+    dtypes: ClassVar[tuple[str, ...]] = ("uint8", "float16")
 
     @abstractmethod
     def files(self, manifest: Manifest) -> Sequence[StoredFile]:
@@ -74,11 +76,9 @@ class Export(Format):
     Attributes
     ----------
     article : what stands before `title`
-    dtypes : of the views that it can hold
     """
 
     article: ClassVar[str] = "a"
-    dtypes: ClassVar[tuple[str, ...]] = ("uint8", "float16")
 
     @property
     def key(self) -> str:
