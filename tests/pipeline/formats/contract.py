@@ -18,7 +18,9 @@ from passband.jobs.generation.verify import repaired, verify
 from passband.pipeline.errors import IntegrityError, PassbandError
 from passband.pipeline.formats import FORMATS, PRIMARY, place
 from passband.pipeline.formats.base import Export, Format
+from passband.pipeline.formats.blocks import hash_blocks
 from passband.pipeline.loading import open_stream
+from passband.pipeline.loading.checked import Checked
 from passband.pipeline.loading.opening import open_reader
 from passband.pipeline.manifest import read_manifest, write_manifest
 from passband.pipeline.soundness import unsound
@@ -284,6 +286,25 @@ class ExportContract(FormatContract):
         write_manifest(store, self.form.entered(manifest, file.model_copy(update={"blocks": ["0" * 64]})))
         (problem,) = verify(store)
         assert f"{file.name}: block 0: sha256 is" in problem.message
+
+    def test_the_units_of_rows_are_the_blocks_that_hold_them(self, out):
+        """As if it were a file of many blocks, some samples in one and some in several."""
+        store, manifest = opened(out)
+        for block_bytes in (100, 1000):
+            small = hash_blocks(self.path(out), self.path(out).name, block_bytes)
+            write_manifest(store, self.form.entered(manifest, small))
+            _, views, reader = open_reader(self.path(out), None, verify=True, cache=None)
+            reader.checked = Checked(len(small.blocks))
+            for rows in ([3], [6, 0], [2, 2, 5]):
+                held = set()
+                for start, end in zip(*reader.spans(np.array(rows)), strict=True):
+                    assert end - start >= sum(np.dtype(view.dtype).itemsize * 6 * 5 * 3 for view in views)
+                    held |= set(range(start // block_bytes, (end - 1) // block_bytes + 1))
+                units = reader.units(np.array(rows))
+                assert sorted(units) == sorted(held)
+            self.assert_reads(reader, np.arange(SEVEN), views, walked(out), manifest.shape)
+            assert reader.units(np.arange(SEVEN)) == []
+            reader.close()
 
     def test_the_card_tells_of_it(self, dataset):
         card = (dataset / "README.md").read_text()
