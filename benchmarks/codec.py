@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.timing import describe_machine, quartiles, time_in_turn
-from passband.pipeline.shards.codec import ENCODINGS
+from passband.pipeline.encodings.codec import ENCODINGS
 
 Pixels = NDArray[np.uint8]
 BASELINE = "Pillow PNG, level 1"

@@ -19,8 +19,8 @@ from passband.jobs.dataset.spec import GenerateJob, parse_job
 from passband.jobs.executors.ray_session import local_ray
 from passband.jobs.generation.run import SilentDisplay, generate
 from passband.jobs.generation.verify import verify
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.manifest import read_manifest
-from passband.pipeline.shards.decode import read_shard
 from passband.pipeline.store import LocalStore
 
 TARGETS = {"npy": 8000, "png": 6000}

@@ -53,9 +53,9 @@ def shard_name(dataset: str, shard: int) -> str:
     return f"shards/{dataset}-{shard:06d}.tar"
 
 
-def beton_name(dataset: str) -> str:
-    """Return the name of the FFCV file below the output."""
-    return f"{dataset}.beton"
+def packed_name(dataset: str, suffix: str) -> str:
+    """Return the name below the output of the file into which a format packs all samples."""
+    return f"{dataset}{suffix}"
 
 
 def view_field(number: int, name: str, dtype: str, encoding: str, members: str) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from passband.pipeline.options import StrictModel
 
 FORMAT = 1
@@ -84,8 +86,8 @@ class ViewEntry(StrictModel):
     recipe: list[dict[str, Any]]
 
 
-class BetonFile(StoredFile):
-    """The FFCV file, with a sha256 for every block so that a reader can check what it touches."""
+class PackedFile(StoredFile):
+    """A file into which a format packs all samples, with a sha256 for every block: a reader checks what it touches."""
 
     block_bytes: int
     blocks: list[str]
@@ -106,6 +108,10 @@ class Manifest(StrictModel):
 
     Attributes
     ----------
+    beton : PackedFile or None
+        The FFCV file.
+    exports : format -> PackedFile
+        The files of all other formats; the key is left out where there are none.
     digest : str or None
         Of all the rest (`pipeline.seals`); None in what was made before there were digests.
     """
@@ -125,5 +131,13 @@ class Manifest(StrictModel):
     bad: list[BadSample]
     shards: list[ManifestShard]
     inputs: list[StoredInput] = []
-    beton: BetonFile | None = None
+    beton: PackedFile | None = None
+    exports: dict[str, PackedFile] = {}
     digest: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_exports(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = serialize(self)
+        if not self.exports:
+            written.pop("exports", None)
+        return written

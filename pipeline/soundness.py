@@ -8,8 +8,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from passband.pipeline.layout import MEMBERS, beton_name, provenance_name, record_name, shard_name, view_field
-from passband.pipeline.records import Manifest, StoredFile, ViewEntry
+from passband.pipeline.formats import exports
+from passband.pipeline.formats.base import Export
+from passband.pipeline.layout import MEMBERS, provenance_name, record_name, shard_name, view_field
+from passband.pipeline.records import Manifest, PackedFile, StoredFile, ViewEntry
 
 ENCODINGS = ("png", "webp", "jpeg", "npy")
 DTYPES = ("uint8", "float16")
@@ -24,8 +26,7 @@ def unsound(manifest: Manifest) -> Iterator[str]:
     yield from _of_shards(manifest)
     yield from _of_counts(manifest)
     yield from _of_files(manifest)
-    if manifest.beton is not None:
-        yield from _of_beton(manifest)
+    yield from _of_exports(manifest)
 
 
 def _of_pixels(manifest: Manifest) -> Iterator[str]:
@@ -88,7 +89,7 @@ def _of_counts(manifest: Manifest) -> Iterator[str]:
 
 def _of_files(manifest: Manifest) -> Iterator[str]:
     listed: list[StoredFile] = [file for s in manifest.shards for file in (s.tar, s.provenance, s.record)]
-    listed += [*manifest.inputs, *([] if manifest.beton is None else [manifest.beton])]
+    listed += [*manifest.inputs, *(file for form in exports() for file in form.files(manifest))]
     for file in listed:
         if file.bytes < 0 or not _SHA256(file.sha256):
             yield f"{file.name} cannot have {file.bytes} bytes and sha256 {file.sha256!r}"
@@ -98,20 +99,31 @@ def _of_files(manifest: Manifest) -> Iterator[str]:
         yield f"input {outside[0]!r} does not lie in inputs/"
 
 
-def _of_beton(manifest: Manifest) -> Iterator[str]:
-    beton = manifest.beton
-    assert beton is not None
-    if beton.name != beton_name(manifest.name):
-        yield f"the FFCV file is called {beton.name!r}, by the dataset's name it is {beton_name(manifest.name)}"
-    if beton.block_bytes < 1:
-        yield f"beton.block_bytes is {beton.block_bytes}"
-    elif len(beton.blocks) != -(-beton.bytes // beton.block_bytes):
-        yield f"beton lists {len(beton.blocks)} blocks of {beton.block_bytes} bytes, but has {beton.bytes} bytes"
-    wrong = [number for number, block in enumerate(beton.blocks) if not _SHA256(block)]
+def _of_exports(manifest: Manifest) -> Iterator[str]:
+    known = [form.name for form in exports() if form.key == f"exports.{form.name}"]
+    unknown = [name for name in manifest.exports if name not in known]
+    if unknown:
+        yield f"exports holds {unknown[0]!r}; it can hold {', '.join(known) or 'nothing'}"
+    for form in exports():
+        if (file := form.listed(manifest)) is not None:
+            yield from _of_export(manifest, form, file)
+
+
+def _of_export(manifest: Manifest, form: Export, file: PackedFile) -> Iterator[str]:
+    key, name = form.key, form.file_name(manifest.name)
+    if file.name != name:
+        yield f"the {form.title} file is called {file.name!r}, by the dataset's name it is {name}"
+    if file.block_bytes < 1:
+        yield f"{key}.block_bytes is {file.block_bytes}"
+    elif len(file.blocks) != -(-file.bytes // file.block_bytes):
+        yield f"{key} lists {len(file.blocks)} blocks of {file.block_bytes} bytes, but has {file.bytes} bytes"
+    wrong = [number for number, block in enumerate(file.blocks) if not _SHA256(block)]
     if wrong:
-        yield f"beton.blocks[{wrong[0]}] is no sha256"
-    if any(view.dtype != "uint8" for view in manifest.views):
-        yield "an FFCV file holds uint8 alone, but there are float16 views"
+        yield f"{key}.blocks[{wrong[0]}] is no sha256"
+    others = [view.dtype for view in manifest.views if view.dtype not in form.dtypes]
+    if others:
+        held = " and ".join(form.dtypes)
+        yield f"{form.article} {form.title} file holds {held} alone, but there are {others[0]} views"
 
 
 def _repeated(what: str, names: Sequence[str]) -> Iterator[str]:

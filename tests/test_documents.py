@@ -36,6 +36,7 @@ from passband.pipeline.augment.augmix import OPERATIONS
 from passband.pipeline.augment.corruption.options import PoissonSeverity
 from passband.pipeline.augment.corruption.tables import NAMES, TABLES
 from passband.pipeline.augment.prime_options import PRESETS, PrimeOptions
+from passband.pipeline.formats import FORMATS
 from passband.pipeline.networks.network import NETWORKS
 from passband.pipeline.sources import SOURCES
 from tests.methods import METHODS, ROOT, chapter, numbered, titled
@@ -393,7 +394,7 @@ def test_the_layers_are_those_of_the_test_that_holds_them():
 @pytest.mark.parametrize(
     ("page", "names"),
     [
-        ("pipeline/README.md", [*AUGMENTATIONS, *SOURCES]),
+        ("pipeline/README.md", [*AUGMENTATIONS, *SOURCES, *FORMATS]),
         ("jobs/training/README.md", [*OBJECTIVES, *NETWORKS]),
         ("jobs/reproduce/README.md", list(RECIPES)),
     ],

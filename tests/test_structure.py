@@ -150,8 +150,8 @@ def test_gpus_are_met_in_the_cuda_kernels_alone_and_their_energy_in_its_meter():
 
 
 def training_modules():
-    """Names of the modules of the trainer and of what it reads with; those that open a beton may be the exception."""
-    found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/networks")
+    """Names of the modules of the trainer and of what it reads with."""
+    found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/formats", "pipeline/networks")
     names = (f"passband.{module_of(path)}" for path in found)
     commands = {"passband.jobs.commands.training", "passband.jobs.commands.evaluation"}
     return sorted({*names, *commands, "passband.jobs.common.jobfile", "passband.jobs.common.missing_datasets"})
@@ -164,14 +164,13 @@ def test_the_trainer_needs_neither_what_makes_data_nor_what_spreads_work():
         "for name in sys.argv[1:]: importlib.import_module(name)\n"
         "print(sorted({'ray', 'cupy', 'numba', 'passband.kernels'} & set(sys.modules)))"
     )
-    modules = [name for name in training_modules() if "beton" not in name]
+    modules = training_modules()
     assert len(modules) > 40
     assert subprocess.check_output([sys.executable, "-c", script, *modules], text=True) == "[]\n"
 
 
 def test_the_trainer_imports_nothing_of_the_kind_later():
-    found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/networks")
-    paths = [path for path in found if "beton" not in path.name]
+    paths = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/formats", "pipeline/networks")
     assert offenders(paths, {"ray", "cupy", "numba", "kernels", "ffcv"}) == []
     generation = [
         f"{path.name} imports {name}"

@@ -276,23 +276,32 @@ def inspect(
     typer.echo(spell(found))
 
 
-def export(path: Output, as_json: AsJson = False) -> None:
-    """Write the FFCV file (.beton) of a finished dataset from its shards."""
+def export(
+    path: Output,
+    form: Annotated[str, typer.Option("--format", help="which one", metavar="NAME")] = "ffcv",
+    as_json: AsJson = False,
+) -> None:
+    """Write the FFCV file (.beton) of a finished dataset from its shards, or that of another format."""
     from passband.jobs.common.wording import size
-    from passband.jobs.generation.export import export_beton
+    from passband.jobs.generation.export import write_export
+    from passband.pipeline.errors import PassbandError
+    from passband.pipeline.formats import exports
     from passband.pipeline.lock import locked
     from passband.pipeline.manifest import read_manifest
     from passband.pipeline.store import open_store
 
+    known = {export.name: export for export in exports()}
+    if form not in known:
+        raise PassbandError(f"format is {form!r}; it can be {', '.join(known)}")
     store = open_store(path)
     read_manifest(store)  # before a lock is laid where no dataset is
     with locked(store):
-        beton = export_beton(store, read_manifest(store)).beton
-    assert beton is not None
+        file = known[form].listed(write_export(store, read_manifest(store), known[form]))
+    assert file is not None
     if as_json:
-        print_json(beton.model_dump())
+        print_json(file.model_dump())
         return
-    typer.echo(f"{store.uri}/{beton.name}: {size(beton.bytes)}, sha256 {beton.sha256}")
+    typer.echo(f"{store.uri}/{file.name}: {size(file.bytes)}, sha256 {file.sha256}")
 
 
 def schema(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from re import Pattern
 
+from passband.pipeline.formats import exports
 from passband.pipeline.layout import (
     BLOCKS,
     EVENTS,
@@ -28,7 +29,6 @@ from passband.pipeline.layout import (
     SHA256_SUFFIX,
     SURROGATE,
     TIMM_INFO,
-    beton_name,
 )
 
 _HEX = "[0-9a-f]"
@@ -37,7 +37,8 @@ _NUMBER = r"\d{6,}"
 
 def derived_names(dataset: str) -> tuple[str, ...]:
     """Return the names of what a run writes beside shards, records and plan of the dataset of that name."""
-    return MANIFEST, MANIFEST_SHA256, beton_name(dataset), README, REPORT, TIMM_INFO, FAILURES
+    packed = (form.file_name(dataset) for form in exports())
+    return MANIFEST, MANIFEST_SHA256, *packed, README, REPORT, TIMM_INFO, FAILURES
 
 
 def is_own(kind: str, name: str) -> Callable[[str], bool]:

@@ -13,6 +13,7 @@ from passband.jobs.drawing.thumbnails import PAGE_BYTES, ROOM, sheet_rows, shrin
 from passband.jobs.generation.card.facts import encoding, recipes
 from passband.jobs.generation.card.sampling import SHEET_PIXELS
 from passband.jobs.generation.throughput import add_up
+from passband.pipeline.formats import FORMATS
 from passband.pipeline.manifest import read_record
 
 IDENTITY_DIGITS = 12
@@ -43,7 +44,7 @@ def _row(run: Run) -> list[Cell]:
     found: Dataset = run.content
     manifest = found.manifest
     made = add_up(read_record(found.store, shard.shard, shard.record) for shard in manifest.shards)
-    stored = sum(shard.tar.bytes for shard in manifest.shards) + (manifest.beton.bytes if manifest.beton else 0)
+    stored = sum(file.bytes for form in FORMATS.values() for file in form.files(manifest))
     _, height, width = manifest.shape
     said = [
         f"{manifest.samples:,}",

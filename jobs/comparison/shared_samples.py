@@ -6,11 +6,12 @@ from itertools import islice
 
 from passband.jobs.comparison.reading import Dataset
 from passband.jobs.drawing.sheet import LOOKED_AT, choose_views, spread_samples
+from passband.pipeline.checking import check_file
 from passband.pipeline.errors import IntegrityError
+from passband.pipeline.formats.sample import Sample
+from passband.pipeline.formats.webdataset.decode import decode_sample
+from passband.pipeline.formats.webdataset.tar import read_samples
 from passband.pipeline.loading.table import read_provenance
-from passband.pipeline.manifest import check_file
-from passband.pipeline.shards.decode import Sample, decode_sample
-from passband.pipeline.shards.tar import read_samples
 
 MAX_KEYS = 100_000
 """Samples of a dataset among which those of another are looked for."""

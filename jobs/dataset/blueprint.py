@@ -19,10 +19,10 @@ from passband.jobs.dataset.spec import GenerateJob, check_stages, parse_stored
 from passband.jobs.dataset.storable import refuse_unreadable
 from passband.pipeline.augment import AUGMENTATIONS, Stage
 from passband.pipeline.canonical import digest
+from passband.pipeline.checking import Problem
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.images import BadImage
 from passband.pipeline.layout import JOB, PLAN, view_field
-from passband.pipeline.manifest import Problem
 from passband.pipeline.options import StrictModel
 from passband.pipeline.problems import first_problem
 from passband.pipeline.records import FORMAT, StoredInput, ViewEntry

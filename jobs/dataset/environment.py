@@ -26,7 +26,7 @@ def current_environment(job: GenerateJob) -> dict[str, str]:
     """Return backend, code-generation baseline and versions of the libraries that the job's bytes depend on."""
     from passband import kernels
     from passband.kernels.cuda.device import current
-    from passband.pipeline.shards.codec import ENCODINGS
+    from passband.pipeline.encodings.codec import ENCODINGS
 
     backend = chosen_backend(job.compute.backend)
     stages = {name: AUGMENTATIONS[name] for _, recipe in job.recipes() for name, _ in recipe}

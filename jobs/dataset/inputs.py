@@ -16,10 +16,10 @@ from passband.jobs.dataset.spec import GenerateJob
 from passband.pipeline.augment import AUGMENTATIONS
 from passband.pipeline.augment.base import ComputedMap, InputFile, InputFolder
 from passband.pipeline.canonical import digest
+from passband.pipeline.checking import Problem, check_file
 from passband.pipeline.errors import IntegrityError, PassbandError
 from passband.pipeline.hashed import read_hashed_file
 from passband.pipeline.layout import INPUTS
-from passband.pipeline.manifest import Problem, check_file
 from passband.pipeline.networks.checkpoint import checkpoint_file, without_hash
 from passband.pipeline.records import StoredInput
 from passband.pipeline.sources.base import SourceError

@@ -15,9 +15,9 @@ from passband.jobs.dataset.spec import GenerateJob
 from passband.jobs.dataset.views import Views
 from passband.pipeline.augment import AUGMENTATIONS
 from passband.pipeline.canonical import canonical_json
+from passband.pipeline.encodings.codec import ENCODINGS, Jpeg, encode_npy
+from passband.pipeline.formats.webdataset.tar import TarWriter
 from passband.pipeline.records import BadSample
-from passband.pipeline.shards.codec import ENCODINGS, Jpeg, encode_npy
-from passband.pipeline.shards.tar import TarWriter
 
 _SEVERITIES = 6
 """Severity 0 to 5: the stride of a domain in ``group: domain_severity``."""

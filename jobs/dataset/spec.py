@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic_core import PydanticKnownError
 
 from passband.jobs.common.jobfile import absolute_path, check_kind, read_yaml, validated
 from passband.jobs.dataset.entries import MAX_STAGES, MAX_VIEW_STAGES, MAX_VIEWS, AnySource, StageEntry, View
 from passband.jobs.dataset.view_names import LONGEST, copy_names, numbered_name, view_names
 from passband.jobs.executors.choice import AUTO, EXECUTORS, executor_names, known_executor, refuse_misfit
 from passband.pipeline.augment import AUGMENTATIONS, StageOptions
+from passband.pipeline.formats import FORMATS, PRIMARY, exports
 from passband.pipeline.options import StrictModel
 
 Recipe = list[tuple[str, StageOptions]]
@@ -36,6 +38,15 @@ class ImageSection(StrictModel):
     fit: Literal["crop", "stretch", "pad"] = "crop"
 
 
+def _check_format(given: Any) -> Any:
+    if not isinstance(given, str) or given not in FORMATS:
+        raise PydanticKnownError("literal_error", {"expected": " or ".join(map(repr, FORMATS))})
+    return given
+
+
+FormatName = Annotated[str, PlainValidator(_check_format), WithJsonSchema({"enum": list(FORMATS), "type": "string"})]
+
+
 class OutputSection(StrictModel):
     """Where the dataset goes and how it is encoded."""
 
@@ -45,14 +56,15 @@ class OutputSection(StrictModel):
     samples_per_shard: int | None = Field(
         None, ge=1, le=1_000_000, description="default: about 100 MB, and at least 64 shards from 2,048 samples on"
     )
-    formats: list[Literal["webdataset", "ffcv"]] = Field(default=["webdataset"], min_length=1)
+    formats: list[FormatName] = Field(default=[PRIMARY], min_length=1)
     members: Literal["names", "numbers"] = Field("names", description="of a sample's files: prime-1.png, or view1.png")
     cls: bool = Field(False, description="a member .cls with the label, which some readers ask for")
 
     @model_validator(mode="after")
     def _check_formats(self) -> Self:
-        if "webdataset" not in self.formats:
-            raise ValueError(f"formats {self.formats} must contain webdataset: FFCV is derived from the shards")
+        if PRIMARY not in self.formats:
+            derived = FORMATS[self.formats[0]].title
+            raise ValueError(f"formats {self.formats} must contain {PRIMARY}: {derived} is derived from the shards")
         return self
 
 
@@ -227,8 +239,11 @@ class GenerateJob(StrictModel):
             raise ValueError(f"{name}: range float is for the last stage of a view; use clip, shift or minmax")
         if name == "views" and any(floats) and self.output.members == "names":
             raise ValueError("views: views.npy is the member that holds all views together; choose another name")
-        if any(floats) and "ffcv" in self.output.formats:
-            raise ValueError(f"{name}: range float cannot be stored in FFCV; leave ffcv out of output.formats")
+        for form in exports() if any(floats) else ():
+            if form.name in self.output.formats and "float16" not in form.dtypes:
+                raise ValueError(
+                    f"{name}: range float cannot be stored in {form.title}; leave {form.name} out of output.formats"
+                )
 
     @model_validator(mode="after")
     def _check_sources(self) -> Self:

@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw
 from passband.jobs.common.wording import class_name
 from passband.jobs.drawing.lettering import Font, sheet_font, shorten
 from passband.pipeline.canonical import canonical_json
+from passband.pipeline.formats.sample import Sample, as_pixels
 from passband.pipeline.records import Manifest, ViewEntry
-from passband.pipeline.shards.decode import Sample, as_pixels
 
 MAX_ROWS, MAX_VIEWS, LOOKED_AT = 10, 64, 256
 WIDTH = 1400

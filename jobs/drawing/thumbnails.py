@@ -9,8 +9,8 @@ from PIL import Image
 
 from passband.jobs.common.wording import class_name
 from passband.jobs.drawing.sheet import TARGET, drop_one, shrunk
+from passband.pipeline.formats.sample import Sample
 from passband.pipeline.records import ViewEntry
-from passband.pipeline.shards.decode import Sample
 
 PAGE_BYTES = 800_000
 """Of all thumbnails of a page, which is to stay below 2 MB with its charts."""

@@ -15,6 +15,7 @@ from passband.jobs.evaluation.stored import StoredPredictions
 from passband.jobs.evaluation.summary import Outcome, Summarizer
 from passband.jobs.training.predict import Classify, Predictions, predict
 from passband.jobs.training.processes import choose_device, threads
+from passband.pipeline.formats import place
 from passband.pipeline.layout import JOB, REPORT, RESULTS
 from passband.pipeline.loading.views import chosen_views
 from passband.pipeline.lock import locked
@@ -94,7 +95,7 @@ def _classifiers(network: Network, job: EvaluateJob) -> Callable[[str], Classify
 
 
 def _opened(part: Part, path: str, network: NetworkSpec) -> Opened:
-    manifest = read_manifest(open_store(path.rpartition("/")[0] or "." if path.endswith(".beton") else path))
+    manifest = read_manifest(open_store(place(path).folder))
     chosen_views(manifest, part.views, path)
     if manifest.classes != network.classes:
         raise JobError(

@@ -19,10 +19,12 @@ from passband.jobs.dataset.spec import GenerateJob, load_job
 from passband.jobs.generation.display import Display, SilentDisplay
 from passband.jobs.generation.rehash import find_damaged
 from passband.jobs.generation.run import ONLY_SIZES, generate
+from passband.pipeline.checking import Problem, check_file
 from passband.pipeline.errors import IntegrityError, OutputError, output_error
+from passband.pipeline.formats import exports
 from passband.pipeline.home import expanded
 from passband.pipeline.layout import JOB, MANIFEST
-from passband.pipeline.manifest import Problem, check_file, read_manifest
+from passband.pipeline.manifest import read_manifest
 from passband.pipeline.records import Manifest, StoredFile
 from passband.pipeline.store import Store, open_store
 
@@ -115,7 +117,8 @@ def _finished(folder: Path, job: GenerateJob, identity: str) -> Manifest | None:
         return None
     if manifest.identity != identity:
         raise IntegrityError(f"{folder}: holds dataset {manifest.identity}, not {identity}; remove that folder")
-    return None if "ffcv" in job.output.formats and manifest.beton is None else manifest
+    lacking = (form.name in job.output.formats and form.listed(manifest) is None for form in exports())
+    return None if any(lacking) else manifest
 
 
 def _differs_in_size(folder: Path, manifest: Manifest) -> bool:
@@ -134,8 +137,8 @@ def _differs(folder: Path, manifest: Manifest, display: Display, checkpoint: Cal
 
 def _others(manifest: Manifest) -> list[StoredFile]:
     """Return the files of a dataset beside shards and provenance."""
-    beton = [] if manifest.beton is None else [manifest.beton]
-    return [*manifest.inputs, *(shard.record for shard in manifest.shards), *beton]
+    packed = (file for form in exports() for file in form.files(manifest))
+    return [*manifest.inputs, *(shard.record for shard in manifest.shards), *packed]
 
 
 def _problems(store: Store, files: Iterable[StoredFile], *, hashes: bool) -> Iterator[Problem]:

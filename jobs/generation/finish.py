@@ -1,16 +1,18 @@
-"""What is derived from finished shards: the manifest, the FFCV file and the card."""
+"""What is derived from finished shards: the manifest, the files of other formats and the card."""
 
 from collections.abc import Callable
 
 from passband.jobs.dataset.blueprint import Blueprint
 from passband.jobs.generation.card.page import write_card
-from passband.jobs.generation.export import export_beton
+from passband.jobs.generation.export import write_export
 from passband.jobs.generation.ledger import Ledger
+from passband.pipeline.checking import check_file, stored_file
 from passband.pipeline.errors import IntegrityError
+from passband.pipeline.formats import exports, packed_files
+from passband.pipeline.formats.blocks import check_blocks
 from passband.pipeline.layout import provenance_name, record_name, shard_name
-from passband.pipeline.manifest import check_file, merge_counts, read_manifest, stored_file, write_manifest
-from passband.pipeline.records import BetonFile, Manifest, ManifestShard, ShardRecord
-from passband.pipeline.shards.blocks import check_beton
+from passband.pipeline.manifest import merge_counts, read_manifest, write_manifest
+from passband.pipeline.records import Manifest, ManifestShard, PackedFile, ShardRecord
 from passband.pipeline.store import Store
 
 
@@ -43,21 +45,21 @@ def build_manifest(store: Store, blueprint: Blueprint, records: list[ShardRecord
     )
 
 
-def _earlier_beton(store: Store, manifest: Manifest) -> BetonFile | None:
-    """Return the FFCV file of an earlier manifest if it was derived from these very shards."""
+def _with_earlier_exports(store: Store, manifest: Manifest) -> Manifest:
+    """Enter the packed files of an earlier manifest if they were derived from these very shards."""
     try:
         earlier = read_manifest(store)
     except IntegrityError:  # there is none, or it is damaged and about to be replaced
-        return None
+        return manifest
     same = [shard.tar for shard in earlier.shards] == [shard.tar for shard in manifest.shards]
-    return earlier.beton if same else None
+    return manifest.model_copy(update=packed_files(earlier)) if same else manifest
 
 
-def _is_stale(store: Store, beton: BetonFile, step: Callable[[str], None], trust: bool) -> bool:
+def _is_stale(store: Store, file: PackedFile, step: Callable[[str], None], trust: bool) -> bool:
     if trust:
-        return any(check_file(store, beton, None, hashes=False))
-    step(f"checking {beton.name}")
-    return any(check_beton(store, beton))
+        return any(check_file(store, file, None, hashes=False))
+    step(f"checking {file.name}")
+    return any(check_blocks(store, file))
 
 
 def _refuse_absent(store: Store, blueprint: Blueprint) -> None:
@@ -75,19 +77,22 @@ def _refuse_absent(store: Store, blueprint: Blueprint) -> None:
 def finish(
     store: Store, ledger: Ledger, step: Callable[[str], None], *, beton_again: bool, trust: bool = False
 ) -> Manifest:
-    """Write what is derived from the shards: the manifest, the FFCV file and the card.
+    """Write what is derived from the shards: the manifest, the files of other formats and the card.
 
-    With `trust` the size of an FFCV file that is there is all that is compared.
+    With `beton_again` packed files are made again, also one that is there and in no manifest. With `trust` their
+    size is all that is compared.
     """
     blueprint = ledger.blueprint
     _refuse_absent(store, blueprint)
     manifest = build_manifest(store, blueprint, [ledger.done[shard] for shard in range(blueprint.shards)])
-    beton = _earlier_beton(store, manifest)
-    manifest = write_manifest(store, manifest.model_copy(update={"beton": beton}))
-    if "ffcv" in blueprint.job.output.formats or beton is not None or beton_again:
-        if beton_again or beton is None or _is_stale(store, beton, step, trust):
-            step("exporting to FFCV")
-            manifest = export_beton(store, manifest)
+    manifest = write_manifest(store, _with_earlier_exports(store, manifest))
+    for export in exports():
+        file = export.listed(manifest)
+        there = beton_again and store.exists(export.file_name(manifest.name))
+        if export.name in blueprint.job.output.formats or file is not None or there:
+            if beton_again or file is None or _is_stale(store, file, step, trust):
+                step(f"exporting to {export.title}")
+                manifest = write_export(store, manifest, export)
     step("writing the card")
     write_card(store, blueprint, manifest, ledger.done.values())
     return manifest

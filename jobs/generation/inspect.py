@@ -13,10 +13,11 @@ from passband.jobs.common.wording import class_name, size
 from passband.jobs.drawing.sheet import contact_sheet, spread_samples
 from passband.jobs.generation.drawn import drawn_words, is_drawn
 from passband.pipeline.errors import PassbandError
+from passband.pipeline.formats.sample import Sample
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.loading.table import provenance_content
 from passband.pipeline.manifest import read_manifest, read_record
 from passband.pipeline.records import Manifest, ManifestShard
-from passband.pipeline.shards.decode import Sample, read_shard
 from passband.pipeline.store import Store
 
 Row = dict[str, Any]

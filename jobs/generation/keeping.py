@@ -15,9 +15,9 @@ from passband.jobs.dataset.inputs import computed_maps, folder_paths, hashes, in
 from passband.jobs.dataset.spec import GenerateJob
 from passband.pipeline.augment import AUGMENTATIONS
 from passband.pipeline.augment.base import ComputedMap, InputFolder
+from passband.pipeline.checking import check_file
 from passband.pipeline.errors import IntegrityError
 from passband.pipeline.layout import INPUTS, MAPS, RESULTS
-from passband.pipeline.manifest import check_file
 from passband.pipeline.records import StoredInput
 from passband.pipeline.store import Store
 

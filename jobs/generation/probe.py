@@ -17,8 +17,8 @@ from passband.jobs.dataset.spec import GenerateJob
 from passband.jobs.dataset.views import Augmenter
 from passband.jobs.generation.keeping import map_job
 from passband.kernels.cpu.threads import get_num_threads
+from passband.pipeline.formats.webdataset.tar import TarWriter
 from passband.pipeline.records import StoredInput
-from passband.pipeline.shards.tar import TarWriter
 
 if TYPE_CHECKING:
     from passband.jobs.analysis.probe import Estimate as MapEstimate

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from passband.jobs.common.wording import count
-from passband.pipeline.manifest import check_file
+from passband.pipeline.checking import check_file
 from passband.pipeline.records import ManifestShard, ShardRecord
 from passband.pipeline.store import Store
 

@@ -1,6 +1,6 @@
 """Hold a dataset against its records, byte by byte, and remake what is not as recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from passband.jobs.dataset.blueprint import Blueprint, check_plan, read_blueprint
 from passband.jobs.dataset.inputs import check_kept
@@ -8,21 +8,22 @@ from passband.jobs.generation.card.page import timm_info
 from passband.jobs.generation.display import Display
 from passband.jobs.generation.finish import build_manifest
 from passband.jobs.generation.run import Remake, generate
+from passband.pipeline.checking import Problem
 from passband.pipeline.documents import DocumentError, read_json
 from passband.pipeline.errors import IntegrityError
+from passband.pipeline.formats import exports, packed_files
+from passband.pipeline.formats.base import Export
+from passband.pipeline.formats.blocks import check_blocks
 from passband.pipeline.layout import INPUTS, MANIFEST, PLAN, TIMM_INFO, record_name, shard_name
-from passband.pipeline.manifest import Problem, check_record, read_manifest, read_record
+from passband.pipeline.manifest import check_record, read_manifest, read_record
 from passband.pipeline.records import Manifest, ShardRecord
-from passband.pipeline.shards.blocks import check_beton
 from passband.pipeline.store import Store
-
-_BETON = ".beton"
 
 
 def verify(store: Store) -> Iterator[Problem]:
     """Yield everything in the output that is not as recorded; nothing at all means that it is whole.
 
-    Every byte of plan, shards, provenance, records and FFCV file is read. The manifest is compared with what the
+    Every byte of plan, shards, provenance, records and packed files is read. The manifest is compared with what the
     records say and with the digest beside it, the job with its own identity and digest, and ``_info.json``, which timm
     reads, with the manifest.
 
@@ -60,26 +61,26 @@ def _check_shard(store: Store, blueprint: Blueprint, shard: int, records: list[S
 
 def _check_manifest(store: Store, blueprint: Blueprint, records: list[ShardRecord]) -> Iterator[Problem]:
     where = f"{store.uri}/{MANIFEST}"
-    betons = {name for name in store.names("") if name.endswith(_BETON)}
+    strays = {name: form for form in exports() for name in store.names("") if name.endswith(form.suffix)}
     try:
         manifest = read_manifest(store)
     except IntegrityError as error:
         yield Problem(None, MANIFEST, str(error))
-        if "ffcv" not in blueprint.job.output.formats:  # else it is made again with the manifest
-            yield from _strays(store, betons)
+        made_again = blueprint.job.output.formats  # with the manifest
+        yield from _strays(store, {name: form for name, form in strays.items() if form.name not in made_again})
         return
     true = manifest
     if len(records) == blueprint.shards:
-        own = {"beton": manifest.beton, "digest": manifest.digest}
+        own = packed_files(manifest) | {"digest": manifest.digest}
         true = build_manifest(store, blueprint, records).model_copy(update=own)
         differing = [key for key in type(true).model_fields if getattr(true, key) != getattr(manifest, key)]
         if differing:
             yield Problem(None, MANIFEST, f"{where}: {', '.join(differing)} differ from what the records say")
     yield from _check_timm_info(store, true)
-    if manifest.beton is not None:
-        yield from check_beton(store, manifest.beton)
-        betons -= {manifest.beton.name}
-    yield from _strays(store, betons)
+    for file in filter(None, (form.listed(manifest) for form in exports())):
+        yield from check_blocks(store, file)
+        strays.pop(file.name, None)
+    yield from _strays(store, strays)
 
 
 def _check_timm_info(store: Store, manifest: Manifest) -> Iterator[Problem]:
@@ -96,9 +97,10 @@ def _check_timm_info(store: Store, manifest: Manifest) -> Iterator[Problem]:
         yield Problem(None, TIMM_INFO, f"{where}: differs from what the manifest says")
 
 
-def _strays(store: Store, betons: set[str]) -> Iterator[Problem]:
-    for stray in sorted(betons):
-        yield Problem(None, stray, f"{store.uri}/{stray}: is an FFCV file that the manifest does not name")
+def _strays(store: Store, strays: Mapping[str, Export]) -> Iterator[Problem]:
+    for stray, form in sorted(strays.items()):
+        message = f"{store.uri}/{stray}: is {form.article} {form.title} file that the manifest does not name"
+        yield Problem(None, stray, message)
 
 
 def repaired(store: Store, problems: list[Problem], display: Display) -> set[int]:
@@ -109,6 +111,7 @@ def repaired(store: Store, problems: list[Problem], display: Display) -> set[int
     shards = frozenset(problem.shard for problem in problems if problem.shard is not None)
     names = {problem.name for problem in problems}
     planned = any(name == PLAN or name.startswith(f"{INPUTS}/") for name in names)
-    remake = Remake(shards, plan=planned, beton=any(name.endswith(_BETON) for name in names))
+    packed = any(name.endswith(form.suffix) for name in names for form in exports())
+    remake = Remake(shards, plan=planned, beton=packed)
     generate(read_blueprint(store).job.with_output(store.uri), display=display, remake=remake)
     return set(shards)

@@ -32,11 +32,11 @@ from passband.jobs.executors.base import WriteFailure
 from passband.jobs.executors.here import check_stopped, worker_name
 from passband.jobs.generation.workshop import Workshop, own, told_apart
 from passband.pipeline.errors import IntegrityError, OutputError
+from passband.pipeline.formats.webdataset.tar import TarWriter
 from passband.pipeline.layout import JOB, provenance_name, record_name, shard_name
 from passband.pipeline.manifest import read_record, readable_json
 from passband.pipeline.records import BadSample, ShardRecord, StoredFile
 from passband.pipeline.seals import sealed
-from passband.pipeline.shards.tar import TarWriter
 from passband.pipeline.store import attempt_id, open_output
 
 _AHEAD = 1

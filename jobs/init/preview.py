@@ -20,7 +20,7 @@ from passband.jobs.dataset.views import Augmenter
 from passband.jobs.drawing.sheet import draw_sheet
 from passband.jobs.init.proposal import InitError
 from passband.kernels.cpu.threads import set_num_threads
-from passband.pipeline.shards.decode import Sample
+from passband.pipeline.formats.sample import Sample
 from passband.pipeline.sources import Entry
 
 ROWS = 10

@@ -10,6 +10,7 @@ from passband.jobs.training.first_network import with_stem
 from passband.jobs.training.spec import TrainJob
 from passband.pipeline.documents import DocumentError
 from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.formats import place
 from passband.pipeline.hashed import put_hashed, read_hashed
 from passband.pipeline.layout import JOB, LOCK, MODEL, RESULTS, SHA256_SUFFIX
 from passband.pipeline.manifest import read_manifest
@@ -103,7 +104,7 @@ def other_output(job: TrainJob) -> Contents | None:
     """
     job = job.with_absolute_paths()
     store, path = output_folder(job), str(job.data.path).rstrip("/")
-    manifest = read_manifest(open_store(path.rpartition("/")[0] or "." if path.endswith(".beton") else path))
+    manifest = read_manifest(open_store(place(path).folder))
     try:
         named(job, manifest, store)
     except OtherOutputError:

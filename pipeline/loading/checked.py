@@ -7,7 +7,7 @@ from passband.pipeline.loading.shared import SharedWords
 
 
 class Checked:
-    """Remembers for every unit (a shard, a block of a beton) the stamp of its file when it was found to be right.
+    """Remembers for every unit (a shard, a block of a packed file) the stamp of its file when it was found to be right.
 
     The workers of a DataLoader share it once `share` was called, so that each unit is compared once, not once a worker.
     """

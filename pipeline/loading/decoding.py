@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from passband.pipeline.encodings.codec import decode_npy, encode_npy
+from passband.pipeline.encodings.png import CACHED_BYTES, NONE, UP, decode_png, encode_png
 from passband.pipeline.loading.descriptors import read_into
-from passband.pipeline.shards.codec import decode_npy, encode_npy
-from passband.pipeline.shards.png import CACHED_BYTES, NONE, UP, decode_png, encode_png
 
 Member = memoryview
 _HEAD_BYTES = 33  # signature and IHDR

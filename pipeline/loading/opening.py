@@ -1,4 +1,4 @@
-"""Find what lies at a path, a folder of shards or a beton, and open it."""
+"""Find what lies at a path, a folder of shards or the file of another format, and open it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.pipeline.errors import PassbandError
+from passband.pipeline.formats import place
 from passband.pipeline.home import expanded
 from passband.pipeline.layout import MANIFEST
 from passband.pipeline.loading.reader import Reader
@@ -28,22 +29,14 @@ def open_reader(
     path: str | Path, views: Sequence[str] | None, *, verify: bool, cache: str | Path | None
 ) -> tuple[Manifest, list[ViewEntry], Reader]:
     """Return the manifest of the dataset at `path`, the views called `views`, and what reads them."""
-    where = str(path).rstrip("/")
-    folder = where.rpartition("/")[0] or "." if where.endswith(".beton") else where
+    folder, name, form = place(path)
     store = open_store(folder)
     try:
         manifest = read_manifest(store)
     except OSError as error:
         raise PassbandError(f"{store.uri}/{MANIFEST}: cannot be read: {error}") from error
-    chosen = chosen_views(manifest, views, where)
-    if where.endswith(".beton"):
-        from passband.pipeline.loading.beton import BetonReader
-
-        name = where.rpartition("/")[2]
-        return manifest, chosen, BetonReader(store, manifest, name, chosen, verify=verify, cache=cache)
-    from passband.pipeline.loading.shards import ShardReader
-
-    return manifest, chosen, ShardReader(store, manifest, chosen, verify=verify, cache=cache)
+    chosen = chosen_views(manifest, views, str(path).rstrip("/"))
+    return manifest, chosen, form.open_reader(store, manifest, name, chosen, verify=verify, cache=cache)
 
 
 def strata(reader: Reader, balance: str | None) -> NDArray[np.int64] | None:

@@ -14,7 +14,7 @@ from passband.pipeline.loading.files import Files
 class Reader(Protocol):
     """Reads a dataset by row: a sample's place in stored order. Columns are (N,) int64.
 
-    A *unit* is what is fetched and checked as one: a shard, or a block of a beton. `checked` are those that were.
+    A *unit* is what is fetched and checked as one: a shard, or a block of a packed file. `checked` are those that were.
     """
 
     checked: Checked

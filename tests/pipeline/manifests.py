@@ -3,7 +3,7 @@
 import hashlib
 
 from passband.pipeline.layout import provenance_name, record_name, shard_name
-from passband.pipeline.records import BadSample, BetonFile, Manifest, ManifestShard, StoredFile, StoredInput, ViewEntry
+from passband.pipeline.records import BadSample, Manifest, ManifestShard, PackedFile, StoredFile, StoredInput, ViewEntry
 
 
 def sha256(text: str) -> str:
@@ -45,7 +45,7 @@ def manifest(**changes) -> Manifest:
         bad=[BadSample(index=4, key="k", reason="truncated")],
         shards=[shard(0, 10), shard(1, 8), shard(2, 3)],
         inputs=[StoredInput(name="inputs/a.png", bytes=3, sha256=sha256("a"), reference="a.png")],
-        beton=BetonFile(
+        beton=PackedFile(
             name="set.beton", bytes=25, sha256=sha256("b"), block_bytes=10, blocks=[sha256(f"{n}") for n in range(3)]
         ),
     )

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from passband.pipeline.encodings.codec import ENCODINGS
 from passband.pipeline.records import BadSample
-from passband.pipeline.shards.codec import ENCODINGS
 from passband.pipeline.soundness import ENCODINGS as NAMES
 from passband.pipeline.soundness import unsound
 from tests.pipeline.manifests import manifest, sha256, shard

@@ -14,6 +14,7 @@ from passband.jobs.generation.card import snippets
 from passband.jobs.generation.card.bars import Bars, class_bars, group_bars
 from passband.jobs.generation.throughput import Throughput, add_up
 from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.formats import exports
 from passband.pipeline.layout import JOB
 from passband.pipeline.manifest import read_record
 from passband.pipeline.records import BadSample, Manifest, ShardRecord, StoredInput, ViewEntry
@@ -128,7 +129,7 @@ def _lede(blueprint: Blueprint, manifest: Manifest) -> str:
 def _numbers(blueprint: Blueprint, manifest: Manifest, throughput: Throughput) -> list[tuple[str, str]]:
     shards = sum(shard.tar.bytes for shard in manifest.shards)
     records = sum(shard.provenance.bytes + shard.record.bytes for shard in manifest.shards)
-    beton = 0 if manifest.beton is None else manifest.beton.bytes
+    packed = [(form, file.bytes) for form in exports() for file in form.files(manifest)]
     numbers = [
         ("samples", f"{manifest.samples:,}"),
         ("views each", f"{len(manifest.views):,}"),
@@ -137,9 +138,8 @@ def _numbers(blueprint: Blueprint, manifest: Manifest, throughput: Throughput) -
         ("encoding", encoding(blueprint)),
         (wording.count(len(manifest.shards), "shard").partition(" ")[2] + ", WebDataset", _shards(manifest, shards)),
     ]
-    if manifest.beton is not None:
-        numbers.append(("FFCV file", wording.size(beton)))
-    numbers.append(("on disk", wording.size(shards + records + beton)))
+    numbers += [(f"{form.title} file", wording.size(num_bytes)) for form, num_bytes in packed]
+    numbers.append(("on disk", wording.size(shards + records + sum(num_bytes for _, num_bytes in packed))))
     return numbers
 
 
@@ -237,8 +237,9 @@ def _snippets(manifest: Manifest) -> list[Snippet]:
         "Samples, with webdataset alone": snippets.webdataset_snippet(manifest),
         "Samples, with datasets alone": snippets.datasets_snippet(manifest),
         "Samples, with timm alone": snippets.timm_snippet(manifest),
-        "Batches, with ffcv alone": snippets.ffcv_snippet(manifest),
     }
+    for form in exports():
+        plain |= form.snippets(manifest)
     shown = plain if manifest.samples else {}
     always = {"Provenance of every sample, with pyarrow alone": snippets.provenance_snippet(manifest)}
     return [Snippet(title, code) for title, code in {**shown, **always}.items() if code is not None]

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from passband.jobs.drawing.sheet import LOOKED_AT, MAX_ROWS, choose_views, drop_one, shown_scale
 from passband.jobs.drawing.thumbnails import ROOM, shrink
 from passband.jobs.generation.card.spectra import MeanSpectra
+from passband.pipeline.formats.sample import Sample
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.records import Manifest, ViewEntry
-from passband.pipeline.shards.decode import Sample, read_shard
 from passband.pipeline.store import Store
 
 MAX_PIXELS = 16 << 20

@@ -26,24 +26,6 @@ def webdataset_snippet(manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
-def ffcv_snippet(manifest: Manifest) -> str | None:
-    """Return a loop over batches with plain ``ffcv``; None if there is no such file."""
-    if manifest.beton is None:
-        return None
-    views = [f"view{view.number}" for view in manifest.views]
-    unpacked = ", ".join(views if len(views) <= 4 else [views[0], views[1], "*more_views"])
-    return "\n".join(
-        [
-            "from ffcv.loader import Loader, OrderOption",
-            "",
-            f'loader = Loader("{manifest.beton.name}", batch_size=64, num_workers=2, order=OrderOption.SEQUENTIAL)',
-            f"for {unpacked}, label, group, index in loader:",
-            "    print(view0.shape, label.shape)  # view0 is the clean image",
-            "    break",
-        ]
-    )
-
-
 def provenance_snippet(manifest: Manifest) -> str:
     """Return how to load where every sample comes from and what was drawn for it."""
     return "\n".join(

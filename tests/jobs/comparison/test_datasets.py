@@ -8,8 +8,8 @@ from passband.jobs.comparison import datasets
 from passband.jobs.comparison.reading import Dataset, read_runs
 from passband.jobs.comparison.shared_samples import Place, choose_keys, families, places_of, read_keys, rows_that_fit
 from passband.pipeline.errors import IntegrityError
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.manifest import read_manifest, read_record
-from passband.pipeline.shards.decode import read_shard
 from passband.pipeline.store import LocalStore
 
 

@@ -17,8 +17,8 @@ from passband.jobs.drawing.sheet import (
     shown_scale,
     spread_samples,
 )
+from passband.pipeline.formats.sample import Sample
 from passband.pipeline.records import ViewEntry
-from passband.pipeline.shards.decode import Sample
 
 RED = np.array([255, 0, 0], np.uint8)
 
@@ -117,7 +117,7 @@ def test_a_shortened_text_fits_and_keeps_its_ends(text, width):
 
 
 def test_the_sheet_is_a_png_of_the_views_of_the_manifest(digits):
-    from passband.pipeline.shards.decode import read_shard
+    from passband.pipeline.formats.webdataset.decode import read_shard
 
     samples = spread_samples(read_shard(digits.store, digits.manifest, digits.manifest.shards[0]))
     png = contact_sheet(samples, digits.manifest)

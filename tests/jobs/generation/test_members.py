@@ -13,9 +13,9 @@ from passband.jobs.generation.card.page import write_card
 from passband.jobs.generation.run import SilentDisplay, generate
 from passband.jobs.generation.verify import repaired, verify
 from passband.pipeline.errors import PassbandError
+from passband.pipeline.formats.webdataset.tar import read_samples
 from passband.pipeline.loading import open_stream
 from passband.pipeline.manifest import read_manifest
-from passband.pipeline.shards.tar import read_samples
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 

@@ -13,10 +13,10 @@ import pytest
 from passband.jobs.generation.run import generate
 from passband.jobs.generation.verify import verify
 from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.formats.blocks import hash_blocks
 from passband.pipeline.loading import open_stream
 from passband.pipeline.manifest import read_manifest, write_manifest
 from passband.pipeline.seals import own_digest
-from passband.pipeline.shards.beton import hash_blocks
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import forge, small_job
 from tests.jobs.generation.mutations import mutations

@@ -8,8 +8,8 @@ import webdataset
 
 import passband.kernels.cpu  # noqa: F401  # settles Numba's target before ffcv compiles anything
 from passband.jobs.generation.run import generate
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.manifest import read_manifest
-from passband.pipeline.shards.decode import read_shard
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 

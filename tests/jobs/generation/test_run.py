@@ -13,9 +13,9 @@ from passband.jobs.dataset.spec import load_job
 from passband.jobs.generation.ledger import BadImagesError, ShardsFailedError
 from passband.jobs.generation.run import generate
 from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.lock import locked
 from passband.pipeline.manifest import read_manifest
-from passband.pipeline.shards.decode import read_shard
 from passband.pipeline.sources import SOURCES
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes

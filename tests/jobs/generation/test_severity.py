@@ -12,8 +12,8 @@ from passband.jobs.common.jobfile import JobError
 from passband.jobs.generation.run import generate
 from passband.jobs.generation.verify import verify
 from passband.pipeline.augment.corruption import NAMES, Corrupt
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.manifest import read_manifest
-from passband.pipeline.shards.decode import read_shard
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 

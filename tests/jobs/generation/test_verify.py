@@ -7,10 +7,11 @@ import yaml
 
 from passband.jobs.dataset.blueprint import read_blueprint
 from passband.jobs.dataset.spec import load_job
-from passband.jobs.generation.export import export_beton
+from passband.jobs.generation.export import write_export
 from passband.jobs.generation.run import SilentDisplay, generate
 from passband.jobs.generation.verify import repaired, verify
 from passband.pipeline.errors import PassbandError
+from passband.pipeline.formats.ffcv import Ffcv
 from passband.pipeline.loading import open_stream
 from passband.pipeline.manifest import read_manifest
 from passband.pipeline.seals import own_digest
@@ -189,7 +190,7 @@ def test_an_exported_beton_is_made_again_with_a_damaged_manifest(tmp_path):
     """Nothing but the manifest knows that there is one: the job does not ask for it."""
     generate(small_job(tmp_path))
     store = LocalStore(tmp_path)
-    export_beton(store, read_manifest(store))
+    write_export(store, read_manifest(store), Ffcv())
     made = stored_bytes(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
     repaired(store, list(verify(store)), SilentDisplay())

@@ -17,8 +17,8 @@ from passband.jobs.dataset.spec import load_job, parse_job
 from passband.jobs.generation.run import generate
 from passband.jobs.init import first_job, survey
 from passband.jobs.init.preview import preview_samples
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.manifest import read_manifest
-from passband.pipeline.shards.decode import read_shard
 from passband.pipeline.sources.imagefolder import ImageFolder
 from passband.pipeline.store import open_store
 from tests.jobs.init.made import write_images

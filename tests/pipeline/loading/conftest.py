@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from passband.jobs.generation.run import generate
+from passband.pipeline.formats.sample import Sample
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.manifest import read_manifest
 from passband.pipeline.records import Manifest
-from passband.pipeline.shards.decode import Sample, read_shard
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 

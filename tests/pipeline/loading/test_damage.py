@@ -7,10 +7,10 @@ import pytest
 
 from passband.jobs.generation.run import generate
 from passband.pipeline.errors import IntegrityError, PassbandError
+from passband.pipeline.formats.blocks import hash_blocks
 from passband.pipeline.loading import open_stream
 from passband.pipeline.manifest import read_manifest, write_manifest
-from passband.pipeline.records import BetonFile
-from passband.pipeline.shards.beton import hash_blocks
+from passband.pipeline.records import PackedFile
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job
 from tests.pipeline.loading.conftest import assert_holds
@@ -130,7 +130,7 @@ def test_a_changed_block_of_a_beton_is_found_when_it_is_touched(damaged, npy):
     first_page = 2 << 20
     sample = 300
     place = first_page + sample * 3 * 16 * 16 * 3 + 5
-    assert isinstance(beton, BetonFile)
+    assert isinstance(beton, PackedFile)
     flip(damaged / "small.beton", place)
     with open_stream(damaged / "small.beton", batch_size=355, drop_last=False) as stream:
         expected = beton.blocks[2]

@@ -17,9 +17,9 @@ from passband.jobs.drawing.sheet import MAX_VIEWS
 from passband.jobs.generation.card.bars import MAX_BARS
 from passband.jobs.generation.card.facts import MAX_BAD
 from passband.jobs.generation.card.page import write_card
+from passband.pipeline.formats.webdataset.decode import read_shard
 from passband.pipeline.manifest import read_manifest, read_record
 from passband.pipeline.records import BadSample
-from passband.pipeline.shards.decode import read_shard
 from passband.pipeline.store import LocalStore
 from tests.jobs.conftest import HOSTILE_CLASS, HOSTILE_FILE
 from tests.jobs.drawing.page import Page, scroll_width

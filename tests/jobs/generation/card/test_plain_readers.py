@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from passband.pipeline.shards.decode import read_shard
+from passband.pipeline.formats.webdataset.decode import read_shard
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 VIEWS = ["clean", {"prime": {"preset": "cifar"}, "copies": 2}, {"radial": {"high": 4}, "name": "low"}]

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import passband.kernels.cpu.compile  # noqa: F401  (it settles Numba's target, which ffcv would otherwise do first)
-from passband.pipeline.shards import beton
-from passband.pipeline.shards.beton import BetonSample, hash_blocks, read_beton_header, write_beton
+from passband.pipeline.formats.blocks import hash_blocks
+from passband.pipeline.formats.ffcv import beton
+from passband.pipeline.formats.ffcv.beton import BetonSample, read_beton_header
+from tests.pipeline.formats.ffcv.made import write_beton
 
 ffcv = pytest.importorskip("ffcv", reason="the extra ffcv is not installed")
 
@@ -273,7 +275,7 @@ def test_header_is_read_without_ffcv(tmp_path):
         page_bytes=2 << 20,
         file_bytes=(tmp_path / "a.beton").stat().st_size,
     )
-    code = "import sys, pipeline.shards.beton; assert not {'ffcv', 'torch', 'numba'} & set(sys.modules)"
+    code = "import sys, pipeline.formats.ffcv.beton; assert not {'ffcv', 'torch', 'numba'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from passband.pipeline.shards.decode import decode_sample
-from passband.pipeline.shards.tar import StoredSample
+from passband.pipeline.formats.webdataset.decode import decode_sample
+from passband.pipeline.formats.webdataset.tar import StoredSample
 from tests.pipeline.manifests import manifest
 
 SOUND = {"key": "a", "label": 0, "group": 0, "domain": 0, "severity": 0}

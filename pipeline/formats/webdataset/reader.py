@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from passband.pipeline.encodings.codec import ENCODINGS, decode_npy
 from passband.pipeline.errors import IntegrityError
 from passband.pipeline.loading.checked import Checked
 from passband.pipeline.loading.decoding import DamagedMember, Places, fill_each, fill_png, fill_stacked
@@ -18,7 +19,6 @@ from passband.pipeline.loading.files import Files
 from passband.pipeline.loading.keys import read_keys
 from passband.pipeline.loading.table import read_table
 from passband.pipeline.records import Manifest, ViewEntry
-from passband.pipeline.shards.codec import ENCODINGS, decode_npy
 from passband.pipeline.store import Store
 
 STACK = "views.npy"

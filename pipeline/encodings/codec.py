@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, features
 
-from passband.pipeline.shards.png import decode_png, encode_png
+from passband.pipeline.encodings.png import decode_png, encode_png
 
 NPY_MAGIC = b"\x93NUMPY\x01\x00"
 NPY_DTYPES = (np.dtype("|u1"), np.dtype("<f2"))
@@ -62,7 +62,7 @@ class Encoding(ABC):
 
 @dataclass(frozen=True)
 class Png(Encoding):
-    """Lossless, read by everything. See `pipeline.shards.png`."""
+    """Lossless, read by everything. See `pipeline.encodings.png`."""
 
     name = "png"
     suffix = "png"

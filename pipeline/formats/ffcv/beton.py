@@ -1,23 +1,6 @@
-"""FFCV's file format, version 2 (Leclerc et al. 2023), written by one sequential writer.
+"""The bytes of an FFCV file, as the package draws them: written by one sequential writer, and its header read again."""
 
-FFCV's own `DatasetWriter` hangs when a worker fails, and its bytes depend on how many workers there are. Here the
-bytes are a function of the samples alone. All images of a file have one size, so that every place follows from the
-sample's number::
-
-    header            24 bytes: version, number of fields, page size, number of samples, where the table is
-    field descriptors 1041 bytes each: type, name of at most 16 bytes, arguments (all zero for these fields)
-    metadata          a row a sample: (mode, width, height, where) of each view, then label, group, index
-    -- zeros up to a page --
-    pages             whole samples, view after view, rows first, uncompressed RGB; zeros up to the next page
-    table             24 bytes a view: number of the sample, where its pixels are, how many bytes
-
-Pages are counted from the start of the file. Everything is little-endian. FFCV is not needed to write it (importing
-it takes seconds); the tests hold the layout to FFCV's own types, fields and writer.
-"""
-
-import hashlib
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -26,16 +9,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.pipeline.records import BetonFile
-from passband.pipeline.store import attempt_id, open_output, open_store
-
 VERSION = 2
 INT_FIELD, IMAGE_FIELD = 1, 2  # FFCV's type ids
 RAW = 1  # FFCV's mode of an image that is not compressed
 COLUMNS = ("label", "group", "index")
 MIN_PAGE_BYTES = 1 << 21
 MAX_PAGE_BYTES = 1 << 31  # the largest power of two that the header's 32 bits hold
-BLOCK_BYTES = 64 << 20
 
 HEADER = np.dtype(
     [("version", "<u2"), ("num_fields", "<u2"), ("page_size", "<u4"), ("num_samples", "<u8"), ("table", "<u8")],
@@ -141,45 +120,24 @@ class Layout:
         return starts[:, None] + np.arange(self.num_views) * self.view_bytes
 
 
-def write_beton(
-    destination: str | Path,
-    samples: Iterable[BetonSample],
-    num_samples: int,
-    num_views: int,
-    page_bytes: int | None = None,
-) -> BetonFile:
-    """Write a beton, which appears under its name only when it is whole.
+def fill_beton(
+    file: IO[bytes], samples: Iterable[BetonSample], num_samples: int, num_views: int, page_bytes: int | None = None
+) -> Layout:
+    """Write a beton into an empty file that can seek.
 
     Parameters
     ----------
-    destination : path of the file, or its place in an object store
     samples : BetonSample, all of one size; a page of them is held at a time
     num_samples, num_views : int, at least 1
         `samples` must give exactly so many, with so many views each.
     page_bytes : power of two from 2 MiB to 2 GiB
         By default the smallest in which a sample fits.
 
-    Returns
-    -------
-    BetonFile, with the sha256 of the file and of every 64 MiB of it.
-
     Raises
     ------
     ValueError
-        If the samples are not as announced, or FFCV cannot represent them; nothing is written then.
+        If the samples are not as announced, or FFCV cannot represent them.
     """
-    folder, _, name = str(destination).rpartition("/")
-    root = "/" if str(destination).startswith("/") else "."
-    with open_store(folder or root).staged(name, attempt_id()) as temporary:
-        with open_output(temporary) as file:
-            fill_beton(file, samples, num_samples, num_views, page_bytes)
-        return hash_blocks(temporary, name)
-
-
-def fill_beton(
-    file: IO[bytes], samples: Iterable[BetonSample], num_samples: int, num_views: int, page_bytes: int | None = None
-) -> Layout:
-    """Write a beton into an empty file that can seek; the rest is as in `write_beton`."""
     if num_samples < 1 or num_views < 1:
         raise ValueError(f"beton: FFCV cannot represent {num_samples} samples of {num_views} views")
     remaining = iter(samples)
@@ -227,22 +185,6 @@ def read_beton_header(path: str | Path) -> BetonHeader:
     return BetonHeader(
         layout.num_samples, num_views, fields, layout.height, layout.width, layout.page_bytes, file_bytes
     )
-
-
-def hash_blocks(path: str | Path, name: str, block_bytes: int = BLOCK_BYTES) -> BetonFile:
-    """Hash a file as a whole and by blocks, of which the last may be shorter; both hashes run side by side."""
-    whole, blocks, size = hashlib.sha256(), [hashlib.sha256()], 0
-    buffer = memoryview(bytearray(min(block_bytes, 1 << 20)))
-    with open(path, "rb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
-        while count := file.readinto(buffer[: block_bytes * len(blocks) - size]):
-            hashed = pool.submit(whole.update, buffer[:count])
-            blocks[-1].update(buffer[:count])
-            hashed.result()
-            size += count
-            if size == block_bytes * len(blocks):
-                blocks.append(hashlib.sha256())
-    hexdigests = [block.hexdigest() for block in blocks[: -(-size // block_bytes)]]
-    return BetonFile(name=name, bytes=size, sha256=whole.hexdigest(), block_bytes=block_bytes, blocks=hexdigests)
 
 
 def field_names(num_views: int) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passband.pipeline.shards.tar import TarWriter, header, read_samples
+from passband.pipeline.formats.webdataset.tar import TarWriter, header, read_samples
 
 names = st.from_regex(r"\A[0-9]{8}\.[a-z][a-z0-9.]{0,20}\Z")
 

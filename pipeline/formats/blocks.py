@@ -1,19 +1,28 @@
-"""An FFCV file held against what the manifest says of it, as a whole and block by block."""
+"""The hashes of a packed file, as a whole and block by block, and the file held against them."""
 
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import IO
 
-from passband.pipeline.manifest import Problem, check_file
-from passband.pipeline.records import BetonFile
+from passband.pipeline.checking import Problem, check_file
+from passband.pipeline.records import PackedFile
 from passband.pipeline.store import Store
 
+BLOCK_BYTES = 64 << 20
 _CHUNK = 1 << 20
 
 
-def check_beton(store: Store, expected: BetonFile) -> Iterator[Problem]:
-    """Yield a problem if a beton is absent or not as recorded: as a whole, or in the hash of a block.
+def hash_blocks(path: str | Path, name: str, block_bytes: int = BLOCK_BYTES) -> PackedFile:
+    """Hash a file as a whole and by blocks, of which the last may be shorter."""
+    with open(path, "rb") as file:
+        whole, blocks = _hashes(file, block_bytes)
+        return PackedFile(name=name, bytes=file.tell(), sha256=whole, block_bytes=block_bytes, blocks=blocks)
+
+
+def check_blocks(store: Store, expected: PackedFile) -> Iterator[Problem]:
+    """Yield a problem if a packed file is absent or not as recorded: as a whole, or in the hash of a block.
 
     The file's own hash does not vouch for those of the blocks, which are what a reader compares.
     """

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from passband.pipeline.shards.codec import ENCODINGS, Jpeg, WebP, decode_npy, encode_npy
-from passband.pipeline.shards.png import encode_png
+from passband.pipeline.encodings.codec import ENCODINGS, Jpeg, WebP, decode_npy, encode_npy
+from passband.pipeline.encodings.png import encode_png
 
 LOSSLESS = [name for name, encoding in ENCODINGS.items() if encoding.lossless]
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))

@@ -1,37 +1,19 @@
 """From the members of a stored sample back to arrays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from passband.pipeline.checking import check_file
 from passband.pipeline.documents import DocumentError, parse_json
+from passband.pipeline.encodings.codec import ENCODINGS, decode_npy
 from passband.pipeline.errors import IntegrityError
-from passband.pipeline.manifest import check_file
+from passband.pipeline.formats.sample import Sample
+from passband.pipeline.formats.webdataset.tar import StoredSample, read_samples
 from passband.pipeline.records import Manifest, ManifestShard
-from passband.pipeline.shards.codec import ENCODINGS, decode_npy
-from passband.pipeline.shards.tar import StoredSample, read_samples
 from passband.pipeline.store import Store
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One sample, decoded.
-
-    Attributes
-    ----------
-    views : list of (H, W, 3) uint8 or float16, in the order of their numbers
-    """
-
-    index: int
-    key: str
-    label: int
-    group: int
-    domain: int
-    severity: int
-    views: list[NDArray[Any]]
 
 
 def decode_sample(stored: StoredSample, manifest: Manifest) -> Sample:
@@ -93,12 +75,3 @@ def read_shard(store: Store, manifest: Manifest, shard: ManifestShard, *, verify
                 raise IntegrityError(f"{store.uri}/{shard.tar.name}: {error}") from error
     if count != shard.samples:
         raise IntegrityError(f"{store.uri}/{shard.tar.name}: holds {count} samples, the manifest says {shard.samples}")
-
-
-def as_pixels(view: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return a view as uint8 for looking at: a float16 one is stretched from its own minimum and maximum."""
-    if view.dtype == np.uint8:
-        return view
-    low, high = float(view.min()), float(view.max())
-    scaled = (view.astype(np.float32) - low) / (high - low or 1.0)
-    return np.rint(scaled * 255).astype(np.uint8)

@@ -1,10 +1,4 @@
-"""WebDataset shards: plain tar, written and read member by member.
-
-A shard holds samples in the order of their plan index; a sample's members follow each other, sorted by name::
-
-    00000042.clean.png   00000042.json   00000042.low.png   00000042.prime-1.png
-
-Members are called after their views, or after the views' numbers (``view1.png``) where a job says so.
+"""The tar of a WebDataset shard, written and read member by member.
 
 All headers are ustar with mtime, uid and gid 0 and mode 0644, so the bytes are a function of names and contents.
 `tarfile` spends 30 microseconds on such a header; here a template is patched in 2.

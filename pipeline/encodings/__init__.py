@@ -1,0 +1,1 @@
+"""How one view becomes bytes, and pixels again."""

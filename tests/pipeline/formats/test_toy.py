@@ -1,0 +1,22 @@
+"""A format of one module and one line in FORMATS: a real job makes it, `verify` checks it, a stream reads it."""
+
+import numpy as np
+
+from tests.pipeline.formats.contract import ExportContract
+from tests.pipeline.formats.made import opened, walked
+from tests.pipeline.formats.toy import Toy
+
+
+class TestToy(ExportContract):
+    form = Toy()
+
+    def test_numpy_reads_it(self, dataset):
+        samples, table = walked(dataset), np.load(dataset / "odd.npy")
+        assert table["label"].tolist() == [sample.label for sample in samples]
+        for number in range(3):
+            np.testing.assert_array_equal(table[f"view{number}"], [sample.views[number] for sample in samples])
+
+    def test_it_stands_in_the_manifest_beside_the_others(self, dataset):
+        _, manifest = opened(dataset)
+        assert list(manifest.exports) == ["toy"]
+        assert list(manifest.model_dump())[-3:] == ["beton", "exports", "digest"]
