@@ -10,54 +10,23 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_images, check_shape
+from passband.kernels.contract import documented
 from passband.kernels.reference.frequency import check_choice, check_count
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]
 
 
+@documented
 def scale_contrast(images: Images, factor: float) -> Result:
-    """Scale every channel's distance from its mean over the image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    factor : float
-
-    Returns
-    -------
-    (N, C, H, W) float64, not clipped
-    """
     check_images(images)
     x = images.astype(np.float64)
     mean = x.mean(axis=(2, 3), keepdims=True)
     return mean + factor * (x - mean)
 
 
+@documented
 def pixelate(images: Images, height: int, width: int) -> Result:
-    """Average over a grid of height x width blocks and give every pixel its block's mean.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    height : int, 1..H
-    width : int, 1..W
-        Number of blocks.
-
-    Returns
-    -------
-    (N, C, H, W) float64
-
-    Raises
-    ------
-    ValueError
-        For another number of blocks.
-
-    Notes
-    -----
-    Pillow's box filter down and up again, without its rounding to 8 bits in between: blocks are of whole pixels, with
-    edges where `block_edges` says, and enlarging takes the nearest block.
-    """
     check_images(images)
     check_count("height", height, images.shape[2])
     check_count("width", width, images.shape[3])
@@ -82,23 +51,8 @@ def _block_means(size: int, count: int) -> Result:
     return (inside / inside.sum(axis=1, keepdims=True))[nearest_block(size, count)]
 
 
+@documented
 def separable_blur(images: Images, weights: NDArray[np.floating]) -> Result:
-    """Convolve rows and columns with the same symmetric weights; borders are reflected (ba|abc|cb).
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    weights : (2 R + 1,) float, symmetric; R may exceed the image
-
-    Returns
-    -------
-    (N, C, H, W) float64
-
-    Raises
-    ------
-    ValueError
-        If the weights are of even number or not symmetric.
-    """
     check_images(images)
     w = check_symmetric(weights)
     rows = scipy.ndimage.correlate1d(images.astype(np.float64), w, axis=2, mode="reflect")
@@ -114,24 +68,8 @@ def check_symmetric(weights: Any) -> Result:
     return w
 
 
+@documented
 def warp_reflected(images: Images, displacement: NDArray[np.floating], border: str) -> Result:
-    """Return x at r - displacement(r), bilinear; the image is continued by its reflections.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    displacement : (N, 2, H, W), pixels: dy, dx
-    border : "reflect" (ba|abc|cb) or "mirror" (cb|abc|ba)
-
-    Returns
-    -------
-    (N, C, H, W) float64
-
-    Raises
-    ------
-    ValueError
-        For other shapes or another border.
-    """
     check_images(images)
     check_choice("border", border, ("reflect", "mirror"))
     count, channels, height, width = images.shape
