@@ -4,13 +4,14 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from passband.kernels.blocks import block_edges, nearest_block
 from passband.kernels.checks import check_float32, check_shape
 from passband.kernels.contract import documented
 from passband.kernels.cpu.chunks import chunk_rows, in_chunks
 from passband.kernels.cpu.threads import for_ranges
 from passband.kernels.cpu.warp import warp
 from passband.kernels.elementary import cos_pi
-from passband.kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
+from passband.kernels.reference.corruption_digital import check_symmetric
 from passband.kernels.reference.frequency import check_choice, check_count
 
 Images = NDArray[np.float32]

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from passband.kernels.blocks import block_edges, nearest_block
 from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, empty
 from passband.kernels.cuda.device import current, int32, launch
 from passband.kernels.cuda.matrix import multiply
-from passband.kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
+from passband.kernels.reference.corruption_digital import check_symmetric
 from passband.kernels.reference.frequency import check_count
 
 _THREADS = 256

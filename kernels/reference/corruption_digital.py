@@ -34,21 +34,19 @@ def pixelate(images: Images, height: int, width: int) -> Result:
     return rows @ images.astype(np.float64) @ columns.T
 
 
-def block_edges(size: int, count: int) -> NDArray[np.int64]:
-    """Return where blocks begin and end: round(k size / count), halves up, for k = 0..count, exactly."""
-    return (2 * np.arange(count + 1) * size + count) // (2 * count)
-
-
-def nearest_block(size: int, count: int) -> NDArray[np.int64]:
-    """Return the block that each of `size` pixels is enlarged from: the one below its centre."""
-    return (2 * np.arange(size) + 1) * count // (2 * size)
-
-
 def _block_means(size: int, count: int) -> Result:
-    edges = block_edges(size, count)
-    pixels = np.arange(size)
-    inside = (edges[:-1, None] <= pixels) & (pixels < edges[1:, None])
-    return (inside / inside.sum(axis=1, keepdims=True))[nearest_block(size, count)]
+    """Return (size, size): what each pixel takes from each, the mean of a block of pixels.
+
+    A pixel is enlarged from the block at its center, k size / count <= center < (k + 1) size / count. That block is of
+    the pixels that Pillow takes into it, k size / count < center <= (k + 1) size / count. All by whole numbers.
+    """
+    centers = [(2 * pixel + 1) * count for pixel in range(size)]  # in parts of which a block has 2 size
+    means = np.zeros((size, size))
+    for pixel, center in enumerate(centers):
+        first = center - center % (2 * size)
+        block = [other for other, place in enumerate(centers) if first < place <= first + 2 * size]
+        means[pixel, block] = 1 / len(block)
+    return means
 
 
 @documented
