@@ -8,7 +8,7 @@ from typing import Any
 from passband.jobs.common.wording import count, recipe, significant
 from passband.kernels import prime_steps
 from passband.pipeline.augment.augmix import OPERATIONS
-from passband.pipeline.augment.corruption.tables import NAMES
+from passband.pipeline.corruptions import NAMES
 from passband.pipeline.records import Manifest
 
 Recorded = Mapping[str, Any]

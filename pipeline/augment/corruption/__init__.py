@@ -2,6 +2,7 @@
 
 from passband.pipeline.augment.corruption.catalog import CORRUPTIONS
 from passband.pipeline.augment.corruption.stage import Corrupt
-from passband.pipeline.augment.corruption.tables import NAMES, TABLES, table_for
+from passband.pipeline.augment.corruption.tables import TABLES, table_for
+from passband.pipeline.corruptions import NAMES
 
 __all__ = ["CORRUPTIONS", "NAMES", "TABLES", "Corrupt", "table_for"]

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from passband.pipeline.augment.corruption.blur import BLUR, glass_blur, motion_blur
 from passband.pipeline.augment.corruption.digital import DIGITAL, pixelate
 from passband.pipeline.augment.corruption.noise import NOISE
-from passband.pipeline.augment.corruption.tables import NAMES, Constants, Name
+from passband.pipeline.augment.corruption.tables import Constants
 from passband.pipeline.augment.corruption.weather import WEATHER, snow
 from passband.pipeline.augment.draws import Draws
+from passband.pipeline.corruptions import NAMES, Name
 
 Corruption = Callable[[NDArray[np.float32], Constants, Draws, ModuleType], NDArray[np.float32]]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from passband.pipeline.augment.base import StageOptions
-from passband.pipeline.augment.corruption.tables import NAMES, SEVERITIES, Name, TableName
+from passband.pipeline.corruptions import NAMES, SEVERITIES, Name, TableName
 from passband.pipeline.options import StrictModel
 
 Fixed = Annotated[int, Field(ge=0, le=SEVERITIES)]

@@ -12,8 +12,9 @@ from passband.pipeline.augment.corruption.catalog import CORRUPTIONS, EIGHT_BIT
 from passband.pipeline.augment.corruption.frost_textures import SCALES, FrostTextures
 from passband.pipeline.augment.corruption.levels import truncated
 from passband.pipeline.augment.corruption.options import CorruptOptions
-from passband.pipeline.augment.corruption.tables import NAMES, TABLES, TableName, table_for
+from passband.pipeline.augment.corruption.tables import TABLES, table_for
 from passband.pipeline.augment.draws import Draws
+from passband.pipeline.corruptions import NAMES, TableName
 
 Images = NDArray[np.float32]
 Integers = NDArray[np.int64]
