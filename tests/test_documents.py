@@ -34,8 +34,9 @@ from passband.kernels import reference
 from passband.pipeline.augment import AUGMENTATIONS
 from passband.pipeline.augment.augmix import OPERATIONS
 from passband.pipeline.augment.corruption.options import PoissonSeverity
-from passband.pipeline.augment.corruption.tables import NAMES, TABLES
+from passband.pipeline.augment.corruption.tables import TABLES
 from passband.pipeline.augment.prime_options import PRESETS, PrimeOptions
+from passband.pipeline.corruptions import NAMES
 from passband.pipeline.formats import FORMATS
 from passband.pipeline.networks.network import NETWORKS
 from passband.pipeline.sources import SOURCES

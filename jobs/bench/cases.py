@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from passband.pipeline.augment.corruption import NAMES
+from passband.pipeline.augment import AUGMENTATIONS
+from passband.pipeline.augment.corruption import CORRUPTIONS
 from passband.pipeline.augment.prime_options import PRESETS
 from passband.pipeline.errors import PassbandError
 
@@ -60,9 +61,17 @@ VARIANTS: dict[str, Callable[[int, int], dict[str, Options]]] = {
     "prime": _prime,
     "augmix": lambda size, severity: {"": {}},
     "sada": lambda size, severity: {"": {"map": "none"}},  # its surrogate is added where the images are
-    "corrupt": lambda size, severity: {name: {"types": name, "severity": severity} for name in NAMES},
+    "corrupt": lambda size, severity: {name: {"types": name, "severity": severity} for name in CORRUPTIONS},
 }
-"""Stage -> (size, severity) -> variant -> options; a stage of `AUGMENTATIONS` that is not here fails a test."""
+"""Stage -> (size, severity) -> variant -> options; any other stage of `AUGMENTATIONS` is measured by its defaults."""
+
+
+def _variants(stage: str, size: int, severity: int) -> dict[str, Options]:
+    """Return variant -> options; none for a stage that is not in `VARIANTS` and needs options."""
+    if stage in VARIANTS:
+        return VARIANTS[stage](size, severity)
+    needed = any(field.is_required() for field in AUGMENTATIONS[stage].Options.model_fields.values())
+    return {} if needed else {"": {}}
 
 
 _VALUES = {"cpu": 2**23, "cuda": 2**27}
@@ -98,8 +107,8 @@ def make_cases(
     every = [
         Case(stage, variant, size, batch(size), options)
         for size in dict.fromkeys(sizes)
-        for stage, variants in VARIANTS.items()
-        for variant, options in variants(size, severity).items()
+        for stage in AUGMENTATIONS
+        for variant, options in _variants(stage, size, severity).items()
     ]
     for pattern in patterns:
         if not any(_fits(case, pattern) for case in every):

@@ -1,7 +1,7 @@
 """The parts of a job file whose shape depends on what is installed: stages, views and sources.
 
-Their models are made from `AUGMENTATIONS` and `SOURCES`, so a stage that is a file and a line there can be named in
-a job, is checked, and stands in the JSON Schema.
+Their models are made from `AUGMENTATIONS` and `SOURCES`, as they are when a job is read, so a stage that is a file and
+a line there can be named in a job, is checked, and stands in the JSON Schema.
 """
 
 import functools
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, create_model, model_validator
 
 from passband.pipeline.augment import AUGMENTATIONS, StageOptions
-from passband.pipeline.options import StrictModel
+from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.sources import SOURCES, Source
 
 MAX_STAGES = 256
@@ -20,11 +20,10 @@ MAX_VIEWS = 4096
 """Views of a job, copies counted: each is an entry in job.yaml and in the manifest, and a member of every sample."""
 MAX_VIEW_STAGES = 8192
 """Stages of all views together, copies counted: job.yaml spells each out with its options."""
-StageName = Literal[tuple(sorted(AUGMENTATIONS))]  # type: ignore[valid-type]
 
 
 class _OneStage(StrictModel):
-    """A stage by name with its options: ``prime: {preset: cifar}``; no options at all are the defaults."""
+    """What entries of base and of views share: a key for each stage."""
 
     @model_validator(mode="before")
     @classmethod
@@ -42,6 +41,8 @@ class _OneStage(StrictModel):
 
 
 class _ExactlyOneStage(_OneStage):
+    """A stage by name with its options: ``prime: {preset: cifar}``; no options at all are the defaults."""
+
     @model_validator(mode="after")
     def _check_count(self) -> Self:
         if len(self.stages()) != 1:
@@ -53,12 +54,16 @@ def _stage_list() -> str:
     return ", ".join(sorted(AUGMENTATIONS))
 
 
-_STAGE_FIELDS: dict[str, Any] = {name: (stage.Options | None, None) for name, stage in AUGMENTATIONS.items()}
+def _with_stages(base: type[_OneStage], name: str) -> type[_OneStage]:
+    """Return a model beside `base` that has a key for each stage."""
+    keys: dict[str, Any] = {stage: (found.Options | None, None) for stage, found in AUGMENTATIONS.items()}
+    return create_model(name, __base__=base, __doc__=base.__doc__, **keys)
+
 
 if TYPE_CHECKING:
     StageEntry = _ExactlyOneStage
 else:
-    StageEntry = create_model("StageEntry", __base__=_ExactlyOneStage, __doc__=_OneStage.__doc__, **_STAGE_FIELDS)
+    StageEntry = listed(AUGMENTATIONS, lambda: _with_stages(_ExactlyOneStage, "StageEntry"))
 
 
 class _ViewEntry(_OneStage):
@@ -83,12 +88,6 @@ class _ViewEntry(_OneStage):
         return self.stages() or [stage for entry in self.chain or [] for stage in entry.stages()]
 
 
-if TYPE_CHECKING:
-    ViewEntry = _ViewEntry
-else:
-    ViewEntry = create_model("ViewEntry", __base__=_ViewEntry, __doc__=_ViewEntry.__doc__, **_STAGE_FIELDS)
-
-
 def _spell_out(given: Any) -> Any:
     if given == "clean":
         return {"name": "clean"}
@@ -97,11 +96,17 @@ def _spell_out(given: Any) -> Any:
     return given
 
 
-View = Annotated[
-    ViewEntry,
-    BeforeValidator(_spell_out, json_schema_input_type=Literal["clean"] | StageName | list[StageEntry] | ViewEntry),
-]
-"""One entry of ``views``: ``clean``, a stage, a list of stages, or the mapping with ``copies`` and ``name``."""
+def _view() -> Any:
+    entry = _with_stages(_ViewEntry, "ViewEntry")
+    spelled = Literal["clean"] | Literal[tuple(sorted(AUGMENTATIONS))] | list[StageEntry] | entry
+    return Annotated[entry, BeforeValidator(_spell_out, json_schema_input_type=spelled)]
+
+
+if TYPE_CHECKING:
+    View = _ViewEntry
+else:
+    View = listed(AUGMENTATIONS, _view)
+    """One entry of ``views``: ``clean``, a stage, a list of stages, or the mapping with ``copies`` and ``name``."""
 
 
 class _SourceEntry(StrictModel):
@@ -119,7 +124,11 @@ def _source_entry(kind: str) -> Any:
     return create_model(f"{kind.capitalize()}Source", __base__=bases, __doc__=None, kind=(Literal[kind], ...))  # type: ignore[arg-type]
 
 
+def _any_source() -> Any:
+    return Annotated[functools.reduce(operator.or_, map(_source_entry, SOURCES)), Discriminator("kind")]
+
+
 if TYPE_CHECKING:
     AnySource = _SourceEntry
 else:
-    AnySource = Annotated[functools.reduce(operator.or_, map(_source_entry, SOURCES)), Discriminator("kind")]
+    AnySource = listed(SOURCES, _any_source)

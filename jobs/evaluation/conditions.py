@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from passband.jobs.evaluation.results import Kind
-from passband.jobs.evaluation.spec import SEVERITIES, CorruptionGrid, EvaluateJob, FrequencySplit, generation_job
+from passband.jobs.evaluation.spec import CorruptionGrid, EvaluateJob, FrequencySplit, generation_job
 from passband.jobs.training.spec import DatasetReference
+from passband.pipeline.corruptions import SEVERITIES
 
 TEST = "test"
 

@@ -7,28 +7,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from passband.jobs.common.jobfile import absolute_path, check_kind, read_yaml, validated
 from passband.jobs.training.spec import DatasetReference, Name
+from passband.pipeline.corruptions import NAMES, SEVERITIES, TableName
+from passband.pipeline.corruptions import Name as Corruption
 from passband.pipeline.options import StrictModel
 from passband.pipeline.surrogate.options import SHA256
 
-CORRUPTIONS = (
-    "gaussian_noise",
-    "shot_noise",
-    "impulse_noise",
-    "defocus_blur",
-    "glass_blur",
-    "motion_blur",
-    "zoom_blur",
-    "snow",
-    "frost",
-    "fog",
-    "brightness",
-    "contrast",
-    "elastic_transform",
-    "pixelate",
-    "jpeg_compression",
-)
-"""As the stage ``corrupt`` knows them, which is not imported here: it comes with the kernels. Held by a test."""
-SEVERITIES = 5
 Source = dict[str, Any] | list[dict[str, Any]]
 
 
@@ -68,21 +51,21 @@ class EvaluatedDataset(Images):
 
 
 def _all_types(given: Any) -> Any:
-    return list(CORRUPTIONS) if given == "all" else given
+    return list(NAMES) if given == "all" else given
 
 
 class CorruptionGrid(Images):
     """Common corruptions at several severities (Hendrycks & Dietterich 2019); a dataset for each type."""
 
     types: Annotated[
-        list[Literal[CORRUPTIONS]],  # type: ignore[valid-type]
-        BeforeValidator(_all_types, Literal["all"] | list[Literal[CORRUPTIONS]]),
+        list[Corruption],
+        BeforeValidator(_all_types, Literal["all"] | list[Corruption]),
         Field(min_length=1),
-    ] = list(CORRUPTIONS)
+    ] = list(NAMES)
     severities: list[Annotated[int, Field(ge=1, le=SEVERITIES)]] = Field(
         default=list(range(1, SEVERITIES + 1)), min_length=1
     )
-    table: Literal["cifar", "tiny", "imagenet"] | None = Field(
+    table: TableName | None = Field(
         None, description="of constants; default: cifar for images up to 32 pixels, tiny up to 64, else imagenet"
     )
     seed: int = Field(0, ge=0, lt=2**63, description="of the corruptions")

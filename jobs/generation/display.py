@@ -1,11 +1,16 @@
 """What is shown of a generation."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from passband.jobs.common.milestones import Milestone, Milestones
 from passband.jobs.common.screen import OnScreen, Rate, Screen, seconds_left, sentence, some
 from passband.jobs.common.wording import duration
 from passband.jobs.dataset.progress import shards_made
 from passband.jobs.generation.ledger import Ledger
+
+MILESTONES: dict[str, Callable[[], Milestone]] = {}
+"""Event -> what tells it once it came about, of the ledger after each outcome; for those that add one."""
 
 
 class Display(Protocol):
@@ -39,7 +44,7 @@ class GenerationDisplay(SilentDisplay):
 
     def __init__(self, screen: Screen | None = None) -> None:
         super().__init__(screen)
-        self._rate = Rate()
+        self._rate, self._milestones = Rate(), Milestones(MILESTONES)
 
     def started(self, ledger: Ledger) -> None:
         """Show what is planned and what was found done."""
@@ -57,6 +62,7 @@ class GenerationDisplay(SilentDisplay):
         if message:
             self.screen.say(message, "yellow")
         self._show(shards_made(state), state)
+        self._milestones.tell(self.screen, ledger)
 
     def step(self, name: str) -> None:
         """Show which step begins."""

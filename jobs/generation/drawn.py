@@ -8,7 +8,7 @@ from typing import Any
 from passband.jobs.common.wording import count, recipe, significant
 from passband.kernels import prime_steps
 from passband.pipeline.augment.augmix import OPERATIONS
-from passband.pipeline.augment.corruption.tables import NAMES
+from passband.pipeline.augment.corruption import CORRUPTIONS
 from passband.pipeline.records import Manifest
 
 Recorded = Mapping[str, Any]
@@ -117,7 +117,7 @@ def _augmix(drawn: Recorded) -> str:
 def _corrupt(drawn: Recorded) -> str:
     if drawn["severity"] == 0:
         return "corrupt leaves the image as it is: severity 0"
-    return f"corrupt makes {NAMES[drawn['type']].replace('_', ' ')} of severity {drawn['severity']}"
+    return f"corrupt makes {tuple(CORRUPTIONS)[drawn['type']].replace('_', ' ')} of severity {drawn['severity']}"
 
 
 def _sada(drawn: Recorded) -> str:

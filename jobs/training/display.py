@@ -1,12 +1,16 @@
 """What is shown of a training."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from passband.jobs.common.screen import OnScreen, seconds_left, sentence
+from passband.jobs.common.milestones import Milestone, Milestones
+from passband.jobs.common.screen import OnScreen, Screen, seconds_left, sentence
 from passband.jobs.common.wording import duration
 from passband.jobs.training.loop import Watch
 from passband.jobs.training.setup import Training
+
+MILESTONES: dict[str, Callable[[], Milestone]] = {}
+"""Event -> what tells it once it came about, of the training after each step that is logged; for those that add one."""
 
 
 class Display(Protocol):
@@ -36,6 +40,10 @@ class SilentDisplay(OnScreen, Display):
 class TrainingDisplay(SilentDisplay):
     """Shows a training on `screen`."""
 
+    def __init__(self, screen: Screen | None = None) -> None:
+        super().__init__(screen)
+        self._milestones = Milestones(MILESTONES)
+
     def started(self, training: Training) -> None:
         """Show what is trained."""
         self.screen.event("started", name=training.job.name, step=training.step, steps=training.steps)
@@ -47,6 +55,7 @@ class TrainingDisplay(SilentDisplay):
         self.screen.event("step", epoch=epoch, **state, metrics=dict(metrics))
         line = progress(f"epoch {epoch + 1}/{training.epochs}", metrics["loss"], state)
         self.screen.show(line, now=training.step == training.steps)
+        self._milestones.tell(self.screen, training)
 
     def evaluated(self, epoch: int, accuracy: Mapping[str, float]) -> None:
         """Show the accuracies, and leave them there."""

@@ -20,7 +20,7 @@ from passband.jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOp
 from passband.pipeline.canonical import digest
 from passband.pipeline.networks.checkpoint import checkpoint_file
 from passband.pipeline.networks.names import OURS, RESIDUAL, TORCHVISION, check_network, check_stem
-from passband.pipeline.options import StrictModel
+from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SHA256
 
 _YOUNGER = ("sha256", "weights")
@@ -163,12 +163,14 @@ def _objective_entry(name: str) -> Any:
                         kind=(Literal[name], ...))  # type: ignore[arg-type]  # fmt: skip
 
 
+def _any_objective() -> Any:
+    return Annotated[functools.reduce(operator.or_, map(_objective_entry, OBJECTIVES)), Discriminator("kind")]
+
+
 if TYPE_CHECKING:
     AnyObjective = ObjectiveOptions
 else:
-    _ENTRIES = [_objective_entry(name) for name in OBJECTIVES]
-    AnyObjective = Annotated[functools.reduce(operator.or_, _ENTRIES), Discriminator("kind")] if len(
-        _ENTRIES) > 1 else _ENTRIES[0]  # fmt: skip
+    AnyObjective = listed(OBJECTIVES, _any_objective)
 
 
 class TrainJob(StrictModel):

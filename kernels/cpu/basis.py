@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32, check_shape, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.arrays import borrowed
 from passband.kernels.cpu.chunks import CHUNK_BYTES
 from passband.kernels.cpu.compile import fma, kernel
@@ -27,28 +28,10 @@ def _add_range(out, sources, choices, amplitudes, start, stop):
                 out[m, c, p] = fma(amplitude, basis[f, p], images[n, c, p])
 
 
+@documented
 def add_basis(
     images: Images, rows: NDArray[np.int64], basis: Images, frequencies: NDArray[np.int64], amplitudes: Images
 ) -> Images:
-    """Return images[rows[m]] + amplitudes[m] basis[frequencies[m]] for every m.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    rows : (M,) int, which image
-    basis : (F, H, W) float32, a real image for each frequency
-    frequencies : (M,) int, which basis image
-    amplitudes : (M, C) float32, with their sign
-
-    Returns
-    -------
-    (M, C, H, W) float32, not clipped
-
-    Raises
-    ------
-    ValueError
-        For other shapes, or positions that do not exist.
-    """
     images = check_float32(images)
     check_shape("basis", basis, None, *images.shape[2:])
     chosen, waves = check_choices("rows", rows, len(images)), check_choices("frequencies", frequencies, len(basis))

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from passband.kernels.borders import border_index
 from passband.kernels.checks import check_float32, check_near, check_positions, check_taps, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.arrays import borrowed
 from passband.kernels.cpu.compile import fma, kernel
 from passband.kernels.cpu.threads import for_ranges
@@ -13,21 +14,8 @@ from passband.kernels.cpu.vectors import load8, spread8, spread_at, store
 Images = NDArray[np.float32]
 
 
+@documented
 def tap_filter(images: Images, offsets: NDArray[np.integer], weights: ArrayLike, border: str) -> Images:
-    """Return sum_k w_k x(r + offset_k).
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    offsets : (N, K, 2) or (1, K, 2) int
-        Rows, columns; a sample's own, or the same for all.
-    weights : (K,)
-    border : "nearest" (aaa|abc|ccc), "mirror" (cb|abc|ba) or "reflect" (ba|abc|cb)
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-    """
     images = check_float32(images)
     taps, w = check_taps(offsets, weights, border, len(images)), writable(weights)
     before = np.maximum(0, -taps.min(axis=(0, 1), initial=0))
@@ -82,19 +70,8 @@ def _tap_row(line, padded, places, weights, start):
         store(line, right, second)
 
 
+@documented
 def resample(images: Images, rows: ArrayLike, columns: ArrayLike) -> Images:
-    """Return the mean over z of the image at (rows[z], columns[z]), bilinear, coordinates clamped to the image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    rows : (Z, H'), pixels
-    columns : (Z, W'), pixels
-
-    Returns
-    -------
-    (N, C, H', W') float32
-    """
     images = check_float32(images)
     y, x = check_positions(rows, columns)
     grid = (*_corners(y, images.shape[2]), *_corners(x, images.shape[3]))
@@ -140,25 +117,8 @@ def _resample_range(out, images, grid, line, start, stop):
                     result[y, x] /= count
 
 
+@documented
 def shuffle_pixels(images: Images, words: NDArray[np.uint32], reach: int) -> Images:
-    """Give pixels, one after another, the value that a near pixel has at that time.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    words : (N, R, H, W) uint32
-        Say where pixel (y, x) looks in round r: y - reach + u 2 reach // 2^16, u the upper half of the word, and x
-        likewise by its lower half.
-    reach : int, at least 1
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Notes
-    -----
-    The order, and why pixels are copied and not exchanged: `kernels.reference.shuffle_pixels`.
-    """
     images = check_float32(images)
     check_near(words, reach, images)
     drawn, out = writable(words, np.uint32), images.copy()

@@ -4,12 +4,14 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from passband.kernels.blocks import block_edges, nearest_block
 from passband.kernels.checks import check_float32, check_shape
+from passband.kernels.contract import documented
 from passband.kernels.cpu.chunks import chunk_rows, in_chunks
 from passband.kernels.cpu.threads import for_ranges
 from passband.kernels.cpu.warp import warp
 from passband.kernels.elementary import cos_pi
-from passband.kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
+from passband.kernels.reference.corruption_digital import check_symmetric
 from passband.kernels.reference.frequency import check_choice, check_count
 
 Images = NDArray[np.float32]
@@ -17,19 +19,8 @@ Coordinates = NDArray[np.float64]
 _FOLDED_AT_ONCE = 1 << 18  # coordinates
 
 
+@documented
 def scale_contrast(images: Images, factor: float) -> Images:
-    """Scale every channel's distance from its mean over the image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    factor : float
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-    """
-
     def scale_chunk(chunk: Images, out: Images) -> None:
         # Running sums: their order is that of the pixels, whatever the width of a vector.
         rows = chunk.reshape(*chunk.shape[:2], -1)
@@ -42,29 +33,9 @@ def scale_contrast(images: Images, factor: float) -> Images:
     return in_chunks(scale_chunk, check_float32(images))
 
 
+@documented
 def pixelate(images: Images, height: int, width: int) -> Images:
-    """Average over a grid of height x width blocks and give every pixel its block's mean.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    height : int, 1..H
-    width : int, 1..W
-        Number of blocks.
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        For another number of blocks.
-
-    Notes
-    -----
-    See `kernels.reference.pixelate`. A block is summed line by line, so that the order is its own.
-    """
+    """A block is summed line by line, so that the order is its own."""
     images = check_float32(images)
     sizes, counts = images.shape[2:], (height, width)
     for name, size, number in zip(("height", "width"), sizes, counts, strict=True):
@@ -91,26 +62,9 @@ def _add_lines(x: NDArray[np.float64], edges: NDArray[np.int64], axis: int) -> N
     return total
 
 
+@documented
 def separable_blur(images: Images, weights: NDArray[np.floating]) -> Images:
-    """Convolve rows and columns with the same symmetric weights; borders are reflected (ba|abc|cb).
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    weights : (2 R + 1,) float, symmetric; R may exceed the image
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        If the weights are of even number or not symmetric.
-
-    Notes
-    -----
-    With such borders a symmetric filter is a product in the DCT-II, whatever its length. It is taken in float64:
+    """With such borders a symmetric filter is a product in the DCT-II, whatever its length. It is taken in float64:
     the elastic transform multiplies a faint result by hundreds of pixels.
     """
     images = check_float32(images)
@@ -134,24 +88,8 @@ def _response(size: int, half: NDArray[np.float64]) -> NDArray[np.float64]:
     return response
 
 
+@documented
 def warp_reflected(images: Images, displacement: NDArray[np.floating], border: str) -> Images:
-    """Return x at r - displacement(r), bilinear; the image is continued by its reflections.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    displacement : (N, 2, H, W), pixels: dy, dx
-    border : "reflect" (ba|abc|cb) or "mirror" (cb|abc|ba)
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        For other shapes or another border.
-    """
     images = check_float32(images)
     check_choice("border", border, ("reflect", "mirror"))
     check_shape("displacement", displacement, len(images), 2, *images.shape[2:])

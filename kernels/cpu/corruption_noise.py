@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32, check_shape, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.arrays import borrowed
 from passband.kernels.cpu.chunks import chunk_rows
 from passband.kernels.cpu.compile import kernel
@@ -14,18 +15,8 @@ Images = NDArray[np.float32]
 Words = NDArray[np.uint32]
 
 
+@documented
 def gaussian_noise(images: Images, scale: float, normals: NDArray[np.float32]) -> Images:
-    """Return x + scale z.
-
-    Parameters
-    ----------
-    images, normals : (N, C, H, W) float32
-    scale : float
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-    """
     images = check_float32(images)
     check_shape("normals", normals, *images.shape)
     out = np.multiply(normals, np.float32(scale), dtype=np.float32)
@@ -33,19 +24,8 @@ def gaussian_noise(images: Images, scale: float, normals: NDArray[np.float32]) -
     return out
 
 
+@documented
 def impulse_noise(images: Images, amount: float, words: Words) -> Images:
-    """Replace a share of the values by 1 or 0: a word below amount 2^32 strikes, below half of that it is salt.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    amount : float in [0, 1]
-    words : (N, C, H, W) uint32
-
-    Returns
-    -------
-    (N, C, H, W) float32
-    """
     images = check_float32(images)
     check_shape("words", words, *images.shape)
     threshold = round(amount * 2**32)
@@ -56,21 +36,8 @@ def impulse_noise(images: Images, amount: float, words: Words) -> Images:
     return np.where(words <= np.uint32(threshold - 1), replaced, images)
 
 
+@documented
 def shot_noise(images: Images, rate: float, words: Words) -> Images:
-    """Return k / rate, k Poisson of mean rate x: the least k with CDF(k) >= (word + 1/2) / 2^32.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-        Taken to the nearest of the 256 levels of [0, 1], as the images of the published code are.
-    rate : float, above 0
-        Mean count where x = 1.
-    words : (N, C, H, W) uint32
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-    """
     images = check_float32(images)
     check_shape("words", words, *images.shape)
     table, size = poisson_table(float(rate)), int(np.prod(images.shape[1:]))

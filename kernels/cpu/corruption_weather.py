@@ -4,29 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.chunks import in_chunks
 from passband.kernels.reference.corruption_weather import check_fractal_noise
 
 Images = NDArray[np.float32]
 
 
+@documented
 def brighten(images: Images, amount: float) -> Images:
-    """Raise the value of every pixel in HSV by `amount`, hue and saturation kept.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32 in [0, 1]
-    amount : float
-
-    Returns
-    -------
-    (N, C, H, W) float32 in [0, 1], to rounding
-
-    Notes
-    -----
-    See `kernels.reference.brighten`: the channels are proportional to the value.
-    """
-
     def brighten_chunk(chunk: Images, out: Images) -> None:
         value = chunk.max(axis=1, keepdims=True)
         raised = np.clip(value + np.float32(amount), 0, 1)
@@ -38,30 +24,8 @@ def brighten(images: Images, amount: float) -> Images:
     return in_chunks(brighten_chunk, check_float32(images))
 
 
+@documented
 def plasma_fractal(noise: NDArray[np.float32], decay: float) -> NDArray[np.float32]:
-    """Return a height map by the diamond-square algorithm on a torus, scaled to [0, 1].
-
-    Parameters
-    ----------
-    noise : (N, M, M), M a power of two from 2 on
-        Uniform on [-1, 1]: what each point adds to the mean of its four neighbours of the level above. That of
-        point (0, 0), where the map begins, is not used.
-    decay : float
-        The amplitude of the noise falls by decay^2 from a level to the next.
-
-    Returns
-    -------
-    (N, M, M) float32; least 0 and largest 1 in each map
-
-    Raises
-    ------
-    ValueError
-        For other shapes.
-
-    Notes
-    -----
-    See `kernels.reference.plasma_fractal`.
-    """
     check_fractal_noise(noise)
 
     def grow(chunk: Images, out: Images) -> None:

@@ -14,6 +14,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32
+from passband.kernels.contract import documented
 from passband.kernels.cpu.chunks import in_chunks
 from passband.kernels.cpu.compile import kernel
 from passband.kernels.cpu.threads import single_blas_thread
@@ -29,23 +30,8 @@ def half_radius_squared(height: int, width: int) -> NDArray[np.int64]:
     return np.minimum(u, height - u) ** 2 + v**2
 
 
+@documented
 def radial_filter(images: Images, low: float, high: float) -> Images:
-    """Keep the spatial frequencies at distance low <= d < high from zero frequency.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    low, high : float, frequency bins; ``high=inf`` for a high-pass
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped: a hard mask rings.
-
-    Notes
-    -----
-    The disc is centred on zero frequency for odd sizes too (the HFC code's is not). Wang et al. 2020, "High-frequency
-    component helps explain the generalization of convolutional neural networks", section 3.1.
-    """
     images = check_float32(images)
     height, width = images.shape[2:]
     d = np.sqrt(half_radius_squared(height, width))
@@ -62,28 +48,9 @@ def radial_filter(images: Images, low: float, high: float) -> Images:
     return in_chunks(filter_chunk, images)
 
 
+@documented
 def dct_filter(images: Images, size: int, keep: str) -> Images:
-    """Keep one corner of the orthonormal DCT-II: the `size` x `size` lowest or highest coefficients.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    size : int, 1..min(H, W)
-    keep : "low" (top left) or "high" (bottom right)
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-
-    Raises
-    ------
-    ValueError
-        If `keep` or `size` is none of these.
-
-    Notes
-    -----
-    Each pass transforms only what the corner needs. Modas 2022, EPFL thesis, sections 4.3.2 and 4.3.3.
-    """
+    """Each pass transforms only what the corner needs."""
     images = check_float32(images)
     check_choice("keep", keep, ("low", "high"))
     check_count("size", size, min(images.shape[2:]))
@@ -101,21 +68,8 @@ def dct_filter(images: Images, size: int, keep: str) -> Images:
     return in_chunks(filter_chunk, images)
 
 
+@documented
 def dct_flip(images: Images) -> Images:
-    """Flip the DCT-II of each channel in both directions: low frequencies become high ones. An involution.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-
-    Notes
-    -----
-    Modas 2022, EPFL thesis, section 4.3.1.
-    """
     images = check_float32(images)
 
     def flip_chunk(chunk: Images, out: Images) -> None:
@@ -125,29 +79,9 @@ def dct_flip(images: Images) -> Images:
     return in_chunks(flip_chunk, images)
 
 
+@documented
 def svd_filter(images: Images, rank: int, keep: str) -> Images:
-    """Keep the `rank` leading singular components of each channel, or the remaining ones.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    rank : int, 1..min(H, W)
-    keep : "leading" or "trailing"
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-
-    Raises
-    ------
-    ValueError
-        If `keep` or `rank` is none of these.
-
-    Notes
-    -----
-    LAPACK's bits depend on the library and the processor. Where singular values number
-    `rank` and `rank` + 1 are equal the split is not unique. Wang et al. 2020, section 8.
-    """
+    """LAPACK's bits depend on the library and the processor."""
     images = check_float32(images)
     check_choice("keep", keep, ("leading", "trailing"))
     check_count("rank", rank, min(images.shape[2:]))
@@ -163,23 +97,8 @@ def svd_filter(images: Images, rank: int, keep: str) -> Images:
         return in_chunks(filter_chunk, images)
 
 
+@documented
 def phase_only(images: Images) -> Images:
-    """Keep the phase of each channel's spectrum and replace its amplitude by the mean amplitude.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-
-    Notes
-    -----
-    The mean is over all H * W bins of one channel of one image. A bin below `PHASE_FLOOR` counts as real and
-    positive: its phase would be rounding noise, and full amplitude would make that visible. After the released code
-    of Zhang et al. 2023, "When neural networks fail to generalize?".
-    """
     images = check_float32(images)
     height, width = images.shape[2:]
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_shape, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.arrays import borrowed
 from passband.kernels.cpu.compile import fma, kernel
 from passband.kernels.cpu.threads import for_ranges
@@ -32,23 +33,8 @@ def _mix_range(out, chains, weights, start, stop):
             add_into(out[n], chains[m, n], weights[n, m])
 
 
+@documented
 def mix(chains: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return sum_m weights[n, m] chains[m, n], summed in the order of m.
-
-    Parameters
-    ----------
-    chains : (M, N, C, H, W) float32
-    weights : (N, M)
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        For other shapes.
-    """
     x, w = writable(chains), writable(weights)
     check_shape("chains", x, *[None] * 5)
     check_shape("weights", w, x.shape[1], x.shape[0])

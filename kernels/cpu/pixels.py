@@ -7,28 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.chunks import chunk_rows
 from passband.kernels.cpu.compile import kernel
 from passband.kernels.cpu.threads import for_ranges
 from passband.kernels.reference.pixels import check_pixels, not_finite
 
 
+@documented
 def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return pixels / 255 as images, each quotient correctly rounded.
-
-    Parameters
-    ----------
-    pixels : (N, H, W, C) uint8
-
-    Returns
-    -------
-    (N, C, H, W) float32 in [0, 1]
-
-    Raises
-    ------
-    ValueError
-        If `pixels` has another type or shape.
-    """
     check_pixels(pixels)
     count, height, width, channels = pixels.shape
     images = np.empty((count, channels, height, width), np.float32)
@@ -39,22 +26,8 @@ def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return images
 
 
+@documented
 def to_uint8(images: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Round images to pixels: half to even of clip(x, 0, 1) * 255, the product taken exactly.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32; values outside [0, 1] are clipped
-
-    Returns
-    -------
-    (N, H, W, C) uint8
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite; names the row of the first sample that has one.
-    """
     images = check_float32(images)
     count, channels, height, width = images.shape
     pixels = np.empty((count, height, width, channels), np.uint8)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from passband.kernels import prime_steps
 from passband.kernels.checks import check_float32, check_steps, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.arrays import borrowed, flat
 from passband.kernels.cpu.color import LEVELS, clip_unit, color_channel, color_levels, find_levels, padded_terms
 from passband.kernels.cpu.compile import fma, kernel
@@ -200,27 +201,9 @@ def _views_range(out, images, drawn, indices, address, scratch, grid, start, sto
         _view(out[n], images[n], drawn, n, (np.uint64(indices[n]), *address), scratch, grid)
 
 
+@documented
 def prime_views(images: NDArray[np.float32], steps: prime_steps.PrimeSteps) -> NDArray[np.float32]:
-    """Return the PRIME views of a batch: chains of primitives, mixed with the clean image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32, values in [0, 1]
-    steps : PrimeSteps
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        For images that are not float32, or steps that are not what `PrimeSteps` says.
-
-    Notes
-    -----
-    PRIME (Modas et al. 2022), algorithm 1. Memory: the result, and about eight images for each thread.
-    """
+    """Memory: the result, and about eight images for each thread."""
     x = check_float32(images)
     check_steps(steps, len(x))
     if not x.size:

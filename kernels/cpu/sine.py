@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_sine_modes, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.arrays import borrowed, flat
 from passband.kernels.cpu.compile import fma, kernel
 from passband.kernels.cpu.threads import for_ranges
@@ -179,28 +180,8 @@ def _field_range(out, coefficients, scratch, bases, start, stop):
             make_field(out[n, axis], axis, modes_y, scratch, bases, np.float32(height if axis == 0 else width))
 
 
+@documented
 def sine_field(coefficients: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Return the displacement whose sine series on linspace(0, 1, H) x linspace(0, 1, W) is given.
-
-    Parameters
-    ----------
-    coefficients : (N, 2, My, Mx)
-        Of sin(pi i y) sin(pi j x), i and j from 1, My <= H - 2, Mx <= W - 2; axis 0 is dy / H, axis 1 dx / W.
-    height, width : int
-
-    Returns
-    -------
-    (N, 2, H, W) float32 in pixels: dy, dx; zero on the border.
-
-    Raises
-    ------
-    ValueError
-        For other shapes, or more modes than differ on the grid.
-
-    Notes
-    -----
-    Petrini et al. 2021, "Relative stability toward diffeomorphisms", eq. 2.
-    """
     b = writable(coefficients)
     check_sine_modes(b, height, width)
     out = np.empty((len(b), 2, height, width), np.float32)

@@ -14,6 +14,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32, check_grid_words, check_shape, check_width, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.chunks import chunk_rows
 from passband.kernels.cpu.compile import kernel
 from passband.kernels.cpu.threads import for_ranges
@@ -25,17 +26,8 @@ Spectra = NDArray[np.complex64]
 Words = NDArray[np.uint32]
 
 
+@documented
 def half_spectrum(images: Images) -> Spectra:
-    """Return the unnormalised FFT at the frequencies that are not another's mirror image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-
-    Returns
-    -------
-    (N, C, H, W//2 + 1) complex64
-    """
     images = check_float32(images)
     count, channels, height, width = images.shape
     spectra = np.empty((count, channels, height, width // 2 + 1), np.complex64)
@@ -47,23 +39,8 @@ def half_spectrum(images: Images) -> Spectra:
     return spectra
 
 
+@documented
 def from_half_spectrum(spectra: Spectra, width: int) -> Images:
-    """Return the images of half spectra.
-
-    Parameters
-    ----------
-    spectra : (N, C, H, K) complex64
-    width : int, K = width//2 + 1
-
-    Returns
-    -------
-    (N, C, H, width) float32, not clipped
-
-    Notes
-    -----
-    What the mirror images of a bin in the first column (and, for an even width, in the last) disagree about does not
-    count, as in the real part of the inverse of a full spectrum.
-    """
     spectra = _complex64(spectra)
     check_width(spectra, width)
     count, channels, height, _ = spectra.shape
@@ -76,22 +53,8 @@ def from_half_spectrum(spectra: Spectra, width: int) -> Images:
     return images
 
 
+@documented
 def amplitude_phase(images: Images) -> tuple[Images, Images]:
-    """Return amplitude and phase of the half spectrum.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-
-    Returns
-    -------
-    amplitude, phase : (N, C, H, W//2 + 1) float32 each
-        F = A exp(i P), unnormalised; phases in radians, (-pi, pi].
-
-    Notes
-    -----
-    Zhang et al. 2023, "When neural networks fail to generalize? A model sensitivity perspective", section 3.
-    """
     spectra = half_spectrum(images)
     amplitude, phase = (np.empty(spectra.shape, np.float32) for _ in range(2))
     parts, *polar = (_as_rows(array) for array in (spectra.view(np.float32), amplitude, phase))
@@ -103,23 +66,8 @@ def amplitude_phase(images: Images) -> tuple[Images, Images]:
     return amplitude, phase
 
 
+@documented
 def from_amplitude_phase(amplitude: Images, phase: Images, width: int) -> Images:
-    """Return the images that have these half spectra.
-
-    Parameters
-    ----------
-    amplitude, phase : (N, C, H, K) float32
-    width : int, K = width//2 + 1
-
-    Returns
-    -------
-    (N, C, H, width) float32, not clipped
-
-    Raises
-    ------
-    ValueError
-        If `width` does not fit K, or the shapes differ.
-    """
     amplitude, phase = check_float32(amplitude), check_float32(phase)
     check_shape("phase", phase, *amplitude.shape)
     spectra = np.empty(amplitude.shape, np.complex64)
@@ -127,20 +75,8 @@ def from_amplitude_phase(amplitude: Images, phase: Images, width: int) -> Images
     return from_half_spectrum(spectra, width)
 
 
+@documented
 def amplitude_gradient(image_gradient: Images, phase: Images) -> Images:
-    """Return dl/dA = Re(exp(-iP) FFT(dl/dx)) / (H W).
-
-    Parameters
-    ----------
-    image_gradient : (N, C, H, W) float32
-        Gradient of a loss by the image that a full amplitude spectrum A and phase P give: x = Re IFFT(A exp(iP)).
-    phase : (N, C, H, K) float32
-
-    Returns
-    -------
-    (N, C, H, K) float32
-        The gradient by A at the bins of the half spectrum; that at a bin's mirror image is equal.
-    """
     spectra, phase = half_spectrum(image_gradient), check_float32(phase)
     check_shape("phase", phase, *spectra.shape)
     gradient = np.empty(phase.shape, np.float32)
@@ -149,16 +85,8 @@ def amplitude_gradient(image_gradient: Images, phase: Images) -> Images:
     return gradient
 
 
+@documented
 def amplitude_step(amplitude: Images, gradient: Images, sensitivity: Images, step_size: float) -> Images:
-    """Return max(0, A (1 + step_size sign(gradient) S)): one ascent step on amplitudes (Zhang et al. 2023, eq. 7).
-
-    Parameters
-    ----------
-    amplitude, gradient : (N, C, H, K) float32
-    sensitivity : (H, K) float32
-        S, shared by the batch, in FFT layout and used as given: a caller that wants 1 + map adds the 1.
-    step_size : float
-    """
     amplitude, gradient = check_float32(amplitude), check_float32(gradient)
     check_shape("gradient", gradient, *amplitude.shape)
     check_shape("sensitivity", sensitivity, *amplitude.shape[2:])
@@ -166,28 +94,8 @@ def amplitude_step(amplitude: Images, gradient: Images, sensitivity: Images, ste
     return np.maximum(np.float32(0), amplitude * (np.float32(1) + np.sign(gradient) * size))
 
 
+@documented
 def fourier_basis(height: int, width: int, i: int, j: int) -> Images:
-    """Return the real image of unit l2 norm that has only frequency (i, j) and its mirror image.
-
-    Parameters
-    ----------
-    height, width : int, at least 1
-    i, j : int
-        Row and column of the frequency in FFT layout, 0 <= i < height, 0 <= j < width.
-
-    Returns
-    -------
-    (H, W) float32, the cosine of that frequency; a caller chooses the sign
-
-    Raises
-    ------
-    ValueError
-        If (i, j) is no frequency of such an image.
-
-    Notes
-    -----
-    U_ij of Zhang et al. 2023, eq. 2, after Yin et al. 2019, "A Fourier perspective on model robustness".
-    """
     check_frequency(height, width, i, j)
     turns = np.add.outer(np.arange(height) * i * width, np.arange(width) * j * height) % (height * width)
     own_mirror = 2 * i % height == 0 and 2 * j % width == 0  # its values are +1 and -1
@@ -196,14 +104,8 @@ def fourier_basis(height: int, width: int, i: int, j: int) -> Images:
     return image
 
 
+@documented
 def scale_spectrum(spectra: Spectra, factors: Images) -> Spectra:
-    """Return F max(0, factors): amplitudes are scaled, phases are kept.
-
-    Parameters
-    ----------
-    spectra : (N, C, H, K) complex64
-    factors : (N, C, H, K) float32
-    """
     spectra = _complex64(spectra)
     check_shape("factors", factors, *spectra.shape)
     out = np.empty_like(spectra)
@@ -212,20 +114,8 @@ def scale_spectrum(spectra: Spectra, factors: Images) -> Spectra:
     return out
 
 
+@documented
 def ascend_spectrum(spectra: Spectra, image_gradient: Images, sensitivity: Images, step_size: float) -> Spectra:
-    """Return spectra whose amplitudes took an `amplitude_step` up the gradient; no angle is taken.
-
-    Parameters
-    ----------
-    spectra : (N, C, H, K) complex64
-    image_gradient : (N, C, H, W) float32
-    sensitivity : (H, K) float32
-    step_size : float
-
-    Notes
-    -----
-    dl/dA has the sign of Re(conj(F) FFT(dl/dx)), since A > 0 wherever it matters.
-    """
     spectra = _complex64(spectra)
     check_shape("sensitivity", sensitivity, *spectra.shape[2:])
     towards = half_spectrum(image_gradient)
@@ -237,24 +127,8 @@ def ascend_spectrum(spectra: Spectra, image_gradient: Images, sensitivity: Image
     return out
 
 
+@documented
 def symmetric_noise(words: Words, limit: float) -> Images:
-    """Return (U + mirror(U)) / 2 on the half spectrum, U uniform in (-limit, limit) on the full grid.
-
-    Parameters
-    ----------
-    words : (N, C, H, W) uint32
-        One for each bin of the full grid: U = limit (2 (word + 1/2) / 2^32 - 1).
-    limit : float
-
-    Returns
-    -------
-    (N, C, H, W//2 + 1) float32
-
-    Notes
-    -----
-    The real part of the inverse FFT of an asymmetric amplitude spectrum is the inverse of its symmetric part, so this
-    is what the full grid's draw does to an image; independent draws on the half grid would be sqrt(2) too large.
-    """
     check_grid_words("words", words)
     count, channels, height, width = words.shape
     noise = np.empty((count * channels, height, width // 2 + 1), np.float32)
@@ -262,15 +136,8 @@ def symmetric_noise(words: Words, limit: float) -> Images:
     return noise.reshape(count, channels, height, width // 2 + 1)
 
 
+@documented
 def symmetric_signs(words: Words, width: int) -> Images:
-    """Return +1 or -1 for each bin of a half spectrum, equal for a bin and its mirror image.
-
-    Parameters
-    ----------
-    words : (N, C, H, W//2 + 1) uint32
-        -1 where the highest bit is set. Of two bins of one column that mirror each other the upper row decides.
-    width : int
-    """
     check_grid_words("words", words)
     check_width(words, width)
     signs = np.where(words >> np.uint32(31) == 1, np.float32(-1), np.float32(1))

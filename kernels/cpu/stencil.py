@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32, check_shape, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.arrays import borrowed, flat
 from passband.kernels.cpu.color import clip_unit
 from passband.kernels.cpu.compile import fma, kernel
@@ -99,28 +100,8 @@ def _filter_range(out, images, weights, padded, start, stop):
             filter_channel(out[n, c], images[n, c], weights[n], padded)
 
 
+@documented
 def random_filter(images: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return clip(x cross-correlated with each sample's filter, zeros outside the image).
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    weights : (N, K, K)
-        Tap (K // 2, K // 2) lies on the pixel itself; the identity is a delta there. K >= 1, odd or even.
-
-    Returns
-    -------
-    (N, C, H, W) float32 in [0, 1]
-
-    Raises
-    ------
-    ValueError
-        For other shapes, or images that are not float32.
-
-    Notes
-    -----
-    PRIME (Modas et al. 2022), section 3.2, "spectral"; the released code centres the delta elsewhere for K = 3.
-    """
     x, w = check_float32(images), writable(weights)
     check_shape("weights", w, len(x), None, None)
     check_shape("weights", w, len(x), w.shape[2], w.shape[2])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32, check_shape, writable
+from passband.kernels.contract import documented
 from passband.kernels.cpu.arrays import borrowed
 from passband.kernels.cpu.compile import fma, kernel
 from passband.kernels.cpu.threads import for_ranges
@@ -146,23 +147,8 @@ def _warp_range(out, images, displacement, scratch, start, stop):
         warp_image(out[n], images[n], displacement[n], scratch)
 
 
+@documented
 def warp(images: NDArray[np.float32], displacement: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return x at r - displacement(r), bilinear, coordinates clamped to the image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    displacement : (N, 2, H, W), pixels: dy, dx
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        For other shapes, or images that are not float32.
-    """
     x, d = check_float32(images), writable(displacement)
     check_shape("displacement", d, len(x), 2, *x.shape[2:])
     flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])

@@ -9,34 +9,15 @@ from typing import Any
 import numpy as np
 
 from passband.kernels.checks import check_shape
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty, to_host
 from passband.kernels.cuda.device import int32, launch
 from passband.kernels.reference.basis import check_choices
 from passband.kernels.reference.spectral import check_frequency
 
 
+@documented
 def fourier_basis(height: int, width: int, i: int, j: int) -> Array:
-    """Return the real image of unit l2 norm that has only frequency (i, j) and its mirror image.
-
-    Parameters
-    ----------
-    height, width : int, at least 1
-    i, j : int
-        Row and column of the frequency in FFT layout, 0 <= i < height, 0 <= j < width.
-
-    Returns
-    -------
-    (H, W) float32, the cosine of that frequency; a caller chooses the sign
-
-    Raises
-    ------
-    ValueError
-        If (i, j) is no frequency of such an image.
-
-    Notes
-    -----
-    U_ij of Zhang et al. 2023, eq. 2, after Yin et al. 2019, "A Fourier perspective on model robustness".
-    """
     check_frequency(height, width, i, j)
     own_mirror = 2 * i % height == 0 and 2 * j % width == 0  # its values are +1 and -1
     norm = math.sqrt(height * width / (1 if own_mirror else 2))
@@ -45,26 +26,8 @@ def fourier_basis(height: int, width: int, i: int, j: int) -> Array:
     return image
 
 
+@documented
 def add_basis(images: Any, rows: Any, basis: Any, frequencies: Any, amplitudes: Any) -> Array:
-    """Return images[rows[m]] + amplitudes[m] basis[frequencies[m]] for every m.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    rows : (M,) int, which image
-    basis : (F, H, W) float32, a real image for each frequency
-    frequencies : (M,) int, which basis image
-    amplitudes : (M, C) float32, with their sign
-
-    Returns
-    -------
-    (M, C, H, W) float32, not clipped
-
-    Raises
-    ------
-    ValueError
-        For other shapes, or positions that do not exist.
-    """
     images = as_images(images)
     check_shape("basis", basis, None, *images.shape[2:])
     chosen = check_choices("rows", to_host(rows), len(images))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from passband.kernels.checks import check_frequencies, check_shape
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import current, int32, launch
 
@@ -17,29 +18,9 @@ def runs_of(area: int) -> int:
     return -(-area // (THREADS * VALUES))
 
 
+@documented
 def smooth_color(images: Any, coefficients: Any, first_frequency: Any) -> Array:
-    """Return clip(x + sum_d a_d sin(pi (k + d) x)), k the first frequency.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32, values in [0, 1]
-    coefficients : (N, C, D)
-    first_frequency : (N,) int, at least 0
-
-    Returns
-    -------
-    (N, C, H, W) float32 in [0, 1]
-
-    Raises
-    ------
-    ValueError
-        For other shapes, images that are not float32, or frequencies that are not integers.
-
-    Notes
-    -----
-    Errors as on the CPU (`kernels.cpu.smooth_color`): up to 5e-4 for 100 terms of standard deviation 0.1.
-    PRIME (Modas et al. 2022), section 3.2, "color".
-    """
+    """Errors as on the CPU (`kernels.cpu.smooth_color`): up to 5e-4 for 100 terms of standard deviation 0.1."""
     images, a = as_images(images), contiguous(coefficients, np.float32)
     check_shape("coefficients", a, len(images), images.shape[1], None)
     first = contiguous(check_frequencies(current().asnumpy(first_frequency), len(images)), np.int32)

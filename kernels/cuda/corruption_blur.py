@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from passband.kernels.borders import border_index
 from passband.kernels.checks import check_near, check_positions, check_taps
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import int32, launch
 
@@ -14,21 +15,9 @@ TOGETHER = 4
 """As in ``blur.cu``."""
 
 
+@documented
 def tap_filter(images: Any, offsets: NDArray[np.integer], weights: ArrayLike, border: str) -> Array:
-    """Return sum_k w_k x(r + offset_k).
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    offsets : (N, K, 2) or (1, K, 2) int, of the host
-        Rows, columns; a sample's own, or the same for all.
-    weights : (K,)
-    border : "nearest" (aaa|abc|ccc), "mirror" (cb|abc|ba) or "reflect" (ba|abc|cb)
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-    """
+    """Offsets are of the host."""
     x = as_images(images)
     taps = check_taps(offsets, weights, border, len(x))
     before = np.maximum(0, -taps.min(axis=(0, 1), initial=0))
@@ -46,19 +35,8 @@ def tap_filter(images: Any, offsets: NDArray[np.integer], weights: ArrayLike, bo
     return out
 
 
+@documented
 def resample(images: Any, rows: ArrayLike, columns: ArrayLike) -> Array:
-    """Return the mean over z of the image at (rows[z], columns[z]), bilinear, coordinates clamped to the image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    rows : (Z, H'), pixels
-    columns : (Z, W'), pixels
-
-    Returns
-    -------
-    (N, C, H', W') float32
-    """
     x = as_images(images)
     y, z = check_positions(rows, columns)
     out = empty((*x.shape[:2], y.shape[1], z.shape[1]))
@@ -75,26 +53,9 @@ def _corners(positions: NDArray[np.float64], size: int) -> tuple[Array, Array]:
     return contiguous(first, np.int32), contiguous(clamped - first, np.float32)
 
 
+@documented
 def shuffle_pixels(images: Any, words: Any, reach: int) -> Array:
-    """Give pixels, one after another, the value that a near pixel has at that time.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    words : (N, R, H, W) uint32
-        Say where pixel (y, x) looks in round r: y - reach + u 2 reach // 2^16, u the upper half of the word, and x
-        likewise by its lower half.
-    reach : int, at least 1
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Notes
-    -----
-    The order, and why pixels are copied and not exchanged: `kernels.reference.shuffle_pixels`. Here all pixels of a
-    round are made at once: each finds where the value came from that it would get in turn.
-    """
+    """All pixels of a round are made at once: each finds where the value came from that it would get in turn."""
     x, drawn = as_images(images), contiguous(words)
     check_near(words, reach, x)
     _, channels, height, width = x.shape

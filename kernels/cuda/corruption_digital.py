@@ -5,27 +5,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from passband.kernels.blocks import block_edges, nearest_block
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, empty
 from passband.kernels.cuda.device import current, int32, launch
 from passband.kernels.cuda.matrix import multiply
-from passband.kernels.reference.corruption_digital import block_edges, check_symmetric, nearest_block
+from passband.kernels.reference.corruption_digital import check_symmetric
 from passband.kernels.reference.frequency import check_count
 
 _THREADS = 256
 
 
+@documented
 def scale_contrast(images: Any, factor: float) -> Array:
-    """Scale every channel's distance from its mean over the image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    factor : float
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-    """
     images = as_images(images)
     planes, area = images.shape[0] * images.shape[1], images.shape[2] * images.shape[3]
     out = empty(images.shape)
@@ -35,29 +27,8 @@ def scale_contrast(images: Any, factor: float) -> Array:
     return out
 
 
+@documented
 def pixelate(images: Any, height: int, width: int) -> Array:
-    """Average over a grid of height x width blocks and give every pixel its block's mean.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    height : int, 1..H
-    width : int, 1..W
-        Number of blocks.
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        For another number of blocks.
-
-    Notes
-    -----
-    See `kernels.reference.pixelate`.
-    """
     images = as_images(images)
     sizes, counts = images.shape[2:], (height, width)
     for name, size, number in zip(("height", "width"), sizes, counts, strict=True):
@@ -70,26 +41,11 @@ def pixelate(images: Any, height: int, width: int) -> Array:
     return out
 
 
+@documented
 def separable_blur(images: Any, weights: Any) -> Array:
-    """Convolve rows and columns with the same symmetric weights; borders are reflected (ba|abc|cb).
+    """Two matrix products in float64, whatever R.
 
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    weights : (2 R + 1,) float, symmetric; R may exceed the image
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        If the weights are of even number or not symmetric.
-
-    Notes
-    -----
-    Two matrix products in float64, whatever R: the elastic transform multiplies a faint result by hundreds of pixels.
+    The elastic transform multiplies a faint result by hundreds of pixels.
     """
     images, device = as_images(images), current()
     given = check_symmetric(device.asnumpy(weights))

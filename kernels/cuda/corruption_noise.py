@@ -6,23 +6,14 @@ from typing import Any
 import numpy as np
 
 from passband.kernels.checks import check_shape
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import Device, current, launch
 from passband.kernels.poisson import poisson_table
 
 
+@documented
 def gaussian_noise(images: Any, scale: float, normals: Any) -> Array:
-    """Return x + scale z.
-
-    Parameters
-    ----------
-    images, normals : (N, C, H, W) float32
-    scale : float
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-    """
     images = as_images(images)
     check_shape("normals", normals, *images.shape)
     out = empty(images.shape)
@@ -31,19 +22,8 @@ def gaussian_noise(images: Any, scale: float, normals: Any) -> Array:
     return out
 
 
+@documented
 def impulse_noise(images: Any, amount: float, words: Any) -> Array:
-    """Replace a share of the values by 1 or 0: a word below amount 2^32 strikes, below half of that it is salt.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    amount : float in [0, 1]
-    words : (N, C, H, W) uint32
-
-    Returns
-    -------
-    (N, C, H, W) float32
-    """
     images = as_images(images)
     check_shape("words", words, *images.shape)
     threshold = round(amount * 2**32)
@@ -56,21 +36,8 @@ def impulse_noise(images: Any, amount: float, words: Any) -> Array:
     return out
 
 
+@documented
 def shot_noise(images: Any, rate: float, words: Any) -> Array:
-    """Return k / rate, k Poisson of mean rate x: the least k with CDF(k) >= (word + 1/2) / 2^32.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-        Taken to the nearest of the 256 levels of [0, 1], as the images of the published code are.
-    rate : float, above 0
-        Mean count where x = 1.
-    words : (N, C, H, W) uint32
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-    """
     images = as_images(images)
     check_shape("words", words, *images.shape)
     out = empty(images.shape)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import current, int32, launch
 from passband.kernels.reference.corruption_weather import check_fractal_noise
@@ -11,22 +12,8 @@ from passband.kernels.reference.corruption_weather import check_fractal_noise
 _THREADS = 256
 
 
+@documented
 def brighten(images: Any, amount: float) -> Array:
-    """Raise the value of every pixel in HSV by `amount`, hue and saturation kept.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32 in [0, 1]
-    amount : float
-
-    Returns
-    -------
-    (N, C, H, W) float32 in [0, 1], to rounding
-
-    Notes
-    -----
-    See `kernels.reference.brighten`: the channels are proportional to the value.
-    """
     images = as_images(images)
     count, channels, height, width = images.shape
     out, pixels = empty(images.shape), count * height * width
@@ -35,30 +22,9 @@ def brighten(images: Any, amount: float) -> Array:
     return out
 
 
+@documented
 def plasma_fractal(noise: Any, decay: float) -> Array:
-    """Return a height map by the diamond-square algorithm on a torus, scaled to [0, 1].
-
-    Parameters
-    ----------
-    noise : (N, M, M), M a power of two from 2 on
-        Uniform on [-1, 1]: what each point adds to the mean of its four neighbours of the level above. That of
-        point (0, 0), where the map begins, is not used.
-    decay : float
-        The amplitude of the noise falls by decay^2 from a level to the next.
-
-    Returns
-    -------
-    (N, M, M) float32; least 0 and largest 1 in each map
-
-    Raises
-    ------
-    ValueError
-        For other shapes.
-
-    Notes
-    -----
-    See `kernels.reference.plasma_fractal`. A block makes a map, level after level.
-    """
+    """A block makes a map, level after level."""
     check_fractal_noise(noise)
     device, noise = current(), contiguous(noise, np.float32)
     count, size, _ = noise.shape

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import Device, current
 from passband.kernels.cuda.fourier import chunks
@@ -19,50 +20,17 @@ from passband.kernels.reference.frequency import check_choice, check_count
 MOST_FLOAT = 64
 
 
+@documented
 def dct_filter(images: Any, size: int, keep: str) -> Array:
-    """Keep one corner of the orthonormal DCT-II: the `size` x `size` lowest or highest coefficients.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    size : int, 1..min(H, W)
-    keep : "low" (top left) or "high" (bottom right)
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-
-    Raises
-    ------
-    ValueError
-        If `keep` or `size` is none of these.
-
-    Notes
-    -----
-    A projection of the columns and one of the rows: a matrix product each. Modas 2022, EPFL thesis, sections 4.3.2
-    and 4.3.3.
-    """
+    """A projection of the columns and one of the rows: a matrix product each."""
     images = as_images(images)
     check_choice("keep", keep, ("low", "high"))
     check_count("size", size, min(images.shape[2:]))
     return multiply_sides(images, keep, size)
 
 
+@documented
 def dct_flip(images: Any) -> Array:
-    """Flip the DCT-II of each channel in both directions: low frequencies become high ones. An involution.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-
-    Notes
-    -----
-    Modas 2022, EPFL thesis, section 4.3.1.
-    """
     return multiply_sides(as_images(images), "flip")
 
 

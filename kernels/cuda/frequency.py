@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, empty
 from passband.kernels.cuda.device import current, int32, launch
 from passband.kernels.cuda.fourier import filter_spectra
@@ -16,23 +17,8 @@ from passband.kernels.cuda.plane import fused, launch_planes
 from passband.kernels.reference.frequency import PHASE_FLOOR
 
 
+@documented
 def radial_filter(images: Any, low: float, high: float) -> Array:
-    """Keep the spatial frequencies at distance low <= d < high from zero frequency.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    low, high : float, frequency bins; ``high=inf`` for a high-pass
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped: a hard mask rings.
-
-    Notes
-    -----
-    The disc is centred on zero frequency for odd sizes too (the HFC code's is not). Wang et al. 2020, "High-frequency
-    component helps explain the generalization of convolutional neural networks", section 3.1.
-    """
     images = as_images(images)
     height, width = images.shape[2:]
     bounds = _squared_bounds(low, high)
@@ -69,23 +55,8 @@ def radial_rounded(images: Any, low: float, high: float) -> tuple[Array, Array]:
     return pixels, first_bad
 
 
+@documented
 def phase_only(images: Any) -> Array:
-    """Keep the phase of each channel's spectrum and replace its amplitude by the mean amplitude.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-
-    Returns
-    -------
-    (N, C, H, W) float32, not clipped
-
-    Notes
-    -----
-    The mean is over all H * W bins of one channel of one image. A bin below `PHASE_FLOOR` counts as real and
-    positive: its phase would be rounding noise, and full amplitude would make that visible. After the released code
-    of Zhang et al. 2023, "When neural networks fail to generalize?".
-    """
     images = as_images(images)
     height, width = images.shape[2:]
     if fused(height, width):

@@ -5,27 +5,13 @@ from typing import Any
 import numpy as np
 
 from passband.kernels.checks import check_shape
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, contiguous, empty
 from passband.kernels.cuda.device import launch
 
 
+@documented
 def mix(chains: Any, weights: Any) -> Array:
-    """Return sum_m weights[n, m] chains[m, n], summed in the order of m.
-
-    Parameters
-    ----------
-    chains : (M, N, C, H, W) float32
-    weights : (N, M)
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        For other shapes.
-    """
     check_shape("chains", chains, *[None] * 5)
     check_shape("weights", weights, chains.shape[1], chains.shape[0])
     x, w = contiguous(chains, np.float32), contiguous(weights, np.float32)

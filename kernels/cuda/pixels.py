@@ -7,27 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import current, int32, launch
 from passband.kernels.reference.pixels import check_finite, check_pixels
 
 
+@documented
 def to_float(pixels: Any) -> Array:
-    """Return pixels / 255 as images, each quotient correctly rounded.
-
-    Parameters
-    ----------
-    pixels : (N, H, W, C) uint8
-
-    Returns
-    -------
-    (N, C, H, W) float32 in [0, 1]
-
-    Raises
-    ------
-    ValueError
-        If `pixels` has another type or shape.
-    """
     check_pixels(pixels)
     count, height, width, channels = pixels.shape
     images = empty((count, channels, height, width))
@@ -36,22 +23,8 @@ def to_float(pixels: Any) -> Array:
     return images
 
 
+@documented
 def to_uint8(images: Any) -> Array:
-    """Round images to pixels: half to even of clip(x, 0, 1) * 255, the product taken exactly.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32; values outside [0, 1] are clipped
-
-    Returns
-    -------
-    (N, H, W, C) uint8
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite; names the row of the first sample that has one.
-    """
     pixels, first_bad = round_pixels(images)
     check_finite(int(first_bad[0]), len(pixels))
     return pixels

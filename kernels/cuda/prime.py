@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from passband.kernels.checks import check_images, check_steps
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous
 from passband.kernels.cuda.pixels import round_pixels
 from passband.kernels.cuda.prime_fused import Fused, fused_rounded, fused_views, plan
@@ -16,27 +17,9 @@ from passband.kernels.cuda.prime_records import address_of, pack
 from passband.kernels.prime_steps import PrimeSteps
 
 
+@documented
 def prime_views(images: Any, steps: PrimeSteps) -> Array:
-    """Return the PRIME views of a batch: chains of primitives, mixed with the clean image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32, values in [0, 1]
-    steps : PrimeSteps, arrays of the host
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        For images that are not float32, or steps that are not what `PrimeSteps` says.
-
-    Notes
-    -----
-    PRIME (Modas et al. 2022), algorithm 1. A view's bits depend on its image and steps alone, not on the batch.
-    """
+    """Steps are arrays of the host. A view's bits depend on its image and steps alone, not on the batch."""
     x = _checked(images, steps)
     if not _is_work(x, steps):
         return x * _weights(steps)[:, :1, None, None]

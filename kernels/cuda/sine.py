@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_sine_modes
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, contiguous, empty
 from passband.kernels.cuda.device import Device, current, int32
 from passband.kernels.elementary import sin_pi
@@ -34,28 +35,8 @@ def _basis_on(device: Device, modes: int, size: int) -> Array:
     return basis
 
 
+@documented
 def sine_field(coefficients: Any, height: int, width: int) -> Array:
-    """Return the displacement whose sine series on linspace(0, 1, H) x linspace(0, 1, W) is given.
-
-    Parameters
-    ----------
-    coefficients : (N, 2, My, Mx)
-        Of sin(pi i y) sin(pi j x), i and j from 1, My <= H - 2, Mx <= W - 2; axis 0 is dy / H, axis 1 dx / W.
-    height, width : int
-
-    Returns
-    -------
-    (N, 2, H, W) float32 in pixels: dy, dx; zero on the border.
-
-    Raises
-    ------
-    ValueError
-        For other shapes, or more modes than differ on the grid.
-
-    Notes
-    -----
-    Petrini et al. 2021, "Relative stability toward diffeomorphisms", eq. 2.
-    """
     check_sine_modes(coefficients, height, width)
     b = contiguous(coefficients, np.float32)
     return field_of(b, current().xp.full(len(b), max(b.shape[2:]), np.int32), height, width)

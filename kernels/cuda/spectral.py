@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from passband.kernels.checks import check_shape, check_width
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import int32, launch
 from passband.kernels.cuda.fourier import chunks, forward, inverse
@@ -18,17 +19,8 @@ from passband.kernels.cuda.plane import fused, launch_planes
 SOURCE = "plane_spectral.cu"
 
 
+@documented
 def half_spectrum(images: Any) -> Array:
-    """Return the unnormalised FFT at the frequencies that are not another's mirror image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-
-    Returns
-    -------
-    (N, C, H, W//2 + 1) complex64
-    """
     images = as_images(images)
     height, width = images.shape[2:]
     spectra = empty((*images.shape[:3], width // 2 + 1), np.complex64)
@@ -40,23 +32,8 @@ def half_spectrum(images: Any) -> Array:
     return spectra
 
 
+@documented
 def from_half_spectrum(spectra: Any, width: int) -> Array:
-    """Return the images of half spectra.
-
-    Parameters
-    ----------
-    spectra : (N, C, H, K) complex64
-    width : int, K = width//2 + 1
-
-    Returns
-    -------
-    (N, C, H, width) float32, not clipped
-
-    Notes
-    -----
-    What the mirror images of a bin in the first column (and, for an even width, in the last) disagree about does not
-    count, as in the real part of the inverse of a full spectrum.
-    """
     spectra = _complex64(spectra)
     check_width(spectra, width)
     images = empty((*spectra.shape[:3], width))
@@ -71,14 +48,8 @@ def from_half_spectrum(spectra: Any, width: int) -> Array:
     return images
 
 
+@documented
 def scale_spectrum(spectra: Any, factors: Any) -> Array:
-    """Return F max(0, factors): amplitudes are scaled, phases are kept.
-
-    Parameters
-    ----------
-    spectra : (N, C, H, K) complex64
-    factors : (N, C, H, K) float32
-    """
     spectra = _complex64(spectra)
     check_shape("factors", factors, *spectra.shape)
     out = empty(spectra.shape, np.complex64)
@@ -87,20 +58,8 @@ def scale_spectrum(spectra: Any, factors: Any) -> Array:
     return out
 
 
+@documented
 def ascend_spectrum(spectra: Any, image_gradient: Any, sensitivity: Any, step_size: float) -> Array:
-    """Return spectra whose amplitudes took an `amplitude_step` up the gradient; no angle is taken.
-
-    Parameters
-    ----------
-    spectra : (N, C, H, K) complex64
-    image_gradient : (N, C, H, W) float32
-    sensitivity : (H, K) float32
-    step_size : float
-
-    Notes
-    -----
-    dl/dA has the sign of Re(conj(F) FFT(dl/dx)), since A > 0 wherever it matters.
-    """
     spectra, gradient = _complex64(spectra), as_images(image_gradient)
     sizes = step_sizes(sensitivity, step_size, spectra)
     height, width = gradient.shape[2:]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from passband.kernels.checks import check_shape
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import current, int32
 
@@ -12,28 +13,8 @@ TILE_X, TILE_Y, BAND = 32, 8, 8
 """As in ``stencil.cu``."""
 
 
+@documented
 def random_filter(images: Any, weights: Any) -> Array:
-    """Return clip(x cross-correlated with each sample's filter, zeros outside the image).
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    weights : (N, K, K)
-        Tap (K // 2, K // 2) lies on the pixel itself; the identity is a delta there. K >= 1, odd or even.
-
-    Returns
-    -------
-    (N, C, H, W) float32 in [0, 1]
-
-    Raises
-    ------
-    ValueError
-        For other shapes, or images that are not float32.
-
-    Notes
-    -----
-    PRIME (Modas et al. 2022), section 3.2, "spectral"; the released code centres the delta elsewhere for K = 3.
-    """
     x = as_images(images)
     check_shape("weights", weights, len(x), None, None)
     size = int(np.shape(weights)[2])

@@ -5,28 +5,14 @@ from typing import Any
 import numpy as np
 
 from passband.kernels.checks import check_shape
+from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import current, int32, launch
 from passband.kernels.reference.frequency import check_choice
 
 
+@documented
 def warp(images: Any, displacement: Any) -> Array:
-    """Return x at r - displacement(r), bilinear, coordinates clamped to the image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    displacement : (N, 2, H, W), pixels: dy, dx
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        For other shapes, or images that are not float32.
-    """
     x = as_images(images)
     check_shape("displacement", displacement, len(x), 2, *x.shape[2:])
     out = empty(x.shape)
@@ -51,24 +37,8 @@ def warp_rows(target: Array, source: Array, rows: Array, displacement: Array, *,
     launch("warp.cu", "warp", pixels, (source, rows, displacement, *sizes, target))
 
 
+@documented
 def warp_reflected(images: Any, displacement: Any, border: str) -> Array:
-    """Return x at r - displacement(r), bilinear; the image is continued by its reflections.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float32
-    displacement : (N, 2, H, W), pixels: dy, dx
-    border : "reflect" (ba|abc|cb) or "mirror" (cb|abc|ba)
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Raises
-    ------
-    ValueError
-        For other shapes or another border.
-    """
     x = as_images(images)
     check_choice("border", border, ("reflect", "mirror"))
     check_shape("displacement", displacement, len(x), 2, *x.shape[2:])

@@ -1,4 +1,7 @@
-"""Float64 NumPy, one function an equation: the truth that the other backends are compared with."""
+"""Float64 NumPy, one function an equation: the truth that the other backends are compared with.
+
+Where the contract says float32, functions of this package take arrays of any float, and give float64.
+"""
 
 from passband.kernels.philox import normals, words
 from passband.kernels.philox import words as host_words

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_images, check_shape
+from passband.kernels.contract import documented
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -22,21 +23,8 @@ def check_choices(name: str, chosen: Any, length: int) -> Integers:
     return given.astype(np.int64)
 
 
+@documented
 def add_basis(images: Any, rows: Any, basis: Any, frequencies: Any, amplitudes: Any) -> Floats:
-    """Return images[rows[m]] + amplitudes[m] basis[frequencies[m]] for every m.
-
-    Parameters
-    ----------
-    images : (N, C, H, W)
-    rows : (M,) int, which image
-    basis : (F, H, W), a real image for each frequency
-    frequencies : (M,) int, which basis image
-    amplitudes : (M, C), with their sign
-
-    Returns
-    -------
-    (M, C, H, W), not clipped
-    """
     check_images(images)
     check_shape("basis", basis, None, *images.shape[2:])
     chosen = check_choices("rows", rows, len(images))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from passband.kernels.checks import check_images, check_near, check_positions, check_taps
+from passband.kernels.contract import documented
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]
@@ -15,21 +16,8 @@ PAD_MODES = {"nearest": "edge", "mirror": "reflect", "reflect": "symmetric"}
 """What np.pad calls the borders of scipy.ndimage."""
 
 
+@documented
 def tap_filter(images: Images, offsets: NDArray[np.integer], weights: ArrayLike, border: str) -> Result:
-    """Return sum_k w_k x(r + offset_k).
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    offsets : (N, K, 2) or (1, K, 2) int
-        Rows, columns; a sample's own, or the same for all.
-    weights : (K,)
-    border : "nearest" (aaa|abc|ccc), "mirror" (cb|abc|ba) or "reflect" (ba|abc|cb)
-
-    Returns
-    -------
-    (N, C, H, W) float64, not clipped
-    """
     check_images(images)
     taps, w = check_taps(offsets, weights, border, len(images)), np.asarray(weights, np.float64)
     height, width = images.shape[2:]
@@ -42,19 +30,8 @@ def tap_filter(images: Images, offsets: NDArray[np.integer], weights: ArrayLike,
     return total
 
 
+@documented
 def resample(images: Images, rows: ArrayLike, columns: ArrayLike) -> Result:
-    """Return the mean over z of the image at (rows[z], columns[z]), bilinear, coordinates clamped to the image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    rows : (Z, H'), pixels
-    columns : (Z, W'), pixels
-
-    Returns
-    -------
-    (N, C, H', W') float64
-    """
     check_images(images)
     y, x = check_positions(rows, columns)
     sampled = [
@@ -69,27 +46,8 @@ def _tents(positions: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     return np.maximum(0, 1 - np.abs(np.clip(positions, 0, size - 1)[:, None] - np.arange(size)))
 
 
+@documented
 def shuffle_pixels(images: Images, words: NDArray[np.uint32], reach: int) -> Result:
-    """Give pixels, one after another, the value that a near pixel has at that time.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    words : (N, R, H, W) uint32
-        Say where pixel (y, x) looks in round r: y - reach + u 2 reach // 2^16, u the upper half of the word, and x
-        likewise by its lower half.
-    reach : int, at least 1
-
-    Returns
-    -------
-    (N, C, H, W) float64
-
-    Notes
-    -----
-    Rows H - reach down to reach + 1 and columns W - reach down to reach + 1 take part, in that order, as in the
-    published code. What reads as an exchange of two pixels there is a copy: both sides of the assignment are views of
-    one array, so the other pixel gets its own value back. The published images have it, and so do we.
-    """
     check_images(images)
     check_near(words, reach, images)
     out, every = images.astype(np.float64), np.arange(len(images))

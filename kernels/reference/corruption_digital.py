@@ -10,54 +10,23 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_images, check_shape
+from passband.kernels.contract import documented
 from passband.kernels.reference.frequency import check_choice, check_count
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]
 
 
+@documented
 def scale_contrast(images: Images, factor: float) -> Result:
-    """Scale every channel's distance from its mean over the image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    factor : float
-
-    Returns
-    -------
-    (N, C, H, W) float64, not clipped
-    """
     check_images(images)
     x = images.astype(np.float64)
     mean = x.mean(axis=(2, 3), keepdims=True)
     return mean + factor * (x - mean)
 
 
+@documented
 def pixelate(images: Images, height: int, width: int) -> Result:
-    """Average over a grid of height x width blocks and give every pixel its block's mean.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    height : int, 1..H
-    width : int, 1..W
-        Number of blocks.
-
-    Returns
-    -------
-    (N, C, H, W) float64
-
-    Raises
-    ------
-    ValueError
-        For another number of blocks.
-
-    Notes
-    -----
-    Pillow's box filter down and up again, without its rounding to 8 bits in between: blocks are of whole pixels, with
-    edges where `block_edges` says, and enlarging takes the nearest block.
-    """
     check_images(images)
     check_count("height", height, images.shape[2])
     check_count("width", width, images.shape[3])
@@ -65,40 +34,23 @@ def pixelate(images: Images, height: int, width: int) -> Result:
     return rows @ images.astype(np.float64) @ columns.T
 
 
-def block_edges(size: int, count: int) -> NDArray[np.int64]:
-    """Return where blocks begin and end: round(k size / count), halves up, for k = 0..count, exactly."""
-    return (2 * np.arange(count + 1) * size + count) // (2 * count)
-
-
-def nearest_block(size: int, count: int) -> NDArray[np.int64]:
-    """Return the block that each of `size` pixels is enlarged from: the one below its centre."""
-    return (2 * np.arange(size) + 1) * count // (2 * size)
-
-
 def _block_means(size: int, count: int) -> Result:
-    edges = block_edges(size, count)
-    pixels = np.arange(size)
-    inside = (edges[:-1, None] <= pixels) & (pixels < edges[1:, None])
-    return (inside / inside.sum(axis=1, keepdims=True))[nearest_block(size, count)]
+    """Return (size, size): what each pixel takes from each, the mean of a block of pixels.
 
-
-def separable_blur(images: Images, weights: NDArray[np.floating]) -> Result:
-    """Convolve rows and columns with the same symmetric weights; borders are reflected (ba|abc|cb).
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    weights : (2 R + 1,) float, symmetric; R may exceed the image
-
-    Returns
-    -------
-    (N, C, H, W) float64
-
-    Raises
-    ------
-    ValueError
-        If the weights are of even number or not symmetric.
+    A pixel is enlarged from the block at its center, k size / count <= center < (k + 1) size / count. That block is of
+    the pixels that Pillow takes into it, k size / count < center <= (k + 1) size / count. All by whole numbers.
     """
+    centers = [(2 * pixel + 1) * count for pixel in range(size)]  # in parts of which a block has 2 size
+    means = np.zeros((size, size))
+    for pixel, center in enumerate(centers):
+        first = center - center % (2 * size)
+        block = [other for other, place in enumerate(centers) if first < place <= first + 2 * size]
+        means[pixel, block] = 1 / len(block)
+    return means
+
+
+@documented
+def separable_blur(images: Images, weights: NDArray[np.floating]) -> Result:
     check_images(images)
     w = check_symmetric(weights)
     rows = scipy.ndimage.correlate1d(images.astype(np.float64), w, axis=2, mode="reflect")
@@ -114,24 +66,8 @@ def check_symmetric(weights: Any) -> Result:
     return w
 
 
+@documented
 def warp_reflected(images: Images, displacement: NDArray[np.floating], border: str) -> Result:
-    """Return x at r - displacement(r), bilinear; the image is continued by its reflections.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    displacement : (N, 2, H, W), pixels: dy, dx
-    border : "reflect" (ba|abc|cb) or "mirror" (cb|abc|ba)
-
-    Returns
-    -------
-    (N, C, H, W) float64
-
-    Raises
-    ------
-    ValueError
-        For other shapes or another border.
-    """
     check_images(images)
     check_choice("border", border, ("reflect", "mirror"))
     count, channels, height, width = images.shape

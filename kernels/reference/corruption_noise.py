@@ -8,44 +8,22 @@ import scipy.special
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_images, check_shape
+from passband.kernels.contract import documented
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]
 Words = NDArray[np.uint32]
 
 
+@documented
 def gaussian_noise(images: Images, scale: float, normals: NDArray[np.floating]) -> Result:
-    """Return x + scale z.
-
-    Parameters
-    ----------
-    images, normals : (N, C, H, W) float
-    scale : float
-
-    Returns
-    -------
-    (N, C, H, W) float64, not clipped
-    """
     check_images(images)
     check_shape("normals", normals, *images.shape)
     return images.astype(np.float64) + scale * normals
 
 
+@documented
 def shot_noise(images: Images, rate: float, words: Words) -> Result:
-    """Return k / rate, k Poisson of mean rate x: the least k with CDF(k) >= (word + 1/2) / 2^32.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-        Taken to the nearest of the 256 levels of [0, 1], as the images of the published code are.
-    rate : float, above 0
-        Mean count where x = 1.
-    words : (N, C, H, W) uint32
-
-    Returns
-    -------
-    (N, C, H, W) float64, not clipped
-    """
     check_images(images)
     check_shape("words", words, *images.shape)
     mean = np.rint(np.clip(images.astype(np.float64), 0, 1) * 255) * rate / 255
@@ -55,19 +33,8 @@ def shot_noise(images: Images, rate: float, words: Words) -> Result:
     return np.where(mean == 0, 0, np.where(scipy.special.pdtr(less, mean) >= uniform, less, count)) / rate
 
 
+@documented
 def impulse_noise(images: Images, amount: float, words: Words) -> Result:
-    """Replace a share of the values by 1 or 0: a word below amount 2^32 strikes, below half of that it is salt.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    amount : float in [0, 1]
-    words : (N, C, H, W) uint32
-
-    Returns
-    -------
-    (N, C, H, W) float64
-    """
     check_images(images)
     check_shape("words", words, *images.shape)
     threshold = round(amount * 2**32)

@@ -7,28 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_images, check_shape
+from passband.kernels.contract import documented
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]
 
 
+@documented
 def brighten(images: Images, amount: float) -> Result:
-    """Raise the value of every pixel in HSV by `amount`, hue and saturation kept.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float in [0, 1]
-    amount : float
-
-    Returns
-    -------
-    (N, C, H, W) float64 in [0, 1]
-
-    Notes
-    -----
-    The value V is the largest channel. With hue and saturation kept every channel is proportional to V, so that no
-    conversion is needed: x V' / V, V' = clip(V + amount, 0, 1); black has saturation 0 and becomes the grey V'.
-    """
     check_images(images)
     x = images.astype(np.float64)
     value = x.max(axis=1, keepdims=True)
@@ -37,31 +23,8 @@ def brighten(images: Images, amount: float) -> Result:
     return np.where(black, raised, x / np.where(black, 1, value) * raised)
 
 
+@documented
 def plasma_fractal(noise: NDArray[np.floating], decay: float) -> Result:
-    """Return a height map by the diamond-square algorithm on a torus, scaled to [0, 1].
-
-    Parameters
-    ----------
-    noise : (N, M, M) float, M a power of two from 2 on
-        Uniform on [-1, 1]: what each point adds to the mean of its four neighbours of the level above. That of
-        point (0, 0), where the map begins, is not used.
-    decay : float
-        The amplitude of the noise falls by decay^2 from a level to the next.
-
-    Returns
-    -------
-    (N, M, M) float64; least 0 and largest 1 in each map
-
-    Raises
-    ------
-    ValueError
-        For other shapes.
-
-    Notes
-    -----
-    decay^2 is that of the public code of Hendrycks & Dietterich, whose amplitude enters twice. Fournier, Fussell &
-    Carpenter 1982, "Computer rendering of stochastic models"; diamond-square as Miller 1986.
-    """
     check_fractal_noise(noise)
     step, amplitude = noise.shape[1], 1.0
     heights = np.zeros(noise.shape)

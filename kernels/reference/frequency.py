@@ -8,6 +8,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_images
+from passband.kernels.contract import documented
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]
@@ -23,23 +24,8 @@ def radius(height: int, width: int) -> NDArray[np.float64]:
     return np.sqrt(u * u + v * v)
 
 
+@documented
 def radial_filter(images: Images, low: float, high: float) -> Result:
-    """Keep the spatial frequencies at distance low <= d < high from zero frequency.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    low, high : float, frequency bins; ``high=inf`` for a high-pass
-
-    Returns
-    -------
-    (N, C, H, W) float64, not clipped: a hard mask rings.
-
-    Notes
-    -----
-    The disc is centred on zero frequency for odd sizes too (the HFC code's is not). Wang et al. 2020, "High-frequency
-    component helps explain the generalization of convolutional neural networks", section 3.1.
-    """
     x = _float64(images)
     d = radius(*x.shape[2:])
     centered = np.fft.fftshift(np.fft.fft2(x), axes=(2, 3))
@@ -47,29 +33,8 @@ def radial_filter(images: Images, low: float, high: float) -> Result:
     return np.fft.ifft2(np.fft.ifftshift(kept, axes=(2, 3))).real
 
 
+@documented
 def dct_filter(images: Images, size: int, keep: str) -> Result:
-    """Keep one corner of the orthonormal DCT-II: the `size` x `size` lowest or highest coefficients.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    size : int, 1..min(H, W)
-    keep : "low" (top left) or "high" (bottom right)
-
-    Returns
-    -------
-    (N, C, H, W) float64, not clipped
-
-    Raises
-    ------
-    ValueError
-        If `keep` or `size` is none of these.
-
-    Notes
-    -----
-    The two are complements only in a sense: coefficients low in one direction and high in the other are in neither.
-    Modas 2022, EPFL thesis, sections 4.3.2 and 4.3.3.
-    """
     x = _float64(images)
     height, width = x.shape[2:]
     check_choice("keep", keep, ("low", "high"))
@@ -83,47 +48,14 @@ def dct_filter(images: Images, size: int, keep: str) -> Result:
     return scipy.fft.idctn(coefficients * mask, axes=(2, 3), norm="ortho")
 
 
+@documented
 def dct_flip(images: Images) -> Result:
-    """Flip the DCT-II of each channel in both directions: low frequencies become high ones. An involution.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-
-    Returns
-    -------
-    (N, C, H, W) float64, not clipped
-
-    Notes
-    -----
-    Modas 2022, EPFL thesis, section 4.3.1.
-    """
     coefficients = scipy.fft.dctn(_float64(images), axes=(2, 3), norm="ortho")
     return scipy.fft.idctn(coefficients[:, :, ::-1, ::-1], axes=(2, 3), norm="ortho")
 
 
+@documented
 def svd_filter(images: Images, rank: int, keep: str) -> Result:
-    """Keep the `rank` leading singular components of each channel, or the remaining ones.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-    rank : int, 1..min(H, W)
-    keep : "leading" or "trailing"
-
-    Returns
-    -------
-    (N, C, H, W) float64, not clipped
-
-    Raises
-    ------
-    ValueError
-        If `keep` or `rank` is none of these.
-
-    Notes
-    -----
-    Where singular values number `rank` and `rank` + 1 are equal the split is not unique. Wang et al. 2020, section 8.
-    """
     x = _float64(images)
     check_choice("keep", keep, ("leading", "trailing"))
     check_count("rank", rank, min(x.shape[2:]))
@@ -132,23 +64,8 @@ def svd_filter(images: Images, rank: int, keep: str) -> Result:
     return (u[..., :, part] * s[..., None, part]) @ vt[..., part, :]
 
 
+@documented
 def phase_only(images: Images) -> Result:
-    """Keep the phase of each channel's spectrum and replace its amplitude by the mean amplitude.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float
-
-    Returns
-    -------
-    (N, C, H, W) float64, not clipped
-
-    Notes
-    -----
-    The mean is over all H * W bins of one channel of one image. A bin below `PHASE_FLOOR` counts as real and
-    positive: its phase would be rounding noise, and full amplitude would make that visible. After the released code
-    of Zhang et al. 2023, "When neural networks fail to generalize?".
-    """
     x = _float64(images)
     spectrum = np.fft.fft2(x)
     amplitude = np.abs(spectrum)

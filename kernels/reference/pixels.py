@@ -9,44 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_images, is_array
+from passband.kernels.contract import documented
 
 
+@documented
 def to_float(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return pixels / 255 as images.
-
-    Parameters
-    ----------
-    pixels : (N, H, W, C) uint8
-
-    Returns
-    -------
-    (N, C, H, W) float64 in [0, 1]
-
-    Raises
-    ------
-    ValueError
-        If `pixels` has another type or shape.
-    """
     check_pixels(pixels)
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)) / 255.0
 
 
+@documented
 def to_uint8(images: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Round images to pixels: half to even of clip(x, 0, 1) * 255, the product taken exactly.
-
-    Parameters
-    ----------
-    images : (N, C, H, W) float; values outside [0, 1] are clipped
-
-    Returns
-    -------
-    (N, H, W, C) uint8
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite; names the row of the first sample that has one.
-    """
     check_images(images)
     x = images.astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(x).all(axis=(1, 2, 3)))

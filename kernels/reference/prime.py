@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from passband.kernels import philox
 from passband.kernels.checks import check_frequencies, check_images, check_shape, check_sine_modes, check_steps
+from passband.kernels.contract import documented
 from passband.kernels.prime_steps import COLOR, NOISE, SPATIAL, SPECTRAL, PrimeSteps
 
 Array = NDArray[np.float64]
@@ -18,19 +19,8 @@ def _images(images: ArrayLike) -> Array:
     return np.asarray(images, np.float64)
 
 
+@documented
 def smooth_color(images: ArrayLike, coefficients: ArrayLike, first_frequency: ArrayLike) -> Array:
-    """Return clip(x + sum_d a_d sin(pi (k + d) x)), k the first frequency.
-
-    Parameters
-    ----------
-    images : (N, C, H, W), values in [0, 1]
-    coefficients : (N, C, D)
-    first_frequency : (N,) int, at least 0
-
-    Returns
-    -------
-    (N, C, H, W) in [0, 1]
-    """
     x, a = _images(images), np.asarray(coefficients, np.float64)
     check_shape("coefficients", a, len(x), x.shape[1], None)
     k = check_frequencies(first_frequency, len(x))[:, None] + np.arange(a.shape[2])
@@ -38,19 +28,8 @@ def smooth_color(images: ArrayLike, coefficients: ArrayLike, first_frequency: Ar
     return np.clip(x + np.einsum("ncd,ncdhw->nchw", a if a.shape[2] else np.zeros((*x.shape[:2], 1)), waves), 0, 1)
 
 
+@documented
 def random_filter(images: ArrayLike, weights: ArrayLike) -> Array:
-    """Return clip(x cross-correlated with each sample's filter, zeros outside the image).
-
-    Parameters
-    ----------
-    images : (N, C, H, W)
-    weights : (N, K, K)
-        Tap (K // 2, K // 2) lies on the pixel itself; the identity is a delta there.
-
-    Returns
-    -------
-    (N, C, H, W) in [0, 1]
-    """
     x, w = _images(images), np.asarray(weights, np.float64)
     size = w.shape[-1]
     check_shape("weights", w, len(x), size, size)
@@ -71,19 +50,8 @@ def sine_basis(modes: int, size: int) -> Array:
     return np.where(turns % max(size - 1, 1) == 0, 0.0, np.sin(2 * np.pi * turns / period))
 
 
+@documented
 def sine_field(coefficients: ArrayLike, height: int, width: int) -> Array:
-    """Return the displacement whose sine series on linspace(0, 1, H) x linspace(0, 1, W) is given.
-
-    Parameters
-    ----------
-    coefficients : (N, 2, My, Mx)
-        Of sin(pi i y) sin(pi j x), i and j from 1, My <= H - 2, Mx <= W - 2; axis 0 is dy / H, axis 1 dx / W.
-    height, width : int
-
-    Returns
-    -------
-    (N, 2, H, W) in pixels: dy, dx; zero on the border.
-    """
     b = np.asarray(coefficients, np.float64)
     check_sine_modes(b, height, width)
     rows, columns = sine_basis(b.shape[2], height), sine_basis(b.shape[3], width)
@@ -125,18 +93,8 @@ def mode_variances(limit: int, height: int, width: int) -> Array:
     return np.abs(_aliases(top, height)).T @ variances @ np.abs(_aliases(top, width))
 
 
+@documented
 def warp(images: ArrayLike, displacement: ArrayLike) -> Array:
-    """Return x at r - displacement(r), bilinear, coordinates clamped to the image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W)
-    displacement : (N, 2, H, W), pixels: dy, dx
-
-    Returns
-    -------
-    (N, C, H, W)
-    """
     x, d = _images(images), np.asarray(displacement, np.float64)
     count, _, height, width = x.shape
     check_shape("displacement", d, count, 2, height, width)
@@ -152,31 +110,16 @@ def warp(images: ArrayLike, displacement: ArrayLike) -> Array:
     return upper * (1 - fy) + lower * fy
 
 
+@documented
 def mix(chains: ArrayLike, weights: ArrayLike) -> Array:
-    """Return sum_m weights[n, m] chains[m, n]: (M, N, C, H, W), (N, M) -> (N, C, H, W)."""
     x, w = np.asarray(chains, np.float64), np.asarray(weights, np.float64)
     check_shape("chains", x, *[None] * 5)
     check_shape("weights", w, x.shape[1], x.shape[0])
     return np.einsum("mnchw,nm->nchw", x, w)
 
 
+@documented
 def prime_views(images: ArrayLike, steps: PrimeSteps) -> Array:
-    """Return the PRIME views of a batch: chains of primitives, mixed with the clean image.
-
-    Parameters
-    ----------
-    images : (N, C, H, W), values in [0, 1]
-    steps : PrimeSteps
-
-    Returns
-    -------
-    (N, C, H, W)
-
-    Raises
-    ------
-    ValueError
-        For images of another shape, or steps that are not what `PrimeSteps` says.
-    """
     x = _images(images)
     check_steps(steps, len(x))
     views = np.empty_like(x)

@@ -9,6 +9,7 @@ import pytest
 
 from passband import kernels
 from passband.kernels import reference
+from passband.kernels.contract import Kernels, documented
 from tests.kernels.conftest import on_host
 
 # Largest allowed max|backend - reference|, by the dtype that the backend returns.
@@ -177,6 +178,39 @@ def test_signatures_are_the_same(backend, name):
     assert [(p.name, p.kind) for p in given.parameters.values()] == [
         (p.name, p.kind) for p in wanted.parameters.values()
     ]
+
+
+CONTRACT = [name for name in dir(Kernels) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_every_function_of_the_contract_is_there_with_its_parameters_and_its_text(any_backend, name):
+    function, promised = getattr(any_backend, name), getattr(Kernels, name)
+    _, *wanted = inspect.signature(promised).parameters
+    assert list(inspect.signature(function).parameters) == wanted
+    assert inspect.getdoc(function).startswith(inspect.getdoc(promised))
+
+
+def test_the_contract_holds_all_functions_of_the_reference():
+    assert set(CONTRACT) == set(reference.__all__) - {"words", "normals", "host_words"}
+    assert set(CASES) <= set(CONTRACT)
+
+
+def test_a_note_of_one_backend_stands_below_the_notes_of_the_contract():
+    def pixelate():
+        """Summed line by line."""
+
+    def gaussian_noise():
+        """By a table."""
+
+    def warp():
+        pass
+
+    assert inspect.getdoc(documented(pixelate)).endswith("a pixel's center.\n\nSummed line by line.")
+    assert inspect.getdoc(documented(gaussian_noise)).endswith("not clipped\n\nNotes\n-----\nBy a table.")
+    assert inspect.getdoc(documented(warp)) == inspect.getdoc(Kernels.warp)
+    with pytest.raises(AttributeError, match="no_such_kernel"):
+        documented(type("Function", (), {"__name__": "no_such_kernel"})())
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.pipeline.augment.corruption.masks import luma
-from passband.pipeline.augment.corruption.tables import Constants, TableName
+from passband.pipeline.augment.corruption.tables import Constants
 from passband.pipeline.augment.draws import Draws
+from passband.pipeline.corruptions import TableName
 from passband.pipeline.images import BadImage, native_pixels, open_image
 
 Images = NDArray[np.float32]

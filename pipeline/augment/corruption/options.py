@@ -3,15 +3,22 @@
 from collections.abc import Callable
 from fractions import Fraction
 from math import factorial
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from passband.pipeline.augment.base import StageOptions
-from passband.pipeline.augment.corruption.tables import NAMES, SEVERITIES, Name, TableName
-from passband.pipeline.options import StrictModel
+from passband.pipeline.augment.corruption.catalog import CORRUPTIONS
+from passband.pipeline.corruptions import NAMES, SEVERITIES, TableName
+from passband.pipeline.options import StrictModel, listed
 
 Fixed = Annotated[int, Field(ge=0, le=SEVERITIES)]
+
+
+if TYPE_CHECKING:
+    TypeName = str
+else:
+    TypeName = listed(CORRUPTIONS, lambda: Literal[tuple(CORRUPTIONS)])
 
 
 class PoissonSeverity(StrictModel):
@@ -77,8 +84,8 @@ class CorruptOptions(StageOptions):
     """Which corruptions, how severe, by which table."""
 
     types: Annotated[
-        list[Name],
-        BeforeValidator(_spell_out, json_schema_input_type=Literal["all"] | Name | list[Name]),
+        list[TypeName],
+        BeforeValidator(_spell_out, json_schema_input_type=Literal["all"] | TypeName | list[TypeName]),
         Field(min_length=1, description="each sample draws one of these, each as likely; one name, or all"),
     ]
     severity: Severity = Field(
@@ -111,7 +118,7 @@ class CorruptOptions(StageOptions):
 
     @field_validator("types")
     @classmethod
-    def _check_types(cls, types: list[Name]) -> list[Name]:
+    def _check_types(cls, types: list[str]) -> list[str]:
         if len(set(types)) < len(types):
             raise ValueError(f"{types} names one twice")
         return types

@@ -17,12 +17,13 @@ from passband.pipeline.augment.base import (
     StageResult,
     Workspace,
 )
-from passband.pipeline.augment.corruption.catalog import CORRUPTIONS, EIGHT_BIT
+from passband.pipeline.augment.corruption.catalog import CORRUPTIONS
 from passband.pipeline.augment.corruption.frost_textures import SCALES, FrostTextures
 from passband.pipeline.augment.corruption.levels import truncated
 from passband.pipeline.augment.corruption.options import CorruptOptions
-from passband.pipeline.augment.corruption.tables import NAMES, TABLES, TableName, table_for
+from passband.pipeline.augment.corruption.tables import table_for
 from passband.pipeline.augment.draws import Draws
+from passband.pipeline.corruptions import TableName
 
 Images = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -87,9 +88,11 @@ class Corrupt(Stage):
     ) -> None:
         super().__init__(options, shape=shape, kernels=kernels, inputs=inputs, classes=classes)
         self._truncates = options.rounding == "truncate"
-        self._corruptions = CORRUPTIONS | EIGHT_BIT if self._truncates else dict(CORRUPTIONS)
+        self._functions = {
+            name: (self._truncates and known.eight_bit) or known.function for name, known in CORRUPTIONS.items()
+        }
         if options.frost_textures is not None:
-            self._corruptions["frost"] = _read_textures(options, shape, inputs or {}).frost
+            self._functions["frost"] = _read_textures(options, shape, inputs or {}).frost
 
     def apply(self, images: Images, labels: Integers, draws: Draws) -> StageResult:
         """Corrupt a batch, in [0, 1]; labels are not used."""
@@ -109,7 +112,7 @@ class Corrupt(Stage):
     def _choose(self, draws: Draws) -> tuple[Integers, Integers]:
         """Draw type and severity of each sample: the first two words of its own block."""
         words = draws.at(purpose=CHOICE).words(2)
-        numbers = np.array([NAMES.index(name) for name in self.options.types])
+        numbers = np.array([tuple(CORRUPTIONS).index(name) for name in self.options.types])
         types = numbers[(words[:, 0].astype(np.uint64) * np.uint64(len(numbers)) >> np.uint64(32)).astype(np.intp)]
         if isinstance(self.options.severity, int):
             return types, np.full(len(types), self.options.severity)
@@ -118,9 +121,9 @@ class Corrupt(Stage):
 
     def _corrupt(self, images: Images, number: int, severity: int, draws: Draws) -> Images:
         """Corrupt images that share type and severity."""
-        name = NAMES[number]
-        constants = TABLES[_table(self.options, self.shape)][name][severity - 1]
-        corrupted = self._corruptions[name](images, constants, draws.at(chain=1 + number), self.kernels)
+        name = tuple(CORRUPTIONS)[number]
+        constants = CORRUPTIONS[name].constants[_table(self.options, self.shape)][severity - 1]
+        corrupted = self._functions[name](images, constants, draws.at(chain=1 + number), self.kernels)
         if self._truncates:
             return truncated(corrupted)
         own = isinstance(corrupted, np.ndarray) and not np.may_share_memory(corrupted, images)

@@ -5,30 +5,9 @@ perturbations") has them for CIFAR-10-C, Tiny ImageNet-C (and ImageNet of 64 pix
 pixels, of images of 32, 64 and 224 pixels.
 """
 
-from typing import Any, Literal, get_args
+from typing import Any
 
-Name = Literal[
-    "gaussian_noise",
-    "shot_noise",
-    "impulse_noise",
-    "defocus_blur",
-    "glass_blur",
-    "motion_blur",
-    "zoom_blur",
-    "snow",
-    "frost",
-    "fog",
-    "brightness",
-    "contrast",
-    "elastic_transform",
-    "pixelate",
-    "jpeg_compression",
-]
-NAMES: tuple[Name, ...] = get_args(Name)
-"""All corruptions in the order of the paper; a corruption's number is its place here."""
-TableName = Literal["cifar", "tiny", "imagenet"]
-SEVERITIES = 5
-"""Severities are 0, the image itself, to this."""
+from passband.pipeline.corruptions import Name, TableName
 
 Constants = tuple[Any, ...]
 

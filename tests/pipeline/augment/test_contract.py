@@ -1,9 +1,12 @@
-"""What every stage promises, tested over AUGMENTATIONS: a new stage needs only its line in SAMPLES."""
+"""What every stage promises, tested over AUGMENTATIONS: a new stage needs only its line in SAMPLES.
+
+`StageContract` tests stages of others as well (`tests/extensions`).
+"""
 
 import io
 import json
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -63,20 +66,6 @@ SHAPES = [(3, 32, 32), (3, 17, 22), (1, 9, 16)]
 MORE_SHAPES = {"corrupt": [(3, 40, 64)]}
 """Stage -> shapes beside `SHAPES`: what it does depends on the size."""
 KEY = 0x243F6A8885A308D3
-
-every_stage = pytest.mark.parametrize(
-    ("name", "options"), [(name, options) for name in AUGMENTATIONS for options in SAMPLES.get(name, [])], ids=str
-)
-every_stage_and_shape = pytest.mark.parametrize(
-    ("name", "options", "shape"),
-    [
-        (name, options, shape)
-        for name in AUGMENTATIONS
-        for options in SAMPLES.get(name, [])
-        for shape in (*SHAPES, *MORE_SHAPES.get(name, []))
-    ],
-    ids=str,
-)
 
 
 def make_stage(name, options, shape, kernels="cpu"):
@@ -156,157 +145,175 @@ def assert_same(result: StageResult, expected: StageResult) -> None:
         np.testing.assert_array_equal(result.severity, expected.severity)
 
 
-def test_every_stage_has_sample_options():
-    missing = set(AUGMENTATIONS) - set(SAMPLES)
-    assert not missing, f"add sample options for {sorted(missing)} to SAMPLES"
-    assert all(SAMPLES.values())
-
-
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_a_stage_says_who_it_is(name):
-    stage_class = AUGMENTATIONS[name]
-    assert stage_class.name == name
-    assert stage_class.version >= 1
-    assert stage_class.__doc__
-
-
-@every_stage
-def test_options_survive_a_round_trip(name, options):
-    model = AUGMENTATIONS[name].Options
-    resolved = model.model_validate(options)
-    assert model.model_validate(resolved.model_dump()) == resolved
-    text = json.dumps(resolved.model_dump(mode="json"), allow_nan=False)
-    again = model.model_validate(json.loads(text))
-    assert again == resolved
-    assert json.dumps(again.model_dump(mode="json"), allow_nan=False) == text
-    json.dumps(model.model_json_schema(), allow_nan=False)
-
-
-@pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_an_unknown_option_is_refused(name):
-    for options in SAMPLES[name]:
-        with pytest.raises(ValidationError, match="no_such_option"):
-            AUGMENTATIONS[name].Options.model_validate({**options, "no_such_option": 1})
-
-
-@every_stage_and_shape
-def test_a_result_is_a_batch_of_finite_images(name, options, shape):
-    stage = make_stage(name, options, shape)
-    images, labels, draws = make_batch(8, shape)
-    before = images.copy()
-    images.flags.writeable = False
-    result = stage.apply(images, labels, draws)
-    np.testing.assert_array_equal(images, before)
-    assert result.images.dtype == np.float32
-    assert result.images.shape == images.shape
-    assert not np.shares_memory(result.images, images)
-    assert np.isfinite(result.images).all()
-    if not stage.stores_float:
-        assert result.images.min() >= 0
-        assert result.images.max() <= 1 + 2**-22  # weights of a mixture add up to 1 only within rounding
-    assert all(len(values) == 8 for values in result.recorded.values())
-    assert result.severity is None or (result.severity.shape == (8,) and result.severity.dtype == np.int64)
-
-
-@every_stage
-def test_what_a_stage_records_is_told_in_methods(name, options):
-    images, labels, draws = make_batch(1, SHAPES[0])
-    recorded = make_stage(name, options, SHAPES[0]).apply(images, labels, draws).recorded
-    told = titled(name).partition("**Recorded:**")[2].partition("\n\n")[0]
-    assert [key for key in recorded if f"`{key}`" not in told] == []
-
-
-@every_stage_and_shape
-def test_a_sample_does_not_depend_on_its_batch(name, options, shape):
-    stage = make_stage(name, options, shape)
-    images, labels, draws = make_batch(8, shape)
-    whole = stage.apply(images, labels, draws)
-    for rows in (np.arange(8), np.arange(3), np.arange(3, 8), np.arange(8)[::-1], np.array([5]), np.array([], np.intp)):
-        part = stage.apply(images[rows], labels[rows], draws.select(rows))
-        assert_same(part, rows_of(whole, rows))
-
-
-@every_stage
-def test_nor_on_the_threads_or_the_instance(name, options):
-    images, labels, draws = make_batch(8, SHAPES[1])
-    threads, results = get_num_threads(), []
-    try:
-        for count in (1, 2, 5):
-            set_num_threads(count)
-            results.append(make_stage(name, options, SHAPES[1]).apply(images, labels, draws))
-    finally:
-        set_num_threads(threads)
-    for result in results[1:]:
-        assert_same(result, results[0])
-
-
-@every_stage
-def test_a_stage_that_draws_draws_by_address(name, options):
-    stage = make_stage(name, options, SHAPES[0])
-    images, labels, draws = make_batch(8, SHAPES[0])
-    result = stage.apply(images, labels, draws)
-    elsewhere = [Draws(KEY, draws.indices, 2, draws.stage), Draws(KEY + 1, draws.indices, 1, draws.stage)]
-    for other in elsewhere:
-        changed = stage.apply(images, labels, other).images != result.images
-        draws_nothing = not result.recorded or options.get("types") in FIXED
-        assert changed.any(axis=(1, 2, 3)).sum() in ((0,) if draws_nothing else range(6, 9))
-
-
-@every_stage
-def test_empty_and_blank_batches(name, options):
-    stage = make_stage(name, options, SHAPES[0])
-    images, labels, draws = make_batch(0, SHAPES[0])
-    result = stage.apply(images, labels, draws)
-    assert result.images.shape == (0, *SHAPES[0])
-    assert all(len(values) == 0 for values in result.recorded.values())
-    _, labels, draws = make_batch(1, SHAPES[0])
-    for level in (0.0, 0.3, 1.0):
-        assert np.isfinite(stage.apply(np.full((1, *SHAPES[0]), level, np.float32), labels, draws).images).all()
-
-
 def from_device(device, result: StageResult) -> StageResult:
     assert all(type(values) is np.ndarray for values in result.recorded.values())  # provenance is the host's
     return StageResult(device.asnumpy(result.images), result.recorded, result.severity)
 
 
-@every_stage
-@pytest.mark.parametrize("shape", SHAPES[:2], ids=str)
-def test_a_device_makes_the_same_views(name, options, shape, device):
-    stage = make_stage(name, options, shape, "cuda")
-    images, labels, draws = make_batch(8, shape)
-    on_device = device.asarray(images)
-    before = device.asnumpy(on_device)
-    found = from_device(device, stage.apply(on_device, labels, draws))
-    np.testing.assert_array_equal(device.asnumpy(on_device), before)
-    expected = make_stage(name, options, shape).apply(images, labels, draws)
-    assert found.images.dtype == np.float32
-    # A sign, a rounded level or a chosen pixel may turn where two routes round differently; nothing else may.
-    far = abs(found.images - expected.images) > (5e-3 if name == "prime" else 5e-4)  # up to 500 sines in float32
-    assert far.mean() < 2e-3
-    assert found.recorded.keys() == expected.recorded.keys()
-    for key, values in expected.recorded.items():
-        np.testing.assert_allclose(found.recorded[key], values, atol=1e-3, err_msg=key)
-    if expected.severity is not None:
-        np.testing.assert_array_equal(found.severity, expected.severity)
-    for rows in (np.arange(3), np.arange(3, 8)[::-1], np.array([], np.intp)):
-        part = stage.apply(device.asarray(images[rows]), labels[rows], draws.select(rows))
-        assert_same(from_device(device, part), rows_of(found, rows))
+def _shapes(name, asked):
+    """Return the shapes that a test which asks for these goes over."""
+    if "small_shape" in asked:
+        return SHAPES[:2]
+    return (*SHAPES, *MORE_SHAPES.get(name, [])) if "shape" in asked else [None]
 
 
-@every_stage
-@pytest.mark.parametrize("shape", SHAPES[:2], ids=str)
-def test_a_stage_that_rounds_rounds_its_own_result(name, options, shape, device):
-    stage = make_stage(name, options, shape, "cuda")
-    images, labels, draws = make_batch(4, shape)
-    images[2, 0, 1, 1] = np.inf
-    rounded = stage.apply_rounded(device.asarray(images), labels, draws)
-    if rounded is None:
-        assert name not in ("prime", "radial") or stage.options.model_dump().get("range", "clip") != "clip"
-        return
-    images[2, 0, 1, 1] = 0
-    result = stage.apply(device.asarray(images), labels, draws)
-    keep = np.array([0, 1, 3])
-    expected = device.asnumpy(stage.kernels.to_uint8(result.images))
-    np.testing.assert_array_equal(device.asnumpy(rounded.pixels)[keep], expected[keep])
-    np.testing.assert_array_equal(rounded.recorded.get("weights"), result.recorded.get("weights"))
-    assert device.asnumpy(rounded.first_bad)[0] in ((2, 4) if name == "prime" else (2,))  # a clip may hide it
+class StageContract:
+    """What every stage promises: a test class inherits it and names stages.
+
+    Attributes
+    ----------
+    samples : name -> options as a job file has them; each is tried
+    fixed : types of `corrupt` that come out the same wherever a sample stands
+    """
+
+    samples: ClassVar[dict[str, list[dict[str, Any]]]]
+    fixed: ClassVar[tuple[str, ...]] = ()
+
+    def pytest_generate_tests(self, metafunc):
+        asked = [key for key in ("name", "options", "shape", "small_shape") if key in metafunc.fixturenames]
+        cases = [
+            {"name": name, "options": options, "shape": shape, "small_shape": shape}
+            for name, samples in self.samples.items()
+            for options in (samples if "options" in asked else [None])
+            for shape in _shapes(name, asked)
+        ]
+        metafunc.parametrize(asked, [tuple(case[key] for key in asked) for case in cases], ids=str)
+
+    def test_a_stage_says_who_it_is(self, name):
+        stage_class = AUGMENTATIONS[name]
+        assert stage_class.name == name
+        assert stage_class.version >= 1
+        assert stage_class.__doc__
+
+    def test_options_survive_a_round_trip(self, name, options):
+        model = AUGMENTATIONS[name].Options
+        resolved = model.model_validate(options)
+        assert model.model_validate(resolved.model_dump()) == resolved
+        text = json.dumps(resolved.model_dump(mode="json"), allow_nan=False)
+        again = model.model_validate(json.loads(text))
+        assert again == resolved
+        assert json.dumps(again.model_dump(mode="json"), allow_nan=False) == text
+        json.dumps(model.model_json_schema(), allow_nan=False)
+
+    def test_an_unknown_option_is_refused(self, name):
+        for options in self.samples[name]:
+            with pytest.raises(ValidationError, match="no_such_option"):
+                AUGMENTATIONS[name].Options.model_validate({**options, "no_such_option": 1})
+
+    def test_a_result_is_a_batch_of_finite_images(self, name, options, shape):
+        stage = make_stage(name, options, shape)
+        images, labels, draws = make_batch(8, shape)
+        before = images.copy()
+        images.flags.writeable = False
+        result = stage.apply(images, labels, draws)
+        np.testing.assert_array_equal(images, before)
+        assert result.images.dtype == np.float32
+        assert result.images.shape == images.shape
+        assert not np.shares_memory(result.images, images)
+        assert np.isfinite(result.images).all()
+        if not stage.stores_float:
+            assert result.images.min() >= 0
+            assert result.images.max() <= 1 + 2**-22  # weights of a mixture add up to 1 only within rounding
+        assert all(len(values) == 8 for values in result.recorded.values())
+        assert result.severity is None or (result.severity.shape == (8,) and result.severity.dtype == np.int64)
+
+    def test_a_sample_does_not_depend_on_its_batch(self, name, options, shape):
+        stage = make_stage(name, options, shape)
+        images, labels, draws = make_batch(8, shape)
+        whole = stage.apply(images, labels, draws)
+        for rows in (
+            np.arange(8),
+            np.arange(3),
+            np.arange(3, 8),
+            np.arange(8)[::-1],
+            np.array([5]),
+            np.array([], np.intp),
+        ):
+            part = stage.apply(images[rows], labels[rows], draws.select(rows))
+            assert_same(part, rows_of(whole, rows))
+
+    def test_nor_on_the_threads_or_the_instance(self, name, options):
+        images, labels, draws = make_batch(8, SHAPES[1])
+        threads, results = get_num_threads(), []
+        try:
+            for count in (1, 2, 5):
+                set_num_threads(count)
+                results.append(make_stage(name, options, SHAPES[1]).apply(images, labels, draws))
+        finally:
+            set_num_threads(threads)
+        for result in results[1:]:
+            assert_same(result, results[0])
+
+    def test_a_stage_that_draws_draws_by_address(self, name, options):
+        stage = make_stage(name, options, SHAPES[0])
+        images, labels, draws = make_batch(8, SHAPES[0])
+        result = stage.apply(images, labels, draws)
+        elsewhere = [Draws(KEY, draws.indices, 2, draws.stage), Draws(KEY + 1, draws.indices, 1, draws.stage)]
+        for other in elsewhere:
+            changed = stage.apply(images, labels, other).images != result.images
+            draws_nothing = not result.recorded or options.get("types") in self.fixed
+            assert changed.any(axis=(1, 2, 3)).sum() in ((0,) if draws_nothing else range(6, 9))
+
+    def test_empty_and_blank_batches(self, name, options):
+        stage = make_stage(name, options, SHAPES[0])
+        images, labels, draws = make_batch(0, SHAPES[0])
+        result = stage.apply(images, labels, draws)
+        assert result.images.shape == (0, *SHAPES[0])
+        assert all(len(values) == 0 for values in result.recorded.values())
+        _, labels, draws = make_batch(1, SHAPES[0])
+        for level in (0.0, 0.3, 1.0):
+            assert np.isfinite(stage.apply(np.full((1, *SHAPES[0]), level, np.float32), labels, draws).images).all()
+
+    def test_a_device_makes_the_same_views(self, name, options, small_shape, device):
+        stage = make_stage(name, options, small_shape, "cuda")
+        images, labels, draws = make_batch(8, small_shape)
+        on_device = device.asarray(images)
+        before = device.asnumpy(on_device)
+        found = from_device(device, stage.apply(on_device, labels, draws))
+        np.testing.assert_array_equal(device.asnumpy(on_device), before)
+        expected = make_stage(name, options, small_shape).apply(images, labels, draws)
+        assert found.images.dtype == np.float32
+        # A sign, a rounded level or a chosen pixel may turn where two routes round differently; nothing else may.
+        far = abs(found.images - expected.images) > (5e-3 if name == "prime" else 5e-4)  # up to 500 sines in float32
+        assert far.mean() < 2e-3
+        assert found.recorded.keys() == expected.recorded.keys()
+        for key, values in expected.recorded.items():
+            np.testing.assert_allclose(found.recorded[key], values, atol=1e-3, err_msg=key)
+        if expected.severity is not None:
+            np.testing.assert_array_equal(found.severity, expected.severity)
+        for rows in (np.arange(3), np.arange(3, 8)[::-1], np.array([], np.intp)):
+            part = stage.apply(device.asarray(images[rows]), labels[rows], draws.select(rows))
+            assert_same(from_device(device, part), rows_of(found, rows))
+
+    def test_a_stage_that_rounds_rounds_its_own_result(self, name, options, small_shape, device):
+        stage = make_stage(name, options, small_shape, "cuda")
+        images, labels, draws = make_batch(4, small_shape)
+        images[2, 0, 1, 1] = np.inf
+        rounded = stage.apply_rounded(device.asarray(images), labels, draws)
+        if rounded is None:
+            assert name not in ("prime", "radial") or stage.options.model_dump().get("range", "clip") != "clip"
+            return
+        images[2, 0, 1, 1] = 0
+        result = stage.apply(device.asarray(images), labels, draws)
+        keep = np.array([0, 1, 3])
+        expected = device.asnumpy(stage.kernels.to_uint8(result.images))
+        np.testing.assert_array_equal(device.asnumpy(rounded.pixels)[keep], expected[keep])
+        np.testing.assert_array_equal(rounded.recorded.get("weights"), result.recorded.get("weights"))
+        assert device.asnumpy(rounded.first_bad)[0] in ((2, 4) if name == "prime" else (2,))  # a clip may hide it
+
+
+class TestStages(StageContract):
+    samples = SAMPLES
+    fixed = FIXED
+
+    def test_what_a_stage_records_is_told_in_methods(self, name, options):
+        images, labels, draws = make_batch(1, SHAPES[0])
+        recorded = make_stage(name, options, SHAPES[0]).apply(images, labels, draws).recorded
+        told = titled(name).partition("**Recorded:**")[2].partition("\n\n")[0]
+        assert [key for key in recorded if f"`{key}`" not in told] == []
+
+
+def test_every_stage_has_sample_options():
+    missing = set(AUGMENTATIONS) - set(SAMPLES)
+    assert not missing, f"add sample options for {sorted(missing)} to SAMPLES"
+    assert all(SAMPLES.values())

@@ -71,6 +71,15 @@ def test_a_block_that_ends_in_mid_pixel_takes_the_pixel():
         assert np.flatnonzero(kernels.pixelate(line, 1, 10)).tolist() == [7]
 
 
+@pytest.mark.parametrize("size", range(1, 34))
+def test_blocks_of_every_number_are_those_of_the_reference(size):
+    """Which finds them by comparing centers, and shares no line with the backends (`kernels.blocks`)."""
+    lines = np.eye(size, dtype=np.float32)[:, None, None]
+    for count in range(1, size + 1):
+        expected = reference.pixelate(lines, 1, count)
+        np.testing.assert_allclose(CPU.pixelate(lines, 1, count), expected, rtol=0, atol=1e-7)
+
+
 def test_pixels_of_a_block_are_its_mean():
     images = photos(3, 3, 12, 8)
     means = images.reshape(3, 3, 6, 2, 4, 2).mean(axis=(3, 5))
