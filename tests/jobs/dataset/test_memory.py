@@ -136,13 +136,13 @@ def test_corrupted_images_of_5000_pixels_work_in_2_gb(tmp_path, name):
 LIMITED = """
 import resource, sys
 from passband.jobs import cli
-from passband.jobs.generation import worker
-prepared, more = worker.Augmenter.warm_up, int(sys.argv.pop())
+from passband.jobs.generation import workshop
+prepared, more = workshop.Augmenter.warm_up, int(sys.argv.pop())
 def warm_up(self):
     prepared(self)
     used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + more, resource.RLIM_INFINITY))
-worker.Augmenter.warm_up = warm_up
+workshop.Augmenter.warm_up = warm_up
 cli.main()
 """
 
