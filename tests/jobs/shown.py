@@ -89,4 +89,6 @@ RUNS = {
 
 
 if __name__ == "__main__":
-    RUNS[sys.argv[1]](Picture())
+    for name in sys.argv[1:]:
+        print("display", name, flush=True)
+        RUNS[name](Picture())

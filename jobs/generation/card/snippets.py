@@ -2,6 +2,7 @@
 
 import builtins
 import keyword
+from collections.abc import Sequence
 
 from passband.jobs.common.wording import plain
 from passband.pipeline.layout import shard_name
@@ -20,7 +21,7 @@ def webdataset_snippet(manifest: Manifest) -> str:
         f'shards = "{shards}"',
         'dataset = webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8")',
         "for sample in dataset:",
-        *(f"    {_variable(view)} = {_member(manifest, view)}  # {_layout(manifest, view)}" for view in shown),
+        *(f"    {name} = {_member(manifest, view)}  # {_layout(manifest, view)}" for name, view in _variables(shown)),
         '    label, group = sample["json"]["label"], sample["json"]["group"]',
     ]
     return "\n".join(lines)
@@ -116,10 +117,14 @@ def timm_snippet(manifest: Manifest) -> str | None:
 _TAKEN = {"webdataset", "shards", "dataset", "sample", "label", "group", *dir(builtins)}
 
 
-def _variable(view: ViewEntry) -> str:
-    """Return a variable for a view: its name, where that can be one."""
-    name = view.name.replace("-", "_")
-    return f"view{view.number}" if not name.isidentifier() or keyword.iskeyword(name) or name in _TAKEN else name
+def _variables(views: Sequence[ViewEntry]) -> list[tuple[str, ViewEntry]]:
+    """Return each view with a variable for it: its name, where that can be one and is no other's."""
+    named: dict[str, ViewEntry] = {}
+    for view in views:
+        name = view.name.replace("-", "_")
+        taken = not name.isidentifier() or keyword.iskeyword(name) or name in _TAKEN or name in named
+        named[f"view{view.number}" if taken else name] = view
+    return list(named.items())
 
 
 def _member(manifest: Manifest, view: ViewEntry) -> str:

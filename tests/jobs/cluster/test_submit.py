@@ -37,6 +37,7 @@ def expected(tmp_path_factory):
     return stored_bytes(folder / "long")
 
 
+@pytest.mark.slow
 def test_a_job_whose_head_is_killed_goes_on_on_another(head: Head, tmp_path, expected):
     with running(tmp_path / "own state") as killed:
         lost = killed.submit(long_job(tmp_path))
@@ -66,6 +67,7 @@ def test_a_job_whose_head_is_killed_goes_on_on_another(head: Head, tmp_path, exp
     assert killed.status(lost)["state"] == "lost"  # though its output is finished: another job did that
 
 
+@pytest.mark.slow
 def test_two_at_once_of_which_one_is_cancelled(head: Head, tmp_path):
     views = ["clean", {"prime": {"preset": "cifar"}, "copies": 8}]
     long = job_file(tmp_path, "long", split="train", views=views, image={"size": 160})
@@ -125,6 +127,7 @@ def test_a_job_of_thousands_of_class_names_runs(head: Head, tmp_path):
     assert made == stored_bytes(other)
 
 
+@pytest.mark.slow
 def test_a_job_that_cannot_start_says_why(head: Head, tmp_path):
     place = head.folder() / "ray" / "session_latest" / "runtime_resources" / "working_dir_files"
     wait_for(place.is_dir)  # it comes up late
@@ -171,6 +174,7 @@ def test_another_clusters_token_is_told_in_one_line(head: Head, tmp_path):
     assert not (tmp_path / "refused").exists()
 
 
+@pytest.mark.slow
 def test_a_client_of_another_passband_is_refused_before_anything_is_written(head: Head, tmp_path):
     paths = other_version(tmp_path / "site", "passband")
     job = head.submit(job_file(tmp_path, "refused"), PYTHONPATH=paths)

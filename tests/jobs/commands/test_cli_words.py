@@ -354,7 +354,9 @@ def test_an_error_that_nobody_hears_keeps_its_status(tmp_path):
             assert done.returncode == 1
 
 
-@pytest.mark.parametrize("closed", [(1,), (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize(
+    "closed", [(0, 1, 2), *(pytest.param(closed, marks=pytest.mark.slow) for closed in ((1,), (0, 2)))]
+)
 def test_closed_descriptors_are_no_files_of_the_dataset(job_file, tmp_path, closed):
     """What a library prints to a descriptor would else go into the file that got its number."""
     script = (
@@ -428,7 +430,9 @@ def test_other_import_errors_are_bugs():
     assert lack_of_memory(RuntimeError("other")) is None
 
 
-@pytest.mark.parametrize("home", ["missing", "a file", "none", "read-only"])
+@pytest.mark.parametrize(
+    "home", ["a file", *(pytest.param(home, marks=pytest.mark.slow) for home in ("missing", "none", "read-only"))]
+)
 def test_a_home_that_cannot_be_is_no_obstacle(job_file, tmp_path, home):
     environment = dict(os.environ)
     (tmp_path / "file").write_text("")

@@ -49,7 +49,9 @@ def wait_for_records(out, count, driver):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("victim", ["worker", "driver", "both"])
+@pytest.mark.parametrize(
+    "victim", ["both", *(pytest.param(name, marks=pytest.mark.slow) for name in ("worker", "driver"))]
+)
 def test_a_kill_costs_nothing(tmp_path, expected, victim):
     out, file = tmp_path / "out", tmp_path / "job.yaml"
     job = small_job(out, split="all", output=FORMATS, compute={"executor": "ray", "workers": 2})
@@ -78,7 +80,7 @@ def test_a_kill_costs_nothing(tmp_path, expected, victim):
     assert not list(out.rglob(".passband-*"))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
 def test_an_inline_run_killed_at_any_moment_resumes(tmp_path, expected, seed):
     out, file = tmp_path / "out", tmp_path / "job.yaml"
     file.write_text(yaml.safe_dump(small_job(out, split="all", output=FORMATS).resolved()))
@@ -94,8 +96,17 @@ def test_an_inline_run_killed_at_any_moment_resumes(tmp_path, expected, seed):
     assert not list(out.rglob(".passband-*"))
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("executor", ["inline", "threads", "ray"])
+@pytest.mark.parametrize(
+    ("executor", "number", "status"),
+    [
+        ("inline", signal.SIGINT, 130),
+        ("threads", signal.SIGINT, 130),
+        ("ray", signal.SIGTERM, 143),
+        pytest.param("inline", signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param("threads", signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param("ray", signal.SIGINT, 130, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_stops_cleanly_and_the_same_command_resumes(tmp_path, expected, executor, number, status):
     out, file = tmp_path / "out", tmp_path / "job.yaml"
     compute = {"executor": executor, "workers": 1 if executor == "inline" else 2}

@@ -95,6 +95,7 @@ def peak_kib(tmp_path, samples):
     return int(child.stdout)
 
 
+@pytest.mark.slow
 def test_pixel_memory_does_not_grow_with_the_number_of_samples(tmp_path):
     few, many = peak_kib(tmp_path, 512), peak_kib(tmp_path, 4096)
     pixels_kib = (4096 - 512) * 96 * 96 * 3 / 1024
@@ -104,6 +105,7 @@ def test_pixel_memory_does_not_grow_with_the_number_of_samples(tmp_path):
     assert many - few < keys_kib + noise_kib, f"{few} KiB for 512 samples, {many} KiB for 4,096"
 
 
+@pytest.mark.slow
 def test_the_key_list_takes_at_most_200_bytes_a_sample(tmp_path):
     """Plan 20,000 and 100,000 samples of a Parquet file with keys of 40 bytes, and compare the peaks."""
     script = (

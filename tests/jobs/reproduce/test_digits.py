@@ -138,6 +138,7 @@ def test_two_rounds_attack_two_networks(made, out):
     assert f"checkpoint: {ledger.made['3sada-0mix-0'].path}" in tuned
 
 
+@pytest.mark.slow
 def test_fine_tuning_begins_with_the_network_that_is_attacked(made, out, tmp_path):
     jobs = {node.name: node.task.job for node in tiny(fine_tune=True).graph if isinstance(node.task, TrainingTask)}
     begun = {name: job["network"].get("checkpoint") for name, job in jobs.items()}
@@ -181,7 +182,8 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_generation_goes_on(made, out, tmp_path, number):
     (tmp_path / "script.py").write_text(SCRIPT)
     for folder in ("datasets", "trainings", "maps"):

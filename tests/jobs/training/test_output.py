@@ -124,6 +124,7 @@ def test_what_no_dataset_can_mend_is_said_before_one_is_made(train_job, changes,
         assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_of_an_earlier_wide_resnet_goes_on_with_its_stem(train_job, tmp_path):
     """It had one stem at all sizes, and so the identity that a job without a stem had."""
     generate(small_job(tmp_path / "data", image={"size": 66}, views=["clean"], output={"encoding": "npy"}))

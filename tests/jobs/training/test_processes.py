@@ -44,6 +44,7 @@ def torchrun(folder, jobs, processes=2, stop_second_after=None):
     return subprocess.run(command, capture_output=True, text=True, timeout=280)
 
 
+@pytest.mark.slow
 def test_two_processes_take_the_steps_of_one(train_job, domains, tmp_path):
     def jobs(place):
         return {

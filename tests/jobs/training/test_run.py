@@ -101,7 +101,9 @@ def test_the_same_job_gives_the_same_bits(train_job, tmp_path):
     assert not torch.equal(weights(tmp_path / "one")["body.0.weight"], weights(tmp_path / "three")["body.0.weight"])
 
 
-@pytest.mark.parametrize("stops", [[1], [3, 0, 2], [7, 7, 1], [6]])
+@pytest.mark.parametrize(
+    "stops", [[3, 0, 2], *(pytest.param(stops, marks=pytest.mark.slow) for stops in ([1], [7, 7, 1], [6]))]
+)
 def test_a_stopped_training_goes_on_bit_for_bit(train_job, tmp_path, stops):
     changes = {
         "data": {"views": ["clean", "prime"], "crop_padding": 2, "flip": True},
@@ -134,6 +136,7 @@ def wait_for_step(out: Path, step: int) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_bit_for_bit(train_job, tmp_path):
     changes = {"epochs": 60, "output": {"log_every_steps": 5, "checkpoint_every_s": 0.0}, "compute": {"threads": 1}}
     threads = torch.get_num_threads()
@@ -385,6 +388,12 @@ def test_a_checkpoint_is_trained_on(train_job, tmp_path):
         train(train_job(tmp_path / "x", network={"kind": "convnet", "checkpoint": str(tmp_path / "first")}))
 
 
+WITH_LARGE_NETWORKS = (
+    {"compute": {"channels_last": True}, "network": {"kind": "resnet18"}, "batch_size": 177, "epochs": 1},
+    {"swa": {"start": 0.0}, "network": {"kind": "wide_resnet16_4"}, "batch_size": 177},
+)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -392,13 +401,12 @@ def test_a_checkpoint_is_trained_on(train_job, tmp_path):
         {"clip_norm": 0.1},
         {"optimizer": {"kind": "adamw"}},
         {"optimizer": {"nesterov": True}},
-        {"compute": {"channels_last": True}, "network": {"kind": "resnet18"}, "batch_size": 177, "epochs": 1},
         {"data": {"balance": "class"}},
         {"data": {"views_by_epoch": True}},
         {"data": {"views_by_epoch": True}, "epochs": 3},
         {"data": {"views_as_samples": True}},
         {"data": {"views_as_samples": True, "balance": "class", "crop_padding": 2, "flip": True}, **in_steps(5)},
-        {"swa": {"start": 0.0}, "network": {"kind": "wide_resnet16_4"}, "batch_size": 177},
+        *(pytest.param(changes, marks=pytest.mark.slow) for changes in WITH_LARGE_NETWORKS),
     ],
     ids=str,
 )

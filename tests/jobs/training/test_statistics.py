@@ -56,6 +56,7 @@ print(json.dumps([found, peak_bytes() - before]))
 """
 
 
+@pytest.mark.slow
 def test_large_images_take_little_memory(tmp_path):
     """355 images of 768 pixels are 628 MB, and were 5 GB as float64."""
     generate(small_job(tmp_path / "large", image={"size": 768}, views=["clean"], output={"encoding": "png"}))

@@ -118,6 +118,7 @@ def test_the_snippet_of_transforms(run, npy):
     names["stream"].close()
 
 
+@pytest.mark.slow
 def test_the_snippet_of_several_processes(npy, tmp_path):
     """By what they print: torch's own threads abort a process once in a while, and torchrun then ends the other."""
     told = "print('rank', dist.get_rank(), sum(batch.indices.tolist()) > 0, flush=True)\n"

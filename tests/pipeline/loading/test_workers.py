@@ -17,14 +17,15 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning",
     "ignore:'set_vital' is deprecated:UserWarning",  # torchdata 0.11 calls it
 )
-WAYS = [
+FORKED = [
     {"num_workers": 0},
     {"num_workers": 1},
     {"num_workers": 2},
     {"num_workers": 2, "persistent_workers": True},
-    {"num_workers": 2, "multiprocessing_context": "spawn"},
 ]
-FORKED = WAYS[:4]
+SPAWNED = {"num_workers": 2, "multiprocessing_context": "spawn"}
+WAYS = [*FORKED, pytest.param(SPAWNED, marks=pytest.mark.slow)]
+CONTEXTS = ["fork", pytest.param("spawn", marks=pytest.mark.slow)]
 
 
 def ids(way) -> str:
@@ -80,7 +81,7 @@ def test_more_workers_than_batches_are_none_too_many(npy):
             assert [len(batch) for batch in DataLoader(dataset, batch_size=None, num_workers=2)] == [355]
 
 
-@pytest.mark.parametrize("way", WAYS[1:4], ids=ids)
+@pytest.mark.parametrize("way", FORKED[1:], ids=ids)
 def test_ranks_and_workers_together_read_every_sample_once(npy, way):
     seen = []
     for rank in range(2):
@@ -126,7 +127,9 @@ def test_the_first_epoch_begins_where_the_stream_stands(npy, epochs, way):
 
 
 @pytest.mark.parametrize(
-    ("way", "steps"), [(way, steps) for way in FORKED for steps in (0, 1, 4, 8, 9, 12)] + [(WAYS[4], 4)]
+    ("way", "steps"),
+    [(way, steps) for way in FORKED for steps in (0, 1, 4, 8, 9, 12)]
+    + [pytest.param(SPAWNED, 4, marks=pytest.mark.slow)],
 )
 def test_a_stateful_loader_resumes_exactly(npy, epochs, way, steps):
     """After any batch, at an epoch's end too; in a stream of its own, as after a restart."""
@@ -189,7 +192,7 @@ def test_damage_is_named_by_a_worker_too(damaged, npy, way):
             list(DataLoader(stream.as_dataset(), batch_size=None, **way))
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
+@pytest.mark.parametrize("context", CONTEXTS)
 def test_a_shard_is_compared_by_one_worker_for_all(npy, epochs, monkeypatch, tmp_path, context):
     """In every epoch anew otherwise, by every worker."""
     with open_stream(npy.path, batch_size=40, drop_last=False, views=["low"]) as stream:
@@ -208,7 +211,7 @@ def test_a_shard_is_compared_by_one_worker_for_all(npy, epochs, monkeypatch, tmp
             assert checked.words.tolist() == before.tolist()
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
+@pytest.mark.parametrize("context", CONTEXTS)
 def test_workers_of_a_remote_dataset_fetch_into_one_folder_and_leave_none(
     npy, s3_server, tmp_path, monkeypatch, context
 ):

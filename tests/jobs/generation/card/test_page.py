@@ -124,7 +124,9 @@ def snippet(readme: str, imported: str) -> str:
     return code
 
 
-@pytest.mark.parametrize("encoding", ["png", "webp", "npy", "jpeg"])
+@pytest.mark.parametrize(
+    "encoding", ["png", "npy", *(pytest.param(name, marks=pytest.mark.slow) for name in ("webp", "jpeg"))]
+)
 def test_the_webdataset_snippet_runs(make, folder_of, encoding):
     folder = folder_of({"a": [(20, 12)] * 3, "b": [(20, 12)] * 2})
     views = ["clean", {"radial": {"low": 2, "range": "float"}, "name": "high-pass"}, {"radial": {"high": 3}}]
@@ -144,15 +146,17 @@ def test_the_webdataset_snippet_runs(make, folder_of, encoding):
     assert run(code, made.store.root).splitlines() == expected
 
 
-@pytest.mark.parametrize("name", ["8bit", "label", "class", "dataset", "print", "a_b"])
-def test_the_webdataset_snippet_runs_whatever_a_view_is_called(make, folder_of, name):
-    views = ["clean", {"dct_flip": {}, "name": name}, {"dct_flip": {}, "name": "a-b"}]
+@pytest.mark.parametrize("names", [("8bit", "label"), ("class", "dataset"), ("print", "sample"), ("a_b", "a-b")])
+def test_the_webdataset_snippet_runs_whatever_views_are_called(make, folder_of, names):
+    views = ["clean", *({"dct_flip": {}, "name": name} for name in names)]
     source = {"kind": "imagefolder", "path": str(folder_of({"a": [(8, 8)] * 2}))}
     made = make(source=source, image={"size": 8}, views=views)
     code = snippet(made.text("README.md"), "webdataset")
-    (variable,) = re.findall(rf"^    (\w+) = .*{name}.png", code, re.MULTILINE)
-    code += f"\n    print({variable}.shape, a_b.shape, dataset is not None, sample is not None, label, group)"
-    assert run(code, made.store.root) == "(8, 8, 3) (8, 8, 3) True True 0 0\n" * 2
+    variables = [re.search(rf"^    (\w+) = .*{name}.png", code, re.MULTILINE)[1] for name in names]
+    assert len(set(variables)) == len(names)
+    shapes = ", ".join(f"{variable}.shape" for variable in variables)
+    code += f"\n    print({{{shapes}}}, dataset is not None, sample is not None, label, group)"
+    assert run(code, made.store.root) == "{(8, 8, 3)} True True 0 0\n" * 2
 
 
 def test_the_provenance_snippet_runs(digits):
@@ -170,6 +174,7 @@ def test_the_snippet_of_the_stream_runs(digits):
     assert lines == ["torch.Size([64, 3, 32, 32]) torch.uint8 torch.Size([64])"] * (digits.manifest.samples // 64)
 
 
+@pytest.mark.slow
 def test_the_snippet_of_a_training_runs_in_two_processes(digits, tmp_path):
     code = snippet(digits.text("README.md"), "torch")
     tell = "import os; trained = bool(network.module[1].weight.grad.any())"
@@ -279,7 +284,9 @@ def test_the_browser_check_can_fail(tmp_path):
 
 
 def test_importing_the_card_leaves_matplotlib_alone():
-    code = "import sys, jobs.generation.card.page; sys.exit('matplotlib' in sys.modules or 'ray' in sys.modules)"
+    code = (
+        "import sys, passband.jobs.generation.card.page; sys.exit('matplotlib' in sys.modules or 'ray' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], env=os.environ).returncode == 0
 
 
@@ -295,7 +302,14 @@ def test_of_very_many_views_some_are_shown(make, folder_of):
 
 
 @pytest.mark.parametrize(
-    ("size", "copies", "samples"), [(32, 19, 10), (96, 19, 10), (96, 63, 2), (224, 19, 3), (512, 19, 2)]
+    ("size", "copies", "samples"),
+    [
+        (32, 19, 10),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in ((96, 19, 10), (96, 63, 2), (224, 19, 3), (512, 19, 2))
+        ),
+    ],
 )
 def test_a_page_shows_all_views_and_stays_below_2_mb(make, folder_of, tmp_path, size, copies, samples):
     folder = folder_of({name: [(size, size)] * 5 for name in "ab"})  # noise, of which nothing is smaller
@@ -322,7 +336,7 @@ def test_a_page_shows_all_views_and_stays_below_2_mb(make, folder_of, tmp_path, 
 
 def test_of_a_very_long_job_the_beginning_is_shown(make, folder_of):
     source = {"kind": "imagefolder", "path": str(folder_of({"a": [(8, 8)] * 2}))}
-    views = ["clean", *({"prime": {"preset": "cifar"}, "name": f"p{n}"} for n in range(150))]
+    views = ["clean", *([{"dct": {"size": 8, "keep": "low"}}] * 255 for _ in range(4))]
     made = make(source=source, image={"size": 8}, views=views)
     lines = yaml.safe_dump(made.blueprint.job.resolved(), sort_keys=False).splitlines()
     for name in ("README.md", "report.html"):
