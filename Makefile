@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 APT := build-essential pkg-config libopencv-dev libturbojpeg0-dev python3-dev libgl1 libglib2.0-0
 DEMO := runs/mnist5k-prime
+TWO := -n 2 --dist loadgroup
+QUICK := tests/test_structure.py
 
-.PHONY: help venv apt demo test test-slow test-cuda cuda-table lint format bench attack clean
+.PHONY: help venv apt demo test test-quick test-slow test-campaign test-cuda cuda-table lint format bench attack clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,10 +38,16 @@ demo: venv  ## make, verify and show a small real dataset with PRIME and frequen
 	@echo "look at $(DEMO)/report.html and $(DEMO)/sheet.png"
 
 test: venv  ## run the tests
-	$(BIN)/pytest -q -m 'not slow and not cuda_full' -n 2 --dist loadgroup --durations=15
+	$(BIN)/pytest -q -m 'not slow and not campaign and not cuda_full' $(TWO) --durations=15
 
-test-slow: venv  ## run the tests that take minutes
-	$(BIN)/pytest -q -m slow
+test-quick: venv  ## run the tests of an answer within two minutes: everything but whole runs of commands
+	$(BIN)/pytest -q -m 'not slow and not campaign and not cuda_full' $(TWO) $(QUICK)
+
+test-slow: venv  ## run the tests that take long
+	$(BIN)/pytest -q -m slow $(TWO) --durations=15
+
+test-campaign: venv  ## lose each process of a cluster at each phase, read every damaged file
+	$(BIN)/pytest -q -m campaign
 
 test-cuda: venv  ## run every check of the CUDA kernels: on the CPU, then on a GPU if there is one
 	$(BIN)/pytest -q -n 2 --dist loadgroup --durations=10 --device host tests/cuda_host tests/kernels \

@@ -24,11 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the files over the processes of a test run; what uses the one Ray, or a cluster, stays in one of them."""
+    """Spread the files over the processes of a test run; what uses a Ray, or is one, stays in one of them."""
     for item in items:
-        uses_ray = "ray_session" in getattr(item, "fixturenames", ())
-        folder_or_file = item.path.parent if item.path.parent.name == "cluster" else item.path
-        item.add_marker(pytest.mark.xdist_group("ray" if uses_ray else str(folder_or_file)))
+        uses_ray = "ray_session" in getattr(item, "fixturenames", ()) or item.path.parent.name == "cluster"
+        starts_ray = item.path.name in ("test_deaths.py", "test_ray_session.py")
+        item.add_marker(pytest.mark.xdist_group("ray" if uses_ray or starts_ray else str(item.path)))
 
 
 @pytest.fixture

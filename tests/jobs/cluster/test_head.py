@@ -74,7 +74,13 @@ def test_a_second_one_on_its_port_is_refused_by_name(head: Head):
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("lost", ["cluster up", *(pytest.param(name, marks=pytest.mark.slow) for name in LOST)])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param("cluster up", marks=pytest.mark.slow),
+        *(pytest.param(name, marks=pytest.mark.campaign) for name in LOST),
+    ],
+)
 def test_a_head_that_is_lost_leaves_nothing_behind(tmp_path, lost):
     """Of the processes that a head is made of, one is killed while a job runs there."""
     with tempfile.TemporaryDirectory(prefix="pb", dir="/tmp") as temporary:

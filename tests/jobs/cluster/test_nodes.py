@@ -14,7 +14,8 @@ import pytest
 from tests.jobs.cluster.heads import Head, job_file, late_node, other_version, ray_settings, shards, wait_for
 
 
-@pytest.mark.parametrize("how", ["growing", pytest.param("waiting", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["growing", "waiting"])
 def test_a_node_that_joins_late_takes_work(head: Head, tmp_path, how):
     command = [sys.executable, "-m", "tests.jobs.cluster.driver", head.told["gcs_address"], str(tmp_path), how]
     driver = subprocess.Popen(command, env=os.environ | ray_settings(head), stdout=subprocess.PIPE, text=True)

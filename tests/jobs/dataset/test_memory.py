@@ -107,7 +107,7 @@ VIEWS = {
     "radial": ["clean", {"radial": {"high": 8}}],
     "augmix": ["clean", "augmix"],
 }
-BASES = ("glass_blur", "frost", "fog", "elastic_transform")
+BASES = ("glass_blur", "elastic_transform")
 
 
 def test_views_of_2000_pixels_take_what_is_said(tmp_path):
@@ -117,8 +117,7 @@ def test_views_of_2000_pixels_take_what_is_said(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("encoding", ["png", "jpeg"])
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize(("name", "encoding"), [("prime", "png"), ("radial", "jpeg"), ("augmix", "png")])
 def test_views_of_5000_pixels_work_in_2_gb(tmp_path, name, encoding):
     peak, said = measured(tmp_path, 5000, 2, views=VIEWS[name], output={"encoding": encoding})
     assert peak <= min(said, 2 * 2**30)

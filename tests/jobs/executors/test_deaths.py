@@ -55,7 +55,9 @@ def temporary():
 @pytest.mark.parametrize(
     ("roles", "phase"),
     [
-        pytest.param(*case, id="-".join([*case[0], case[1]]), marks=() if case in QUICK else pytest.mark.slow)
+        pytest.param(
+            *case, id="-".join([*case[0], case[1]]), marks=pytest.mark.slow if case in QUICK else pytest.mark.campaign
+        )
         for case in CASES
     ],
 )

@@ -199,7 +199,7 @@ MOUNTS = {
 }
 
 
-@pytest.mark.parametrize("how", MOUNTS)
+@pytest.mark.parametrize("how", ["tiny", pytest.param("read-only", marks=pytest.mark.slow)])
 def test_it_works_where_shared_memory_is_of_no_use(tmp_path: Path, how: str):
     apart = ["unshare", "--mount", "sh", "-c", f'{MOUNTS[how]} && exec "$@"', "sh"]
     if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode != 0:
@@ -242,7 +242,9 @@ STOPS: dict[str, tuple[Callable[[subprocess.Popen], None], int]] = {
 }
 
 
-@pytest.mark.parametrize("how", STOPS)
+@pytest.mark.parametrize(
+    "how", ["kill -9", *(pytest.param(how, marks=pytest.mark.slow) for how in ("SIGTERM", "Ctrl-C"))]
+)
 def test_nothing_outlives_the_driver(tmp_path: Path, how: str):
     end, code = STOPS[how]
     with driver(tmp_path / "log") as running:

@@ -59,7 +59,7 @@ def test_what_broke_something_once_does_not_again(tmp_path, group):
     assert faults(told) == {}
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("group", GROUPS)
 def test_all(tmp_path, names, group):
