@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from passband.jobs.dataset.plan import shorten
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.home import expanded
 from passband.pipeline.sources import splits
@@ -155,8 +156,9 @@ def _of_images(path: str, seen: _Seen) -> Proposal:
         if folders := source.split_folders:
             chosen = _chosen(folders)
             _refuse_without_classes(f"{path}/{chosen}", ignore)
+            named = shorten([plain(name) for name in folders], _SHOWN)
             told.append(
-                f"{plain(path)} is a folder of splits ({_some(folders)}); the job reads {plain(chosen)} alone, by its "
+                f"{plain(path)} is a folder of splits ({named}); the job reads {plain(chosen)} alone, by its "
                 "option 'split'"
             )
             others = tuple(name for name in folders if name != chosen)
@@ -199,7 +201,3 @@ def _refuse_without_classes(folder: str, ignore: Sequence[str]) -> None:
             f"{spelled(folder)}: holds images, but no folder for each class; put the images of each class into a "
             "folder of their own"
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(plain, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
