@@ -1,0 +1,51 @@
+"""Public docstrings carry examples, and every example is run as it stands."""
+
+import doctest
+
+import pytest
+
+from passband.pipeline.augment import AUGMENTATIONS, Stage
+
+
+def run_example(thing, *before):
+    """Run the example of `thing` in its own module, after those of `before`; return what doctest says of failures."""
+    said = []
+    names = {}
+    for one in (*before, thing):
+        (example,) = doctest.DocTestFinder(recurse=False).find(one, one.__name__)
+        if not example.examples:
+            return f"{one.__name__} has no example (>>>) in its docstring"
+        example.globs = names | example.globs
+        doctest.DocTestRunner().run(example, out=said.append, clear_globs=False)
+        names = example.globs
+    return "".join(said)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_a_stage_has_an_example_that_is_true(name):
+    assert run_example(AUGMENTATIONS[name], Stage) == ""
+
+
+class Untold:
+    """Nothing is shown."""
+
+
+class Wrong:
+    """Shows what is not so.
+
+    >>> number
+    3
+    """
+
+
+class Begun:
+    """Shows where `Wrong` begins.
+
+    >>> number = 2
+    """
+
+
+def test_the_check_can_fail():
+    assert run_example(Untold) == "Untold has no example (>>>) in its docstring"
+    assert "Expected:\n    3\nGot:\n    2\n" in run_example(Wrong, Begun)
+    assert "NameError" in run_example(Wrong)
