@@ -4,6 +4,7 @@ import doctest
 
 import pytest
 
+from passband.jobs.training.objectives import OBJECTIVES, Objective
 from passband.pipeline.augment import AUGMENTATIONS, Stage
 
 
@@ -24,6 +25,11 @@ def run_example(thing, *before):
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_a_stage_has_an_example_that_is_true(name):
     assert run_example(AUGMENTATIONS[name], Stage) == ""
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_an_objective_has_an_example_that_is_true(name):
+    assert run_example(OBJECTIVES[name], Objective) == ""
 
 
 class Untold:
