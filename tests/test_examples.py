@@ -4,8 +4,11 @@ import doctest
 
 import pytest
 
+from passband import open_stream
+from passband.jobs.generation.run import generate
 from passband.jobs.training.objectives import OBJECTIVES, Objective
 from passband.pipeline.augment import AUGMENTATIONS, Stage
+from tests.jobs.generation.made import small_job
 
 
 def run_example(thing, *before):
@@ -30,6 +33,12 @@ def test_a_stage_has_an_example_that_is_true(name):
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_an_objective_has_an_example_that_is_true(name):
     assert run_example(OBJECTIVES[name], Objective) == ""
+
+
+def test_the_example_of_a_stream_is_true(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    generate(small_job("runs/digits", views=["clean", {"radial": {"high": 4}, "name": "low"}]))
+    assert run_example(open_stream) == ""
 
 
 class Untold:
