@@ -87,6 +87,17 @@ class AugMix(Stage):
     What is recorded for each sample: ``share`` (1 minus the weight of the clean image), ``weights`` (clean image, then
     each chain), ``operations`` (chain, step; 1 to 9 as in `OPERATIONS`, 0 past the chain's depth) and ``magnitudes``
     (chain, step; NaN where there is none).
+
+    Examples
+    --------
+    After the example of `Stage`: which operations made the first view, two in each of two chains.
+
+    >>> stage = AugMix(AugMixOptions(width=2, depth=2), shape=shape, kernels=kernels)
+    >>> recorded = stage.apply(images, labels, draws).recorded
+    >>> [[OPERATIONS[number - 1] for number in chain] for chain in recorded["operations"][0]]
+    [['autocontrast', 'translate_y'], ['autocontrast', 'translate_x']]
+    >>> np.allclose(recorded["weights"].sum(axis=1), 1)
+    True
     """
 
     name = "augmix"

@@ -138,6 +138,18 @@ class Stage(ABC):
     inputs : role -> content
         Of the files that `inputs` names.
     classes : class names of the dataset
+
+    Examples
+    --------
+    What the examples of all stages begin with: two gray images, and the address of what is drawn for view 1 of them.
+
+    >>> import numpy as np
+    >>> from passband.kernels import backend
+    >>> from passband.pipeline.augment.draws import Draws, stream_key
+    >>> kernels, shape = backend("cpu"), (1, 16, 16)
+    >>> images = np.random.default_rng(0).random((2, *shape), np.float32)
+    >>> labels, indices = np.array([0, 1]), np.arange(2, dtype=np.uint32)
+    >>> draws = Draws(stream_key(seed=0, source="mine", split="train"), indices, view=1)
     """
 
     name: ClassVar[str]

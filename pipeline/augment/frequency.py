@@ -78,6 +78,15 @@ class Radial(FilterStage):
 
     A mask that keeps nothing is refused, since the view would be blank. One that keeps everything is allowed if
     `high` was given: sweeps over the radius go past the corner (24 and 28 at 32 x 32, Wang et al. 2020).
+
+    Examples
+    --------
+    After the example of `Stage`: low- and high-pass add up to the image, and its mean is in the low-pass alone.
+
+    >>> passes = RadialOptions(high=4.0, range="float"), RadialOptions(low=4.0, range="float")
+    >>> low, high = (Radial(one, shape=shape, kernels=kernels).apply(images, labels, draws).images for one in passes)
+    >>> np.allclose(low + high, images, atol=1e-5), np.allclose(high.mean(axis=(2, 3)), 0, atol=1e-5)
+    (True, True)
     """
 
     options: RadialOptions
@@ -119,7 +128,17 @@ class DctOptions(RangeOptions):
 
 
 class Dct(FilterStage):
-    """Keep the lowest or the highest square of DCT coefficients."""
+    """Keep the lowest or the highest square of DCT coefficients.
+
+    Examples
+    --------
+    After the example of `Stage`: the lowest coefficient by itself is the mean of the image.
+
+    >>> stage = Dct(DctOptions(size=1, keep="low"), shape=shape, kernels=kernels)
+    >>> view = stage.apply(images, labels, draws).images
+    >>> np.allclose(view, images.mean(axis=(2, 3), keepdims=True))
+    True
+    """
 
     options: DctOptions
     name = "dct"
@@ -136,7 +155,17 @@ class Dct(FilterStage):
 
 
 class DctFlip(FilterStage):
-    """Swap low and high frequencies by flipping the DCT."""
+    """Swap low and high frequencies by flipping the DCT.
+
+    Examples
+    --------
+    After the example of `Stage`: what is flipped twice is the image again.
+
+    >>> stage = DctFlip(DctFlip.Options(range="float"), shape=shape, kernels=kernels)
+    >>> flipped = stage.apply(images, labels, draws).images
+    >>> np.allclose(stage.apply(flipped, labels, draws).images, images, atol=1e-5)
+    True
+    """
 
     name = "dct_flip"
     Options = RangeOptions
@@ -159,7 +188,16 @@ class SvdOptions(RangeOptions):
 
 
 class Svd(FilterStage):
-    """Keep the leading singular components of each channel, or the others."""
+    """Keep the leading singular components of each channel, or the others.
+
+    Examples
+    --------
+    After the example of `Stage`: each view has the rank that was asked for.
+
+    >>> stage = Svd(SvdOptions(rank=2, keep="leading", range="float"), shape=shape, kernels=kernels)
+    >>> np.linalg.matrix_rank(stage.apply(images, labels, draws).images[:, 0])
+    array([2, 2])
+    """
 
     options: SvdOptions
     name = "svd"
@@ -183,7 +221,17 @@ class Svd(FilterStage):
 
 
 class PhaseOnly(FilterStage):
-    """Keep the phase, replace the amplitude by its mean over each channel."""
+    """Keep the phase, replace the amplitude by its mean over each channel.
+
+    Examples
+    --------
+    After the example of `Stage`: every frequency of a view has one amplitude, the mean of those of the image.
+
+    >>> stage = PhaseOnly(PhaseOnly.Options(range="float"), shape=shape, kernels=kernels)
+    >>> before, after = (np.abs(np.fft.fft2(x)) for x in (images, stage.apply(images, labels, draws).images))
+    >>> np.allclose(after, before.mean(axis=(2, 3), keepdims=True), atol=1e-3)
+    True
+    """
 
     name = "phase_only"
     Options = RangeOptions

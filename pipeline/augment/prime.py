@@ -22,6 +22,17 @@ class Prime(Stage):
     What is recorded for each sample: ``share`` (1 minus the weight of the clean image), ``weights`` (clean image,
     then each chain), ``primitives`` (chain, step; numbers as in `kernels.prime_steps`, 0 = identity or past the
     chain's depth) and ``strengths`` (chain, step; NaN where primitives is 0).
+
+    Examples
+    --------
+    After the example of `Stage`: weights of an image and its chains add up to 1, and the second image comes out the
+    same by itself.
+
+    >>> stage = Prime(PrimeOptions(preset="cifar"), shape=shape, kernels=kernels)
+    >>> result = stage.apply(images, labels, draws)
+    >>> alone = stage.apply(images[1:], labels[1:], draws.select(np.array([1])))
+    >>> np.allclose(result.recorded["weights"].sum(axis=1), 1), np.array_equal(alone.images, result.images[1:])
+    (True, True)
     """
 
     name = "prime"

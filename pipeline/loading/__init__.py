@@ -92,6 +92,21 @@ def open_stream(
         For options that make no sense, or ranks that are not whole; the message says what is allowed.
     IntegrityError
         If the dataset is unfinished or damaged. Damage to a shard is raised by the first batch that needs it.
+
+    Examples
+    --------
+    A dataset of 355 digits of 16 x 16 pixels with the views ``clean`` and ``low``, and a position in it that another
+    stream goes on from, with batches half as large:
+
+    >>> from passband import open_stream
+    >>> with open_stream("runs/digits", batch_size=32) as stream:
+    ...     batch, state, following = next(iter(stream)), stream.state_dict(), next(iter(stream))
+    >>> batch.images["low"].shape, batch.images["low"].dtype, len(batch.labels)
+    (torch.Size([32, 3, 16, 16]), torch.uint8, 32)
+    >>> with open_stream("runs/digits", batch_size=16) as stream:
+    ...     stream.load_state_dict(state)
+    ...     next(iter(stream)).indices.equal(following.indices[:16])
+    True
     """
     from passband.pipeline.errors import PassbandError
     from passband.pipeline.loading.building import Delivery

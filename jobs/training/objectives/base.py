@@ -57,6 +57,23 @@ class Objective(ABC):
 
     Every loss is formed from sums over the global batch (`jobs.training.collective`), so that several processes take
     the same step as one.
+
+    Examples
+    --------
+    What the examples of all objectives begin with: two images of two pixels, ln 3 and ln 1, of class and group 0 and 1,
+    and a network that hands out the pixels as logits. Both softmaxes are 3/4 and 1/4, the losses ln(4/3) and ln 4.
+
+    >>> import torch
+    >>> update = Update(torch.device("cpu"))
+    >>> sizes = {"num_classes": 2, "num_groups": 2, "num_samples": 2, "steps_per_epoch": 1, "epochs": 1}
+    >>> setting = Setting(("clean", "view"), **sizes, seed=0, update=update)
+    >>> images, both = torch.tensor([[3.0, 1.0], [3.0, 1.0]]).log().view(2, 1, 1, 2), torch.tensor([0, 1])
+    >>> batch = TrainBatch({"clean": images, "view": images}, labels=both, groups=both, indices=both)
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 2, bias=False))
+    >>> model[1].weight = nn.Parameter(torch.eye(2))
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> nn.functional.cross_entropy(update.logits(model, images), both, reduction="none").detach()
+    tensor([0.2877, 1.3863])
     """
 
     name: ClassVar[str]

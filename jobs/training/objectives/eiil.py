@@ -38,6 +38,19 @@ class Eiil(Objective):
     The paper follows its inference by IRM on digits, where that is what it improves, and by GroupDRO on photographs;
     GroupDRO is the default. The groups of the data are not used. Where the reference model fits every sample there
     is nothing to tell apart: all fall into one group, and what follows is ERM.
+
+    Examples
+    --------
+    After the example of `Objective`: a factor on the logits moves the losses by -1/4 ln 3 and 3/4 ln 3, whose signs
+    tell the images apart. `prepare` infers groups so, and steps count with them: the worst is 0, that of the second.
+
+    >>> slopes = scale_derivatives(torch.tensor([[3.0, 1.0], [3.0, 1.0]]).log(), both)
+    >>> groups = infer_groups(slopes.double(), steps=500, rate=0.05, seed=0)
+    >>> objective = Eiil(EiilOptions(), setting)
+    >>> objective.load_state_dict(objective.state_dict() | {"groups": groups})
+    >>> metrics = objective.step(model, optimizer, batch)
+    >>> slopes, groups, metrics["worst_group"]
+    (tensor([-0.2747,  0.8240]), tensor([1, 0]), tensor(0))
     """
 
     name = "eiil"

@@ -28,7 +28,17 @@ class GroupDroOptions(GroupWeightOptions):
 
 
 class GroupDro(Objective):
-    """Objective `group_dro`: sum_g q_g L_g, the weights q moved by the risks L_g before they weigh them (METHODS 6)."""
+    """Objective `group_dro`: sum_g q_g L_g, the weights q moved by the risks L_g before they weigh them (METHODS 6).
+
+    Examples
+    --------
+    After the example of `Objective`: q goes by exp(L_g), which is 4/3 and 4; the loss is 1/4 ln(4/3) + 3/4 ln 4.
+
+    >>> objective = GroupDro(GroupDroOptions(eta=1.0), setting)
+    >>> metrics = objective.step(model, optimizer, batch)
+    >>> metrics["q_0"], metrics["q_1"], metrics["loss"]
+    (tensor(0.2500), tensor(0.7500), tensor(1.1116))
+    """
 
     name = "group_dro"
     Options = GroupDroOptions

@@ -31,6 +31,17 @@ class Jtt(Objective):
 
     The paper repeats these samples; here they are weighted, to the same expected loss, and the weights are divided
     by their mean over the training set, so that a learning rate means what it means for ERM.
+
+    Examples
+    --------
+    After the example of `Objective`, with the weights that `prepare` gives where the first model errs on the second
+    image alone: the loss is half of 1/2 ln(4/3) + 3/2 ln 4.
+
+    >>> objective = Jtt(JttOptions(), setting)
+    >>> weights = error_weights(torch.tensor([False, True]), indices=both, up_weight=3.0)
+    >>> objective.load_state_dict({"weights": weights})
+    >>> weights, objective.step(model, optimizer, batch)["loss"]
+    (tensor([0.5000, 1.5000]), tensor(1.1116))
     """
 
     name = "jtt"

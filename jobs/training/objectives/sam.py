@@ -18,7 +18,17 @@ class SamOptions(SampleOptions):
 
 
 class Sam(Objective):
-    """Objective `sam`: the gradient of the mean cross-entropy at theta + rho * g / ||g|| (METHODS 6)."""
+    """Objective `sam`: the gradient of the mean cross-entropy at theta + rho * g / ||g|| (METHODS 6).
+
+    Examples
+    --------
+    After the example of `Objective`: the perturbation doubles the difference of the logits, ln 3, so that the losses
+    ln(4/3) and ln 4 become ln(10/9) and ln 10.
+
+    >>> metrics = Sam(SamOptions(rho=0.5**0.5), setting).step(model, optimizer, batch)
+    >>> metrics["loss"], metrics["perturbed_loss"]
+    (tensor(0.8370), tensor(1.2040))
+    """
 
     name = "sam"
     Options = SamOptions

@@ -61,6 +61,21 @@ class SharpDro(Objective):
     gradient; the update is the recorded gradient plus that of the weighted loss at theta + e*. ``step: worst_only``:
     the update is the gradient of the weighted loss at theta + e* alone, and in the aware form e* is from the gradient
     of L_q.
+
+    Examples
+    --------
+    After the example of `Objective`: q goes by exp(L_g), which is 4/3 and 4, and weighs ln(10/9) and ln 10, the losses
+    where the difference of the logits is doubled.
+
+    >>> metrics = SharpDro(SharpDroOptions(eta=1.0, rho=0.5**0.5), setting).step(model, optimizer, batch)
+    >>> metrics["q_0"], metrics["q_1"], metrics["perturbed_loss"]
+    (tensor(0.2500), tensor(0.7500), tensor(1.7533))
+
+    In the agnostic form samples weigh by the confidence they lose: the first falls from 3/4 to 1/2, the second stays.
+
+    >>> here, there = (torch.tensor(odds).log() for odds in ([[3.0, 1.0], [3.0, 1.0]], [[1.0, 1.0], [3.0, 1.0]]))
+    >>> confidence_weights(here, there)
+    tensor([2., 0.])
     """
 
     name = "sharpdro"

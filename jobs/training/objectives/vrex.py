@@ -19,6 +19,14 @@ class Vrex(PenaltyObjective):
     """Objective `vrex`: sum of the risks of the groups present + beta * their variance, over their number.
 
     METHODS 6.
+
+    Examples
+    --------
+    After the example of `Objective`: ln(4/3) and ln 4 have the sum ln(16/3) and the variance (1/2 ln 3)^2.
+
+    >>> metrics = Vrex(VrexOptions(beta=3.0, anneal_steps=0), setting).step(model, optimizer, batch)
+    >>> metrics["risk"], metrics["penalty"], metrics["loss"]
+    (tensor(1.6740), tensor(0.3017), tensor(2.5792))
     """
 
     name = "vrex"

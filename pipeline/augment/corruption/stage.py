@@ -52,6 +52,16 @@ class Corrupt(Stage):
     after its first blur, snow cuts its flakes before they are drawn out and rounds them after it, motion_blur is
     rounded, as ImageMagick does, and pixelate is Pillow's. jpeg_compression is Pillow's with either. Not followed:
     OpenCV's fixed-point coordinates in the affine part of elastic_transform, and ImageMagick's 16 bits.
+
+    Examples
+    --------
+    After the example of `Stage`: contrast at severity 2 halves every distance from the mean, by the table for images
+    as small as these.
+
+    >>> stage = Corrupt(CorruptOptions(types="contrast", severity=2), shape=shape, kernels=kernels)
+    >>> result = stage.apply(images, labels, draws)
+    >>> result.severity, (result.images.std(axis=(1, 2, 3)) / images.std(axis=(1, 2, 3))).round(3)
+    (array([2, 2]), array([0.5, 0.5], dtype=float32))
     """
 
     name = "corrupt"

@@ -36,6 +36,20 @@ class Sada(Stage):
     What is recorded for each sample: ``steps`` (updates taken), and of the result, rounded to 8 bits as it is stored
     where no stage follows, against the image that the stage was given, ``changed`` (whether the prediction is another),
     ``loss_before``, ``loss_after`` and ``distance`` (l2, of images in [0, 1]).
+
+    Examples
+    --------
+    After the example of `Stage`, with an untrained network for a model: it errs on the first image as it is, so no step
+    is taken there; the second takes all five, and its loss rises.
+
+    >>> from passband.pipeline.networks.network import NetworkSpec, build_network, network_bytes
+    >>> spec = NetworkSpec(kind="lenet", shape=[1, 16, 16], classes=["0", "1"], mean=[0.5], std=[0.25])
+    >>> inputs = {"surrogate": network_bytes(build_network(spec, seed=0))}
+    >>> options = SadaOptions(surrogate=SurrogateOptions(network="lenet", checkpoint="model.pt"), map="none")
+    >>> stage = Sada(options, shape=shape, kernels=kernels, inputs=inputs, classes=spec.classes)
+    >>> recorded = stage.apply(images, labels, draws).recorded
+    >>> recorded["steps"].tolist(), bool(recorded["loss_after"][1] > recorded["loss_before"][1])
+    ([0, 5], True)
     """
 
     name = "sada"
