@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 APT := build-essential pkg-config libopencv-dev libturbojpeg0-dev python3-dev libgl1 libglib2.0-0
 DEMO := runs/mnist5k-prime
 TWO := -n 2 --dist loadgroup
-QUICK := tests/test_structure.py
+QUICK := tests/test_structure.py tests/kernels tests/pipeline/augment tests/pipeline/encodings tests/jobs/common tests/jobs/dataset/test_spec.py
 
 .PHONY: help venv apt demo test test-quick test-slow test-campaign test-cuda cuda-table lint format bench attack clean
 
@@ -40,7 +40,7 @@ demo: venv  ## make, verify and show a small real dataset with PRIME and frequen
 test: venv  ## run the tests
 	$(BIN)/pytest -q -m 'not slow and not campaign and not cuda_full' $(TWO) --durations=15
 
-test-quick: venv  ## run the tests of an answer within two minutes: everything but whole runs of commands
+test-quick: venv  ## run the tests of kernels, stages, encodings, job files and structure, in two minutes
 	$(BIN)/pytest -q -m 'not slow and not campaign and not cuda_full' $(TWO) $(QUICK)
 
 test-slow: venv  ## run the tests that take long
