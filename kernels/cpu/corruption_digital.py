@@ -11,8 +11,7 @@ from passband.kernels.cpu.chunks import chunk_rows, in_chunks
 from passband.kernels.cpu.threads import for_ranges
 from passband.kernels.cpu.warp import warp
 from passband.kernels.elementary import cos_pi
-from passband.kernels.reference.corruption_digital import check_symmetric
-from passband.kernels.reference.frequency import check_choice, check_count
+from passband.kernels.family_checks import check_choice, check_count, check_symmetric
 
 Images = NDArray[np.float32]
 Coordinates = NDArray[np.float64]

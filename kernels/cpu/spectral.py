@@ -19,7 +19,7 @@ from passband.kernels.cpu.chunks import chunk_rows
 from passband.kernels.cpu.compile import kernel
 from passband.kernels.cpu.threads import for_ranges
 from passband.kernels.elementary import cos_pi
-from passband.kernels.reference.spectral import check_frequency
+from passband.kernels.family_checks import check_frequency
 
 Images = NDArray[np.float32]
 Spectra = NDArray[np.complex64]

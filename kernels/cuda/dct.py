@@ -15,7 +15,7 @@ from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import Device, current
 from passband.kernels.cuda.fourier import chunks
 from passband.kernels.cuda.matrix import multiply
-from passband.kernels.reference.frequency import check_choice, check_count
+from passband.kernels.family_checks import check_choice, check_count
 
 MOST_FLOAT = 64
 
