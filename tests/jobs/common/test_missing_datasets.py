@@ -136,5 +136,5 @@ def _children(pid):
 
 def test_nothing_heavy_is_imported(tmp_path):
     heavy = "{'ray', 'numba', 'passband.kernels', 'cupy', 'torch'}"
-    script = f"import sys, jobs.common.missing_datasets; print({heavy} & set(sys.modules))"
+    script = f"import sys, passband.jobs.common.missing_datasets; print({heavy} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"

@@ -279,7 +279,9 @@ def test_the_browser_check_can_fail(tmp_path):
 
 
 def test_importing_the_card_leaves_matplotlib_alone():
-    code = "import sys, jobs.generation.card.page; sys.exit('matplotlib' in sys.modules or 'ray' in sys.modules)"
+    code = (
+        "import sys, passband.jobs.generation.card.page; sys.exit('matplotlib' in sys.modules or 'ray' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], env=os.environ).returncode == 0
 
 
