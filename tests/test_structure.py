@@ -161,6 +161,14 @@ def test_the_reference_is_met_in_tests_alone():
     assert len(others) < len(MODULES)
 
 
+def test_a_worker_imports_no_transforms_before_a_stage_asks_for_them():
+    script = (
+        "import sys, passband.jobs.generation.run; "
+        "print(sorted({'scipy.fft', 'scipy.special', 'scipy.ndimage'} & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"
+
+
 def training_modules():
     """Names of the modules of the trainer and of what it reads with."""
     found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/formats", "pipeline/networks")

@@ -1,7 +1,7 @@
 """Digital faults of the common corruptions in float32; a pixel depends on the processor in no bit."""
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported when first used
 from numpy.typing import NDArray
 
 from passband.kernels.blocks import block_edges, nearest_block

@@ -10,7 +10,7 @@ Layouts: images (N, C, H, W); half spectra (N, C, H, K), K = W//2 + 1, zero freq
 import math
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported when first used
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported when first used
 
 from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
