@@ -149,6 +149,26 @@ def test_gpus_are_met_in_the_cuda_kernels_alone_and_their_energy_in_its_meter():
     assert offenders([path for path in MODULES if path != ROOT / "jobs/bench/energy.py"], {"pynvml"}) == []
 
 
+def test_the_reference_is_met_in_tests_alone():
+    others = [path for path in MODULES if not path.is_relative_to(ROOT / "kernels" / "reference")]
+    met = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in others
+        for name in imported(path)
+        if f"{name}.".startswith("kernels.reference.")
+    ]
+    assert met == []
+    assert len(others) < len(MODULES)
+
+
+def test_a_worker_imports_no_transforms_before_a_stage_asks_for_them():
+    script = (
+        "import sys, passband.jobs.generation.run; "
+        "print(sorted({'scipy.fft', 'scipy.special', 'scipy.ndimage'} & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"
+
+
 def training_modules():
     """Names of the modules of the trainer and of what it reads with."""
     found = below("jobs/training", "jobs/evaluation", "pipeline/loading", "pipeline/formats", "pipeline/networks")

@@ -1,7 +1,7 @@
 """The mean amplitude spectrum of images: how strong the data itself is at each frequency."""
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported when first used
 from numpy.typing import NDArray
 
 from passband.kernels.cpu.pixels import to_float

@@ -96,10 +96,10 @@ def _chain(recipe: Recipe, shape: Shape, samples: int, threads: int) -> float:
 
 
 def _libraries(blueprint: Blueprint) -> int:
-    return _PROCESS_BYTES + (_TORCH_BYTES if uses_torch(blueprint) else 0)
+    return _PROCESS_BYTES + (_TORCH_BYTES if _uses_torch(blueprint) else 0)
 
 
-def uses_torch(blueprint: Blueprint) -> bool:
+def _uses_torch(blueprint: Blueprint) -> bool:
     """Tell whether a stage asks a frozen model."""
     recipes = (recipe for _, recipe in blueprint.job.recipes())
     return any("torch" in AUGMENTATIONS[name].libraries() for recipe in recipes for name, _ in recipe)

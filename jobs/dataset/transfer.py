@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from passband.kernels.reference.pixels import check_finite
+from passband.kernels.family_checks import check_finite
 
 Later = Callable[[], NDArray[Any]]
 """Gives an array of the host, once it is there."""

@@ -75,12 +75,12 @@ def _refuse_absent(store: Store, blueprint: Blueprint) -> None:
 
 
 def finish(
-    store: Store, ledger: Ledger, step: Callable[[str], None], *, beton_again: bool, trust: bool = False
+    store: Store, ledger: Ledger, step: Callable[[str], None], *, exports_again: frozenset[str], trust: bool = False
 ) -> Manifest:
     """Write what is derived from the shards: the manifest, the files of other formats and the card.
 
-    With `beton_again` packed files are made again, also one that is there and in no manifest. With `trust` their
-    size is all that is compared.
+    The formats named in `exports_again` are packed again, also where their file is there and in no manifest. With
+    `trust` the size of the others is all that is compared.
     """
     blueprint = ledger.blueprint
     _refuse_absent(store, blueprint)
@@ -88,9 +88,10 @@ def finish(
     manifest = write_manifest(store, _with_earlier_exports(store, manifest))
     for export in exports():
         file = export.listed(manifest)
-        there = beton_again and store.exists(export.file_name(manifest.name))
+        again = export.name in exports_again
+        there = again and store.exists(export.file_name(manifest.name))
         if export.name in blueprint.job.output.formats or file is not None or there:
-            if beton_again or file is None or _is_stale(store, file, step, trust):
+            if again or file is None or _is_stale(store, file, step, trust):
                 step(f"exporting to {export.title}")
                 manifest = write_export(store, manifest, export)
     step("writing the card")

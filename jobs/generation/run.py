@@ -40,11 +40,16 @@ Faults = Mapping[int, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Remake:
-    """What of a dataset is to be made again although it is there."""
+    """What of a dataset is to be made again although it is there.
+
+    Attributes
+    ----------
+    exports : names of formats whose file is packed again
+    """
 
     shards: frozenset[int] = frozenset()
     plan: bool = False
-    beton: bool = False
+    exports: frozenset[str] = frozenset()
 
 
 def generate(
@@ -112,7 +117,7 @@ def generate(
             ledger.warnings[:0] = blueprint.spoken_warnings
             display.started(ledger)
             _Run(store, ledger, choice, kept, display, checkpoint, faults or {}).make_shards()
-            return finish(store, ledger, display.step, beton_again=remake.beton, trust=trust)
+            return finish(store, ledger, display.step, exports_again=remake.exports, trust=trust)
 
 
 @dataclass(frozen=True)

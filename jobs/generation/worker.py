@@ -208,8 +208,7 @@ def _encoded_batches(shop: Workshop, rows: list[PlanRow], task: ShardTask, clock
                 if not task.overlaps:
                     give_back_free_memory()
                 batch = ahead.popleft().result()
-                with shop.turn:
-                    started.append((batch, shop.augmenter.start(batch, clock)))
+                started.append((batch, shop.augmenter.start(batch, clock)))
                 del batch
                 if len(started) < shop.augmenter.in_flight:
                     continue

@@ -4,10 +4,9 @@ import math
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -15,7 +14,7 @@ from passband.jobs.common.address_space import is_lack_of_memory
 from passband.jobs.dataset.blueprint import Blueprint, read_blueprint
 from passband.jobs.dataset.environment import refuse_other_environment
 from passband.jobs.dataset.inputs import load_inputs
-from passband.jobs.dataset.memory import give_back_free_memory, spell_out_of_memory, uses_torch
+from passband.jobs.dataset.memory import give_back_free_memory, spell_out_of_memory
 from passband.jobs.dataset.packing import Packer
 from passband.jobs.dataset.reading import Reader
 from passband.jobs.dataset.views import Augmenter
@@ -28,7 +27,7 @@ from passband.pipeline.layout import PLAN
 from passband.pipeline.sources import SourceError
 from passband.pipeline.store import Store, open_store
 
-_turn = threading.Lock()
+_opening = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,6 @@ class Workshop:
     ----------
     footer : of the plan
         It grows with the number of shards, so it is parsed once.
-    turn : context manager
-        Surrounds the work of the kernels: a frozen model, which all threads of a process share with what it said last
-        (`sada.stage`), works for one of them at a time.
     """
 
     store: Store
@@ -50,12 +46,11 @@ class Workshop:
     reader: Reader
     augmenter: Augmenter
     packer: Packer
-    turn: AbstractContextManager[Any]
 
 
 def _open(uri: str, identity: str) -> Workshop:
     """Open a dataset and compile its kernels, one thread at a time."""
-    with _turn:
+    with _opening:
         check_stopped()
         store = open_store(uri)
         blueprint = read_blueprint(store)
@@ -68,8 +63,7 @@ def _open(uri: str, identity: str) -> Workshop:
         augmenter.warm_up()
         with store.open(PLAN) as file:
             footer = pq.read_metadata(file)
-        turn = _turn if uses_torch(blueprint) else nullcontext()
-        return Workshop(store, blueprint, footer, Reader(blueprint), augmenter, Packer(blueprint), turn)
+        return Workshop(store, blueprint, footer, Reader(blueprint), augmenter, Packer(blueprint))
 
 
 class _Own(threading.local):

@@ -12,7 +12,7 @@ from passband.kernels.cpu.arrays import borrowed
 from passband.kernels.cpu.chunks import CHUNK_BYTES
 from passband.kernels.cpu.compile import fma, kernel
 from passband.kernels.cpu.threads import for_ranges
-from passband.kernels.reference.basis import check_choices
+from passband.kernels.family_checks import check_choices
 
 Images = NDArray[np.float32]
 

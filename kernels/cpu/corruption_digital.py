@@ -1,7 +1,7 @@
 """Digital faults of the common corruptions in float32; a pixel depends on the processor in no bit."""
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported when first used
 from numpy.typing import NDArray
 
 from passband.kernels.blocks import block_edges, nearest_block
@@ -11,8 +11,7 @@ from passband.kernels.cpu.chunks import chunk_rows, in_chunks
 from passband.kernels.cpu.threads import for_ranges
 from passband.kernels.cpu.warp import warp
 from passband.kernels.elementary import cos_pi
-from passband.kernels.reference.corruption_digital import check_symmetric
-from passband.kernels.reference.frequency import check_choice, check_count
+from passband.kernels.family_checks import check_choice, check_count, check_symmetric
 
 Images = NDArray[np.float32]
 Coordinates = NDArray[np.float64]

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from passband.kernels.checks import check_float32, writable
 from passband.kernels.contract import documented
 from passband.kernels.cpu.chunks import in_chunks
-from passband.kernels.reference.corruption_weather import check_fractal_noise
+from passband.kernels.family_checks import check_fractal_noise
 
 Images = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ Layouts: images (N, C, H, W); half spectra (N, C, H, K), K = W//2 + 1, zero freq
 import math
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported when first used
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32
@@ -18,7 +18,7 @@ from passband.kernels.contract import documented
 from passband.kernels.cpu.chunks import in_chunks
 from passband.kernels.cpu.compile import kernel
 from passband.kernels.cpu.threads import single_blas_thread
-from passband.kernels.reference.frequency import PHASE_FLOOR, check_choice, check_count
+from passband.kernels.family_checks import PHASE_FLOOR, check_choice, check_count
 
 Images = NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from passband.kernels.contract import documented
 from passband.kernels.cpu.chunks import chunk_rows
 from passband.kernels.cpu.compile import kernel
 from passband.kernels.cpu.threads import for_ranges
-from passband.kernels.reference.pixels import check_pixels, not_finite
+from passband.kernels.family_checks import check_pixels, not_finite
 
 
 @documented

@@ -10,7 +10,7 @@ Layouts: images (N, C, H, W); half spectra (N, C, H, K), K = W//2 + 1, zero freq
 import math
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported when first used
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_float32, check_grid_words, check_shape, check_width, writable
@@ -19,7 +19,7 @@ from passband.kernels.cpu.chunks import chunk_rows
 from passband.kernels.cpu.compile import kernel
 from passband.kernels.cpu.threads import for_ranges
 from passband.kernels.elementary import cos_pi
-from passband.kernels.reference.spectral import check_frequency
+from passband.kernels.family_checks import check_frequency
 
 Images = NDArray[np.float32]
 Spectra = NDArray[np.complex64]

@@ -12,8 +12,7 @@ from passband.kernels.checks import check_shape
 from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty, to_host
 from passband.kernels.cuda.device import int32, launch
-from passband.kernels.reference.basis import check_choices
-from passband.kernels.reference.spectral import check_frequency
+from passband.kernels.family_checks import check_choices, check_frequency
 
 
 @documented

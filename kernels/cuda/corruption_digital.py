@@ -10,8 +10,7 @@ from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, empty
 from passband.kernels.cuda.device import current, int32, launch
 from passband.kernels.cuda.matrix import multiply
-from passband.kernels.reference.corruption_digital import check_symmetric
-from passband.kernels.reference.frequency import check_count
+from passband.kernels.family_checks import check_count, check_symmetric
 
 _THREADS = 256
 

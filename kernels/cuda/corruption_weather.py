@@ -7,7 +7,7 @@ import numpy as np
 from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import current, int32, launch
-from passband.kernels.reference.corruption_weather import check_fractal_noise
+from passband.kernels.family_checks import check_fractal_noise
 
 _THREADS = 256
 

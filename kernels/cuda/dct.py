@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported when first used
 
 from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import Device, current
 from passband.kernels.cuda.fourier import chunks
 from passband.kernels.cuda.matrix import multiply
-from passband.kernels.reference.frequency import check_choice, check_count
+from passband.kernels.family_checks import check_choice, check_count
 
 MOST_FLOAT = 64
 

@@ -14,7 +14,7 @@ from passband.kernels.cuda.device import current, int32, launch
 from passband.kernels.cuda.fourier import filter_spectra
 from passband.kernels.cuda.pixels import round_pixels, unfilled_pixels
 from passband.kernels.cuda.plane import fused, launch_planes
-from passband.kernels.reference.frequency import PHASE_FLOOR
+from passband.kernels.family_checks import PHASE_FLOOR
 
 
 @documented

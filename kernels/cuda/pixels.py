@@ -10,7 +10,7 @@ import numpy as np
 from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import current, int32, launch
-from passband.kernels.reference.pixels import check_finite, check_pixels
+from passband.kernels.family_checks import check_finite, check_pixels
 
 
 @documented

@@ -7,7 +7,7 @@ from passband.kernels.cuda.arrays import Array, as_images, empty
 from passband.kernels.cuda.device import current
 from passband.kernels.cuda.fourier import chunks
 from passband.kernels.cuda.matrix import multiply
-from passband.kernels.reference.frequency import check_choice, check_count
+from passband.kernels.family_checks import check_choice, check_count
 
 
 @documented

@@ -8,7 +8,7 @@ from passband.kernels.checks import check_shape
 from passband.kernels.contract import documented
 from passband.kernels.cuda.arrays import Array, as_images, contiguous, empty
 from passband.kernels.cuda.device import current, int32, launch
-from passband.kernels.reference.frequency import check_choice
+from passband.kernels.family_checks import check_choice
 
 
 @documented

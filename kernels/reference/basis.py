@@ -7,20 +7,9 @@ from numpy.typing import NDArray
 
 from passband.kernels.checks import check_images, check_shape
 from passband.kernels.contract import documented
+from passband.kernels.family_checks import check_choices
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-
-def check_choices(name: str, chosen: Any, length: int) -> Integers:
-    """Return `chosen`, positions in something of `length`, as int64; raise ValueError for any other."""
-    check_shape(name, chosen, None)
-    given = np.asarray(chosen)
-    if given.dtype.kind not in "iu":
-        raise ValueError(f"{name}: needs integers, got {given.dtype}")
-    if given.size and not (0 <= given.min() and given.max() < length):
-        raise ValueError(f"{name}: needs 0 to {length - 1}, got {given.min()} to {given.max()}")
-    return given.astype(np.int64)
 
 
 @documented

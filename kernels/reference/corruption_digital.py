@@ -3,15 +3,13 @@
 Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common corruptions and perturbations".
 """
 
-from typing import Any
-
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
 from passband.kernels.checks import check_images, check_shape
 from passband.kernels.contract import documented
-from passband.kernels.reference.frequency import check_choice, check_count
+from passband.kernels.family_checks import check_choice, check_count, check_symmetric
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]
@@ -55,15 +53,6 @@ def separable_blur(images: Images, weights: NDArray[np.floating]) -> Result:
     w = check_symmetric(weights)
     rows = scipy.ndimage.correlate1d(images.astype(np.float64), w, axis=2, mode="reflect")
     return scipy.ndimage.correlate1d(rows, w, axis=3, mode="reflect")
-
-
-def check_symmetric(weights: Any) -> Result:
-    """Return `weights` as float64; raise ValueError unless they are (2 R + 1,) and read the same from both ends."""
-    check_shape("weights", weights, None)
-    w = np.asarray(weights, np.float64)
-    if len(w) % 2 == 0 or (w != w[::-1]).any():
-        raise ValueError(f"weights: needs an odd number that read the same from both ends, got {len(w)}")
-    return w
 
 
 @documented

@@ -6,8 +6,9 @@ Hendrycks & Dietterich 2019, "Benchmarking neural network robustness to common c
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.kernels.checks import check_images, check_shape
+from passband.kernels.checks import check_images
 from passband.kernels.contract import documented
+from passband.kernels.family_checks import check_fractal_noise
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]
@@ -59,11 +60,3 @@ def _displace(
 def _not_zero(scale: Result) -> Result:
     """Return `scale` with 1 for 0: a flat map stays flat."""
     return np.where(scale == 0, 1, scale)
-
-
-def check_fractal_noise(noise: NDArray[np.floating]) -> None:
-    """Raise ValueError unless `noise` is (N, M, M) with M a power of two from 2 on."""
-    check_shape("noise", noise, None, None, None)
-    check_shape("noise", noise, None, noise.shape[1], noise.shape[1])
-    if noise.shape[1] < 2 or noise.shape[1] & (noise.shape[1] - 1):
-        raise ValueError(f"noise: needs a side that is a power of two from 2 on, got {noise.shape[1]}")

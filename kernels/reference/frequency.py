@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 
 from passband.kernels.checks import check_images
 from passband.kernels.contract import documented
+from passband.kernels.family_checks import PHASE_FLOOR, check_choice, check_count
 
 Images = NDArray[np.floating]
 Result = NDArray[np.float64]
-
-PHASE_FLOOR = 2.0**-22
-"""A bin below this share of its channel's largest amplitude has no phase in float32: rounding reaches 1/4 of it."""
 
 
 def radius(height: int, width: int) -> NDArray[np.float64]:
@@ -72,18 +70,6 @@ def phase_only(images: Images) -> Result:
     floor = PHASE_FLOOR * amplitude.max(axis=(2, 3), keepdims=True)
     phase = np.where(amplitude > floor, np.angle(spectrum), 0)
     return np.fft.ifft2(amplitude.mean(axis=(2, 3), keepdims=True) * np.exp(1j * phase)).real
-
-
-def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Raise ValueError unless `value` is one of `allowed`."""
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
-
-
-def check_count(name: str, value: int, most: int) -> None:
-    """Raise ValueError unless 1 <= `value` <= `most`."""
-    if not 1 <= value <= most:
-        raise ValueError(f"{name} is {value}; allowed: 1 to {most} for images of this size")
 
 
 def _float64(images: Images) -> Result:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from passband.kernels.checks import check_grid_words, check_images, check_shape, check_width
 from passband.kernels.contract import documented
+from passband.kernels.family_checks import check_frequency
 
 Images = NDArray[np.floating]
 Words = NDArray[np.uint32]
@@ -50,12 +51,6 @@ def fourier_basis(height: int, width: int, i: int, j: int) -> Floats:
     spike[i, j] = 1
     image = np.fft.ifft2(spike).real
     return image / np.sqrt(np.sum(image**2))
-
-
-def check_frequency(height: int, width: int, i: int, j: int) -> None:
-    """Raise ValueError unless (i, j) is a frequency of an image of this size."""
-    if not (0 <= i < height and 0 <= j < width):
-        raise ValueError(f"frequency ({i}, {j}): a {height} x {width} image has (0..{height - 1}, 0..{width - 1})")
 
 
 @documented

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.fft
+import scipy  # its parts are imported when first used
 from numpy.typing import NDArray
 
 Spectra = NDArray[np.float64]

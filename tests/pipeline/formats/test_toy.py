@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from tests.pipeline.formats.contract import ExportContract
+from passband.jobs.generation.export import write_export
+from passband.jobs.generation.run import SilentDisplay
+from passband.jobs.generation.verify import repaired, verify
+from passband.pipeline.formats.ffcv import Ffcv
+from tests.pipeline.formats.contract import ExportContract, flipped
 from tests.pipeline.formats.made import opened, walked
 from tests.pipeline.formats.toy import Toy
 
@@ -20,3 +24,13 @@ class TestToy(ExportContract):
         _, manifest = opened(dataset)
         assert list(manifest.exports) == ["toy"]
         assert list(manifest.model_dump())[-3:] == ["beton", "exports", "digest"]
+
+    def test_a_repair_packs_the_damaged_file_alone(self, out):
+        store, manifest = opened(out)
+        write_export(store, manifest, Ffcv())
+        made_before = (out / "odd.beton").stat().st_mtime_ns
+        content = self.path(out).read_bytes()
+        self.path(out).write_bytes(flipped(content, 0.5))
+        repaired(store, list(verify(store)), SilentDisplay())
+        assert (list(verify(store)), self.path(out).read_bytes()) == ([], content)
+        assert (out / "odd.beton").stat().st_mtime_ns == made_before
