@@ -89,6 +89,8 @@ def _of_counts(manifest: Manifest) -> Iterator[str]:
 
 def _of_files(manifest: Manifest) -> Iterator[str]:
     listed: list[StoredFile] = [file for s in manifest.shards for file in (s.tar, s.provenance, s.record)]
+    unknown = set(manifest.exports) - {form.name for form in exports()}  # made where there were other formats
+    listed += [manifest.exports[name] for name in sorted(unknown)]
     listed += [*manifest.inputs, *(file for form in exports() for file in form.files(manifest))]
     for file in listed:
         if file.bytes < 0 or not _SHA256(file.sha256):
@@ -100,10 +102,6 @@ def _of_files(manifest: Manifest) -> Iterator[str]:
 
 
 def _of_exports(manifest: Manifest) -> Iterator[str]:
-    known = [form.name for form in exports() if form.key == f"exports.{form.name}"]
-    unknown = [name for name in manifest.exports if name not in known]
-    if unknown:
-        yield f"exports holds {unknown[0]!r}; it can hold {', '.join(known) or 'nothing'}"
     for form in exports():
         if (file := form.listed(manifest)) is not None:
             yield from _of_export(manifest, form, file)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.jobs.analysis.frequencies import distinct_frequencies, multiplicity
+from passband.jobs.executors.here import stop_check
 from passband.kernels import cpu
 from passband.kernels.cpu.threads import for_ranges, get_num_threads
 
@@ -123,10 +124,11 @@ def count_wrong(subject: Subject, name: MapName, norms: NDArray[np.float64], sta
     end = min(last * batch, subject.pairs)
     noise = _Noise(subject, name, norms, first * batch // count, -(-end // count))
     wrong = np.zeros((last - first) * batch, np.bool_)
-    spent = np.zeros(last - first)
+    spent, check = np.zeros(last - first), stop_check()
 
     def evaluate(lowest: int, highest: int) -> None:
         for place in range(lowest, highest):
+            check()
             begin = (first + place) * batch
             frequencies, rows = np.divmod(np.arange(begin, min(begin + batch, end)), count)
             images = noise.added(frequencies, rows)

@@ -88,7 +88,7 @@ class ComputeSection(StrictModel):
         None,
         ge=1,
         le=1024,
-        description="of each worker, and so what it reserves; inline: all CPUs, else one",
+        description="of each worker, and so what it reserves; worker threads share theirs; inline: all CPUs, else one",
     )
     max_attempts: int = Field(3, ge=1, le=100, description="tries of one shard before it counts as failed")
     failure_budget: int = Field(10, ge=0, description="failed shards after which no further one is started")

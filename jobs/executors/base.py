@@ -1,11 +1,12 @@
 """What an executor is: it runs tasks, retries those that fail, and tells what became of each."""
 
+import time
 import traceback
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from passband.jobs.executors.here import worker_name
+from passband.jobs.executors.here import check_stopped, worker_name
 from passband.pipeline.errors import PassbandError
 
 AGAIN = "run it again: what is finished is kept"
@@ -121,14 +122,21 @@ class Reply:
     """Where fewer are worth it than the retries allow."""
 
 
-def start(setup: Callable[[], None] | None) -> Reply:
-    """Set up a worker; the record is its name."""
-    try:
-        if setup is not None:
-            setup()
-    except Exception as error:
-        return Reply(cause=one_line(error))
-    return Reply(record=worker_name())
+def start(setup: Callable[[], None] | None, retries: Retries | None = None) -> Reply:
+    """Set up a worker, as often as `retries` allow where another attempt may do; the record is its name."""
+    number, retries = 1, retries or Retries(max_attempts=1)
+    while True:
+        try:
+            if setup is not None:
+                setup()
+        except Exception as error:
+            if isinstance(error, PermanentError | DeviceFailure) or number >= retries.max_attempts:
+                return Reply(cause=one_line(error))
+        else:
+            return Reply(record=worker_name())
+        check_stopped()
+        time.sleep(retries.pause_s(number))
+        number += 1
 
 
 def attempt(task: Task, number: int) -> Reply:

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from collections.abc import Callable
 
 _thread = threading.local()
 
@@ -24,6 +25,15 @@ def worker_name() -> str:
 
 def check_stopped() -> None:
     """Raise Stopped if this thread is a worker whose run is over; a long task asks now and then."""
-    stop = getattr(_thread, "stop", None)
-    if stop is not None and stop.is_set():
-        raise Stopped
+    stop_check()()
+
+
+def stop_check() -> Callable[[], None]:
+    """Return `check_stopped` as it is for this thread, for threads that help it."""
+    stop: threading.Event | None = getattr(_thread, "stop", None)
+
+    def check() -> None:
+        if stop is not None and stop.is_set():
+            raise Stopped
+
+    return check

@@ -43,7 +43,7 @@ class InlineExecutor:
         """
         setup = self.setup
         for task in tasks:
-            if setup is not None and (reply := start(setup)).cause is not None:
+            if setup is not None and (reply := start(setup, self.retries)).cause is not None:
                 raise ExecutorError(f"no worker starts: {reply.cause}")
             setup = None
             yield from self._run_one(task)

@@ -60,7 +60,7 @@ class ThreadExecutor:
         ExecutorError
             If set-up fails, or a task leaves this process unable to go on.
         """
-        yield from schedule(lambda: ThreadPool(self.num_workers, self.setup), tasks, self.retries)
+        yield from schedule(lambda: ThreadPool(self.num_workers, self.setup, self.retries), tasks, self.retries)
 
 
 @dataclass(kw_only=True)
@@ -79,13 +79,13 @@ class ThreadPool:
 
     depth = 1
 
-    def __init__(self, num_workers: int, setup: Callable[[], None] | None) -> None:
-        self._stop = threading.Event()
+    def __init__(self, num_workers: int, setup: Callable[[], None] | None, retries: Retries) -> None:
+        self._stop, self._retries = threading.Event(), retries
         self.handles = [self._spawn(number, setup) for number in range(num_workers)]
 
     def _spawn(self, number: int, setup: Callable[[], None] | None) -> ThreadHandle:
         thread = ThreadPoolExecutor(1, f"worker-{number}", become_worker, (number, self._stop))
-        return ThreadHandle(number=number, started=thread.submit(start, setup), thread=thread)
+        return ThreadHandle(number=number, started=thread.submit(start, setup, self._retries), thread=thread)
 
     def wait(self, timeout_s: float) -> list[ThreadHandle]:
         """Return threads whose head is done; raise ExecutorError if one could not be set up."""
@@ -118,12 +118,22 @@ class ThreadPool:
         raise AssertionError("no thread is lost, and none has a deadline")
 
     def close(self) -> None:
-        """Withdraw what was not begun, ask what runs to end, and wait until no thread is left."""
+        """Withdraw what was not begun, ask what runs to end, and wait until no thread is left.
+
+        A signal that comes meanwhile is raised afterwards: the threads write, and the output is locked for them.
+        """
         self._stop.set()
-        for handle in self.handles:
-            handle.thread.shutdown(wait=False, cancel_futures=True)
-        for handle in self.handles:
-            handle.thread.shutdown()
+        left, signalled = [handle.thread for handle in self.handles], None
+        for thread in left:
+            thread.shutdown(wait=False, cancel_futures=True)
+        while left:
+            try:
+                left[-1].shutdown()
+                left.pop()
+            except (KeyboardInterrupt, SystemExit) as error:
+                signalled = error
+        if signalled is not None:
+            raise signalled
 
 
 def _open(choice: Choice, terms: Terms) -> AbstractContextManager[Executor]:

@@ -8,7 +8,7 @@ from typing import Any
 from passband.jobs.common.wording import count, recipe, significant
 from passband.kernels import prime_steps
 from passband.pipeline.augment.augmix import OPERATIONS
-from passband.pipeline.augment.corruption import CORRUPTIONS
+from passband.pipeline.augment.corruption.catalog import by_number
 from passband.pipeline.records import Manifest
 
 Recorded = Mapping[str, Any]
@@ -114,10 +114,14 @@ def _augmix(drawn: Recorded) -> str:
     return _mixed("augmix", drawn["weights"], [_operation(*step) if step[0] else "" for step in named])
 
 
+def _corruption(number: int) -> str:
+    return by_number().get(number, f"corruption {number}").replace("_", " ")
+
+
 def _corrupt(drawn: Recorded) -> str:
     if drawn["severity"] == 0:
         return "corrupt leaves the image as it is: severity 0"
-    return f"corrupt makes {tuple(CORRUPTIONS)[drawn['type']].replace('_', ' ')} of severity {drawn['severity']}"
+    return f"corrupt makes {_corruption(drawn['type'])} of severity {drawn['severity']}"
 
 
 def _sada(drawn: Recorded) -> str:

@@ -111,7 +111,8 @@ def repaired(store: Store, problems: list[Problem], display: Display) -> set[int
     shards = frozenset(problem.shard for problem in problems if problem.shard is not None)
     names = {problem.name for problem in problems}
     planned = any(name == PLAN or name.startswith(f"{INPUTS}/") for name in names)
-    packed = frozenset(form.name for form in exports() if any(name.endswith(form.suffix) for name in names))
+    job = read_blueprint(store).job
+    packed = frozenset(form.name for form in exports() if form.file_name(job.name) in names)
     remake = Remake(shards, plan=planned, exports=packed)
-    generate(read_blueprint(store).job.with_output(store.uri), display=display, remake=remake)
+    generate(job.with_output(store.uri), display=display, remake=remake)
     return set(shards)

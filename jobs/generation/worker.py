@@ -181,7 +181,6 @@ def _fill(shop: Workshop, task: ShardTask, file: IO[bytes], clock: Clock) -> _Bu
     built = _Built([], Tally(), [], "")
     try:
         for encoded in _encoded_batches(shop, rows, task, clock):
-            check_stopped()
             with clock.step("write"):
                 built.provenance.append(encoded.write(tar))
             built.tally.add(encoded)
@@ -208,6 +207,7 @@ def _encoded_batches(shop: Workshop, rows: list[PlanRow], task: ShardTask, clock
                 if not task.overlaps:
                     give_back_free_memory()
                 batch = ahead.popleft().result()
+                check_stopped()
                 started.append((batch, shop.augmenter.start(batch, clock)))
                 del batch
                 if len(started) < shop.augmenter.in_flight:

@@ -58,6 +58,10 @@ def assert_verified_and_resumed(passband, job, folder):
     status, _, error = passband("verify", folder)
     assert status != 0
     status, _, error = passband("verify", folder, "--repair")
+    assert status == 0, error
+    assert {path: path.read_bytes() for path in sorted(folder.glob("shards/*.tar"))} == before
+    for path in shards[1:3]:
+        path.unlink()
     status, _, error = passband("run", job)
     assert status == 0, error
     assert {path: path.read_bytes() for path in sorted(folder.glob("shards/*.tar"))} == before

@@ -29,12 +29,15 @@ class Corruption:
         Of images of one severity, (N, C, H, W) float32, which it does not modify, the constants of that severity, the
         draws of these samples, and the kernels. The result, of the same shape, is clipped by the stage.
     constants : table -> constants at severities 1 to 5
+    number : int, 0 to 255, its own
+        What is recorded, and a part of the address of its draws; those of the paper have theirs by its order.
     eight_bit : callable
         The function with the 8-bit steps that published code takes on the way, where it takes any that matter.
     """
 
     function: Function
     constants: Mapping[TableName, Sequence[Constants]]
+    number: int
     eight_bit: Function | None = None
 
 
@@ -49,10 +52,22 @@ _EIGHT_BIT: dict[Name, Function] = {
 
 def _published(name: Name) -> Corruption:
     constants = {table: by_name[name] for table, by_name in TABLES.items()}
-    return Corruption(_ALL[name], constants, _EIGHT_BIT.get(name))
+    return Corruption(_ALL[name], constants, NAMES.index(name), _EIGHT_BIT.get(name))
 
 
 CORRUPTIONS: dict[str, Corruption] = {
     **{name: _published(name) for name in NAMES},
 }
-"""Those of the paper in its order, then others. The place is the number that is recorded: a new line is the last."""
+"""Those of the paper in its order, then others."""
+
+
+def by_number() -> dict[int, str]:
+    """Return number -> name; raise ValueError where two corruptions have one number, or one has none that is stored."""
+    found: dict[int, str] = {}
+    for name, corruption in CORRUPTIONS.items():
+        if not 0 <= corruption.number <= 255:
+            raise ValueError(f"corruption {name} has the number {corruption.number}; allowed: 0 to 255")
+        if corruption.number in found:
+            raise ValueError(f"corruptions {found[corruption.number]} and {name} have the number {corruption.number}")
+        found[corruption.number] = name
+    return found

@@ -17,7 +17,7 @@ from passband.pipeline.augment.base import (
     StageResult,
     Workspace,
 )
-from passband.pipeline.augment.corruption.catalog import CORRUPTIONS
+from passband.pipeline.augment.corruption.catalog import CORRUPTIONS, by_number
 from passband.pipeline.augment.corruption.frost_textures import SCALES, FrostTextures
 from passband.pipeline.augment.corruption.levels import truncated
 from passband.pipeline.augment.corruption.options import CorruptOptions
@@ -82,6 +82,15 @@ class Corrupt(Stage):
         return Workspace(1.5, 3) if shape[1] * shape[2] > LARGE else Workspace(4, 5)
 
     @classmethod
+    def check(cls, options: Any, shape: Shape) -> None:
+        """Raise ValueError if corruptions of others have no number of their own, or no constants of the table."""
+        by_number()
+        table = _table(options, shape)
+        without = [name for name in options.types if len(CORRUPTIONS[name].constants.get(table, ())) != 5]
+        if without:
+            raise ValueError(f"corruption {without[0]} does not have five constants for table {table}")
+
+    @classmethod
     def check_inputs(cls, options: Any, shape: Shape, classes: Sequence[str], contents: Mapping[str, bytes]) -> None:
         """Raise ValueError if a photograph for frost cannot be read or is smaller than the images."""
         if options.frost_textures is not None:
@@ -97,7 +106,7 @@ class Corrupt(Stage):
         classes: Sequence[str] = (),
     ) -> None:
         super().__init__(options, shape=shape, kernels=kernels, inputs=inputs, classes=classes)
-        self._truncates = options.rounding == "truncate"
+        self._truncates, self._names = options.rounding == "truncate", by_number()
         self._functions = {
             name: (self._truncates and known.eight_bit) or known.function for name, known in CORRUPTIONS.items()
         }
@@ -122,7 +131,7 @@ class Corrupt(Stage):
     def _choose(self, draws: Draws) -> tuple[Integers, Integers]:
         """Draw type and severity of each sample: the first two words of its own block."""
         words = draws.at(purpose=CHOICE).words(2)
-        numbers = np.array([tuple(CORRUPTIONS).index(name) for name in self.options.types])
+        numbers = np.array([CORRUPTIONS[name].number for name in self.options.types])
         types = numbers[(words[:, 0].astype(np.uint64) * np.uint64(len(numbers)) >> np.uint64(32)).astype(np.intp)]
         if isinstance(self.options.severity, int):
             return types, np.full(len(types), self.options.severity)
@@ -131,7 +140,7 @@ class Corrupt(Stage):
 
     def _corrupt(self, images: Images, number: int, severity: int, draws: Draws) -> Images:
         """Corrupt images that share type and severity."""
-        name = tuple(CORRUPTIONS)[number]
+        name = self._names[number]
         constants = CORRUPTIONS[name].constants[_table(self.options, self.shape)][severity - 1]
         corrupted = self._functions[name](images, constants, draws.at(chain=1 + number), self.kernels)
         if self._truncates:

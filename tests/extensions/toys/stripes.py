@@ -11,4 +11,4 @@ def stripes(images, constants, draws, kernels):
     return darker
 
 
-STRIPES = Corruption(stripes, dict.fromkeys(TABLES, ((0.1,), (0.2,), (0.3,), (0.4,), (0.5,))))
+STRIPES = Corruption(stripes, dict.fromkeys(TABLES, ((0.1,), (0.2,), (0.3,), (0.4,), (0.5,))), number=100)
