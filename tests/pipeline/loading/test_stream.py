@@ -69,10 +69,10 @@ def test_views_come_in_the_order_asked_for(npy, suffix):
 
 def test_only_the_members_of_the_views_asked_for_are_decoded(png, monkeypatch):
     seen = []
-    from passband.pipeline.loading import shards
+    from passband.pipeline.formats.webdataset import reader
 
-    fill = shards.fill_png
-    monkeypatch.setattr(shards, "fill_png", lambda members, out: seen.append(len(members)) or fill(members, out))
+    fill = reader.fill_png
+    monkeypatch.setattr(reader, "fill_png", lambda members, out: seen.append(len(members)) or fill(members, out))
     with open_stream(png.path, batch_size=50, views=["prime"], drop_last=False) as stream:
         drained(stream)
     assert sum(seen) == 355
