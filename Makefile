@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 APT := build-essential pkg-config libopencv-dev libturbojpeg0-dev python3-dev libgl1 libglib2.0-0
 DEMO := runs/mnist5k-prime
 TWO := -n 2 --dist loadgroup
-QUICK := tests/test_structure.py tests/kernels tests/pipeline/augment tests/pipeline/encodings tests/jobs/common tests/jobs/dataset/test_spec.py
+QUICK := --ignore tests/kernels/test_compile.py --ignore tests/kernels/cuda tests/test_structure.py tests/kernels tests/pipeline/augment tests/pipeline/encodings tests/jobs/common tests/jobs/dataset/test_spec.py
 
 .PHONY: help venv apt demo test test-quick test-slow test-campaign test-cuda cuda-table lint format bench attack clean
 
