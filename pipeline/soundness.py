@@ -89,8 +89,9 @@ def _of_counts(manifest: Manifest) -> Iterator[str]:
 
 def _of_files(manifest: Manifest) -> Iterator[str]:
     listed: list[StoredFile] = [file for s in manifest.shards for file in (s.tar, s.provenance, s.record)]
-    unknown = set(manifest.exports) - {form.name for form in exports()}  # made where there were other formats
-    listed += [manifest.exports[name] for name in sorted(unknown)]
+    known = {form.key for form in exports()}
+    others = [name for name in manifest.exports if f"exports.{name}" not in known]  # made where other formats were
+    listed += [manifest.exports[name] for name in others]
     listed += [*manifest.inputs, *(file for form in exports() for file in form.files(manifest))]
     for file in listed:
         if file.bytes < 0 or not _SHA256(file.sha256):
