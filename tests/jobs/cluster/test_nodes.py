@@ -57,10 +57,17 @@ def test_a_node_of_other_versions_is_refused_by_name_before_anything_is_written(
 @pytest.mark.slow
 @pytest.mark.timeout(3600)  # a machine may be busy: what is waited for are states, until the job ends at the latest
 def test_workers_that_wait_for_a_node_start_when_it_joins(head: Head, tmp_path):
-    """More workers than CPUs: the records tell whose process made each shard."""
-    views = ["clean", {"prime": {"preset": "cifar"}, "copies": 60}]
-    job = head.submit(job_file(tmp_path, "wide", split="train", views=views, image={"size": 64}), "--workers", 4)
+    """More workers than CPUs: the records tell whose process made each of many small shards."""
     out = tmp_path / "wide"
+    job = job_file(
+        tmp_path,
+        "wide",
+        split="train",
+        views=["clean", {"prime": {"preset": "cifar"}, "copies": 150}],
+        image={"size": 64},
+        output={"uri": str(out), "samples_per_shard": 5},
+    )
+    job = head.submit(job, "--workers", 4)
     wait_while_it_runs(head, job, lambda: shards(out) >= 1)
     with late_node(head) as node:
         wait_while_it_runs(head, job, lambda: len(workers_of(node)) == 2)
