@@ -15,7 +15,9 @@ pytestmark = needs_compiler
 
 DEFAULT = "stencil.cu"
 EACH = [
-    pytest.param(barrier, id=barrier.place(), marks=[] if barrier.source == DEFAULT else pytest.mark.cuda_full)
+    pytest.param(
+        barrier, id=barrier.place(), marks=pytest.mark.slow if barrier.source == DEFAULT else pytest.mark.cuda_full
+    )
     for barrier in barriers()
 ]
 

@@ -20,6 +20,7 @@ def assert_clean(sanitizer, made):
     assert said == [f"{len(made)} calls made"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sanitizer", "shape"), [("thread", SQUARES[0]), ("address", SMALL[0])])
 def test_every_kernel_with_barriers_is_clean_once(sanitizer, shape):
     found, sources = by_call((shape,)), {barrier.source for barrier in barriers()}

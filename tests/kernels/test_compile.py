@@ -118,7 +118,10 @@ def test_two_processes_compile_at_once(copy):
     assert {path: path.stat().st_mtime_ns for path in cached(copy)} == before
 
 
-@pytest.mark.parametrize("source", ["cpu/arrays.py", "philox.py", "prime_steps.py"])
+@pytest.mark.parametrize(
+    "source",
+    ["prime_steps.py", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cpu/arrays.py", "philox.py"))],
+)
 def test_a_changed_source_is_compiled_again_in_its_callers(copy, source):
     first = output(run(WORDS, cwd=copy, PYTHONPATH=str(copy)))
     changed = copy / "passband" / "kernels" / source
@@ -185,6 +188,7 @@ print(sorted(name for name, count in counts.items() if count > 1))
 """
 
 
+@pytest.mark.slow
 def test_every_kernel_is_compiled_for_one_set_of_types(copy):
     """Two would meet in one cache file, were two processes to compile them at once.
 

@@ -184,6 +184,7 @@ DatasetWriter(sys.argv[1], fields, page_size=1 << 21, num_workers=1).from_indexe
 """
 
 
+@pytest.mark.slow
 def test_file_is_the_one_that_ffcv_writes_apart_from_what_it_leaves_in_the_gaps(tmp_path):
     from ffcv.loader import OrderOption
 
