@@ -24,8 +24,6 @@ from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 from tests.jobs.generation.test_textures import photographs
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 DIGITS = [str(digit) for digit in range(10)]
 
 

@@ -23,8 +23,6 @@ from passband.jobs.generation.run import generate
 from passband.jobs.generation.worker import ShardTask
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 
 def drafted(job: GenerateJob):
     job = job.with_absolute_paths()

@@ -17,8 +17,6 @@ from tests.jobs.executors.contract import QUICK, ExecutorContract
 from tests.jobs.executors.faulty import FaultyTask
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 
 class TestThreads(ExecutorContract):
     executor = "threads"

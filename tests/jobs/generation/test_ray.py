@@ -8,8 +8,6 @@ from passband.jobs.generation.ledger import ShardsFailedError
 from passband.jobs.generation.run import generate
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 FORMATS = {"formats": ["webdataset", "ffcv"]}
 
 
