@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from PIL import Image
 from passband.jobs.comparison import evaluations, trainings
 from passband.jobs.dataset.blueprint import Blueprint, read_blueprint
 from passband.jobs.dataset.spec import parse_job
+from passband.jobs.generation.card import page
 from passband.jobs.generation.run import generate
 from passband.pipeline.records import Manifest
 from passband.pipeline.store import LocalStore
@@ -56,6 +57,14 @@ def undrawn(monkeypatch) -> None:
     """Leave out the charts of trainings and evaluations, which take a second each."""
     for section in (trainings, evaluations):
         monkeypatch.setattr(section, "variants", lambda draw: [("", "data:,")])
+
+
+@pytest.fixture(scope="module")
+def undrawn_cards() -> Iterator[None]:
+    """Leave the pictures out of the cards of a module's datasets, which take longer than all the rest of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "draw", lambda look, manifest: None)
+        yield
 
 
 @pytest.fixture(scope="session")

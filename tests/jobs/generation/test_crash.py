@@ -14,6 +14,8 @@ import yaml
 from passband.jobs.generation.run import generate
 from tests.jobs.generation.made import small_job, stored_bytes
 
+pytestmark = pytest.mark.usefixtures("undrawn_cards")
+
 FORMATS = {"formats": ["webdataset", "ffcv"], "samples_per_shard": 60}
 
 
@@ -49,9 +51,8 @@ def wait_for_records(out, count, driver):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(
-    "victim", ["both", *(pytest.param(name, marks=pytest.mark.slow) for name in ("worker", "driver"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["both", "worker", "driver"])
 def test_a_kill_costs_nothing(tmp_path, expected, victim):
     out, file = tmp_path / "out", tmp_path / "job.yaml"
     job = small_job(out, split="all", output=FORMATS, compute={"executor": "ray", "workers": 2})
@@ -100,10 +101,10 @@ def test_an_inline_run_killed_at_any_moment_resumes(tmp_path, expected, seed):
     ("executor", "number", "status"),
     [
         ("inline", signal.SIGINT, 130),
-        ("threads", signal.SIGINT, 130),
-        ("ray", signal.SIGTERM, 143),
+        ("threads", signal.SIGTERM, 143),
         pytest.param("inline", signal.SIGTERM, 143, marks=pytest.mark.slow),
-        pytest.param("threads", signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param("threads", signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param("ray", signal.SIGTERM, 143, marks=pytest.mark.slow),
         pytest.param("ray", signal.SIGINT, 130, marks=pytest.mark.slow),
     ],
 )

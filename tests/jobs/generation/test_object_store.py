@@ -9,7 +9,10 @@ from passband.jobs.generation.verify import repaired, verify
 from passband.pipeline.store import open_store
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+    pytest.mark.usefixtures("undrawn_cards"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -55,11 +55,17 @@ def runs(log: str | Path) -> list[str]:
     return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def steps(log: Path, *described: str, faults: Mapping[str, str] | None = None, seconds: float = 0.0) -> Graph:
-    """Return a graph from descriptions such as ``c: a b``."""
+def steps(
+    log: str | Path,
+    *described: str,
+    faults: Mapping[str, str] | None = None,
+    seconds: float = 0.0,
+    slow: Mapping[str, float] | None = None,
+) -> Graph:
+    """Return a graph from descriptions such as ``c: a b``; steps take `seconds`, those that `slow` names take its."""
     nodes = []
     for description in described:
         name, _, needs = description.partition(":")
-        task = Step(name, str(log), (faults or {}).get(name, ""), seconds)
+        task = Step(name, str(log), (faults or {}).get(name, ""), (slow or {}).get(name, seconds))
         nodes.append(Node(name, task, tuple(needs.split())))
     return Graph(tuple(nodes))

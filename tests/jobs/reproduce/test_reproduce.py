@@ -106,22 +106,30 @@ def test_another_job_is_another_result(made, out):
     assert {line.name for line in changed.lines if line.state == "done"} == {"train", "test"}
 
 
-def test_the_number_of_processes_changes_nothing(made, out, tmp_path):
-    alone = reproduce(tiny_recipe(seeds=1), tmp_path / "alone", workers=1)
-    for name, results in alone.results.items():
+@pytest.fixture(scope="module")
+def alone(made, out, tmp_path_factory):
+    """A part of the same, made by one process from the same datasets, which then says what it has imported."""
+    own = tmp_path_factory.mktemp("alone") / "out"
+    shutil.copytree(out / "datasets", own / "datasets")
+    training, evaluation = (made.graph.nodes[number].task for number in (2, 3))
+    modules = Modules(training, type(evaluation)("t", evaluation.views))
+    nodes = (*tiny_recipe(seeds=1).graph.nodes, Node("modules", modules, ("train", "test")))
+    return run_graph(Graph(nodes), str(own), 1, SilentDisplay())
+
+
+def test_the_number_of_processes_changes_nothing(made, alone):
+    results = {name: found for name, found in alone.results.items() if name != "modules"}
+    assert len(results) == 2 * 2
+    for name, found in results.items():
         if name.endswith("-test"):
-            assert results == made.results[name]
+            assert found == made.results[name]
         else:
             first, second = (Path(ledger.made[name].path, "model.pt").read_bytes() for ledger in (alone, made))
             assert first == second
 
 
-def test_the_processes_stay_free_of_what_makes_data(made, out):
-    training, evaluation = (made.graph.nodes[number].task for number in (2, 3))
-    evaluation = type(evaluation)("t", evaluation.views)
-    nodes = (*made.graph.nodes[:2], Node("modules", Modules(training, evaluation), ("train", "test")))
-    ledger = run_graph(Graph(nodes), str(out), 1, SilentDisplay())
-    modules = set(ledger.results["modules"]["modules"])
+def test_the_processes_stay_free_of_what_makes_data(alone):
+    modules = set(alone.results["modules"]["modules"])
     assert "torch" in modules
     assert not modules & {"ray", "cupy", "numba", "passband.kernels", "ffcv"}
 
@@ -170,17 +178,14 @@ def finished(output):
     return {path.parent.name: path.stat().st_mtime_ns for path in output.glob("*s/*/results.json")}
 
 
-@pytest.mark.parametrize(
-    ("number", "moment"),
-    [
-        (signal.SIGKILL, "results.json"),
-        (signal.SIGINT, "job.yaml"),
-        pytest.param(signal.SIGKILL, "job.yaml", marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, "results.json", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["job.yaml", "results.json"])
 def test_a_stop_costs_what_was_at_work_and_no_more(made, out, tmp_path, number, moment):
-    """Killed or interrupted in a training or after the first: what is finished is kept, and no process stays behind."""
+    """Killed or interrupted in a training or after the first: what is finished is kept, and no process stays behind.
+
+    `test_run.py` does the same to steps that take a moment.
+    """
     stopped = tmp_path / "out"
     shutil.copytree(out / "datasets", stopped / "datasets")
     with start(tmp_path, stopped) as driver:

@@ -2,8 +2,12 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 
+import psutil
 import pytest
 
 from passband.jobs.common.screen import JsonLines
@@ -125,6 +129,41 @@ def test_an_interrupt_asks_the_workers_to_end(tmp_path):
     again = run(steps(log, "a", "b"), out)
     assert set(again.ran) == {"a", "b"}
     assert json.loads((out / "steps" / os.path.basename(again.made["a"].path) / "results.json").read_text())
+
+
+SCRIPT = """
+import signal, sys
+from passband.jobs.commands.shared import stop
+from tests.jobs.reproduce.test_run import run
+from tests.jobs.reproduce.steps import steps
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, stop)
+    run(steps(sys.argv[1], "a", "b: a", slow={"b": 600.0}), sys.argv[2], workers=1)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_stop_costs_what_was_at_work_and_no_more(tmp_path, number):
+    """Killed, or interrupted by a terminal: what is finished is kept, and no process stays behind."""
+    script, log, out = tmp_path / "script.py", tmp_path / "log", tmp_path / "out"
+    script.write_text(SCRIPT)
+    command, environment = [sys.executable, script, log, out], {**os.environ, "PYTHONPATH": os.getcwd()}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True) as driver:
+        end = time.monotonic() + 60
+        while runs(log) != ["a", "b"] and driver.poll() is None:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        workers = psutil.Process(driver.pid).children(recursive=True)
+        (os.kill if number == signal.SIGKILL else os.killpg)(driver.pid, number)
+        _, said = driver.communicate(timeout=60)
+    assert driver.returncode == (-9 if number == signal.SIGKILL else 130), said
+    if number == signal.SIGINT:
+        assert said == b""
+    assert workers
+    assert psutil.wait_procs(workers, timeout=10)[1] == []
+    again = run(steps(log, "a", "b: a"), out, workers=1)
+    assert (set(again.found), set(again.ran)) == ({"a"}, {"b"})
+    assert runs(log) == ["a", "b", "b"]
 
 
 def test_machines_are_told_of_every_node(tmp_path, capsys):
