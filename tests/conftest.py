@@ -1,6 +1,7 @@
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -29,6 +30,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         uses_ray = "ray_session" in getattr(item, "fixturenames", ()) or item.path.parent.name == "cluster"
         starts_ray = item.path.name in ("test_deaths.py", "test_ray_session.py")
         item.add_marker(pytest.mark.xdist_group("ray" if uses_ray or starts_ray else str(item.path)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_cards() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Leave the pictures out of the cards of datasets, for they take longer than the rest; draw inside of this."""
+    from passband.jobs.generation.card import page
+
+    draw = page.draw
+
+    @contextmanager
+    def drawn() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(page, "draw", draw)
+            yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "draw", lambda look, manifest: None)
+        yield drawn
 
 
 @pytest.fixture

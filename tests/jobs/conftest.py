@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +9,6 @@ from PIL import Image
 from passband.jobs.comparison import evaluations, trainings
 from passband.jobs.dataset.blueprint import Blueprint, read_blueprint
 from passband.jobs.dataset.spec import parse_job
-from passband.jobs.generation.card import page
 from passband.jobs.generation.run import generate
 from passband.pipeline.records import Manifest
 from passband.pipeline.store import LocalStore
@@ -32,14 +31,15 @@ Make = Callable[..., Dataset]
 
 
 @pytest.fixture(scope="session")
-def make(tmp_path_factory) -> Make:
-    """Make a small dataset by a real job: `make(source=..., views=..., output={...}, ...)`."""
+def make(tmp_path_factory, drawn_cards) -> Make:
+    """Make a small dataset by a real job, with all of its card: `make(source=..., views=..., output={...}, ...)`."""
 
     def make_dataset(**changes: Any) -> Dataset:
         folder = tmp_path_factory.mktemp("card") / "set"
         output = {"uri": str(folder)} | changes.pop("output", {})
         job = parse_job({"kind": "generate", "name": "set", "image": {"size": 32}, "output": output} | changes)
-        manifest = generate(job)
+        with drawn_cards():
+            manifest = generate(job)
         store = LocalStore(folder)
         return Dataset(store, read_blueprint(store), manifest)
 
@@ -57,14 +57,6 @@ def undrawn(monkeypatch) -> None:
     """Leave out the charts of trainings and evaluations, which take a second each."""
     for section in (trainings, evaluations):
         monkeypatch.setattr(section, "variants", lambda draw: [("", "data:,")])
-
-
-@pytest.fixture(scope="module")
-def undrawn_cards() -> Iterator[None]:
-    """Leave the pictures out of the cards of a module's datasets, which take longer than all the rest of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "draw", lambda look, manifest: None)
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,6 @@ import yaml
 from passband.jobs.generation.run import generate
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 FORMATS = {"formats": ["webdataset", "ffcv"], "samples_per_shard": 60}
 
 

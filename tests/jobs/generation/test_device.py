@@ -18,8 +18,6 @@ from tests.cuda_host.device import HostDevice, HostFailure
 from tests.jobs.generation import devices
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 VIEWS = [
     "clean",
     {"prime": {"preset": "cifar"}},

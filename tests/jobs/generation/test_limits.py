@@ -13,8 +13,6 @@ from passband.pipeline.errors import OutputError
 from tests.jobs.generation.made import small_job, stored_bytes
 from tests.pipeline.sources.files import png
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):

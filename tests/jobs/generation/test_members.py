@@ -19,8 +19,6 @@ from passband.pipeline.manifest import read_manifest
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 OLD_IDENTITY = "c33481daca45398536ef326549f56b2112e119010160b59cf5bfd8d5231f679b"
 """Of `small_job` as it was before views were named after their stages; of its data, whatever the environment."""
 NUMBERED = ["clean", {"prime": {"preset": "cifar"}, "name": "view1"}, {"radial": {"high": 4}, "name": "low"}]

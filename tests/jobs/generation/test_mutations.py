@@ -22,8 +22,6 @@ from tests.jobs.generation.made import forge, small_job
 from tests.jobs.generation.mutations import mutations
 from tests.pipeline.sources.files import write_folder
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 OPENED_BY = re.compile(
     r"samples|shape|encoding|(group|class)_counts.*|classes"
     r"|views|views\.\d+|views\.\d+\.(number|field|dtype)"

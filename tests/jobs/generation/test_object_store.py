@@ -9,10 +9,7 @@ from passband.jobs.generation.verify import repaired, verify
 from passband.pipeline.store import open_store
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
-    pytest.mark.usefixtures("undrawn_cards"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 
 @pytest.fixture(scope="module")

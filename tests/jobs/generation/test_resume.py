@@ -15,8 +15,6 @@ from passband.pipeline.errors import IntegrityError, OutputError, PassbandError
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 BOTH = {"formats": ["webdataset", "ffcv"]}
 
 

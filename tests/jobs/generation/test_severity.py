@@ -17,8 +17,6 @@ from passband.pipeline.manifest import read_manifest
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 BASE = [{"corrupt": {"types": ["gaussian_noise"], "severity": {"poisson": 1.0}}}]
 VIEWS = ["clean", {"corrupt": {"types": "all", "severity": {"uniform": [1, 5]}}, "name": "any"}]
 

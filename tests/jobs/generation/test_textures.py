@@ -16,8 +16,6 @@ from passband.pipeline.manifest import read_manifest
 from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import small_job, stored_bytes
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 NAMES = ("frost1.png", "frost2.jpg", "frost3.PNG")
 
 

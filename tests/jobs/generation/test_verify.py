@@ -19,8 +19,6 @@ from passband.pipeline.store import LocalStore
 from tests.jobs.generation.made import as_before_digests, forge, small_job, stored_bytes
 from tests.pipeline.sources.files import write_folder
 
-pytestmark = pytest.mark.usefixtures("undrawn_cards")
-
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):

@@ -2,15 +2,8 @@
 
 import pytest
 
-from passband.jobs.generation.card import page
 from passband.pipeline.formats import FORMATS
 from tests.pipeline.formats.made import SEVEN, made
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Leave the pictures out of cards, which take longer than all the rest of a small dataset."""
-    monkeypatch.setattr(page, "draw", lambda look, manifest: None)
 
 
 @pytest.fixture(scope="class")

@@ -49,7 +49,7 @@ DAMAGE = {
 }
 
 
-@pytest.mark.usefixtures("in_formats", "undrawn")
+@pytest.mark.usefixtures("in_formats")
 class FormatContract:
     """Every format of a dataset; its fixtures are in conftest.py."""
 
