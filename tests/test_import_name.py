@@ -91,6 +91,7 @@ def test_nor_by_ray_workers(theirs):
     assert stored_bytes(theirs / "data") == stored_bytes(theirs / "inline")
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_all_and_nothing_beside_the_package(theirs, tmp_path):
     build = (
         "-m",

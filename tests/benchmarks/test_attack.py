@@ -110,7 +110,14 @@ def test_who_compares_a_hash_stands(fake):
     assert tally.failures == []
 
 
-@pytest.mark.parametrize(("name", "share"), [("damage", 0.01), ("job-files", 0.1), ("signals", 0.03)])
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [
+        pytest.param("damage", 0.01, marks=pytest.mark.slow),
+        ("job-files", 0.1),
+        pytest.param("signals", 0.03, marks=pytest.mark.slow),
+    ],
+)
 def test_a_part_of_the_attack_finds_nothing(name, share, tmp_path, capsys):
     output = tmp_path / "attack.md"
     assert main(["--only", name, "--share", str(share), "--output", str(output)]) == 0, capsys.readouterr()

@@ -116,6 +116,7 @@ def check_list(head: Head, done: str, stopped: str) -> None:
     assert max(map(len, out.splitlines())) <= 60
 
 
+@pytest.mark.slow
 def test_a_job_of_thousands_of_class_names_runs(head: Head, tmp_path):
     job = head.submit(wide_job(tmp_path), "--workers", 1)
     status, out, _ = head.passband("logs", job, "-f")

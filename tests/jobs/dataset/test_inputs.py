@@ -85,6 +85,7 @@ def test_batches_change_no_byte(made, surrogate, tmp_path, monkeypatch):
     assert stored_bytes(tmp_path) == stored_bytes(out)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session")
 def test_workers_change_no_byte(made, surrogate, tmp_path):
     out, _ = made

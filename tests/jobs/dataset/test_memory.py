@@ -110,6 +110,7 @@ VIEWS = {
 BASES = ("glass_blur", "elastic_transform")
 
 
+@pytest.mark.slow
 def test_views_of_2000_pixels_take_what_is_said(tmp_path):
     views = ["clean", {"prime": {}, "copies": 2, "name": "prime"}, {"radial": {"high": 8}}]
     peak, said = measured(tmp_path, 2000, 3, views=views)

@@ -164,7 +164,7 @@ def test_of_many_views_each_recipe_is_shown_before_further_copies():
 
 
 @pytest.mark.parametrize("side", [8, 32, 96, 224, 512])
-@pytest.mark.parametrize("num_views", [1, 12, 20, 64])
+@pytest.mark.parametrize("num_views", [1, 12, 20, pytest.param(64, marks=pytest.mark.slow)])
 def test_all_views_are_on_a_sheet_of_1400_pixels(side, num_views):
     rng = np.random.default_rng(0)
     shades = [np.full((side, side, 3), (number + 1, 2, 200), np.uint8) for number in range(num_views)]

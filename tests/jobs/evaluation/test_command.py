@@ -40,6 +40,7 @@ def passband(*words):
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280)
 
 
+@pytest.mark.slow
 def test_evaluate_fits_60_columns_and_resumes_for_machines(job_file, tmp_path):
     shown = passband("evaluate", job_file)
     assert shown.returncode == 0, shown.stderr

@@ -146,6 +146,7 @@ def test_adaptation_changes_predictions_and_is_kept_apart(evaluation_job, digits
         evaluate(evaluation_job(only(0), test=test, adapt={"prior": 0, "batch": 400}))
 
 
+@pytest.mark.slow
 def test_the_report_is_a_page_that_fits_its_screen(evaluation_job, made, digits, tmp_path):
     job = evaluation_job(
         only(3),
@@ -211,6 +212,7 @@ def test_threads_are_given_back(evaluation_job, digits):
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.slow
 def test_a_whole_evaluation_imports_nothing_heavy(evaluation_job, made, tmp_path):
     job = evaluation_job(only(0), test=DIGITS, corruptions={"types": ["fog"]}, frequency={"radii": [4]}, datasets=made)
     (tmp_path / "job.json").write_text(json.dumps(job.model_dump()))

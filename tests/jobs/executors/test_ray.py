@@ -131,6 +131,7 @@ def test_the_kernels_count_is_read_where_it_keeps_one(tmp_path: Path, monkeypatc
     assert oom_kills() == 12
 
 
+@pytest.mark.slow
 def test_all_workers_dying_again_and_again_does_not_block(tmp_path: Path):
     outcomes = list(executor().run(FaultyTask(i, tmp_path, ["die"] * 2) for i in range(4)))
     assert final(outcomes) == dict.fromkeys(range(4), ("done", 3))

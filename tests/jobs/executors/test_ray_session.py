@@ -166,6 +166,7 @@ with connect({ray.get_runtime_context().gcs_address!r}):
     assert any(node["Alive"] for node in ray.nodes())
 
 
+@pytest.mark.slow
 def test_a_worker_that_ray_kills_for_memory_is_told_as_that(tmp_path: Path):
     script = f"""
 from pathlib import Path
@@ -199,7 +200,8 @@ MOUNTS = {
 }
 
 
-@pytest.mark.parametrize("how", ["tiny", pytest.param("read-only", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["tiny", "read-only"])
 def test_it_works_where_shared_memory_is_of_no_use(tmp_path: Path, how: str):
     apart = ["unshare", "--mount", "sh", "-c", f'{MOUNTS[how]} && exec "$@"', "sh"]
     if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode != 0:

@@ -33,7 +33,7 @@ def full_disk(tmp_path):
     subprocess.run(["umount", str(tmp_path)], check=True)
 
 
-@pytest.mark.parametrize("executor", ["inline", "threads", "ray"])
+@pytest.mark.parametrize("executor", ["inline", "threads", pytest.param("ray", marks=pytest.mark.slow)])
 def test_a_full_disk_is_one_sentence_and_loses_no_finished_shard(full_disk, expected, executor, request):
     if executor == "ray":
         request.getfixturevalue("ray_session")

@@ -115,6 +115,7 @@ def test_what_is_cut_off_either_file_is_missed(out):
     read_manifest(store)
 
 
+@pytest.mark.slow
 def test_where_all_digests_were_made_to_fit_readers_refuse_what_cannot_be_and_verify_names_the_rest(out):
     store, found = LocalStore(out), Counter()
     original = read_manifest(store)

@@ -45,6 +45,7 @@ def test_an_object_store_gets_the_same_bytes(bucket, local, tmp_path):
     assert list(verify(open_store(f"{bucket}/a"))) == []
 
 
+@pytest.mark.slow
 def test_a_run_resumes_and_repairs_there(bucket, local, tmp_path):
     uri = f"{bucket}/b"
     with pytest.raises(Exception, match="1 of 8 shards failed"):

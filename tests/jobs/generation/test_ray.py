@@ -19,13 +19,17 @@ def expected(tmp_path_factory):
 
 
 @pytest.mark.usefixtures("ray_session")
-@pytest.mark.parametrize(("workers", "batch_size"), [(1, 256), (2, 7), (2, 256)])
+@pytest.mark.parametrize(
+    ("workers", "batch_size"),
+    [pytest.param(1, 256, marks=pytest.mark.slow), (2, 7), pytest.param(2, 256, marks=pytest.mark.slow)],
+)
 def test_workers_change_no_byte(tmp_path, expected, workers, batch_size):
     compute = {"executor": "ray", "workers": workers, "batch_size": batch_size}
     generate(small_job(tmp_path, output=FORMATS, compute=compute))
     assert stored_bytes(tmp_path) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session")
 def test_faults_on_workers_change_no_byte_and_are_counted(tmp_path, expected):
     compute = {"executor": "ray", "workers": 2, "task_timeout_s": 30.0}

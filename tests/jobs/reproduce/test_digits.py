@@ -69,6 +69,7 @@ def made(out):
     return run(PART, out)
 
 
+@pytest.mark.slow
 def test_what_was_made_is_told(made, out):
     assert made.failed == {}
     assert set(made.made) == {node.name for node in PART}
@@ -95,6 +96,7 @@ def test_what_was_made_is_told(made, out):
     assert f"{norms['ERM']['mean']:.3f}" in page.text
 
 
+@pytest.mark.slow
 def test_the_views_are_made_against_the_surrogate_and_its_map(made):
     surrogate = Path(made.made["erm-0"].path, "model.pt").read_bytes()
     folder = Path(made.made["enhanced-0"].path)
@@ -104,6 +106,7 @@ def test_the_views_are_made_against_the_surrogate_and_its_map(made):
     assert made.results["enhanced-0"]["identity"] == manifest.identity
 
 
+@pytest.mark.slow
 def test_the_same_again_finds_everything(made, out):
     again = run(PART, out)
     assert again.ran == {}
@@ -112,6 +115,7 @@ def test_the_same_again_finds_everything(made, out):
     assert {line.name for line in plan.lines if line.state == "done"} == {node.name for node in PART}
 
 
+@pytest.mark.slow
 def test_a_dataset_without_its_manifest_is_finished_not_begun_again(made, out):
     folder = Path(made.made["enhanced-0"].path)
     identity = json.loads((folder / "results.json").read_text())["identity"]
@@ -124,6 +128,7 @@ def test_a_dataset_without_its_manifest_is_finished_not_begun_again(made, out):
     assert {path: path.stat().st_mtime_ns for path in (folder / "shards").iterdir()} == kept
 
 
+@pytest.mark.slow
 def test_two_rounds_attack_two_networks(made, out):
     recipe = tiny(rounds=2)
     known = {node.name for node in tiny().graph}

@@ -43,12 +43,12 @@ class Finished:
         self.graph, self.results, self.failed, self.made = recipe.graph, results, {}, {}
 
 
-def versions():
-    """Yield every recipe in both sizes, and with rounds where it has them."""
+def versions(*full):
+    """Yield every recipe in both sizes, and with rounds where it has them; `full` are marks of the larger size."""
     for name, quick in VERSIONS:
-        yield pytest.param(name, quick, None, id=f"{name}-{quick}")
-        if name in ALTERNATING:
-            yield pytest.param(name, quick, 3, id=f"{name}-{quick}-3")
+        for rounds in (None, 3) if name in ALTERNATING else (None,):
+            ending = f"-{rounds}" if rounds else ""
+            yield pytest.param(name, quick, rounds, id=f"{name}-{quick}{ending}", marks=() if quick else full)
 
 
 @pytest.mark.parametrize(("name", "quick", "rounds"), list(versions()))
@@ -68,7 +68,7 @@ def test_every_job_is_valid(name, quick, rounds):
             assert len(node.task.identity({need: made[need] for need in node.needs})) == 64
 
 
-@pytest.mark.parametrize(("name", "quick", "rounds"), list(versions()))
+@pytest.mark.parametrize(("name", "quick", "rounds"), list(versions(pytest.mark.slow)))
 def test_every_cell_of_every_table_is_measured(name, quick, rounds, tmp_path):
     recipe = find_recipe(name, quick=quick, rounds=rounds)
     result = conclude(recipe, Finished(recipe, invented(recipe)))

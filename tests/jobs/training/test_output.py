@@ -80,6 +80,7 @@ def test_a_dataset_is_replaced_and_a_strangers_file_never(train_job, tmp_path):
     assert load_network(tmp_path / "out").spec.kind == "lenet"
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_it_would_delete(train_job, tmp_path):
     train(train_job(epochs=1))
     child = run_command(train_job(epochs=2), tmp_path, "--overwrite")

@@ -92,6 +92,7 @@ def test_a_plan_says_what_the_training_would_refuse(train_job, changes, message,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_dataset_given_by_a_job_is_found_where_it_was_made_and_not_made(train_job, tmp_path):
     given = small_job(tmp_path / "anywhere").model_dump(mode="json", exclude_unset=True)
     (tmp_path / "val.yaml").write_text(yaml.safe_dump(given))

@@ -73,6 +73,7 @@ def test_two_processes_take_the_steps_of_one(train_job, domains, tmp_path):
             assert (found[key] - value).abs().max() < 1e-4, (name, key)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_with_another_number_of_processes(train_job, tmp_path):
     class Stop:
         steps = 9

@@ -50,7 +50,7 @@ def test_one_transform_for_all_views(npy):
         assert next(iter(stream)).images["image"].max() <= 1
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
+@pytest.mark.parametrize("context", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_tv_tensors_and_transforms_of_torchvision_in_workers(npy, context):
     transforms = {"low": v2.Compose([v2.RandomCrop(12), v2.ToDtype(torch.float32, scale=True)])}
     with open_stream(npy.path, batch_size=50, tv_tensors=True, transforms=transforms) as stream:

@@ -50,8 +50,8 @@ def environment(monkeypatch):
 @pytest.mark.parametrize(
     ("group", "source"),
     [
-        ("environment", "from torchrun's environment"),
-        ("group", "from torch.distributed"),
+        pytest.param("environment", "from torchrun's environment", marks=pytest.mark.slow),
+        pytest.param("group", "from torch.distributed", marks=pytest.mark.slow),
         ("late", "from torch.distributed"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from tests.pipeline.sources.hostile import FELL, cases
 
 GROUPS = ("folder", "tar", "json", "parquet", "cifar", "image")
+QUICK = ("tar", "image")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,13 @@ def test_what_a_seed_makes_is_the_same_again(tmp_path, names):
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("group", sorted({name.split("/")[0] for name in FELL}))
+@pytest.mark.parametrize(
+    "group",
+    [
+        pytest.param(one, marks=[] if one in QUICK else pytest.mark.slow)
+        for one in sorted({name.split("/")[0] for name in FELL})
+    ],
+)
 def test_what_broke_something_once_does_not_again(tmp_path, group):
     told = run(tmp_path / "work", "--only", f"{group}/*", "--fell")
     assert len(told) == sum(name.startswith(f"{group}/") for name in FELL)

@@ -146,7 +146,14 @@ def test_the_webdataset_snippet_runs(make, folder_of, encoding):
     assert run(code, made.store.root).splitlines() == expected
 
 
-@pytest.mark.parametrize("names", [("8bit", "label"), ("class", "dataset"), ("print", "sample"), ("a_b", "a-b")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("8bit", "label"),
+        ("class", "dataset"),
+        *(pytest.param(names, marks=pytest.mark.slow) for names in [("print", "sample"), ("a_b", "a-b")]),
+    ],
+)
 def test_the_webdataset_snippet_runs_whatever_views_are_called(make, folder_of, names):
     views = ["clean", *({"dct_flip": {}, "name": name} for name in names)]
     source = {"kind": "imagefolder", "path": str(folder_of({"a": [(8, 8)] * 2}))}
@@ -163,6 +170,7 @@ def test_the_provenance_snippet_runs(digits):
     assert "source_sha256" in run(code_blocks(digits.text("README.md"), "python")[-1][1], digits.store.root)
 
 
+@pytest.mark.slow
 def test_the_ffcv_snippet_runs(digits):
     pytest.importorskip("ffcv", reason="ffcv is not installed")
     assert "64, 32, 32, 3" in run(snippet(digits.text("README.md"), "ffcv"), digits.store.root)
