@@ -10,6 +10,7 @@ from passband.jobs.analysis.counting import MAPS, MapName
 from passband.jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
 from passband.jobs.dataset.entries import MAX_STAGES, AnySource, StageEntry
 from passband.jobs.dataset.spec import ComputeSection, GenerateJob, ImageSection
+from passband.jobs.executors.choice import of_here
 from passband.pipeline.options import StrictModel
 from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
@@ -124,7 +125,7 @@ def load_analyze_job(path: str | Path) -> AnalyzeJob:
     given = read_yaml(path)
     if isinstance(given, dict) and "identity" in given and "job" in given:
         own_folder = os.path.dirname(os.path.abspath(path))  # where the analysis lies now, should it have moved
-        return parse_analyze_job(given["job"], str(path)).with_output(own_folder)
+        return parse_analyze_job(of_here(given["job"]), str(path)).with_output(own_folder)
     return parse_analyze_job(given, str(path))
 
 

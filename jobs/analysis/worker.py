@@ -14,6 +14,7 @@ from passband.jobs.analysis.sensitivity import noise_norms
 from passband.jobs.analysis.spec import AnalyzeJob, parse_analyze_job
 from passband.jobs.dataset.environment import current_environment, refuse_mixing
 from passband.jobs.executors.base import PermanentError, WriteFailure
+from passband.jobs.executors.choice import of_here
 from passband.jobs.executors.here import worker_name
 from passband.pipeline.errors import IntegrityError, OutputError, PassbandError
 from passband.pipeline.layout import BLOCKS, SURROGATE
@@ -112,7 +113,7 @@ def _open(uri: str, identity: str) -> _Workshop:
     envelope = read_envelope(store)
     if envelope.identity != identity or envelope.inputs is None:
         raise IntegrityError(f"{store.uri}: holds analysis {envelope.identity}, the task is of {identity}")
-    job = parse_analyze_job(envelope.job)
+    job = parse_analyze_job(of_here(envelope.job))
     here = environment(current_environment(job.images()), envelope.what)
     refuse_mixing(envelope.environment, here, store.uri, "blocks")
     inputs = read_inputs(store, envelope.inputs)

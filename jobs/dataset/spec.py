@@ -12,7 +12,7 @@ from pydantic_core import PydanticKnownError
 from passband.jobs.common.jobfile import absolute_path, check_kind, read_yaml, validated
 from passband.jobs.dataset.entries import MAX_STAGES, MAX_VIEW_STAGES, MAX_VIEWS, AnySource, StageEntry, View
 from passband.jobs.dataset.view_names import LONGEST, copy_names, numbered_name, view_names
-from passband.jobs.executors.choice import AUTO, EXECUTORS, executor_names, known_executor, refuse_misfit
+from passband.jobs.executors.choice import AUTO, EXECUTORS, executor_names, known_executor, of_here, refuse_misfit
 from passband.pipeline.augment import AUGMENTATIONS, StageOptions
 from passband.pipeline.formats import FORMATS, PRIMARY, exports
 from passband.pipeline.options import StrictModel
@@ -308,14 +308,8 @@ def parse_job(given: Any, where: str = "job") -> GenerateJob:
 
 
 def parse_stored(given: Any, where: str) -> GenerateJob:
-    """Check the job that a dataset keeps; what it does not say yet is as it was when it was written.
-
-    An executor that is not there any more, someone's own, is no matter: it has shaped no byte.
-    """
-    output, compute = (given.get(key) if isinstance(given, dict) else None for key in ("output", "compute"))
+    """Check the job that a dataset keeps; what it does not say yet is as it was when it was written."""
+    output = given.get("output") if isinstance(given, dict) else None
     if isinstance(output, dict):
         given = {**given, "output": {"members": "numbers", **output}}
-    if isinstance(compute, dict) and isinstance(compute.get("executor"), str):
-        known = compute["executor"] in executor_names()
-        given = {**given, "compute": compute if known else {**compute, "executor": AUTO}}
-    return parse_job(given, where)
+    return parse_job(of_here(given), where)

@@ -31,6 +31,17 @@ def known_executor(given: Any) -> Any:
     return given
 
 
+def of_here(job: Any) -> Any:
+    """Return what an output keeps of its job; an executor that is not there any more, someone's own, becomes ``auto``.
+
+    It has shaped no byte. What is no job is returned as it is.
+    """
+    compute = job.get("compute") if isinstance(job, dict) else None
+    if not isinstance(compute, dict) or not isinstance(compute.get("executor"), str):
+        return job
+    return job if compute["executor"] in executor_names() else {**job, "compute": {**compute, "executor": AUTO}}
+
+
 def refuse_misfit(executor: str, workers: int | None, address: str | None) -> None:
     """Raise ValueError, naming those that fit, where an executor has no such workers or takes no address."""
     if executor == AUTO:

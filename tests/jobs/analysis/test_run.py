@@ -14,10 +14,12 @@ from passband.jobs.analysis.inputs import read_inputs
 from passband.jobs.analysis.ledger import BlocksFailedError
 from passband.jobs.analysis.run import analyze
 from passband.jobs.analysis.sensitivity import compute_sensitivity
+from passband.jobs.analysis.spec import load_analyze_job
 from passband.jobs.common.jobfile import JobError
 from passband.jobs.common.overwrite import claimed
 from passband.jobs.comparison.status import read_run, spell_run
 from passband.jobs.executors.base import ExecutorError
+from passband.jobs.executors.choice import EXECUTORS
 from passband.jobs.generation.run import generate
 from passband.pipeline.errors import IntegrityError, PassbandError
 from passband.pipeline.hashed import put_hashed
@@ -26,6 +28,7 @@ from passband.pipeline.seals import unsealed
 from passband.pipeline.store import LocalStore, open_store
 from tests.jobs.analysis.conftest import job_of, only, stored
 from tests.jobs.evaluation.conftest import DIGITS, spec_of
+from tests.jobs.executors.test_toy import TOY
 from tests.jobs.generation.made import small_job
 
 
@@ -127,6 +130,20 @@ def test_worker_threads_make_the_same_maps(finished, make_job, tmp_path):
     assert (tmp_path / "out" / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
     records = [json.loads(path.read_text()) for path in (tmp_path / "out" / "blocks").iterdir()]
     assert {record["worker"].rpartition("/")[2] for record in records} <= {"0", "1", "2"}
+
+
+def test_what_someones_own_executor_made_is_read_without_it(finished, make_job, tmp_path, monkeypatch):
+    monkeypatch.setitem(EXECUTORS, "toy", TOY)
+    job = make_job(compute={"executor": "toy", "workers": 2})
+    analyze(job)
+    assert (tmp_path / "out" / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
+    for name in ("results.json", "maps.npz", "blocks/original-000001.json"):
+        (tmp_path / "out" / name).unlink()
+    monkeypatch.delitem(EXECUTORS, "toy")
+    again = load_analyze_job(tmp_path / "out" / "job.yaml")
+    assert (job.compute.executor, again.compute.executor) == ("toy", "auto")
+    analyze(again)
+    assert (tmp_path / "out" / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
 
 
 def test_threads_of_a_job_reach_what_its_workers_reserve(make_job, ray_session):

@@ -1,14 +1,25 @@
 """A format of one module and one line in FORMATS: a real job makes it, `verify` checks it, a stream reads it."""
 
+import importlib
+
 import numpy as np
+import pytest
 
 from passband.jobs.generation.export import write_export
 from passband.jobs.generation.run import SilentDisplay
 from passband.jobs.generation.verify import repaired, verify
+from passband.pipeline.formats import FORMATS
 from passband.pipeline.formats.ffcv import Ffcv
-from tests.pipeline.formats.contract import ExportContract, flipped
+from tests.pipeline.formats.contract import ExportContract, FormatContract, flipped
 from tests.pipeline.formats.made import opened, walked
 from tests.pipeline.formats.toy import Toy
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_tests_that_inherit_the_contract(name):
+    found = vars(importlib.import_module(f"tests.pipeline.formats.test_{name}")).values()
+    own = [one for one in found if isinstance(one, type) and issubclass(one, FormatContract)]
+    assert FORMATS[name] in [getattr(one, "form", None) for one in own]
 
 
 class TestToy(ExportContract):
