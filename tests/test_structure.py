@@ -231,3 +231,9 @@ def test_help_is_quick():
         after = os.times()
         spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
     assert min(spent) < 0.5
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="the tests run in one process")
+def test_the_tests_of_a_file_run_in_one_process(request):
+    """Else each process would make the fixtures of every module: pytest-xdist has failed to hear of groups before."""
+    assert request.node.nodeid.endswith(f"@{request.path}")

@@ -53,7 +53,7 @@ def reports(sanitizer):
 
 
 @pytest.mark.parametrize("name", CLEAN)
-@pytest.mark.parametrize("sanitizer", ["thread", "address"])
+@pytest.mark.parametrize("sanitizer", [pytest.param("thread", marks=pytest.mark.slow), "address"])
 def test_what_has_no_fault_is_clean(sanitizer, name):
     assert reports(sanitizer)[name] == "clean\n"
 

@@ -131,6 +131,7 @@ def test_a_changed_source_is_compiled_again_in_its_callers(copy, source):
     assert set(cached(copy)) > before
 
 
+@pytest.mark.slow
 def test_a_changed_constant_reaches_compiled_code(copy):
     first = output(run(WORDS, cwd=copy, PYTHONPATH=str(copy)))
     philox = copy / "passband" / "kernels" / "philox.py"

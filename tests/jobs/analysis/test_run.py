@@ -118,6 +118,7 @@ def test_a_backend_that_an_analysis_does_not_have_is_refused(make_job):
         make_job(compute={"backend": "cuda"})
 
 
+@pytest.mark.slow
 def test_ray_workers_make_the_same_maps(finished, make_job, tmp_path, ray_session):
     analyze(make_job(compute={"executor": "ray", "workers": 2}))
     assert (tmp_path / "out" / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()

@@ -41,6 +41,7 @@ def workers(driver: subprocess.Popen[str], known: set[int]) -> set[int]:
     raise AssertionError(f"only {found} came up")
 
 
+@pytest.mark.slow
 def test_a_node_of_other_versions_is_refused_by_name_before_anything_is_written(head: Head, tmp_path):
     with late_node(head, PYTHONPATH=other_version(tmp_path / "site", "numpy")) as node:
         wait_for(lambda: any("DashboardAgent" in process.name() for process in node.children(recursive=True)))

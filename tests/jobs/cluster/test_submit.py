@@ -153,6 +153,7 @@ def test_a_job_that_cannot_start_says_why(head: Head, tmp_path):
     assert not (tmp_path / "blocked").exists()
 
 
+@pytest.mark.slow
 def test_a_job_that_waits_for_a_place_says_so(head: Head, tmp_path):
     job = head.submit(job_file(tmp_path, "waiting"), "--num-cpus", 64)
     told = "has not started yet; it may wait for the CPUs or GPUs that it reserves"

@@ -335,6 +335,7 @@ def test_a_full_standard_output_is_one_line(words):
     assert done.stderr == "passband: cannot write to standard output: No space left on device\n"
 
 
+@pytest.mark.slow
 @needs_full
 def test_a_run_goes_on_without_its_progress_but_not_without_its_events(job_file, tmp_path):
     with open(FULL, "w") as full:
@@ -354,9 +355,8 @@ def test_an_error_that_nobody_hears_keeps_its_status(tmp_path):
             assert done.returncode == 1
 
 
-@pytest.mark.parametrize(
-    "closed", [(0, 1, 2), *(pytest.param(closed, marks=pytest.mark.slow) for closed in ((1,), (0, 2)))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", [(0, 1, 2), (1,), (0, 2)])
 def test_closed_descriptors_are_no_files_of_the_dataset(job_file, tmp_path, closed):
     """What a library prints to a descriptor would else go into the file that got its number."""
     script = (

@@ -107,7 +107,6 @@ VIEWS = {
     "radial": ["clean", {"radial": {"high": 8}}],
     "augmix": ["clean", "augmix"],
 }
-BASES = ("glass_blur", "elastic_transform")
 
 
 @pytest.mark.slow
@@ -117,15 +116,26 @@ def test_views_of_2000_pixels_take_what_is_said(tmp_path):
     assert peak <= said < 1e9
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "encoding"), [("prime", "png"), ("radial", "jpeg"), ("augmix", "png")])
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        pytest.param("augmix", "png", marks=pytest.mark.slow),
+        pytest.param("prime", "png", marks=pytest.mark.campaign),
+        pytest.param("radial", "jpeg", marks=pytest.mark.campaign),
+    ],
+)
 def test_views_of_5000_pixels_work_in_2_gb(tmp_path, name, encoding):
     peak, said = measured(tmp_path, 5000, 2, views=VIEWS[name], output={"encoding": encoding})
     assert peak <= min(said, 2 * 2**30)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("glass_blur", marks=pytest.mark.slow),
+        pytest.param("elastic_transform", marks=pytest.mark.campaign),
+    ],
+)
 def test_corrupted_images_of_5000_pixels_work_in_2_gb(tmp_path, name):
     base = [{"corrupt": {"types": name, "severity": 3}}]
     peak, said = measured(tmp_path, 5000, 2, base=base, views=["clean"], output={"encoding": "jpeg"})

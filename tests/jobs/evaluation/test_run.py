@@ -82,6 +82,7 @@ def test_one_answer_is_right_for_its_share_under_every_condition(evaluation_job,
     assert read_evaluation(job.output.uri) == found
 
 
+@pytest.mark.slow
 def test_mce_relative_to_another_evaluation(evaluation_job, made, tmp_path):
     corruptions = {"types": ["fog", "contrast"]}
     common = {"test": DIGITS, "corruptions": corruptions, "datasets": made}

@@ -49,8 +49,13 @@ def wait_for_records(out, count, driver):
         time.sleep(0.01)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("victim", ["both", "worker", "driver"])
+@pytest.mark.parametrize(
+    "victim",
+    [
+        pytest.param("both", marks=pytest.mark.slow),
+        *(pytest.param(one, marks=pytest.mark.campaign) for one in ("worker", "driver")),
+    ],
+)
 def test_a_kill_costs_nothing(tmp_path, expected, victim):
     out, file = tmp_path / "out", tmp_path / "job.yaml"
     job = small_job(out, split="all", output=FORMATS, compute={"executor": "ray", "workers": 2})

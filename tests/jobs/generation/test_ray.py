@@ -40,6 +40,7 @@ def test_faults_on_workers_change_no_byte_and_are_counted(tmp_path, expected):
     assert [record["attempts"] for record in records] == [1, 2, 1, 2, 1, 3, 3, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session")
 def test_poisoned_shards_are_named_by_cause_and_the_others_are_made(tmp_path, expected):
     compute = {"executor": "ray", "workers": 2, "task_timeout_s": 8.0, "max_attempts": 2}

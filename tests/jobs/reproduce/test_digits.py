@@ -187,8 +187,10 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGKILL, marks=pytest.mark.slow), pytest.param(signal.SIGINT, marks=pytest.mark.campaign)],
+)
 def test_an_interrupted_generation_goes_on(made, out, tmp_path, number):
     (tmp_path / "script.py").write_text(SCRIPT)
     for folder in ("datasets", "trainings", "maps"):

@@ -178,9 +178,15 @@ def finished(output):
     return {path.parent.name: path.stat().st_mtime_ns for path in output.glob("*s/*/results.json")}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("moment", ["job.yaml", "results.json"])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        pytest.param("job.yaml", signal.SIGKILL, marks=pytest.mark.slow),
+        pytest.param("results.json", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param("job.yaml", signal.SIGINT, marks=pytest.mark.campaign),
+        pytest.param("results.json", signal.SIGKILL, marks=pytest.mark.campaign),
+    ],
+)
 def test_a_stop_costs_what_was_at_work_and_no_more(made, out, tmp_path, number, moment):
     """Killed or interrupted in a training or after the first: what is finished is kept, and no process stays behind.
 

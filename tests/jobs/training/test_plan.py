@@ -124,6 +124,7 @@ def test_another_training_in_the_folder_is_told_and_kept(train_job, tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_plan_or_json(train_job, tmp_path):
     output, errors = run_command(train_job(), tmp_path, "--plan").communicate(timeout=300)
     assert f"small -> {tmp_path / 'out'} (nothing is written)" in output, errors

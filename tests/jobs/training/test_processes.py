@@ -121,6 +121,7 @@ def test_samples_of_all_processes_are_named_when_a_loss_is_not_finite(train_job,
     assert len(found["keys"]) == 50
 
 
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_is_refused(train_job, tmp_path):
     finished = torchrun(tmp_path, {"odd": train_job(batch_size=51)})
     assert finished.returncode != 0

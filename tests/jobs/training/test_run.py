@@ -170,6 +170,7 @@ def test_sigterm_writes_a_checkpoint_and_says_how_to_go_on(train_job, tmp_path):
     assert state["step"] == read_metrics(out)[-1]["step"]
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_or_json(train_job, tmp_path):
     job = train_job(epochs=1)
     child = run_command(job, tmp_path)

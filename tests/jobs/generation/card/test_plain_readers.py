@@ -59,8 +59,17 @@ def test_datasets_loads_the_images_and_labels_of_the_folder(dataset, offline):
             np.testing.assert_array_equal(np.asarray(found).astype(pixels.dtype), pixels)
 
 
-@pytest.mark.parametrize("encoding", ["png", "webp", "jpeg"])
-@pytest.mark.parametrize("cls", [True, False])
+@pytest.mark.parametrize(
+    ("encoding", "cls"),
+    [
+        ("png", True),
+        ("webp", False),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [("png", False), ("webp", True), ("jpeg", True), ("jpeg", False)]
+        ),
+    ],
+)
 def test_timm_reads_a_view_and_its_labels(make, encoding, cls):
     from timm.data import create_dataset
 
