@@ -44,7 +44,7 @@ test-quick: venv  ## run the tests of kernels, stages, encodings, job files and 
 	$(BIN)/pytest -q -m 'not slow and not campaign and not cuda_full' $(TWO) $(QUICK)
 
 test-slow: venv  ## run the tests that take long
-	$(BIN)/pytest -q -m slow $(TWO) --durations=15
+	$(BIN)/pytest -q -m 'slow and not campaign' $(TWO) --durations=15
 
 test-campaign: venv  ## lose each process of a cluster at each phase, read every damaged file
 	$(BIN)/pytest -q -m campaign

@@ -147,6 +147,7 @@ def test_what_someones_own_executor_made_is_read_without_it(finished, make_job, 
     assert (tmp_path / "out" / "maps.npz").read_bytes() == (finished / "maps.npz").read_bytes()
 
 
+@pytest.mark.slow
 def test_threads_of_a_job_reach_what_its_workers_reserve(make_job, ray_session):
     with pytest.raises(ExecutorError, match="it needs {'CPU': 4, 'GPU': 0}"):  # more than the session has
         analyze(make_job(compute={"executor": "ray", "workers": 1, "threads": 4}))

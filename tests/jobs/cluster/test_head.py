@@ -63,6 +63,7 @@ def test_the_token_is_private_and_stands_nowhere_else(head: Head):
     assert stat.S_IMODE(holding[0].stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_a_second_one_on_its_port_is_refused_by_name(head: Head):
     port = head.address.rpartition(":")[2]
     status, _, err = head.passband("cluster", "up", "--dashboard-port", port)

@@ -430,9 +430,8 @@ def test_other_import_errors_are_bugs():
     assert lack_of_memory(RuntimeError("other")) is None
 
 
-@pytest.mark.parametrize(
-    "home", ["a file", *(pytest.param(home, marks=pytest.mark.slow) for home in ("missing", "none", "read-only"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("home", ["a file", "missing", "none", "read-only"])
 def test_a_home_that_cannot_be_is_no_obstacle(job_file, tmp_path, home):
     environment = dict(os.environ)
     (tmp_path / "file").write_text("")
@@ -450,6 +449,7 @@ def test_a_home_that_cannot_be_is_no_obstacle(job_file, tmp_path, home):
     assert command("jobs", cwd=tmp_path, env=environment).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_job_on_the_cpu_leaves_cupys_folder_alone(job_file, tmp_path):
     """`auto` finds out by the driver that there is no GPU: CuPy makes its folder as it is imported."""
     home = tmp_path / "home"

@@ -45,6 +45,7 @@ def test_a_cache_in_an_object_store_is_refused():
         make_missing([by_job({"kind": "generate"})], "s3://bucket/cache")
 
 
+@pytest.mark.slow
 def test_a_job_in_the_home_folder_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(spelled_out(output={"uri": "elsewhere"})))
@@ -72,6 +73,7 @@ def test_jobs_are_made_once_in_one_child_and_found_again(tmp_path):
     assert os.stat(f"{first}/manifest.json").st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_another_job_of_the_same_name_gets_another_folder(tmp_path):
     places = make_missing([by_job(spelled_out()), by_job(spelled_out(seed=1))], tmp_path)
     assert len(set(places)) == 2

@@ -134,6 +134,7 @@ def stored_predictions(out):
     return sorted(Path(out).glob("predictions/*.npz"))
 
 
+@pytest.mark.slow
 def test_adaptation_changes_predictions_and_is_kept_apart(evaluation_job, digits):
     network = build_network(spec_of("resnet18"), 0)
     test = {"path": str(digits)}

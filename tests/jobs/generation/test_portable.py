@@ -36,10 +36,9 @@ def narrow_environment():
     return os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(wide_features()), GLIBC: f"glibc.cpu.hwcaps={NARROW}"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not wide_features(), reason="this processor has no AVX-512 to disable")
-@pytest.mark.parametrize(
-    "encoding", ["png", *(pytest.param(name, marks=pytest.mark.slow) for name in ("npy", "jpeg", "webp"))]
-)
+@pytest.mark.parametrize("encoding", ["png", "npy", "jpeg", "webp"])
 def test_disabling_avx512_changes_no_byte(tmp_path, encoding):
     children, views = {}, VIEWS + CORRUPTED if encoding == "png" else VIEWS
     for name, environment in (("wide", dict(os.environ)), ("narrow", narrow_environment())):

@@ -23,6 +23,7 @@ from tests.jobs.drawing.page import Page
 from tests.jobs.reproduce.made import Modules, dataset, noise, tiny_recipe
 
 METHODS = ("ERM", "SharpDRO")
+pytestmark = pytest.mark.slow  # `test_run.py` holds graphs to the same with steps that take a moment
 
 
 def reproduce(recipe, out, workers=2):
@@ -181,17 +182,14 @@ def finished(output):
 @pytest.mark.parametrize(
     ("moment", "number"),
     [
-        pytest.param("job.yaml", signal.SIGKILL, marks=pytest.mark.slow),
-        pytest.param("results.json", signal.SIGINT, marks=pytest.mark.slow),
+        ("job.yaml", signal.SIGKILL),
+        ("results.json", signal.SIGINT),
         pytest.param("job.yaml", signal.SIGINT, marks=pytest.mark.campaign),
         pytest.param("results.json", signal.SIGKILL, marks=pytest.mark.campaign),
     ],
 )
 def test_a_stop_costs_what_was_at_work_and_no_more(made, out, tmp_path, number, moment):
-    """Killed or interrupted in a training or after the first: what is finished is kept, and no process stays behind.
-
-    `test_run.py` does the same to steps that take a moment.
-    """
+    """Killed or interrupted in a training or after the first: what is finished is kept, and no process stays behind."""
     stopped = tmp_path / "out"
     shutil.copytree(out / "datasets", stopped / "datasets")
     with start(tmp_path, stopped) as driver:

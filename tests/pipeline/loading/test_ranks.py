@@ -47,11 +47,12 @@ def environment(monkeypatch):
     return changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("group", "source"),
     [
-        pytest.param("environment", "from torchrun's environment", marks=pytest.mark.slow),
-        pytest.param("group", "from torch.distributed", marks=pytest.mark.slow),
+        ("environment", "from torchrun's environment"),
+        ("group", "from torch.distributed"),
         ("late", "from torch.distributed"),
     ],
 )

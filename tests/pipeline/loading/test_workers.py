@@ -192,6 +192,7 @@ def test_damage_is_named_by_a_worker_too(damaged, npy, way):
             list(DataLoader(stream.as_dataset(), batch_size=None, **way))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_a_shard_is_compared_by_one_worker_for_all(npy, epochs, monkeypatch, tmp_path, context):
     """In every epoch anew otherwise, by every worker."""

@@ -25,6 +25,7 @@ def assert_close(one, other, tolerance):
         assert one == other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_steps(case, found):
     first, second = (results[str(case)] for results in found)
@@ -34,6 +35,7 @@ def test_steps(case, found):
     assert 0 < alone["metrics"].get("share_weighted", 0.5) < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PREPARATIONS, ids=str)
 def test_preparations(case, found, digits_set):
     first, second = (results[f"prepare {case}"] for results in found)
