@@ -276,7 +276,7 @@ def test_header_is_read_without_ffcv(tmp_path):
         page_bytes=2 << 20,
         file_bytes=(tmp_path / "a.beton").stat().st_size,
     )
-    code = "import sys, pipeline.formats.ffcv.beton; assert not {'ffcv', 'torch', 'numba'} & set(sys.modules)"
+    code = "import sys, passband.pipeline.formats.ffcv.beton; assert not {'ffcv', 'torch', 'numba'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
