@@ -14,6 +14,11 @@ from tests.jobs.generation.made import small_job
 DIGITS = [str(digit) for digit in range(10)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread(one_thread) -> None:
+    """Compute with one thread in every module here."""
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory) -> Path:
     """355 real digits, clean and as two views, in groups of a drawn severity."""

@@ -10,6 +10,11 @@ from passband.jobs.training.spec import TrainJob, parse_train_job
 from tests.jobs.generation.made import VIEWS, small_job
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread(one_thread) -> None:
+    """Compute with one thread in every module here."""
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory) -> Path:
     """Return 355 real digits at 16 x 16: clean, a PRIME view and a low-pass, in npy shards of 50."""
