@@ -16,7 +16,7 @@ from passband.pipeline.errors import PassbandError
 from passband.pipeline.layout import LAST_CHECKPOINT
 from passband.pipeline.networks.network import load_network
 from tests.jobs.generation.made import small_job
-from tests.jobs.training.test_run import StopAfter, run_command
+from tests.jobs.training.test_run import StopAfter, job_file
 
 
 def test_another_training_is_replaced_where_that_was_agreed_to(train_job, tmp_path):
@@ -80,18 +80,16 @@ def test_a_dataset_is_replaced_and_a_strangers_file_never(train_job, tmp_path):
     assert load_network(tmp_path / "out").spec.kind == "lenet"
 
 
-@pytest.mark.slow
-def test_the_command_tells_what_it_would_delete(train_job, tmp_path):
+def test_the_command_tells_what_it_would_delete(train_job, passband, tmp_path):
     train(train_job(epochs=1))
-    child = run_command(train_job(epochs=2), tmp_path, "--overwrite")
-    _, errors = child.communicate(timeout=300)
-    assert child.returncode == 1
+    file = job_file(train_job(epochs=2), tmp_path)
+    status, _, errors = passband("train", file, "--overwrite")
+    assert status == 1
     assert "holds the training small: 5 files, " in errors
     assert "add --yes to delete all of it and write the training there" in errors
     assert json.loads((tmp_path / "out" / "results.json").read_text())["epochs"] == 1
-    child = run_command(train_job(epochs=2), tmp_path, "--overwrite", "--yes")
-    _, errors = child.communicate(timeout=300)
-    assert child.returncode == 0, errors
+    status, _, errors = passband("train", file, "--overwrite", "--yes")
+    assert status == 0, errors
     assert "holds the training small: 5 files, " in errors
     assert json.loads((tmp_path / "out" / "results.json").read_text())["epochs"] == 2
 
@@ -115,12 +113,12 @@ def test_a_locked_folder_is_left_alone(train_job, tmp_path):
         ({"network": {"kind": "torchvision/resnet50", "weights": "V9"}}, "torchvision has no weights 'V9' for it"),
     ],
 )
-def test_what_no_dataset_can_mend_is_said_before_one_is_made(train_job, changes, message, tmp_path):
+def test_what_no_dataset_can_mend_is_said_before_one_is_made(train_job, passband, changes, message, tmp_path):
     job = train_job(data={"path": None, "job": "made-if-missing.yaml"}, **changes)
     with pytest.raises(PassbandError, match=message):
         check_first(job)
     if changes != {"output": {"uri": "s3://bucket/x"}}:
-        _, errors = run_command(job, tmp_path).communicate(timeout=300)
+        _, _, errors = passband("train", job_file(job, tmp_path))
         assert message.split(":")[-1].strip() in errors
         assert not (tmp_path / "out").exists()
 

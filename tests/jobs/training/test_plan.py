@@ -15,7 +15,7 @@ from passband.jobs.training.run import train
 from passband.pipeline.errors import PassbandError
 from tests.jobs.generation.made import small_job
 from tests.jobs.training.test_integrity import Notes
-from tests.jobs.training.test_run import StopAfter, run_command
+from tests.jobs.training.test_run import StopAfter, job_file
 
 
 @pytest.fixture(autouse=True)
@@ -92,8 +92,7 @@ def test_a_plan_says_what_the_training_would_refuse(train_job, changes, message,
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
-def test_a_dataset_given_by_a_job_is_found_where_it_was_made_and_not_made(train_job, tmp_path):
+def test_a_dataset_given_by_a_job_is_found_where_it_was_made_and_not_made(train_job, passband, tmp_path):
     given = small_job(tmp_path / "anywhere").model_dump(mode="json", exclude_unset=True)
     (tmp_path / "val.yaml").write_text(yaml.safe_dump(given))
     cache = str(tmp_path / "cache")
@@ -104,12 +103,13 @@ def test_a_dataset_given_by_a_job_is_found_where_it_was_made_and_not_made(train_
         find_made(by_file.references(), cache)
     with pytest.raises(PassbandError, match=f"{name} is not made yet, and a plan makes none; the job makes it"):
         find_made(spelled_out.references(), cache)
-    assert "is not made yet" in run_command(by_file, tmp_path, "--plan").communicate(timeout=300)[1]
+    file = job_file(by_file, tmp_path)
+    assert "is not made yet" in passband("train", file, "--plan")[2]
     assert not Path(cache).exists()
     _, place = generate_cached(small_job(tmp_path / "anywhere"), cache, SilentDisplay())
     for job in (by_file, spelled_out):
         assert find_made(job.references(), cache) == [job.data.path, place]
-    output, errors = run_command(by_file, tmp_path, "--plan").communicate(timeout=300)
+    _, output, errors = passband("train", file, "--plan")
     assert "14 in 2 epochs of 7" in output, errors
 
 
@@ -124,13 +124,12 @@ def test_another_training_in_the_folder_is_told_and_kept(train_job, tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files
 
 
-@pytest.mark.slow
-def test_the_command_prints_a_plan_or_json(train_job, tmp_path):
-    output, errors = run_command(train_job(), tmp_path, "--plan").communicate(timeout=300)
+def test_the_command_prints_a_plan_or_json(train_job, passband, tmp_path):
+    file = job_file(train_job(), tmp_path)
+    _, output, errors = passband("train", file, "--plan")
     assert f"small -> {tmp_path / 'out'} (nothing is written)" in output, errors
     assert "14 in 2 epochs of 7" in output
-    output, errors = run_command(train_job(), tmp_path, "--plan", "--json").communicate(timeout=300)
-    found = json.loads(output)
+    found = json.loads(passband("train", file, "--plan", "--json")[1])
     assert (found["steps"], found["epochs"], found["device"]) == (14, 2, "cpu")
     assert found["probe"]["memory_bytes"] > 0
     assert not (tmp_path / "out").exists()

@@ -122,10 +122,14 @@ def test_a_stopped_training_goes_on_bit_for_bit(train_job, tmp_path, stops):
     assert_same_training(tmp_path / "stopped", tmp_path / "whole")
 
 
-def run_command(job, folder: Path, *words: str) -> subprocess.Popen[str]:
+def job_file(job, folder: Path) -> Path:
     file = folder / "train.yaml"
     file.write_text(yaml.safe_dump(job.model_dump()))
-    command = [sys.executable, "-m", "passband", "train", str(file), *words]
+    return file
+
+
+def run_command(job, folder: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "passband", "train", str(job_file(job, folder)), *words]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -159,7 +163,8 @@ def test_a_killed_training_goes_on_bit_for_bit(train_job, tmp_path):
 
 
 def test_sigterm_writes_a_checkpoint_and_says_how_to_go_on(train_job, tmp_path):
-    job, out = train_job(epochs=2000, output={"checkpoint_every_s": 1e6}), tmp_path / "out"
+    job = train_job(epochs=2000, output={"checkpoint_every_s": 1e6}, compute={"threads": 1})
+    out = tmp_path / "out"
     child = run_command(job, tmp_path)
     wait_for_step(out, 10)
     os.kill(child.pid, signal.SIGTERM)
@@ -170,16 +175,14 @@ def test_sigterm_writes_a_checkpoint_and_says_how_to_go_on(train_job, tmp_path):
     assert state["step"] == read_metrics(out)[-1]["step"]
 
 
-@pytest.mark.slow
-def test_the_command_prints_a_table_or_json(train_job, tmp_path):
-    job = train_job(epochs=1)
-    child = run_command(job, tmp_path)
-    output, errors = child.communicate(timeout=120)
-    assert child.returncode == 0, errors
+def test_the_command_prints_a_table_or_json(train_job, passband, tmp_path):
+    file = job_file(train_job(epochs=1), tmp_path)
+    status, output, errors = passband("train", file)
+    assert status == 0, errors
     assert "lenet" in output
     assert max(map(len, output.splitlines()[:-1])) <= 60
     assert "small: lenet, erm, 355 samples x 3 views, 1 epochs" in errors
-    again, errors = run_command(job, tmp_path, "--json").communicate(timeout=120)
+    _, again, _ = passband("train", file, "--json")
     events = [json.loads(line) for line in again.splitlines()]
     assert [event["event"] for event in events] == ["finished"]  # it was finished: nothing is trained twice
     assert events[0]["steps"] == 7
