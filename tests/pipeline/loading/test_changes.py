@@ -1,10 +1,12 @@
 """Files that change under a reader: never a signal, never a wrong pixel."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,21 +19,23 @@ from tests.pipeline.loading.conftest import assert_holds
 
 SUFFIXES = ["", "small.beton"]
 SCRIPT = """if True:
-    import os, sys
+    import json, os, sys
     from pathlib import Path
     from passband.pipeline.errors import IntegrityError
     from passband.pipeline.loading import open_stream
-    folder, suffix, verify, left = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "True", int(sys.argv[4])
-    with open_stream(folder / suffix, batch_size=10, prefetch=1, workers=1, verify=verify) as stream:
-        batches = iter(stream)
-        next(batches)
-        for path in [folder / suffix] if suffix else folder.glob("shards/*.tar"):
-            os.truncate(path, left)
-        try:
-            for batch in batches:
-                pass
-        except IntegrityError as error:
-            print(error)
+    for folder, suffix, verify, left in json.loads(sys.argv[1]):
+        folder = Path(folder)
+        with open_stream(folder / suffix, batch_size=10, prefetch=1, workers=1, verify=verify) as stream:
+            batches = iter(stream)
+            next(batches)
+            for path in [folder / suffix] if suffix else folder.glob("shards/*.tar"):
+                os.truncate(path, left)
+            try:
+                for batch in batches:
+                    pass
+                print("nothing", flush=True)
+            except IntegrityError as error:
+                print(error, flush=True)
 """
 
 
@@ -78,16 +82,26 @@ def assert_all_hold(batches, made, views) -> None:
         assert_holds(batch, made, views)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("verify", [True, False])
-@pytest.mark.parametrize("left", [0, 5000])
-def test_a_file_cut_short_under_a_reader_is_named(damaged, suffix, verify, left):
-    """It ended the process by SIGBUS."""
-    command = [sys.executable, "-c", SCRIPT, str(damaged), suffix, str(verify), str(left)]
+CUTS = list(product(SUFFIXES, [True, False], [0, 5000]))
+
+
+@pytest.fixture(scope="module")
+def said_of_cuts(npy, tmp_path_factory):
+    """Return a line for each of `CUTS`, which are read one after the other in a process of their own."""
+    folder = tmp_path_factory.mktemp("cuts")
+    cases = [(str(shutil.copytree(npy.path, folder / str(number))), *cut) for number, cut in enumerate(CUTS)]
+    command = [sys.executable, "-c", SCRIPT, json.dumps(cases)]
     found = subprocess.run(command, capture_output=True, text=True)
     assert found.returncode == 0, found
-    assert f"has {left} bytes, the manifest says" in found.stdout
-    assert ("small.beton" if suffix else "shards/small-00000") in found.stdout
+    return dict(zip(CUTS, found.stdout.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=str)
+def test_a_file_cut_short_under_a_reader_is_named(said_of_cuts, cut):
+    """It ended the process by SIGBUS."""
+    suffix, _, left = cut
+    assert f"has {left} bytes, the manifest says" in said_of_cuts[cut]
+    assert ("small.beton" if suffix else "shards/small-00000") in said_of_cuts[cut]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -11,26 +11,35 @@ from passband.pipeline.errors import PassbandError
 from passband.pipeline.loading import open_stream
 
 SCRIPT = """if True:
-    import json, sys, warnings
+    import json, os, sys
     from passband.pipeline.loading import open_stream
-    path, out, group = sys.argv[1:]
-    if group == "group":
-        import torch.distributed
-        torch.distributed.init_process_group("gloo")
-    with open_stream(path, batch_size=20, drop_last=False) as stream:
-        found = {"indices": [i for batch in stream for i in batch.indices.tolist()], "repr": repr(stream)}
-    if group == "late":  # opened first, as where the process group is a framework's business
-        import torch.distributed
-        stream = open_stream(path, batch_size=20, drop_last=False, rank=None, world_size=None)
-        torch.distributed.init_process_group("gloo")
-        found = {"indices": [i for batch in stream for i in batch.indices.tolist()], "repr": repr(stream)}
-        stream.close()
-    if group != "environment":
-        torch.distributed.destroy_process_group()
-    import os
+    path, out = sys.argv[1:]
+
+    def told(stream):
+        with stream:
+            return {"indices": [i for batch in stream for i in batch.indices.tolist()], "repr": repr(stream)}
+
+    found = {"environment": told(open_stream(path, batch_size=20, drop_last=False))}
+    # opened first, as where the process group is a framework's business
+    late = open_stream(path, batch_size=20, drop_last=False, rank=None, world_size=None)
+    import torch.distributed
+    torch.distributed.init_process_group("gloo")
+    found["late"] = told(late)
+    found["group"] = told(open_stream(path, batch_size=20, drop_last=False))
+    torch.distributed.destroy_process_group()
     with open(f"{out}/{os.environ['RANK']}.json", "w") as file:
         json.dump(found, file)
 """
+
+
+@pytest.fixture(scope="module")
+def ranks(npy, tmp_path_factory):
+    """Return what each of two processes of torchrun found, by where its stream had rank and world size from."""
+    folder = tmp_path_factory.mktemp("ranks")
+    (folder / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*command, str(folder / "script.py"), str(npy.path), str(folder)], check=True)
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 
 @pytest.fixture
@@ -56,14 +65,11 @@ def environment(monkeypatch):
         ("late", "from torch.distributed"),
     ],
 )
-def test_two_processes_of_torchrun_share_the_samples(npy, tmp_path, group, source):
-    (tmp_path / "script.py").write_text(SCRIPT)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run([*command, str(tmp_path / "script.py"), str(npy.path), str(tmp_path), group], check=True)
-    ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
-    assert not set(ranks[0]["indices"]) & set(ranks[1]["indices"])
-    assert sorted(ranks[0]["indices"] + ranks[1]["indices"]) == sorted(npy.samples)
-    for rank, found in enumerate(ranks):
+def test_two_processes_of_torchrun_share_the_samples(npy, ranks, group, source):
+    first, second = (found[group] for found in ranks)
+    assert not set(first["indices"]) & set(second["indices"])
+    assert sorted(first["indices"] + second["indices"]) == sorted(npy.samples)
+    for rank, found in enumerate((first, second)):
         assert f"rank {rank} of 2, {source}" in found["repr"]
 
 

@@ -126,10 +126,17 @@ def test_the_first_epoch_begins_where_the_stream_stands(npy, epochs, way):
         assert walk(loader) == epochs[2]
 
 
+STEPS = (0, 1, 4, 8, 9, 12)
+
+
 @pytest.mark.parametrize(
     ("way", "steps"),
-    [(way, steps) for way in FORKED for steps in (0, 1, 4, 8, 9, 12)]
-    + [pytest.param(SPAWNED, 4, marks=pytest.mark.slow)],
+    [
+        *((way, steps) for way in (FORKED[0], FORKED[3]) for steps in STEPS),
+        *((way, 4) for way in FORKED[1:3]),
+        *(pytest.param(way, steps, marks=pytest.mark.slow) for way in FORKED[1:3] for steps in STEPS if steps != 4),
+        pytest.param(SPAWNED, 4, marks=pytest.mark.slow),
+    ],
 )
 def test_a_stateful_loader_resumes_exactly(npy, epochs, way, steps):
     """After any batch, at an epoch's end too; in a stream of its own, as after a restart."""
@@ -183,7 +190,7 @@ def test_the_state_of_a_worker_is_no_other_process_s(npy, worker, message):
             stream.load_state_dict(stream.state_dict() | {"worker": worker})
 
 
-@pytest.mark.parametrize("way", FORKED[::2], ids=ids)
+@pytest.mark.parametrize("way", FORKED, ids=ids)
 def test_damage_is_named_by_a_worker_too(damaged, npy, way):
     name = npy.manifest.shards[3].tar.name
     flip(damaged / name, 5000)
