@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,13 +33,16 @@ Make = Callable[..., Dataset]
 
 @pytest.fixture(scope="session")
 def make(tmp_path_factory, drawn_cards) -> Make:
-    """Make a small dataset by a real job, with all of its card: `make(source=..., views=..., output={...}, ...)`."""
+    """Make a small dataset by a real job: `make(source=..., views=..., output={...}, ...)`.
 
-    def make_dataset(**changes: Any) -> Dataset:
+    Its card has all of its pictures, which take longer than the rest, unless `drawn` is False.
+    """
+
+    def make_dataset(*, drawn: bool = True, **changes: Any) -> Dataset:
         folder = tmp_path_factory.mktemp("card") / "set"
         output = {"uri": str(folder)} | changes.pop("output", {})
         job = parse_job({"kind": "generate", "name": "set", "image": {"size": 32}, "output": output} | changes)
-        with drawn_cards():
+        with drawn_cards() if drawn else nullcontext():
             manifest = generate(job)
         store = LocalStore(folder)
         return Dataset(store, read_blueprint(store), manifest)

@@ -20,6 +20,7 @@ def dataset(make, request):
 
 def made(make, encoding, views=FLOAT, **output):
     return make(
+        drawn=False,
         source={"kind": "digits", "split": "test"},
         image={"size": 16},
         views=views,
