@@ -51,14 +51,9 @@ def run_all(dataset: Path) -> dict[str, dict[str, Any]]:
 
 def one_of_two(number: int, folder: Path, dataset: Path) -> None:
     """Run all cases as process `number` of two, and save the results."""
+    torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=number, world_size=2)
     try:
         torch.save(run_all(dataset), folder / f"{number}.pt")
     finally:
         dist.destroy_process_group()
-
-
-def as_second(_: int, folder: Path, dataset: Path) -> None:
-    """Be the second process, with one thread as the first has."""
-    torch.set_num_threads(1)
-    one_of_two(1, folder, dataset)

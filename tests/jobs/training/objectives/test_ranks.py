@@ -4,18 +4,13 @@ import pytest
 import torch
 import torch.multiprocessing
 
-from tests.jobs.training.objectives.ranks import CASES, PREPARATIONS, as_second, one_of_two, run_preparation, run_steps
+from tests.jobs.training.objectives.ranks import CASES, PREPARATIONS, one_of_two, run_preparation, run_steps
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory, digits_set):
-    """Run all cases in two processes: this one is the first."""
     folder = tmp_path_factory.mktemp("ranks")
-    second = torch.multiprocessing.start_processes(as_second, (folder, digits_set), join=False)
-    try:
-        one_of_two(0, folder, digits_set)
-    finally:
-        second.join()
+    torch.multiprocessing.spawn(one_of_two, (folder, digits_set), nprocs=2)
     return [torch.load(folder / f"{number}.pt", weights_only=True) for number in (0, 1)]
 
 
