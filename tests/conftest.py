@@ -1,6 +1,6 @@
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
@@ -10,6 +10,7 @@ from passband.jobs.executors.ray_session import local_ray
 from passband.kernels.cuda.device import Device, DeviceError, current, use
 from tests.cuda_host.device import HostDevice
 from tests.cuda_host.marks import HAS_COMPILER
+from tests.syntax import uncollected
 
 
 def pytest_configure() -> None:
@@ -22,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the tests of the CUDA kernels run on a GPU instead of on the CPU."""
     text = "what the CUDA kernels run on: this machine's CPU (default) or a GPU through CuPy"
     parser.addoption("--device", choices=["host", "cupy"], default="host", help=text)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Read the tests, whose assertions pytest parses anew."""
+    with uncollected():
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook

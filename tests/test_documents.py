@@ -41,6 +41,7 @@ from passband.pipeline.formats import FORMATS
 from passband.pipeline.networks.network import NETWORKS
 from passband.pipeline.sources import SOURCES
 from tests.methods import METHODS, ROOT, chapter, numbered, titled
+from tests.syntax import parsed
 from tests.test_structure import LAYERS
 
 CITATION = re.compile(r"METHODS (\d+(?:\.\d+)?)(?: \(([a-z])\))?")
@@ -316,7 +317,7 @@ def test_code_in_documents_is_python_with_names_that_passband_has(path):
     for language, block in BLOCK.findall(path.read_text()):
         if language != "python":
             continue
-        for node in ast.walk(ast.parse(block)):
+        for node in ast.walk(parsed(block)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("passband"):
                 module = importlib.import_module(node.module or "")
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
@@ -367,7 +368,7 @@ NO_NAMES = {"base", "clean", "run", "job.yaml", "plan.parquet"}
 def defined_in(path: Path) -> set[str]:
     """Return the names of the functions, classes and methods (as CLASS.METHOD) of a module."""
     names = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in parsed(path.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         if isinstance(node, ast.ClassDef):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.syntax import parsed
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("kernels", "pipeline", "jobs")
 LAYERS = [
@@ -30,7 +32,7 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 
 def imported(path):
     """Names of what a module imports, wherever it does so; our own without ``passband.``."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name.removeprefix("passband.") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module == "passband":
@@ -52,7 +54,7 @@ def arrows():
 
 def own(path, known):
     """Modules among `known` that a module imports; of ``from package import module`` that is the module."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name.removeprefix("passband.") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -25,6 +25,7 @@ from passband.jobs.common.screen import (
 )
 from tests.jobs.terminal import Screen as Terminal
 from tests.jobs.terminal import run_on_terminal
+from tests.syntax import parsed
 
 ROOMS = Path(jobs.__file__).parent
 DISPLAYS = {  # and the rooms beside its own that it may import from
@@ -262,7 +263,7 @@ def test_an_exception_inside_leaves_the_terminal_clean():
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_no_display_knows_another_kind_of_job(display):
     """Not for its types alone, nor later, inside a function."""
-    nodes = ast.walk(ast.parse((ROOMS / display).read_text()))
+    nodes = ast.walk(parsed((ROOMS / display).read_text()))
     names = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
     rooms = {name.split(".")[2] for name in names if name.startswith("passband.jobs.")}
     assert rooms
