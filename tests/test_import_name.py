@@ -77,10 +77,15 @@ def test_a_users_own_modules_are_not_met(theirs):
     call(theirs, "-m", "passband", "run", job_file(theirs))
     script = "from passband import open_stream; print(len(list(open_stream('data', batch_size=50))))"
     assert call(theirs, "-c", script) == "7\n"
+    assert "radial" in call(theirs, "-m", "passband", "stages")
+
+
+@pytest.mark.slow
+def test_nor_by_torchrun(theirs):
+    call(theirs, "-m", "passband", "run", job_file(theirs))
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     call(theirs, *launcher, "-m", "passband", "train", train_file(theirs))
     assert json.loads((theirs / "trained" / "results.json").read_text())["steps"] == 7
-    assert "radial" in call(theirs, "-m", "passband", "stages")
 
 
 @pytest.mark.slow

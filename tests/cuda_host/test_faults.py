@@ -58,6 +58,7 @@ def test_what_has_no_fault_is_clean(sanitizer, name):
     assert reports(sanitizer)[name] == "clean\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "pattern"), found_by("thread"))
 def test_races_are_found(name, pattern):
     assert re.search(pattern, reports("thread")[name])

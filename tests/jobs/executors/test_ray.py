@@ -70,7 +70,7 @@ def test_failures_of_every_kind_are_retried_elsewhere_and_the_others_go_on(tmp_p
     assert (printed.out, printed.err) == ("", "")
 
 
-@pytest.mark.parametrize("fault", ["hang", "freeze"])
+@pytest.mark.parametrize("fault", ["hang", pytest.param("freeze", marks=pytest.mark.slow)])
 def test_a_hang_is_killed_at_its_deadline(tmp_path: Path, fault: str):
     began = time.monotonic()
     outcomes = executor(1, deadline_s=1.0).run([FaultyTask(0, tmp_path, [fault])])
@@ -83,6 +83,7 @@ def test_a_hang_is_killed_at_its_deadline(tmp_path: Path, fault: str):
     wait_for(lambda: not psutil.pid_exists(hung))
 
 
+@pytest.mark.slow
 def test_a_deadline_counts_from_the_head_of_the_queue_and_spares_what_is_done(tmp_path: Path):
     outcomes = []
     for outcome in executor(1, deadline_s=1.0).run([FaultyTask(i, tmp_path, seconds=0.6) for i in range(4)]):
@@ -92,6 +93,7 @@ def test_a_deadline_counts_from_the_head_of_the_queue_and_spares_what_is_done(tm
     assert invocations(tmp_path) == dict.fromkeys(range(4), 1)
 
 
+@pytest.mark.slow
 def test_a_death_charges_only_the_task_at_the_head(tmp_path: Path):
     tasks = [FaultyTask(0, tmp_path, ["die"] * 3)] + [FaultyTask(i, tmp_path) for i in range(1, 6)]
     outcomes = list(executor(1).run(tasks))

@@ -76,6 +76,7 @@ def folder(ray_session) -> Path:
     raise AssertionError("no process of the session carries its token's path")
 
 
+@pytest.mark.slow  # of the head of a cluster, the same is a quick one
 def test_a_session_listens_on_loopback_only_and_every_port_asks_for_the_token(tmp_path: Path):
     """One of its own: to that of the test run tests add nodes in ways that we do not, which have other ports."""
     with driver(tmp_path / "log") as session:

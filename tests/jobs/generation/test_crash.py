@@ -84,7 +84,8 @@ def test_a_kill_costs_nothing(tmp_path, expected, victim):
     assert not list(out.rglob(".passband-*"))
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
 def test_an_inline_run_killed_at_any_moment_resumes(tmp_path, expected, seed):
     out, file = tmp_path / "out", tmp_path / "job.yaml"
     file.write_text(yaml.safe_dump(small_job(out, split="all", output=FORMATS).resolved()))
@@ -104,7 +105,7 @@ def test_an_inline_run_killed_at_any_moment_resumes(tmp_path, expected, seed):
     ("executor", "number", "status"),
     [
         ("inline", signal.SIGINT, 130),
-        ("threads", signal.SIGTERM, 143),
+        pytest.param("threads", signal.SIGTERM, 143, marks=pytest.mark.slow),
         pytest.param("inline", signal.SIGTERM, 143, marks=pytest.mark.slow),
         pytest.param("threads", signal.SIGINT, 130, marks=pytest.mark.slow),
         pytest.param("ray", signal.SIGTERM, 143, marks=pytest.mark.slow),

@@ -159,6 +159,7 @@ def test_a_failure_of_the_device_is_told_as_one_and_not_as_a_lack_of_memory(told
         ShardTask("out", "0" * 64, 0).run(1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session")
 def test_each_worker_holds_a_gpu_and_a_fresh_process_replaces_one_whose_device_failed(made, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, f"tests.jobs.generation.devices:Broken:{tmp_path / 'broken'}")

@@ -14,7 +14,7 @@ from tests.jobs.generation.made import small_job
 from tests.jobs.terminal import Screen as Terminal
 from tests.jobs.terminal import frames, run_on_terminal
 
-WIDTHS = (60, 120)
+WIDTHS = (60, pytest.param(120, marks=pytest.mark.slow))
 COUNTS = {
     "generation": (r"\d/4 shards", "samples/s", "views/s"),
     "training": (r"step \d/1,234", r"epoch 1/12", r"loss 2\.5000", "ETA 4 min"),

@@ -190,7 +190,9 @@ def test_the_state_of_a_worker_is_no_other_process_s(npy, worker, message):
             stream.load_state_dict(stream.state_dict() | {"worker": worker})
 
 
-@pytest.mark.parametrize("way", FORKED, ids=ids)
+@pytest.mark.parametrize(
+    "way", [*FORKED[:2], *(pytest.param(way, marks=pytest.mark.slow) for way in FORKED[2:])], ids=ids
+)  # torch waits five seconds for the other workers, which it does not stop
 def test_damage_is_named_by_a_worker_too(damaged, npy, way):
     name = npy.manifest.shards[3].tar.name
     flip(damaged / name, 5000)

@@ -61,7 +61,7 @@ SHAPES = {
         ("one sample", True),
         ("one pixel", False),
         ("odd, not square", True),
-        ("five views over several pages", True),
+        pytest.param("five views over several pages", True, marks=pytest.mark.slow),
         ("five views over several pages", False),
         ("a sample fills a page", False),
     ],
@@ -77,7 +77,7 @@ def test_loader_reads_the_samples_in_order(tmp_path, name, os_cache):
         np.testing.assert_array_equal(columns[column], values)
 
 
-@pytest.mark.parametrize("os_cache", [True, False])
+@pytest.mark.parametrize("os_cache", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_loader_reads_the_samples_in_random_order(tmp_path, os_cache):
     from ffcv.loader import OrderOption
 
