@@ -143,6 +143,7 @@ def test_a_changed_constant_reaches_compiled_code(copy):
     assert output(run(WORDS, cwd=copy, PYTHONPATH=str(copy))) == first
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_saves_leaves_no_wrong_code(copy):
     """Die between the index and the code, as kill -9 may: the next process compiles again."""
     killed = (

@@ -142,7 +142,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGKILL, marks=pytest.mark.slow), signal.SIGINT])
 def test_a_stop_costs_what_was_at_work_and_no_more(tmp_path, number):
     """Killed, or interrupted by a terminal: what is finished is kept, and no process stays behind."""
     script, log, out = tmp_path / "script.py", tmp_path / "log", tmp_path / "out"

@@ -214,7 +214,10 @@ SPELLED_OUT = {
 }
 
 
-@pytest.mark.parametrize("named", SPELLED_OUT)
+@pytest.mark.parametrize(
+    "named",
+    [pytest.param(name, marks=pytest.mark.slow if name.startswith("a deep kind") else ()) for name in SPELLED_OUT],
+)
 def test_what_a_pickle_holds_is_not_spelled_out_and_takes_no_more_room_than_the_file(tmp_path, named):
     python = files.write_cifar_python(tmp_path / "py", files.write_cifar(tmp_path / "bin"))
     content = SPELLED_OUT[named]
