@@ -44,17 +44,12 @@ class Finished:
 
 
 def versions(*others):
-    """Yield every recipe in both sizes, and with rounds where it has them; `others` are marks of all but the first."""
+    """Yield every recipe in both sizes, and with rounds where it has them; `others` are marks of all but one."""
     for name, quick in VERSIONS:
         for rounds in (None, 3) if name in ALTERNATING else (None,):
             ending = f"-{rounds}" if rounds else ""
-            yield pytest.param(
-                name,
-                quick,
-                rounds,
-                id=f"{name}-{quick}{ending}",
-                marks=() if quick and rounds is None and name == "prime" else others,
-            )
+            marks = () if (name, quick) == ("prime", True) else others
+            yield pytest.param(name, quick, rounds, id=f"{name}-{quick}{ending}", marks=marks)
 
 
 @pytest.mark.parametrize(("name", "quick", "rounds"), list(versions()))
