@@ -59,6 +59,17 @@ def drawn_cards() -> Iterator[Callable[[], AbstractContextManager[None]]]:
         yield drawn
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread: networks this small only lose by waking more."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def passband(monkeypatch, capsys):
     """Call the command in this process: passband(*words) -> (exit status, stdout, stderr)."""

@@ -132,9 +132,20 @@ def said_wrong(option: Option) -> str | None:
     return f"`{option.name}` allows {missing}" if missing else None
 
 
+ALSO_TOLD_IN = {"deepfool": ("3.4",), "sparsefool": ("3.4", "8.1")}
+"""Stage or objective -> sections that tell options which it shares with others."""
+
+
+def told_options(name: str, model: Any) -> Iterator[Option]:
+    """Yield the options of a stage or objective, each with the first section of its own that names it."""
+    sections = [titled(name), *map(numbered, ALSO_TOLD_IN.get(name, ()))]
+    for places in zip(*(options_of(model, section) for section in sections), strict=True):
+        yield next((option for option in places if given_for(option.name, option.where)), places[0])
+
+
 def all_options() -> list[Any]:
     owners = {name: owner.Options for name, owner in chain(AUGMENTATIONS.items(), OBJECTIVES.items())}
-    found = [(name, option) for name, model in owners.items() for option in options_of(model, titled(name))]
+    found = [(name, option) for name, model in owners.items() for option in told_options(name, model)]
     evaluated = chain.from_iterable(options_of(model, numbered("7.1")) for model in EVALUATED)
     found += [("evaluate", option) for option in evaluated if option.name not in UNTOLD]
     return [pytest.param(option, id=f"{name}.{option.name}") for name, option in found]

@@ -60,10 +60,19 @@ VARIANTS: dict[str, Callable[[int, int], dict[str, Options]]] = {
     "phase_only": lambda size, severity: {"": {}},
     "prime": _prime,
     "augmix": lambda size, severity: {"": {}},
-    "sada": lambda size, severity: {"": {"map": "none"}},  # its surrogate is added where the images are
+    # The surrogate of attacks is added where the images are. An untrained one is never fooled, so that all steps are
+    # taken: as many as samples of a trained one take about.
+    "sada": lambda size, severity: {"": {"map": "none"}},
+    "deepfool": lambda size, severity: {"": {"steps": 3}},
+    "sparsefool": lambda size, severity: {"": {"steps": 3, "rounds": 2}},
     "corrupt": lambda size, severity: {name: {"types": name, "severity": severity} for name in CORRUPTIONS},
 }
 """Stage -> (size, severity) -> variant -> options; any other stage of `AUGMENTATIONS` is measured by its defaults."""
+
+
+def is_attack(stage: str) -> bool:
+    """Tell whether a stage attacks a network."""
+    return stage in AUGMENTATIONS and "surrogate" in AUGMENTATIONS[stage].Options.model_fields
 
 
 def _variants(stage: str, size: int, severity: int) -> dict[str, Options]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.jobs.bench.cases import Case
+from passband.jobs.bench.cases import Case, is_attack
 from passband.jobs.bench.device import BenchDevice
 from passband.jobs.bench.timing import Run
 from passband.pipeline.augment import AUGMENTATIONS, Draws, Stage
@@ -17,7 +17,7 @@ from passband.pipeline.augment import AUGMENTATIONS, Draws, Stage
 Pixels = Literal["float32", "uint8"]
 CLASSES = [str(number) for number in range(10)]
 SURROGATE: Literal["lenet"] = "lenet"
-"""Of sada, where no checkpoint is given."""
+"""Of attacks, where no checkpoint is given."""
 _CERTAINTY = 30.0
 _MOST_AT_ONCE = 64
 _COARSE = 8
@@ -51,7 +51,7 @@ def make_stage(case: Case, device: BenchDevice, checkpoint: Path | None = None) 
     """Return the stage of a case on a device; raise PassbandError or ValueError where it cannot work on that size."""
     stage_class, options, classes = AUGMENTATIONS[case.stage], dict(case.options), CLASSES
     inputs: Mapping[str, bytes] = {}
-    if case.stage == "sada":
+    if is_attack(case.stage):
         inputs, options["surrogate"], classes = _surrogate(case, checkpoint)
     resolved, shape = stage_class.Options.model_validate(options), (3, case.size, case.size)
     stage_class.check(resolved, shape)
@@ -79,7 +79,7 @@ class Workbench:
     pixels : "float32" or "uint8"
         float32: a stage alone, from and to images of the device's memory. uint8: what a shard takes, from stored
         pixels to pixels that are stored; the conversions are timed too.
-    checkpoint : of the network that sada attacks; None: `certain_surrogate`
+    checkpoint : of the network that attacks meet; None: `certain_surrogate`
     """
 
     def __init__(self, device: BenchDevice, pixels: Pixels = "float32", checkpoint: Path | None = None) -> None:

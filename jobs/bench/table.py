@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
+from passband.jobs.bench.cases import is_attack
 from passband.jobs.bench.columns import Column, format_rows, number, relative_spread
 from passband.jobs.bench.document import DeviceFacts, Document, Row
 from passband.jobs.bench.machine import is_busy
@@ -54,7 +55,7 @@ def spell_device(device: DeviceFacts) -> str:
 def _notes(document: Document) -> list[str]:
     kind = {"float32": "float32 values", "uint8": "8-bit values"}[document.settings.pixels]
     notes = [f"of copy: each image's {kind} read once and written once, over the time, over a copy's bandwidth"]
-    notes += [f"sada: attacks a network: {document.settings.surrogate}"] if _attacks(document) else []
+    notes += [f"attacks: against a network: {document.settings.surrogate}"] if _attacks(document) else []
     notes += [] if document.energy.meter else [f"no energy: {document.energy.reason}"]
     if document.complete:
         return notes
@@ -63,7 +64,7 @@ def _notes(document: Document) -> list[str]:
 
 
 def _attacks(document: Document) -> bool:
-    return any(row.stage == "sada" for row in document.rows)
+    return any(is_attack(row.stage) for row in document.rows)
 
 
 def format_trials(trials: Sequence[Trial], rounds: int, seconds: float) -> str:

@@ -36,7 +36,7 @@ PixelKind = Annotated[
     str, typer.Option("--pixels", help="float32: the stage alone; uint8: from and to stored pixels", metavar="KIND")
 ]
 Checkpoint = Annotated[
-    Path | None, typer.Option("--checkpoint", help="network that sada attacks; default: an untrained one")
+    Path | None, typer.Option("--checkpoint", help="network that is attacked; default: an untrained one")
 ]
 Threads = Annotated[int | None, typer.Option("--threads", help="of the CPU; default: all", metavar="N", min=1)]
 Quick = Annotated[bool, typer.Option("--quick", help="a look: 32 pixels, few rounds")]

@@ -142,6 +142,17 @@ def _sada(step: Options) -> str:
     return f"SADA {network}, {where}, up to {count(step['steps'], 'step')} of {_value(step['step_size'])}{way}"
 
 
+def _attack(name: str) -> Callable[[Options], str]:
+    def said(step: Options) -> str:
+        target = {None: "", "random": ", towards a class that is drawn"}.get(
+            step["target"], f", towards {step['target']}"
+        )
+        bound = "" if step["alpha"] is None else f", elements within {_value(step['alpha'])}"
+        return f"{name} against a {step['surrogate']['network']}{target}{bound}"
+
+    return said
+
+
 _WORDS: dict[str, Callable[[Options], str]] = {
     "radial": _radial,
     "dct": _dct,
@@ -152,6 +163,8 @@ _WORDS: dict[str, Callable[[Options], str]] = {
     "corrupt": _corrupt,
     "augmix": _augmix,
     "sada": _sada,
+    "deepfool": _attack("DeepFool"),
+    "sparsefool": _attack("SparseFool"),
 }
 _RANGES = {
     "clip": "; clipped to [0, 1]",

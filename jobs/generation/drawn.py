@@ -133,9 +133,23 @@ def _sada(drawn: Recorded) -> str:
     )
 
 
+def _attack(name: str) -> Callable[[Recorded], str]:
+    def said(drawn: Recorded) -> str:
+        outcome = "changes" if drawn["changed"] else "does not change"
+        where = f" towards class {drawn['target']}" if "target" in drawn else ""
+        return (
+            f"{name} takes {count(drawn['steps'], 'step')}{where} and {outcome} the prediction: "
+            f"{count(drawn['pixels'], 'pixel')}, distance {_number(drawn['distance'])}"
+        )
+
+    return said
+
+
 _WORDS: dict[str, Callable[[Recorded], str]] = {
     "prime": _prime,
     "augmix": _augmix,
     "corrupt": _corrupt,
     "sada": _sada,
+    "deepfool": _attack("deepfool"),
+    "sparsefool": _attack("sparsefool"),
 }

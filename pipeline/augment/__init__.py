@@ -3,10 +3,12 @@
 from passband.pipeline.augment.augmix import AugMix
 from passband.pipeline.augment.base import Stage, StageOptions, StageResult
 from passband.pipeline.augment.corruption import Corrupt
+from passband.pipeline.augment.deepfool import DeepFoolStage
 from passband.pipeline.augment.draws import Draws
 from passband.pipeline.augment.frequency import Dct, DctFlip, PhaseOnly, Radial, Svd
 from passband.pipeline.augment.prime import Prime
 from passband.pipeline.augment.sada import Sada
+from passband.pipeline.augment.sparsefool import SparseFoolStage
 
 AUGMENTATIONS: dict[str, type[Stage]] = {
     "radial": Radial,
@@ -17,6 +19,8 @@ AUGMENTATIONS: dict[str, type[Stage]] = {
     "prime": Prime,
     "augmix": AugMix,
     "sada": Sada,
+    "deepfool": DeepFoolStage,
+    "sparsefool": SparseFoolStage,
     "corrupt": Corrupt,
 }
 

@@ -55,26 +55,26 @@ class Surrogate:
     def __init__(
         self, network: nn.Module, options: SurrogateOptions, shape: Sequence[int], kernels: ModuleType
     ) -> None:
-        self._kernels, self._device = kernels, torch.device(kernels.torch_device())
-        self._network = network.eval().requires_grad_(False).to(self._device)
+        self._kernels, self.device = kernels, torch.device(kernels.torch_device())
+        self._network = network.eval().requires_grad_(False).to(self.device)
         self._layout = torch.channels_last if options.channels_last else torch.contiguous_format
         self._network.to(memory_format=self._layout)
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)  # the calls come on streams that do not wait for this one
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)  # the calls come on streams that do not wait for this one
         self._bfloat16 = options.precision == "bfloat16"
         self.batch = options.batch
         self.shape = tuple(shape)
 
     def predict(self, images: Images) -> Integers:
         """Return the predictions of at most `batch` images: (N,) int64."""
-        with self._calling(), torch.inference_mode():
-            return self._logits(self._padded(images))[: len(images)].argmax(1).cpu().numpy()
+        with self.calling(), torch.inference_mode():
+            return self.logits(self.padded(images))[: len(images)].argmax(1).cpu().numpy()
 
     def judge(self, images: Images, labels: Integers) -> Verdict:
         """Return predictions and losses of at most `batch` images."""
-        with self._calling(), torch.inference_mode():
-            logits = self._logits(self._padded(images))[: len(images)]
-            target = torch.from_numpy(labels).to(self._device)
+        with self.calling(), torch.inference_mode():
+            logits = self.logits(self.padded(images))[: len(images)]
+            target = torch.from_numpy(labels).to(self.device)
             losses = functional.cross_entropy(logits, target, reduction="none")
             return Verdict(logits.argmax(1).cpu().numpy(), losses.cpu().numpy())
 
@@ -86,41 +86,42 @@ class Surrogate:
         images : at most `batch`, not clipped; the clamp passes gradient where 0 <= x <= 1
         """
         count = len(images)
-        with self._calling(), torch.enable_grad():
-            padded = self._padded(images).requires_grad_()
+        with self.calling(), torch.enable_grad():
+            padded = self.padded(images).requires_grad_()
             target = torch.zeros(self.batch, dtype=torch.int64)
             target[:count] = torch.from_numpy(labels)
-            logits = self._logits(padded.clamp(0, 1))
-            loss = functional.cross_entropy(logits, target.to(self._device), reduction="sum")
+            logits = self.logits(padded.clamp(0, 1))
+            loss = functional.cross_entropy(logits, target.to(self.device), reduction="sum")
             (gradient,) = torch.autograd.grad(loss, padded)
             predictions = logits.detach()[:count].argmax(1).cpu().numpy()
             return predictions, self._kernels.from_torch(gradient[:count].contiguous())
 
     @contextmanager
-    def _calling(self) -> Iterator[None]:
+    def calling(self) -> Iterator[None]:
         """Hold torch to what gives the same bits each time, and to the kernels' stream."""
         with ExitStack() as held:
             held.enter_context(single_openmp_thread())
             held.enter_context(self._kernels.torch_stream())
-            if self._device.type == "cuda":
+            if self.device.type == "cuda":
                 exact = {"benchmark": False, "deterministic": True, "allow_tf32": False}
                 held.enter_context(torch.backends.cudnn.flags(enabled=True, **exact))
             yield
 
-    def _padded(self, images: Images) -> torch.Tensor:
-        """Return `images` as a tensor of `batch`; no copy where they fill it."""
+    def padded(self, images: Images) -> torch.Tensor:
+        """Return at most `batch` images as a tensor of `batch`, zeros after them; no copy where they fill it."""
         given: torch.Tensor = self._kernels.to_torch(images)
         if len(images) == self.batch:
             return given
-        padded = torch.zeros(self.batch, *images.shape[1:], device=self._device)
+        padded = torch.zeros(self.batch, *images.shape[1:], device=self.device)
         padded[: len(images)] = given
         return padded
 
-    def _logits(self, images: torch.Tensor) -> torch.Tensor:
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits of `batch` images, (batch, classes), as `padded` makes them; within `calling` only."""
         images = images.contiguous(memory_format=self._layout)
         if not self._bfloat16:
             return self._network(images)
-        with torch.autocast(self._device.type, torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16):
             return self._network(images).float()
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,17 +54,6 @@ def make(tmp_path_factory, drawn_cards) -> Make:
 def runs(tmp_path_factory) -> Made:
     """Runs of every kind but reproductions."""
     return make_all(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread: networks this small only lose by waking more."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

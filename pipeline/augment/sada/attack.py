@@ -1,28 +1,22 @@
 """Algorithm 1 of SADA (METHODS 3.3) on half spectra: samples climb the surrogate's loss until its prediction turns.
 
-All samples stand in one queue. A thread takes as many as the surrogate sees at once, looks at them, lets go those that
-are done and puts the others, a step further, back at the end: cost follows the number still active (compaction). A
-sample's result is a function of itself alone, so the schedule changes no bit.
-
 Layouts: images (N, C, H, W); spectra (N, C, H, K), K = W//2 + 1; weights (H, K) in FFT layout.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Condition
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from passband.pipeline.attacks.compaction import Rows, work_off
 from passband.pipeline.surrogate.model import Surrogate
 
 Images = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
 Integers = NDArray[np.int64]
-Rows = NDArray[np.intp]
 Signs = Callable[[Rows, int], Images]
 """(rows, step) -> random signs of these samples at this step, (len(rows), C, H, K)."""
 
@@ -66,39 +60,8 @@ class Attack:
             Updates of each sample.
         """
         climb = _Climb(self, spectra, labels, avoided)
-        queue = _Queue(range(len(spectra)))
-        threads = min(self.kernels.get_num_threads(), -(-len(spectra) // self.surrogate.batch))
-        self.kernels.for_ranges(lambda start, stop: queue.work_off(climb.look, self.surrogate.batch), threads)
+        work_off(climb.look, len(spectra), self.surrogate.batch, self.kernels)
         return climb.images, climb.taken
-
-
-class _Queue:
-    """Rows that wait, shared by threads; over when none waits and none is being looked at."""
-
-    def __init__(self, rows: Iterable[int]) -> None:
-        self._waiting, self._changed, self._out = deque(rows), Condition(), 0
-
-    def work_off(self, look: Callable[[Rows], Rows], most: int) -> None:
-        """Call `look` with up to `most` rows at a time, and take back those that it returns."""
-        while len(rows := self._take(most)):
-            going: Rows = rows[:0]
-            try:
-                going = look(rows)
-            finally:  # also where it raised: no other thread may wait for these in vain
-                self._give_back(going)
-
-    def _take(self, most: int) -> Rows:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or not self._out)
-            rows = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-            self._out += bool(rows)
-            return np.array(rows, np.intp)
-
-    def _give_back(self, rows: Rows) -> None:
-        with self._changed:
-            self._waiting.extend(rows.tolist())
-            self._out -= 1
-            self._changed.notify_all()
 
 
 class _Climb:

@@ -1,11 +1,9 @@
 """Stage `sada`: amplitude spectra pushed where the surrogate is sensitive, until it errs (Zhang et al. 2023)."""
 
-import hashlib
 import importlib.metadata
 import io
 import zlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 from zipfile import BadZipFile
@@ -14,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.kernels import backend
+from passband.pipeline.augment.attacked import l2_distances
 from passband.pipeline.augment.base import ComputedMap, InputFile, InputFolder, Shape, Stage, StageResult
 from passband.pipeline.augment.draws import Draws
 from passband.pipeline.augment.sada.options import SadaOptions
-from passband.pipeline.surrogate.options import SurrogateOptions
+from passband.pipeline.surrogate.shared import load_shared
 
 if TYPE_CHECKING:
     from passband.pipeline.augment.sada.attack import Attack, Signs
-    from passband.pipeline.surrogate.model import Surrogate, Verdict
+    from passband.pipeline.surrogate.model import Surrogate
 
 Images = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -75,7 +74,7 @@ class Sada(Stage):
     @classmethod
     def check_inputs(cls, options: Any, shape: Shape, classes: Sequence[str], contents: Mapping[str, bytes]) -> None:
         """Raise PassbandError or ValueError if surrogate or map do not fit the data."""
-        _load(contents["surrogate"], options.surrogate, classes, shape, backend("cpu"))
+        load_shared(contents["surrogate"], options.surrogate, classes, shape, backend("cpu"))
         if options.map_file is not None:
             read_map(contents["map"], options.map, options.map_name, shape)
 
@@ -94,7 +93,7 @@ class Sada(Stage):
         classes: Sequence[str],
     ) -> None:
         super().__init__(options, shape=shape, kernels=kernels, inputs=inputs, classes=classes)
-        self._victim = _load(inputs["surrogate"], options.surrogate, classes, shape, kernels)
+        self._victim = load_shared(inputs["surrogate"], options.surrogate, classes, shape, kernels)
         self.weight = kernels.asarray(self._read_weight(inputs["map"] if "map" in self.inputs(options) else None))
 
     def _read_weight(self, content: bytes | None) -> Images:
@@ -120,7 +119,7 @@ class Sada(Stage):
             "changed": after.predictions != before.predictions,
             "loss_before": before.losses,
             "loss_after": after.losses,
-            "distance": self.kernels.to_host(_distances(stored, images)),
+            "distance": self.kernels.to_host(l2_distances(stored, images)),
         }
         return StageResult(attacked, recorded)
 
@@ -182,12 +181,6 @@ class Sada(Stage):
         return words.reshape(shape)
 
 
-def _distances(stored: Images, images: Images) -> NDArray[np.float32]:
-    """Return the l2 distance of each pair of images; its sum is taken in one order whatever the batch."""
-    difference = (stored - images).astype(np.float64).reshape(len(images), int(np.prod(images.shape[1:])))
-    return np.sqrt(np.cumsum(difference**2, axis=1)[:, -1]).astype(np.float32)
-
-
 def read_map(content: bytes, where: str, name: str | None, shape: Shape) -> NDArray[np.float64]:
     """Return a sensitivity map of a .npz file's content, zero frequency in the centre: (H, W) float64 of 0..1.
 
@@ -216,40 +209,3 @@ def read_map(content: bytes, where: str, name: str | None, shape: Shape) -> NDAr
     if not np.allclose(around, around[rows][:, columns]):
         raise ValueError(f"map {where}: {chosen} differs between a frequency and its mirror image, which is the same")
     return values
-
-
-class _Victim:
-    """The surrogate, and what it says of the last clean batch, since several views ask of the same one."""
-
-    def __init__(self, surrogate: "Surrogate") -> None:
-        self.surrogate = surrogate
-        self._last: tuple[bytes, Verdict] | None = None
-
-    def judge(self, images: Images, labels: Integers, kernels: ModuleType) -> "Verdict":
-        """Return what the surrogate says of a batch."""
-        from passband.pipeline.surrogate.model import judge_all  # torch
-
-        return judge_all(self.surrogate, images, labels, kernels.for_ranges)
-
-    def judge_clean(self, images: Images, labels: Integers, kernels: ModuleType) -> "Verdict":
-        """Return what it says, looked up where the same batch came before."""
-        digest = hashlib.blake2b(images.tobytes(), digest_size=16)
-        digest.update(labels.tobytes())
-        last = self._last  # read once: other threads put theirs there
-        if last is None or last[0] != digest.digest():
-            last = self._last = digest.digest(), self.judge(images, labels, kernels)
-        return last[1]
-
-
-def _load(
-    content: bytes, options: SurrogateOptions, classes: Sequence[str], shape: Shape, kernels: ModuleType
-) -> _Victim:
-    return _load_once(content, options.model_dump_json(), tuple(classes), shape, kernels)
-
-
-@lru_cache(maxsize=2)
-def _load_once(content: bytes, options: str, classes: tuple[str, ...], shape: Shape, kernels: ModuleType) -> _Victim:
-    from passband.pipeline.surrogate.model import load_surrogate  # torch
-
-    spelled = SurrogateOptions.model_validate_json(options)
-    return _Victim(load_surrogate(content, spelled, classes=classes, shape=shape, kernels=kernels))

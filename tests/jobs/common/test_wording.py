@@ -9,6 +9,7 @@ from passband.pipeline.augment import AUGMENTATIONS
 from passband.pipeline.sources import SOURCES
 
 SURROGATE = {"network": "lenet", "checkpoint": "model.pt"}
+ATTACK = {"surrogate": {"network": "lenet"}, "target": None, "alpha": None}
 SADA = {"stage": "sada", "version": 1, **AUGMENTATIONS["sada"].Options(surrogate=SURROGATE).model_dump()}
 
 
@@ -95,6 +96,12 @@ def test_durations(seconds, expected):
             "SADA against a lenet, a given map, up to 1 step of 0.08, random signs",
         ),
         (SADA | {"random_only": True}, "SADA's random start alone, amplitudes within 0.2"),
+        (ATTACK | {"stage": "deepfool"}, "DeepFool against a lenet"),
+        (
+            ATTACK | {"stage": "sparsefool", "target": "cat", "alpha": 0.1},
+            "SparseFool against a lenet, towards cat, elements within 0.1",
+        ),
+        (ATTACK | {"stage": "deepfool", "target": "random"}, "DeepFool against a lenet, towards a class that is drawn"),
         ({"stage": "unheard", "version": 2, "a": 1.50, "b": [1, 2]}, "unheard (a 1.5, b [1, 2])"),
         ({"stage": "radial", "radius": 3}, "radial (radius 3)"),
     ],
@@ -110,7 +117,7 @@ NEEDED = {
     "svd": {"rank": 3, "keep": "trailing"},
     "prime": {"preset": "cifar", "strength": 0.5},
     "corrupt": {"types": ["fog"], "severity": 3},
-    "sada": {"surrogate": SURROGATE},
+    **{name: {"surrogate": SURROGATE} for name in ("sada", "deepfool", "sparsefool")},
 }
 
 

@@ -50,6 +50,15 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"surrogate": SURROGATE, "map": "none", "targeted": False, "steps": 2},
         {"surrogate": SURROGATE, "random_only": True, "init": 1.0},
     ],
+    "deepfool": [
+        {"surrogate": SURROGATE, "classes": 3, "steps": 1},
+        {"surrogate": SURROGATE, "target": "4", "alpha": 0.1, "steps": 2},
+        {"surrogate": SURROGATE, "target": "random", "steps": 1},
+    ],
+    "sparsefool": [
+        {"surrogate": SURROGATE, "classes": 2, "steps": 1, "rounds": 2},
+        {"surrogate": SURROGATE, "target": "4", "alpha": 0.1, "steps": 1, "lam": 1.0, "rounds": 1},
+    ],
     "corrupt": [
         *({"types": name, "severity": 3} for name in CORRUPTIONS),
         {"types": "all", "severity": {"uniform": [1, 5]}, "table": "tiny"},
@@ -60,8 +69,18 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"types": "all", "severity": {"uniform": [0, 5]}, "rounding": "truncate", "frost_textures": "windows"},
     ],
 }
-# Corruptions that come out the same wherever they stand: type and severity are all that is drawn.
-FIXED = ("defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression")
+# What comes out the same wherever it stands: corruptions of which type and severity alone are drawn, and attacks that
+# draw no target.
+FIXED = (
+    "defocus_blur",
+    "zoom_blur",
+    "brightness",
+    "contrast",
+    "pixelate",
+    "jpeg_compression",
+    "deepfool",
+    "sparsefool",
+)
 SHAPES = [(3, 32, 32), (3, 17, 22), (1, 9, 16)]
 MORE_SHAPES = {"corrupt": [(3, 40, 64)]}
 """Stage -> shapes beside `SHAPES`: what it does depends on the size."""
@@ -163,7 +182,7 @@ class StageContract:
     Attributes
     ----------
     samples : name -> options as a job file has them; each is tried
-    fixed : types of `corrupt` that come out the same wherever a sample stands
+    fixed : stages and types of `corrupt` that come out the same wherever a sample stands, unless a target is drawn
     """
 
     samples: ClassVar[dict[str, list[dict[str, Any]]]]
@@ -251,7 +270,8 @@ class StageContract:
         elsewhere = [Draws(KEY, draws.indices, 2, draws.stage), Draws(KEY + 1, draws.indices, 1, draws.stage)]
         for other in elsewhere:
             changed = stage.apply(images, labels, other).images != result.images
-            draws_nothing = not result.recorded or options.get("types") in self.fixed
+            draws_nothing = not result.recorded or options.get("types", name) in self.fixed
+            draws_nothing &= options.get("target") != "random"
             assert changed.any(axis=(1, 2, 3)).sum() in ((0,) if draws_nothing else range(6, 9))
 
     def test_empty_and_blank_batches(self, name, options):

@@ -8,38 +8,17 @@ from passband.kernels import backend, reference
 from passband.pipeline.augment import Draws
 from passband.pipeline.augment.sada import Sada
 from passband.pipeline.augment.sada.options import SadaOptions
-from passband.pipeline.networks.network import NetworkSpec, build_network, network_bytes, read_network
-from passband.pipeline.sources import SOURCES
+from passband.pipeline.networks.network import read_network
 from tests.pipeline.augment.test_contract import sensitivity_map, symmetric_map
+from tests.pipeline.trained import CLASSES, SHAPE, digits, trained_lenet
 
-SHAPE = (3, 16, 16)
-CLASSES = [str(digit) for digit in range(10)]
 CPU = backend("cpu")
 KEY = 99
 
 
-def digits(split):
-    source = SOURCES["digits"](SOURCES["digits"].Options(split=split))
-    entries = list(source.entries())
-    pixels = np.stack([np.asarray(source.decode(encoded)) for encoded in source.read(entries)])
-    images = CPU.to_float(np.ascontiguousarray(pixels.repeat(2, axis=1).repeat(2, axis=2)))
-    return images, np.array([entry.label for entry in entries])
-
-
 @pytest.fixture(scope="module")
 def checkpoint():
-    """LeNet after six epochs on real digits."""
-    images, labels = (torch.from_numpy(array) for array in digits("train"))
-    spec = NetworkSpec(kind="lenet", shape=list(SHAPE), classes=CLASSES, mean=[0.3] * 3, std=[0.35] * 3)
-    network = build_network(spec, seed=0).train()
-    optimizer = torch.optim.Adam(network.parameters(), 2e-3)
-    order = torch.Generator().manual_seed(0)
-    for _ in range(6):
-        for rows in torch.randperm(len(images), generator=order).split(32):
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(network(images[rows]), labels[rows]).backward()
-            optimizer.step()
-    return network_bytes(network)
+    return trained_lenet()
 
 
 @pytest.fixture(scope="module")

@@ -138,8 +138,8 @@ def test_options_that_make_no_sense_are_refused(given, message):
 def test_on_a_gpu_convolutions_are_cudnns_in_full_precision(squeezenet):
     """Its `flags` turn cuDNN off where they are not told otherwise."""
     surrogate = load(saved(squeezenet.state_dict()), options())
-    surrogate._device = torch.device("cuda")
-    with surrogate._calling():
+    surrogate.device = torch.device("cuda")
+    with surrogate.calling():
         flags = torch.backends.cudnn
         assert (flags.enabled, flags.benchmark, flags.deterministic, flags.allow_tf32) == (True, False, True, False)
 
