@@ -55,7 +55,8 @@ class DeepFool:
 
     A step is r += max(|f_k - f_c| / ||w||, least) w / ||w|| with w = grad f_k - grad f_c at x + r, k the candidate of
     the least |f_k - f_c| / ||w||, c the prediction of x. Towards a target, k is the target, and c the class that leads
-    of all others. There is no box: pixels may leave [0, 1].
+    of all others. There is no box, as in the paper, unless bounds are given: then w is zero where an element is at its
+    bound and would leave it, and a step ends at the bounds.
 
     Attributes
     ----------
@@ -79,7 +80,9 @@ class DeepFool:
     least: float = 1e-4
     project: Project | None = None
 
-    def run(self, images: Images, targets: Integers | None = None) -> Reached:
+    def run(
+        self, images: Images, targets: Integers | None = None, bounds: tuple[Images, Images] | None = None
+    ) -> Reached:
         """Perturb N samples.
 
         Parameters
@@ -87,8 +90,10 @@ class DeepFool:
         images : (N, C, H, W) float32
         targets : (N,) int64
             The class that each sample is moved to; a sample that is of it already is done at once.
+        bounds : two of (N, C, H, W) float32
+            The least and the greatest that each element may become; what is judged is clipped to them.
         """
-        walk = _Walk(self, images, targets)
+        walk = _Walk(self, images, targets, bounds)
         work_off(walk.look, len(images), self.surrogate.batch, self.kernels)
         return walk.outcome()
 
@@ -96,8 +101,11 @@ class DeepFool:
 class _Walk:
     """The state of every sample of one run; threads look at different rows at once."""
 
-    def __init__(self, attack: DeepFool, images: Images, targets: Integers | None) -> None:
+    def __init__(
+        self, attack: DeepFool, images: Images, targets: Integers | None, bounds: tuple[Images, Images] | None
+    ) -> None:
         self._attack, self._images, self._targets = attack, attack.kernels.to_torch(images), targets
+        self._bounds = None if bounds is None else tuple(map(attack.kernels.to_torch, bounds))
         count = len(images)
         self._perturbations = torch.zeros_like(self._images)
         self._own, self._predictions = np.full((2, count), -1)
@@ -121,8 +129,24 @@ class _Walk:
         """Return x + factor r of samples, as the surrogate takes them: (batch, C, H, W)."""
         surrogate, index = self._attack.surrogate, torch.from_numpy(rows).to(self._images.device)
         points = torch.zeros(surrogate.batch, *surrogate.shape, device=surrogate.device)
-        points[: len(rows)] = self._images[index] + factor * self._perturbations[index]
+        points[: len(rows)] = self._within(self._images[index] + factor * self._perturbations[index], index)
         return points
+
+    def _within(self, points: Tensor, index: Tensor) -> Tensor:
+        if self._bounds is None:
+            return points
+        low, high = self._bounds
+        return torch.minimum(torch.maximum(points, low[index]), high[index])
+
+    def _free(self, normals: Tensor, points: Tensor, rows: Rows) -> Tensor:
+        """Return normals without the elements that are at a bound and would leave it, in the subspace of each row."""
+        if self._bounds is not None:
+            index, count = torch.from_numpy(rows).to(self._images.device), len(rows)
+            low, high = (bound[index] for bound in self._bounds)
+            at, towards = points.detach()[:count], normals[:count]
+            free = ((at > low) | (towards > 0)) & ((at < high) | (towards < 0))
+            normals = torch.cat([towards * free, normals[count:]])
+        return normals if self._attack.project is None else self._attack.project(normals, rows)
 
     def _judge(self, rows: Rows) -> None:
         attack = self._attack
@@ -151,7 +175,9 @@ class _Walk:
         self._stuck[rows[~movable]] = True
         moved = rows[movable]
         index = torch.from_numpy(moved).to(self._images.device)
-        self._perturbations[index] += steps[:count][torch.from_numpy(movable).to(steps.device)]
+        images = self._images[index]
+        further = self._perturbations[index] + steps[:count][torch.from_numpy(movable).to(steps.device)]
+        self._perturbations[index] = further if self._bounds is None else self._within(images + further, index) - images
         self._steps[moved] += 1
         return moved
 
@@ -181,8 +207,7 @@ class _Walk:
         for column in range(rivals.shape[1]):
             rival = rivals[:, column : column + 1]
             normals = _gradient(logits, rival, points, keep=column + 1 < rivals.shape[1]) - from_own
-            if attack.project is not None:
-                normals = attack.project(normals, rows)
+            normals = self._free(normals, points, rows)
             lengths = torch.linalg.vector_norm(normals.flatten(1), dim=1)
             differences = (logits.detach().gather(1, rival) - logits.detach().gather(1, own)).abs()[:, 0]
             found = torch.where(lengths > 0, differences / lengths, torch.inf)

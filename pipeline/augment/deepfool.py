@@ -33,6 +33,6 @@ class DeepFoolStage(AttackStage):
 
     def _attack(self, images: Images, low: Images, high: Images, targets: Integers | None) -> Attacked:
         attack = self._deepfool()
-        found = attack.run(images, targets)
+        found = attack.run(images, targets, (low, high))
         moved = images + np.float32(1 + attack.overshoot) * found.perturbations
         return Attacked(moved.clip(low, high), {"steps": found.steps.astype(np.uint16)})

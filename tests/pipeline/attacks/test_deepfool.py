@@ -108,6 +108,36 @@ def test_towards_a_target(lenet, network, some_digits):
         np.testing.assert_allclose(found.perturbations[row], r, atol=1e-3)
 
 
+@pytest.mark.parametrize("alpha", [1.0, 0.25])
+def test_within_bounds(lenet, some_digits, alpha):
+    low, high = (some_digits - alpha).clip(0, 1), (some_digits + alpha).clip(0, 1)
+    attack = DeepFool(lenet, cpu)
+    found = attack.run(some_digits, bounds=(low, high))
+    free = attack.run(some_digits)
+    moved = some_digits + found.perturbations
+    assert ((low - 1e-6 <= moved) & (moved <= high + 1e-6)).all()
+    assert found.reached.mean() > 0.9
+    judged = (some_digits + np.float32(1.02) * found.perturbations).clip(low, high)
+    assert (lenet.predict(judged[:8]) != found.own[:8])[found.reached[:8]].all()
+    clipped = (some_digits + np.float32(1.02) * free.perturbations).clip(low, high)
+    assert (lenet.predict(clipped[:8]) != free.own[:8]).mean() < 0.5  # what the bounds are for
+    longer = [np.linalg.norm(flat(run.perturbations), axis=1) for run in (found, free)]
+    assert (longer[0] > longer[1])[found.reached].mean() > 0.9
+
+
+def test_bounds_that_are_never_met_change_nothing(lenet, some_digits):
+    wide = np.full_like(some_digits, -9), np.full_like(some_digits, 9)
+    attack = DeepFool(lenet, cpu)
+    found, free = attack.run(some_digits, bounds=wide), attack.run(some_digits)
+    np.testing.assert_allclose(found.perturbations, free.perturbations, atol=1e-6)
+    np.testing.assert_array_equal(found.steps, free.steps)
+
+
+def test_no_room_is_stuck(lenet, some_digits):
+    found = DeepFool(lenet, cpu).run(some_digits, bounds=(some_digits, some_digits))
+    assert found.stuck.all()
+
+
 def test_a_sample_comes_out_the_same_in_any_company(lenet, some_digits):
     whole = DeepFool(lenet, cpu).run(some_digits)
     for rows in ([3], [20, 1, 7], range(5, 18)):
