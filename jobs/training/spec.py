@@ -20,6 +20,7 @@ from passband.jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOp
 from passband.pipeline.canonical import digest
 from passband.pipeline.networks.checkpoint import checkpoint_file
 from passband.pipeline.networks.names import OURS, RESIDUAL, TORCHVISION, check_network, check_stem
+from passband.pipeline.networks.packaged import check_weights
 from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SHA256
 
@@ -72,7 +73,10 @@ class NetworkSection(StrictModel):
     checkpoint: str | None = Field(None, description="start from these weights: a training's folder or a model.pt")
     sha256: str | None = Field(None, pattern=SHA256, description="of the checkpoint's file; another one is refused")
     weights: str | None = Field(
-        None, min_length=1, description=f"torchvision's own, by name: of {TORCHVISION}NAME, from torch hub's folder"
+        None,
+        min_length=1,
+        description=f"published ones, by name: torchvision's own of {TORCHVISION}NAME, from torch hub's folder; "
+        "IMAGENET1K of efficientnet_lite0, from the extra samples",
     )
 
     @model_serializer(mode="wrap")
@@ -86,7 +90,7 @@ class NetworkSection(StrictModel):
         check_network(self.kind, "kind")
         check_stem(self.kind, self.stem)
         if self.weights is not None and not self.kind.startswith(TORCHVISION):
-            raise ValueError(f"weights by name are torchvision's, for {TORCHVISION}NAME, not for {self.kind}")
+            check_weights(self.kind, self.weights)
         if self.weights is not None and self.checkpoint is not None:
             raise ValueError("a network begins from weights by name or from a checkpoint, not from both")
         if (self.mean is None) != (self.std is None):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-OURS = ("convnet", "lenet", "resnet18", "wide_resnet16_4")
+OURS = ("convnet", "lenet", "resnet18", "wide_resnet16_4", "efficientnet_lite0")
 TORCHVISION = "torchvision/"
 RESIDUAL = ("resnet18", "wide_resnet16_4")
 """Networks of ours with a choice of stem."""

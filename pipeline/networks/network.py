@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from torch import Tensor, nn
 
 from passband.pipeline.networks.checkpoint import NetworkError, checkpoint_file, read_checkpoint
+from passband.pipeline.networks.efficientnet import efficientnet_lite0
 from passband.pipeline.networks.finite import find_non_finite
 from passband.pipeline.networks.names import TORCHVISION, check_network, check_stem
 from passband.pipeline.networks.plain import convnet, lenet
@@ -24,6 +25,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "lenet": lenet,
     "resnet18": resnet18,
     "wide_resnet16_4": wide_resnet16_4,
+    "efficientnet_lite0": efficientnet_lite0,
 }
 
 
@@ -91,7 +93,7 @@ def build_network(spec: NetworkSpec, seed: int, weights: Weights | None = None) 
 
     Parameters
     ----------
-    weights : of torchvision's, which a network of torchvision begins from
+    weights : of `read_weights`, which the network begins from
         A last layer that tells another number of classes apart is drawn.
 
     Notes

@@ -36,9 +36,16 @@ def test_a_training_begins_with_the_weights_of_that_name(train_job, hub, registe
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ({"kind": "resnet18", "weights": "IMAGENET1K_V1"}, "weights by name are torchvision's, for torchvision/NAME"),
+        (
+            {"kind": "resnet18", "weights": "IMAGENET1K_V1"},
+            "there are no weights 'IMAGENET1K_V1' for resnet18; allowed: none",
+        ),
+        (
+            {"kind": "efficientnet_lite0", "weights": "IMAGENET1K_V1"},
+            "there are no weights 'IMAGENET1K_V1' for efficientnet_lite0; allowed: IMAGENET1K",
+        ),
         (NAMED | {"checkpoint": "model.pt"}, "from weights by name or from a checkpoint, not from both"),
-        ({"kind": "vit"}, "kind is 'vit'; allowed: convnet, lenet, resnet18, wide_resnet16_4, or torchvision/NAME"),
+        ({"kind": "vit"}, "kind is 'vit'; allowed: convnet, lenet, resnet18, wide_resnet16_4, .*or torchvision/NAME"),
         ({"kind": "lenet", "stem": "cifar"}, "a stem is chosen for resnet18 and wide_resnet16_4 only"),
         ({"kind": "lenet", "sha256": "0" * 64}, "sha256 is that of a checkpoint, and none is given"),
     ],

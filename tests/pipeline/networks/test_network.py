@@ -15,7 +15,13 @@ from passband.pipeline.networks.network import (
 )
 
 # By hand from the layers; those of ResNet-18 with a CIFAR stem and of WRN-16-4 are the published ones.
-PARAMETERS = {"convnet": 4_547_466, "lenet": 62_006, "resnet18": 11_173_962, "wide_resnet16_4": 2_748_890}
+PARAMETERS = {
+    "convnet": 4_547_466,
+    "lenet": 62_006,
+    "resnet18": 11_173_962,
+    "wide_resnet16_4": 2_748_890,
+    "efficientnet_lite0": 4_652_008 - 990 * 1281,  # published for 1,000 classes
+}
 
 
 def spec(kind="lenet", shape=(3, 32, 32), classes=10, **changes) -> NetworkSpec:
