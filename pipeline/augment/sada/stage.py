@@ -64,7 +64,7 @@ class Sada(Stage):
     def inputs(cls, options: Any) -> dict[str, InputFile | InputFolder | ComputedMap]:
         """Return the surrogate's checkpoint, and the map as a file or as what is to be computed."""
         found: dict[str, InputFile | InputFolder | ComputedMap] = {
-            "surrogate": InputFile(options.surrogate.checkpoint, weights=True, sha256=options.surrogate.sha256)
+            "surrogate": InputFile(options.surrogate.file(), weights=True, sha256=options.surrogate.sha256)
         }
         if options.map_file is not None:
             found["map"] = InputFile(options.map_file)
@@ -110,7 +110,9 @@ class Sada(Stage):
 
     def apply(self, images: Images, labels: Integers, draws: Draws) -> StageResult:
         """Attack a batch; images of [0, 1] come back in [0, 1]."""
-        before = self._victim.judge_clean(images, labels, self.kernels)
+        own = self.options.surrogate.labels == "own"
+        before = self._victim.judge_clean(images, None if own else labels, self.kernels)
+        labels = before.predictions if own else labels
         avoided = labels if self.options.stop == "label" else before.predictions
         attacked, steps = self.attack(images, labels, avoided, draws)
         stored = self.kernels.to_float(self.kernels.to_uint8(attacked))
@@ -225,16 +227,16 @@ class _Victim:
         self.surrogate = surrogate
         self._last: tuple[bytes, Verdict] | None = None
 
-    def judge(self, images: Images, labels: Integers, kernels: ModuleType) -> "Verdict":
+    def judge(self, images: Images, labels: Integers | None, kernels: ModuleType) -> "Verdict":
         """Return what the surrogate says of a batch."""
         from passband.pipeline.surrogate.model import judge_all  # torch
 
         return judge_all(self.surrogate, images, labels, kernels.for_ranges)
 
-    def judge_clean(self, images: Images, labels: Integers, kernels: ModuleType) -> "Verdict":
+    def judge_clean(self, images: Images, labels: Integers | None, kernels: ModuleType) -> "Verdict":
         """Return what it says, looked up where the same batch came before."""
         digest = hashlib.blake2b(images.tobytes(), digest_size=16)
-        digest.update(labels.tobytes())
+        digest.update(b"" if labels is None else labels.tobytes())
         last = self._last  # read once: other threads put theirs there
         if last is None or last[0] != digest.digest():
             last = self._last = digest.digest(), self.judge(images, labels, kernels)
@@ -249,7 +251,7 @@ def _load(
 
 @lru_cache(maxsize=2)
 def _load_once(content: bytes, options: str, classes: tuple[str, ...], shape: Shape, kernels: ModuleType) -> _Victim:
-    from passband.pipeline.surrogate.model import load_surrogate  # torch
+    from passband.pipeline.surrogate.loading import load_surrogate  # torch
 
     spelled = SurrogateOptions.model_validate_json(options)
     return _Victim(load_surrogate(content, spelled, classes=classes, shape=shape, kernels=kernels))

@@ -10,7 +10,13 @@ from torch import nn
 from torch.nn import functional
 
 from passband.pipeline.networks import pretrained
-from passband.pipeline.networks.efficientnet import _Same, efficientnet_lite0, from_published
+from passband.pipeline.networks.efficientnet import (
+    _PUBLISHED,
+    _PUBLISHED_BLOCK,
+    _Same,
+    efficientnet_lite0,
+    from_published,
+)
 from passband.pipeline.networks.network import NetworkError, NetworkSpec, build_network, load_network, network_bytes
 from passband.pipeline.networks.packaged import PACKAGED, packaged_weights
 from passband.pipeline.networks.pretrained import read_weights, weights_digest
@@ -46,6 +52,20 @@ def photo(name, side=224):
     left, top = (width - side) // 2, (height - side) // 2
     pixels = np.asarray(image.crop((left, top, left + side, top + side)), np.float32)
     return torch.from_numpy(pixels / 255).permute(2, 0, 1)[None]
+
+
+def as_published(network):
+    """Return the weights of a network of ours under their published names."""
+    names, of_block = ({own: name for name, own in known.items()} for known in (_PUBLISHED, _PUBLISHED_BLOCK))
+    state = {}
+    for name, value in network.body.state_dict().items():
+        layer, _, what = name.rpartition(".")
+        if layer.startswith("blocks."):
+            _, number, layer = layer.split(".", 2)
+            state[f"_blocks.{number}.{of_block[layer]}.{what}"] = value
+        else:
+            state[f"{names[layer]}.{what}"] = value
+    return state
 
 
 @packaged
@@ -90,6 +110,13 @@ def test_a_package_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setitem(PACKAGED[KIND], NAME, KNOWN._replace(package="email", parts=("weights.pth",)))
     with pytest.raises(NetworkError, match="is weights.pth of the package 'email'; this version lacks it"):
         weights_digest(KIND, NAME)
+
+
+def test_every_published_name_is_found():
+    network = build_network(spec("abc", (3, 32, 32)), 0)
+    found = from_published(as_published(network), "f.pth")
+    assert {name: value.data_ptr() for name, value in found.items()} == {
+        name: value.data_ptr() for name, value in network.body.state_dict().items()}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["_bn3.weight", "_blocks.0._fc.weight", "fc.weight", "_blocks.x", 3])
