@@ -47,6 +47,8 @@ def first_network(job: TrainJob, stream: Stream) -> Network:
     spec = NetworkSpec(
         kind=section.kind,
         stem=section.stem or (default_stem(shape) if section.kind == "resnet18" else None),  # type: ignore[arg-type]
+        batch_norm=section.batch_norm,
+        dropout=section.dropout,
         shape=shape,
         classes=classes,
         mean=mean,

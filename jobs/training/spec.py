@@ -19,12 +19,20 @@ from passband.jobs.common.jobfile import JobError, absolute_path, check_kind, re
 from passband.jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOptions
 from passband.pipeline.canonical import digest
 from passband.pipeline.networks.checkpoint import checkpoint_file
-from passband.pipeline.networks.names import OURS, RESIDUAL, TORCHVISION, check_network, check_stem
+from passband.pipeline.networks.names import (
+    FIXED_NORMS,
+    OURS,
+    RESIDUAL,
+    TORCHVISION,
+    check_network,
+    check_parts,
+    check_stem,
+)
 from passband.pipeline.networks.packaged import check_weights
 from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SHA256
 
-_YOUNGER = ("sha256", "weights")
+_YOUNGER = ("sha256", "weights", "batch_norm", "dropout")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 
@@ -66,6 +74,14 @@ class NetworkSection(StrictModel):
     stem: Literal["cifar", "imagenet"] | None = Field(
         None, description=f"of {' and '.join(RESIDUAL)}; default: cifar up to 64 pixels a side, imagenet above"
     )
+    batch_norm: bool | None = Field(
+        None,
+        description="whether it has batch norm; default: resnet18, wide_resnet16_4, densenet_small have it, "
+        f"convnet, lenet, vgg11 do not; no choice for {', '.join(FIXED_NORMS)}",
+    )
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="share of the features before the last layer that is dropped; default: none"
+    )
     mean: list[float] | None = Field(None, description="one a channel; default: measured on the first view")
     std: list[Annotated[float, Field(gt=0)]] | None = Field(
         None, description="one a channel; default: measured on the first view"
@@ -89,6 +105,9 @@ class NetworkSection(StrictModel):
     def _check(self) -> Self:
         check_network(self.kind, "kind")
         check_stem(self.kind, self.stem)
+        check_parts(self.kind, self.batch_norm, self.dropout)
+        if self.checkpoint is not None and (self.batch_norm is not None or self.dropout is not None):
+            raise ValueError("batch_norm and dropout come with the checkpoint")
         if self.weights is not None and not self.kind.startswith(TORCHVISION):
             check_weights(self.kind, self.weights)
         if self.weights is not None and self.checkpoint is not None:

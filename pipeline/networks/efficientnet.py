@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from passband.pipeline.networks.checkpoint import NetworkError
+from passband.pipeline.networks.dropout import last_layer
 from passband.pipeline.networks.plain import Shape
 
 _STAGES = (
@@ -41,8 +42,12 @@ _PUBLISHED_BLOCK = {
 }
 
 
-def efficientnet_lite0(shape: Shape, num_classes: int) -> nn.Module:
-    """Return an EfficientNet-Lite0, without dropout and stochastic depth.
+def efficientnet_lite0(shape: Shape, num_classes: int, *, dropout: float | None = None) -> nn.Module:
+    """Return an EfficientNet-Lite0, without stochastic depth.
+
+    Parameters
+    ----------
+    dropout : share of the features before the last layer that is dropped in training; 0.2 where it was published
 
     Raises
     ------
@@ -54,7 +59,7 @@ def efficientnet_lite0(shape: Shape, num_classes: int) -> nn.Module:
         raise ValueError(f"images of {channels} channels; this network takes 3, red, green and blue")
     if min(height, width) < _SMALLEST:
         raise ValueError(f"images of {height} x {width} are too small: this network needs {_SMALLEST} pixels a side")
-    return _EfficientNet(num_classes)
+    return _EfficientNet(num_classes, dropout)
 
 
 def from_published(state: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
@@ -118,7 +123,7 @@ class _Inverted(nn.Module):
 
 
 class _EfficientNet(nn.Module):
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, dropout: float | None) -> None:
         super().__init__()
         self.stem = nn.Sequential(*_unit(3, _STEM, 3, stride=2), nn.ReLU6())
         blocks, inputs = [], _STEM
@@ -128,7 +133,7 @@ class _EfficientNet(nn.Module):
                 inputs = outputs
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Sequential(*_unit(inputs, _HEAD), nn.ReLU6())
-        self.fc = nn.Linear(_HEAD, num_classes)
+        self.fc = last_layer(_HEAD, num_classes, dropout)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.fc(self.head(self.blocks(self.stem(images))).mean((2, 3)))

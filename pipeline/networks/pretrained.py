@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from passband.pipeline.hashed import read_hashed_file
 from passband.pipeline.networks.checkpoint import NetworkError
+from passband.pipeline.networks.dropout import EXTRA
 from passband.pipeline.networks.efficientnet import from_published
 from passband.pipeline.networks.names import TORCHVISION
 from passband.pipeline.networks.packaged import packaged_weights
@@ -174,7 +175,7 @@ def take_weights(body: nn.Module, weights: Weights) -> None:
     NetworkError
         If they are not of this network.
     """
-    own = body.state_dict()
+    own = {name: value for name, value in body.state_dict().items() if not name.endswith(EXTRA)}
     strange = sorted(own.keys() ^ {name for name, value in weights.state.items() if isinstance(value, Tensor)})
     other = [] if strange else sorted(name for name in own if own[name].shape != weights.state[name].shape)
     layers = {name.rpartition(".")[0] for name in other}

@@ -45,8 +45,11 @@ def test_a_training_begins_with_the_weights_of_that_name(train_job, hub, registe
             "there are no weights 'IMAGENET1K_V1' for efficientnet_lite0; allowed: IMAGENET1K",
         ),
         (NAMED | {"checkpoint": "model.pt"}, "from weights by name or from a checkpoint, not from both"),
-        ({"kind": "vit"}, "kind is 'vit'; allowed: convnet, lenet, resnet18, wide_resnet16_4, .*or torchvision/NAME"),
+        ({"kind": "vit"}, "kind is 'vit'; allowed: convnet, lenet, vgg11, .*or torchvision/NAME"),
         ({"kind": "lenet", "stem": "cifar"}, "a stem is chosen for resnet18 and wide_resnet16_4 only"),
+        ({"kind": "lenet", "dropout": 0.5, "checkpoint": "model.pt"}, "batch_norm and dropout come with the"),
+        ({"kind": "lenet", "dropout": 1.0}, r"network.dropout: got 1.0"),
+        ({"kind": "torchvision/resnet18", "dropout": 0.1}, "dropout is chosen for .* only, not for torchvision/res"),
         ({"kind": "lenet", "sha256": "0" * 64}, "sha256 is that of a checkpoint, and none is given"),
     ],
 )
