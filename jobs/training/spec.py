@@ -32,7 +32,7 @@ from passband.pipeline.networks.packaged import check_weights
 from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SHA256
 
-_YOUNGER = ("sha256", "weights", "batch_norm", "dropout")
+_YOUNGER = ("sha256", "weights", "batch_norm", "dropout", "pretrained")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 
@@ -87,13 +87,22 @@ class NetworkSection(StrictModel):
         None, description="one a channel; default: measured on the first view"
     )
     checkpoint: str | None = Field(None, description="start from these weights: a training's folder or a model.pt")
-    sha256: str | None = Field(None, pattern=SHA256, description="of the checkpoint's file; another one is refused")
+    sha256: str | None = Field(None, pattern=SHA256, description="of that file; another one is refused")
     weights: str | None = Field(
         None,
         min_length=1,
         description=f"published ones, by name: torchvision's own of {TORCHVISION}NAME, from torch hub's folder; "
         "IMAGENET1K of efficientnet_lite0, from the extra samples",
     )
+
+    pretrained: str | None = Field(
+        None, min_length=1, description="start from a plain state dict, as torchvision writes one, of the same network"
+    )
+
+    @property
+    def file(self) -> str | None:
+        """The file that the network begins from, where there is one."""
+        return self.checkpoint or self.pretrained
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -110,14 +119,18 @@ class NetworkSection(StrictModel):
             raise ValueError("batch_norm and dropout come with the checkpoint")
         if self.weights is not None and not self.kind.startswith(TORCHVISION):
             check_weights(self.kind, self.weights)
-        if self.weights is not None and self.checkpoint is not None:
-            raise ValueError("a network begins from weights by name or from a checkpoint, not from both")
+        begins = [key for key in ("weights", "checkpoint", "pretrained") if getattr(self, key) is not None]
+        if len(begins) > 1:
+            raise ValueError(
+                "a network begins from weights by name, from a checkpoint or from a pretrained state dict, "
+                f"not from {' and '.join(begins)}"
+            )
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std are given together or not at all")
         if self.checkpoint is not None and self.mean is not None:
             raise ValueError("mean and std come with the checkpoint")
-        if self.checkpoint is None and self.sha256 is not None:
-            raise ValueError("sha256 is that of a checkpoint, and none is given")
+        if self.file is None and self.sha256 is not None:
+            raise ValueError("sha256 is that of a checkpoint or a state dict, and none is given")
         return self
 
 
@@ -252,6 +265,8 @@ class TrainJob(StrictModel):
             del kept["data"]["views_as_samples"]
         if self.network.checkpoint is not None:
             kept["network"]["checkpoint"] = file_digest(self.network.checkpoint)
+        if self.network.pretrained is not None:
+            kept["network"]["pretrained"] = file_digest(self.network.pretrained, "pretrained")
         if self.network.weights is not None:
             kept["network"]["weights"] = self._weights_digest(self.network.weights)
         kept["network"].pop("sha256", None)  # a check, of what its hash stands for already
@@ -281,8 +296,9 @@ class TrainJob(StrictModel):
             "evaluate": {name: absolute(entry) for name, entry in self.evaluate.items()},
             "output": self.output.model_copy(update={"uri": absolute_path(self.output.uri)}),
         }
-        if self.network.checkpoint is not None:
-            changed["network"] = self.network.model_copy(update={"checkpoint": absolute_path(self.network.checkpoint)})
+        if self.network.file is not None:
+            key = "checkpoint" if self.network.checkpoint is not None else "pretrained"
+            changed["network"] = self.network.model_copy(update={key: absolute_path(self.network.file)})
         return self.model_copy(update=changed)
 
     def with_output(self, uri: str) -> "TrainJob":
@@ -298,13 +314,13 @@ def _as_first_named(options: Any) -> Any:
     return {names.get(key, key): _as_first_named(value) for key, value in options.items()}
 
 
-def file_digest(path: str) -> str:
-    """Return the sha256 of a checkpoint: a file, or the ``model.pt`` of a training's folder."""
+def file_digest(path: str, key: str = "checkpoint") -> str:
+    """Return the sha256 of what `key` names: a file, or the ``model.pt`` of a training's folder."""
     file = checkpoint_file(path)
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
-        raise JobError(f"network.checkpoint: cannot read {file}: {error.strerror}") from error
+        raise JobError(f"network.{key}: cannot read {file}: {error.strerror}") from error
 
 
 def absolute(reference: Any) -> Any:

@@ -62,6 +62,11 @@ def efficientnet_lite0(shape: Shape, num_classes: int, *, dropout: float | None 
     return _EfficientNet(num_classes, dropout)
 
 
+def is_published(state: Mapping[str, Tensor]) -> bool:
+    """Return whether a state dict has the names that the weights were published under."""
+    return all(str(name).startswith("_") for name in state)
+
+
 def from_published(state: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
     """Return the state dict of the published weights under the names that they have here.
 

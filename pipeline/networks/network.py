@@ -17,9 +17,10 @@ from passband.pipeline.networks.efficientnet import efficientnet_lite0
 from passband.pipeline.networks.finite import find_non_finite
 from passband.pipeline.networks.names import TORCHVISION, check_network, check_parts, check_stem
 from passband.pipeline.networks.plain import convnet, lenet
-from passband.pipeline.networks.pretrained import Weights, refuse_untrainable, take_weights, torchvision_body, try_out
+from passband.pipeline.networks.pretrained import Weights, refuse_untrainable, torchvision_body, try_out
 from passband.pipeline.networks.residual import resnet18, wide_resnet16_4
 from passband.pipeline.networks.safe import FORMAT, first_line, load_safely, refuse_non_finite
+from passband.pipeline.networks.state_dict import take_weights
 from passband.pipeline.networks.vgg import vgg11
 from passband.pipeline.options import StrictModel
 
@@ -113,7 +114,7 @@ def build_network(spec: NetworkSpec, seed: int, weights: Weights | None = None) 
 
     Parameters
     ----------
-    weights : of `read_weights`, which the network begins from
+    weights : of `read_weights` or `read_state_dict`, which the network begins from
         A last layer that tells another number of classes apart is drawn.
 
     Notes

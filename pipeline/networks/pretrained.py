@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from passband.pipeline.hashed import read_hashed_file
 from passband.pipeline.networks.checkpoint import NetworkError
-from passband.pipeline.networks.dropout import EXTRA
 from passband.pipeline.networks.efficientnet import from_published
 from passband.pipeline.networks.names import TORCHVISION
 from passband.pipeline.networks.packaged import packaged_weights
@@ -33,14 +32,14 @@ class Weights:
     Attributes
     ----------
     state : name in the network -> tensor
-    mean, std : what images are normalised by, one number a channel
+    mean, std : what images are normalised by, one number a channel; None where it is not known
     """
 
     file: Path
     sha256: str
     state: Mapping[str, Tensor]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
 
 
 def refuse_unknown(kind: str) -> str:
@@ -165,24 +164,6 @@ def _normalization(entry: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
     transforms = entry.transforms()
     mean, std = getattr(transforms, "mean", IMAGENET[0]), getattr(transforms, "std", IMAGENET[1])
     return tuple(map(float, mean)), tuple(map(float, std))
-
-
-def take_weights(body: nn.Module, weights: Weights) -> None:
-    """Copy weights into `body`; the last layer keeps its own where it tells another number of classes apart.
-
-    Raises
-    ------
-    NetworkError
-        If they are not of this network.
-    """
-    own = {name: value for name, value in body.state_dict().items() if not name.endswith(EXTRA)}
-    strange = sorted(own.keys() ^ {name for name, value in weights.state.items() if isinstance(value, Tensor)})
-    other = [] if strange else sorted(name for name in own if own[name].shape != weights.state[name].shape)
-    layers = {name.rpartition(".")[0] for name in other}
-    if strange or len(layers) > 1 or not all(isinstance(body.get_submodule(n), nn.Linear | nn.Conv2d) for n in layers):
-        named = (strange or other)[0]
-        raise NetworkError(f"{weights.file}: is no state dict of this network: {named} is not alike in both")
-    body.load_state_dict({name: value for name, value in weights.state.items() if name not in other}, strict=False)
 
 
 def refuse_untrainable(body: nn.Module, kind: str, *, given: bool) -> None:

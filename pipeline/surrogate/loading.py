@@ -12,8 +12,9 @@ from passband.kernels import backend
 from passband.pipeline.networks.efficientnet import from_published
 from passband.pipeline.networks.network import Network, NetworkError, NetworkSpec, read_network
 from passband.pipeline.networks.packaged import PACKAGED
-from passband.pipeline.networks.pretrained import IMAGENET, Weights, refuse_unknown, take_weights
+from passband.pipeline.networks.pretrained import IMAGENET, Weights, refuse_unknown
 from passband.pipeline.networks.safe import load_safely, refuse_non_finite
+from passband.pipeline.networks.state_dict import take_weights
 from passband.pipeline.surrogate.model import Surrogate
 from passband.pipeline.surrogate.options import SurrogateOptions
 

@@ -67,7 +67,7 @@ def test_published_weights_that_do_not_fit_are_refused(lite):
     good = as_published(lite)
     with pytest.raises(NetworkError, match="tells 17 classes apart, the data has 10; labels: own makes do with others"):
         load(saved(good), options(KIND))
-    with pytest.raises(NetworkError, match="is no state dict of this network: blocks.3.expand.0.weight"):
+    with pytest.raises(NetworkError, match="is no state dict of this network: it lacks blocks.3.expand.0.weight"):
         load(saved({k: v for k, v in good.items() if k != "_blocks.3._expand_conv.weight"}), options(KIND, **OWN))
     with pytest.raises(NetworkError, match="net.pt: takes images of 3 channels, the data has 1"):
         load(saved(good), options(KIND, **OWN), shape=(1, 32, 32))
