@@ -25,7 +25,7 @@ from passband.pipeline.attacks.sparsefool import SparseFool
 from passband.pipeline.networks.checkpoint import checkpoint_file
 from passband.pipeline.networks.network import Network, load_network
 from passband.pipeline.sources import SOURCES
-from passband.pipeline.surrogate.model import load_surrogate
+from passband.pipeline.surrogate.loading import load_surrogate
 from passband.pipeline.surrogate.options import SurrogateOptions
 from tests.pipeline.attacks import plain
 
