@@ -25,6 +25,7 @@ EXAMPLES = {
     "network.kind": "resnet18",
     "objective": "{kind: erm}",
     "objective.kind": "erm",
+    "watch.views": "[clean, low-8]",
     "test": "{path: runs/dataset}",
     "prior": "16",
     "batch": "64",

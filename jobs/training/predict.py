@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from passband.jobs.training.batches import to_device
-from passband.pipeline.loading import open_stream
+from passband.pipeline.loading import Stream, open_stream
 
 Column = NDArray[np.int64]
 Classify = Callable[[Tensor], Tensor]
@@ -86,6 +86,18 @@ def predict(
     """
     classify = {view: classifiers(view) for view in views}
     predicted: dict[str, list[Tensor]] = {view: [] for view in views}
+    with stored_order(path, views, batch_size, workers) as stream, torch.inference_mode():
+        for batch in stream:
+            images = to_device(batch, torch.device(device)).images
+            for view in views:
+                predicted[view].append(classify[view](images[view]).argmax(1).cpu())
+        columns = stream.labels, stream.groups, stream.indices  # stored order, as the batches come
+    return {view: Predictions(_joined(predicted[view]), *columns) for view in views}
+
+
+@contextmanager
+def stored_order(path: str, views: Sequence[str], batch_size: int, workers: int | None) -> Iterator[Stream]:
+    """Open all samples of a dataset in their stored order."""
     stream = open_stream(
         path,
         views=list(views),
@@ -96,13 +108,8 @@ def predict(
         drop_last=False,
         workers=workers,
     )
-    with closing(stream), torch.inference_mode():
-        for batch in stream:
-            images = to_device(batch, torch.device(device)).images
-            for view in views:
-                predicted[view].append(classify[view](images[view]).argmax(1).cpu())
-        columns = stream.labels, stream.groups, stream.indices  # stored order, as the batches come
-    return {view: Predictions(_joined(predicted[view]), *columns) for view in views}
+    with closing(stream):
+        yield stream
 
 
 def _joined(parts: Sequence[Tensor]) -> Column:
