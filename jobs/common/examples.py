@@ -27,6 +27,8 @@ EXAMPLES = {
     "objective.kind": "erm",
     "watch.views": "[clean, low-8]",
     "test": "{path: runs/dataset}",
+    "radius": "0.0157",
+    "rho": "[0.1, 0.2]",
     "prior": "16",
     "batch": "64",
 }

@@ -15,6 +15,7 @@ from torch import Tensor
 from passband.jobs.training.addressed import generator_at, key_of
 
 Norm = Literal["linf", "l2"]
+_RADII_OF_ALL_STEPS = 2.5
 Losses = Callable[[Tensor], Tensor]
 """From images (N, C, H, W) to what the attack raises, (N,), each by its own image."""
 
@@ -33,6 +34,11 @@ class Pgd:
     radius: float
     steps: int
     step_size: float
+
+    @classmethod
+    def of(cls, norm: Norm, radius: float, steps: int, step_size: float | None) -> "Pgd":
+        """Return an attack whose steps are, unless they are given, 2.5 radii long together (as in Madry's library)."""
+        return cls(norm, radius, steps, _RADII_OF_ALL_STEPS * radius / steps if step_size is None else step_size)
 
     def __call__(self, losses: Losses, images: Tensor, start: Tensor | None = None) -> Tensor:
         """Return images at which the losses are higher.

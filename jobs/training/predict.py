@@ -92,7 +92,7 @@ def predict(
             for view in views:
                 predicted[view].append(classify[view](images[view]).argmax(1).cpu())
         columns = stream.labels, stream.groups, stream.indices  # stored order, as the batches come
-    return {view: Predictions(_joined(predicted[view]), *columns) for view in views}
+    return {view: Predictions(joined(predicted[view]), *columns) for view in views}
 
 
 @contextmanager
@@ -112,6 +112,7 @@ def stored_order(path: str, views: Sequence[str], batch_size: int, workers: int 
         yield stream
 
 
-def _joined(parts: Sequence[Tensor]) -> Column:
-    joined: Column = torch.cat([*parts]).numpy() if parts else np.zeros(0, np.int64)
-    return joined
+def joined(parts: Sequence[Tensor]) -> Column:
+    """Return the predictions of batches as one column."""
+    column: Column = torch.cat([*parts]).numpy() if parts else np.zeros(0, np.int64)
+    return column

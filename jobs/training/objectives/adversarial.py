@@ -18,7 +18,6 @@ from passband.jobs.training.objectives.state import restored
 from passband.jobs.training.pgd import Norm, Pgd, random_starts
 
 DEFAULT_RADIUS: dict[Norm, float] = {"linf": 4 / 255, "l2": 0.5}
-_STEPS_OF_A_RADIUS = 2.5
 _DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
@@ -38,8 +37,7 @@ class AdversarialOptions(SampleOptions):
     def attack(self) -> Pgd:
         """Return the attack that is asked for."""
         radius = DEFAULT_RADIUS[self.norm] if self.radius is None else self.radius
-        step_size = _STEPS_OF_A_RADIUS * radius / self.steps if self.step_size is None else self.step_size
-        return Pgd(self.norm, radius, self.steps, step_size)
+        return Pgd.of(self.norm, radius, self.steps, self.step_size)
 
 
 class Adversarial(Objective):
