@@ -59,13 +59,14 @@ def _accuracies(
 def _watched(
     network: nn.Module, name: str, entry: EvaluationDuringTraining, job: TrainJob, device: torch.device
 ) -> dict[str, float]:
-    """Return accuracy and loss on every view, in one pass over the samples."""
+    """Return accuracy and loss on every view, in one pass over the samples, by the labels that are trained on."""
     assert entry.path is not None, "datasets are made before a training begins"
+    order = (entry.path, entry.views, job.batch_size, job.compute.workers, job.data.shuffle_labels)
     right, loss = (torch.zeros(len(entry.views), dtype=torch.float64, device=device) for _ in range(2))
     with (
         evaluating(network),
         torch.inference_mode(),
-        stored_order(entry.path, entry.views, job.batch_size, job.compute.workers) as stream,
+        stored_order(*order) as stream,
     ):
         for batch in stream:
             moved = to_device(batch, device)

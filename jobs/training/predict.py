@@ -96,7 +96,9 @@ def predict(
 
 
 @contextmanager
-def stored_order(path: str, views: Sequence[str], batch_size: int, workers: int | None) -> Iterator[Stream]:
+def stored_order(
+    path: str, views: Sequence[str], batch_size: int, workers: int | None, shuffle_labels: int | None = None
+) -> Iterator[Stream]:
     """Open all samples of a dataset in their stored order."""
     stream = open_stream(
         path,
@@ -106,6 +108,7 @@ def stored_order(path: str, views: Sequence[str], batch_size: int, workers: int 
         world_size=1,
         shuffle=False,
         drop_last=False,
+        shuffle_labels=shuffle_labels,
         workers=workers,
     )
     with closing(stream):

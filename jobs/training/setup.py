@@ -76,6 +76,7 @@ def open_training_stream(job: TrainJob, device: torch.device) -> Stream:
         views_by_epoch=job.data.views_by_epoch,
         views_as_samples=job.data.views_as_samples,
         window=job.data.window,
+        shuffle_labels=job.data.shuffle_labels,
         verify=job.data.verify,
         workers=job.compute.workers,
         pin_memory=device.type == "cuda",

@@ -55,9 +55,18 @@ class DataSection(DatasetReference):
     )
     balance: Literal["group", "class"] | None = Field(None, description="draw groups or classes equally often")
     window: int | None = Field(None, ge=1, description="shards mixed at once; default: all, a global shuffle")
+    shuffle_labels: int | None = Field(
+        None, ge=0, lt=2**63, description="seed by which the labels change places, as studies of memorization do"
+    )
     verify: bool = Field(True, description="compare every shard with its sha256 before its first use")
     crop_padding: int = Field(0, ge=0, le=64, description="random crops after padding by so many black pixels")
     flip: bool = Field(False, description="flip half of the images left to right")
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `shuffle_labels` out where it is not given: older jobs read and count as they did."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key != "shuffle_labels" or value is not None}
 
 
 class NetworkSection(StrictModel):

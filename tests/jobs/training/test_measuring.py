@@ -92,3 +92,16 @@ def test_what_cannot_be_watched_is_refused_before_the_first_step(train_job, tmp_
     with pytest.raises(PassbandError, match=said):
         train(train_job(**changes))
     assert not (tmp_path / "out" / "metrics.jsonl").exists()
+
+
+def test_shuffled_labels_are_what_is_trained_on_and_watched(train_job, digits, tmp_path):
+    shuffled = train_job(data={"shuffle_labels": 3}, watch={"views": ["clean"]}, epochs=1)
+    assert shuffled.identity("0") != train_job(epochs=1).identity("0")
+    assert "shuffle_labels" not in train_job().model_dump()["data"]
+    results, network = train(shuffled), load_network(tmp_path / "out")
+    right = []
+    with open_stream(digits, views=["clean"], batch_size=355, shuffle=False, shuffle_labels=3) as stream:
+        for batch in stream:
+            right.append((network(batch.images["clean"].float() / 255).argmax(1) == batch.labels).float().mean())
+    assert results["accuracy"]["accuracy/train/clean"] == pytest.approx(float(right[0]), abs=0.01)
+    assert results["loss"] > 2, "there is nothing to learn in an epoch"
