@@ -16,9 +16,9 @@ from passband.jobs.training.objectives.perturb import frozen_statistics
 from passband.jobs.training.objectives.samples import SampleOptions, cross_entropies, training_images
 from passband.jobs.training.objectives.state import restored
 from passband.jobs.training.pgd import Norm, Pgd, random_starts
+from passband.jobs.training.predict import evaluating
 
 DEFAULT_RADIUS: dict[Norm, float] = {"linf": 4 / 255, "l2": 0.5}
-_DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
 class AdversarialOptions(SampleOptions):
@@ -104,14 +104,11 @@ def _at_rest(model: nn.Module) -> Iterator[None]:
 
     Batch norm stays in its mode and normalises by the batch, as in the released code of Madry et al.: the attack is
     on the function that the step then lowers. Only its running statistics stand still, so that they are those of one
-    pass a step. Dropout is off, as its draws would be other ones in each step of the attack.
+    pass a step. All else is in evaluation mode: dropout would draw other masks in each step of the attack.
     """
-    dropouts = [layer for layer in model.modules() if layer.training and isinstance(layer, _DROPOUT)]
-    try:
-        for layer in dropouts:
-            layer.training = False
+    norms = [layer for layer in model.modules() if layer.training and getattr(layer, "track_running_stats", False)]
+    with evaluating(model):
+        for norm in norms:
+            norm.training = True
         with frozen_statistics(model):
             yield
-    finally:
-        for layer in dropouts:
-            layer.training = True
