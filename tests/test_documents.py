@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from passband.jobs.analysis.spec import parse_analyze_job
 from passband.jobs.cli import app
 from passband.jobs.dataset.spec import parse_job
+from passband.jobs.evaluation.attack import Fgsm, ProjectedGradient
 from passband.jobs.evaluation.results import Summary
 from passband.jobs.evaluation.spec import (
     Adaptation,
@@ -25,6 +26,7 @@ from passband.jobs.evaluation.spec import (
     CorruptionGrid,
     EvaluateJob,
     FrequencySplit,
+    Smoothing,
     parse_evaluate_job,
 )
 from passband.jobs.reproduce.recipes import RECIPES
@@ -47,7 +49,7 @@ from tests.test_structure import LAYERS
 CITATION = re.compile(r"METHODS (\d+(?:\.\d+)?)(?: \(([a-z])\))?")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 CODE = ("kernels", "pipeline", "jobs", "tests", "benchmarks")
-EVALUATED = (CorruptionGrid, FrequencySplit, Bootstrap, Adaptation)
+EVALUATED = (CorruptionGrid, FrequencySplit, Bootstrap, Adaptation, Fgsm, ProjectedGradient, Smoothing)
 UNTOLD = ("types", "seed", "source", "image")
 """Options of evaluations that are told in other words."""
 
@@ -219,7 +221,8 @@ def test_operations_summaries_and_kernels_are_named():
     named = [(titled("augmix"), OPERATIONS), (numbered("7.1"), summaries), (METHODS, reference.__all__)]
     assert [name for text, names in named for name in names if f"`{name}`" not in text] == []
     conditions = EvaluateJob.model_fields.keys() & {"test", "domains", "corruptions", "frequency", "groups", "adapt"}
-    assert len(conditions) == 6
+    conditions |= EvaluateJob.model_fields.keys() & {"attacks", "smoothing"}
+    assert len(conditions) == 8
     assert [name for name in conditions if f"`{name}`" not in numbered("7.1")] == []
 
 

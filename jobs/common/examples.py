@@ -25,7 +25,10 @@ EXAMPLES = {
     "network.kind": "resnet18",
     "objective": "{kind: erm}",
     "objective.kind": "erm",
+    "watch.views": "[clean, low-8]",
     "test": "{path: runs/dataset}",
+    "radius": "0.0157",
+    "rho": "[0.1, 0.2]",
     "prior": "16",
     "batch": "64",
 }

@@ -1,7 +1,7 @@
 """Accuracies of several evaluations, condition by condition: what stands in one row of the table."""
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from passband.jobs.evaluation.results import CorruptionError, Evaluation, Kind, Row
 
@@ -53,6 +53,8 @@ def _conditions(evaluation: Evaluation) -> Iterator[tuple[str, Measured]]:
         yield _corruption_title(rows, corruption.corruption), _mean(corruption, rows)
     for row in evaluation.of_kind("low", "high", "group"):
         yield row.condition, _measured(row)
+    for row in [*evaluation.of_kind("attack"), *evaluation.smoothed]:
+        yield row.condition, replace(_measured(row), images=_attacked(evaluation, row))
 
 
 def _corruption_title(rows: Sequence[Row], name: str) -> str:
@@ -66,6 +68,12 @@ def _corruption_title(rows: Sequence[Row], name: str) -> str:
 
 def _measured(row: Row) -> Measured:
     return Measured(row.accuracy, row.low, row.high, row.dataset)
+
+
+def _attacked(evaluation: Evaluation, row: Row) -> Hashable:
+    """Return what is equal where the same attack was on the same images."""
+    attack = evaluation.job.get("attacks", {}).get(row.family, {}) if row.kind == "attack" else {}
+    return row.dataset, tuple(sorted((key, str(value)) for key, value in attack.items()))
 
 
 def _mean(corruption: CorruptionError, rows: Sequence[Row]) -> Measured:

@@ -35,7 +35,8 @@ def _charts(found: Sequence[Evaluation], legend: Sequence[Mark], draw: Draw) -> 
         yield Chart(
             "Accuracy by frequency", "Line charts: accuracy over the radius of a filter", drawn, caption, legend
         )
-    for kind, title in (("domain", "Accuracy by domain"), ("group", "Accuracy by group")):
+    titles = {"domain": "Accuracy by domain", "attack": "Accuracy under attack", "group": "Accuracy by group"}
+    for kind, title in titles.items():
         if rows := dot_rows(found, kind):
             drawn = draw(partial(dots_png, rows, len(found)))
             yield Chart(title, f"Dots with intervals: accuracy, a row for each {kind}", drawn, "", legend)
@@ -61,7 +62,7 @@ def frequency_panels(found: Sequence[Evaluation]) -> list[Panel]:
     """Return a panel for the low-pass and one for the high-pass; [] where neither was measured."""
     panels = []
     for kind, title in (("low", "low-pass"), ("high", "high-pass")):
-        rows = [[row for row in evaluation.rows if row.kind == kind] for evaluation in found]
+        rows = [[row for row in evaluation.rows if row.kind == kind and row.smoothing is None] for evaluation in found]
         lines = [_line(number, there) for number, there in enumerate(rows) if there]
         panels += [Panel(title, lines)] if lines else []
     return panels
@@ -69,9 +70,10 @@ def frequency_panels(found: Sequence[Evaluation]) -> list[Panel]:
 
 def dot_rows(found: Sequence[Evaluation], kind: str) -> list[Row]:
     """Return a row for the test set and one for each condition of this kind; [] where there is none."""
-    if not any(row.kind == kind for evaluation in found for row in evaluation.rows):
+    plain = [row for evaluation in found for row in evaluation.rows if row.smoothing is None]
+    titles = dict.fromkeys(row.condition for row in plain if row.kind == kind)
+    if not titles:
         return []
-    titles = dict.fromkeys(row.condition for evaluation in found for row in evaluation.rows if row.kind == kind)
     return [_dots(found, title) for title in ("test", *titles)]
 
 

@@ -30,6 +30,7 @@ class TrainingResults(_Results):
     steps: int
     loss: float
     accuracy: dict[str, float]
+    losses: dict[str, float] = {}
     seconds: float
     samples_per_s: float
     waiting_share: float

@@ -13,7 +13,7 @@ from passband.jobs.comparison.run import Run
 from passband.jobs.drawing.charts import variants
 from passband.jobs.evaluation.wording import percent
 
-_ACCURACY = "accuracy/"
+_ACCURACY, _LOSS = "accuracy/", "loss/"
 
 
 def section(runs: Sequence[Run]) -> Section:
@@ -75,11 +75,8 @@ def _row(run: Run, best: dict[str, str | None]) -> list[Cell]:
 
 def _charts(runs: Sequence[Run], legend: Sequence[Mark]) -> list[Chart]:
     loss = [line for number, run in enumerate(runs) if (line := _line(number, run.content, "loss", 1.0)) is not None]
-    panels = [
-        Panel(name.removeprefix(_ACCURACY), lines)
-        for name in _accuracies(runs)
-        if (lines := [line for n, run in enumerate(runs) if (line := _line(n, run.content, name, 100.0)) is not None])
-    ]
+    panels = _panels(runs, _accuracies(runs), _ACCURACY, 100.0)
+    losses = _panels(runs, list(dict.fromkeys(name for run in runs for name in run.content.results.losses)), _LOSS, 1.0)
     long = any(len(run.content.metrics) > len(run.content.results.accuracy) + 200 for run in runs)
     caption = "Of more than 200 logged steps, neighbours are averaged." if long else ""
     ticks = _epochs(runs)
@@ -87,7 +84,19 @@ def _charts(runs: Sequence[Run], legend: Sequence[Mark]) -> list[Chart]:
     if panels:
         said = Axes("epoch", "accuracy, %", percent=True, ticks=ticks)
         charts.append(_chart("Accuracy", panels, said, "", legend))
+    if losses:
+        watched = "Of the training set's own images, without crops and flips."
+        charts.append(_chart("Loss by view", losses, Axes("epoch", "loss", ticks=ticks), watched, legend))
     return charts
+
+
+def _panels(runs: Sequence[Run], names: Sequence[str], prefix: str, factor: float) -> list[Panel]:
+    """Return a panel for each metric of `names` that a run has logged."""
+    return [
+        Panel(name.removeprefix(prefix), lines)
+        for name in names
+        if (lines := [line for n, run in enumerate(runs) if (line := _line(n, run.content, name, factor)) is not None])
+    ]
 
 
 def _epochs(runs: Sequence[Run]) -> list[float] | None:

@@ -1,11 +1,11 @@
 """From a job to the conditions that a network is looked at under, and the datasets that hold them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from passband.jobs.evaluation.results import Kind
-from passband.jobs.evaluation.spec import CorruptionGrid, EvaluateJob, FrequencySplit, generation_job
+from passband.jobs.evaluation.spec import CorruptionGrid, EvaluateJob, FrequencySplit, Smoothing, generation_job
 from passband.jobs.training.spec import DatasetReference
 from passband.pipeline.corruptions import SEVERITIES
 
@@ -19,9 +19,10 @@ class Condition:
     Attributes
     ----------
     name : unique among the conditions of a job
-    kind : ``test``, ``domain``, ``clean`` (what is corrupted), ``corruption``, ``low`` or ``high``
-    family : name of the corruption, or the same as `name`
+    kind : ``test``, ``domain``, ``clean`` (what is corrupted), ``corruption``, ``low``, ``high`` or ``attack``
+    family : name of the corruption or attack, or the same as `name`
     level : severity of a corruption, radius of a filter in frequency bins; else None
+    smoothing : rho of the kernels of the first convolution; None is the network itself
     """
 
     name: str
@@ -29,6 +30,7 @@ class Condition:
     view: str
     family: str
     level: int | None = None
+    smoothing: float | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ class Part:
     @property
     def title(self) -> str:
         """What the dataset is looked at for, in few words."""
-        last = self.conditions[-1]
+        last = [condition for condition in self.conditions if condition.kind != "attack" and not condition.smoothing][
+            -1
+        ]
         return {"corruption": last.family, "low": "frequency", "high": "frequency"}.get(last.kind, last.name)
 
     @property
@@ -52,7 +56,12 @@ class Part:
 
 def parts_of(job: EvaluateJob) -> list[Part]:
     """Return the datasets of `job` in the order in which they are evaluated."""
-    parts = [Part(job.test.reference(), (Condition(TEST, "test", job.test.view, TEST),))]
+    return [_with_smoothed(part, job.smoothing) for part in _plain_parts(job)]
+
+
+def _plain_parts(job: EvaluateJob) -> list[Part]:
+    attacks = (Condition(f"attack {name}", "attack", job.test.view, name) for name in job.attacks)
+    parts = [Part(job.test.reference(), (Condition(TEST, "test", job.test.view, TEST), *attacks))]
     for name, domain in job.domains.items():
         condition = Condition(f"domain {name}", "domain", domain.view, name)
         parts.append(Part(domain.reference(), (condition,)))
@@ -61,6 +70,19 @@ def parts_of(job: EvaluateJob) -> list[Part]:
     if job.frequency is not None:
         parts.append(_frequency_part(job, job.frequency))
     return parts
+
+
+def _with_smoothed(part: Part, smoothing: Smoothing | None) -> Part:
+    """Return `part` with every condition once more for each rho."""
+    if smoothing is None:
+        return part
+    over = " over channels" if smoothing.axes == "channels" else ""
+    further = [
+        replace(condition, name=f"{condition.name}, rho {rho:g}{over}", smoothing=rho)
+        for rho in smoothing.strengths()
+        for condition in part.conditions
+    ]
+    return replace(part, conditions=(*part.conditions, *further))
 
 
 def _corruption_parts(job: EvaluateJob, grid: CorruptionGrid) -> Iterator[Part]:

@@ -6,6 +6,7 @@ from typing import Any
 from passband.jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
 from passband.jobs.evaluation.results import Row
 
+_DASHES = ("-", "--", ":")
 _CELL = 1.9  # least width of one small chart, hundreds of CSS pixels
 
 
@@ -42,6 +43,24 @@ def frequency_png(rows: Sequence[Row], theme: Theme, width: float) -> bytes:
     axes.set_ylim(0, 100)
     axes.set_xticks(sorted({row.level for row in rows if row.level is not None}))
     axes.set_xlabel("radius, frequency bins", fontsize=9, color=theme.ink)
+    axes.set_ylabel("accuracy, %", fontsize=9, color=theme.ink)
+    axes.legend(frameon=False, fontsize=9, labelcolor=theme.ink)
+    return encode(figure)
+
+
+def smoothing_png(found: Sequence[tuple[Row, dict[float, Row]]], theme: Theme, width: float) -> bytes:
+    """Draw accuracy over rho, a line a condition; `found` has the condition's row and its rows by rho."""
+    figure = new_figure(width, min(3.6, 0.8 * width), theme)
+    axes: Any = figure.add_subplot()
+    for number, (row, by_rho) in enumerate(found):
+        strengths = sorted(by_rho)
+        accuracy = [100 * by_rho[rho].accuracy for rho in strengths]
+        look = {"color": LINES[number % len(LINES)], "linestyle": _DASHES[number // len(LINES) % len(_DASHES)]}
+        axes.plot(strengths, accuracy, **look, linewidth=1.6, marker="o", markersize=3.5, clip_on=False, zorder=3,
+                  label=literal(row.condition, 30))  # fmt: skip
+    frame(axes, theme)
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("rho", fontsize=9, color=theme.ink)
     axes.set_ylabel("accuracy, %", fontsize=9, color=theme.ink)
     axes.legend(frameon=False, fontsize=9, labelcolor=theme.ink)
     return encode(figure)

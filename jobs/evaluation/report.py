@@ -9,7 +9,7 @@ import yaml
 
 from passband.jobs.common.wording import count, plain
 from passband.jobs.drawing.templates import templates
-from passband.jobs.evaluation.results import Evaluation, Row
+from passband.jobs.evaluation.results import Evaluation, Kind, Row
 from passband.jobs.evaluation.wording import amount, percent, title
 
 
@@ -82,9 +82,14 @@ def _charts(found: Evaluation) -> list[Chart]:
         caption = "A low-pass keeps what is nearer to zero frequency than the radius, a high-pass the rest."
         alt = "Line chart: accuracy over the radius of a low-pass and of a high-pass"
         charts.append(Chart("Frequency", caption, alt, variants(partial(figures.frequency_png, filtered))))
-    for heading, rows in (("Domains", found.of_kind("domain")), ("Groups", found.of_kind("group"))):
-        if rows:
+    kinds: tuple[tuple[str, Kind], ...] = (("Domains", "domain"), ("Attacks", "attack"), ("Groups", "group"))
+    for heading, kind in kinds:
+        if rows := found.of_kind(kind):
             charts.append(_intervals(heading, [*found.of_kind("test"), *rows]))
+    if smoothed := [entry for entry in found.over_rho() if entry[0].kind in ("test", "domain", "attack")]:
+        caption = "The kernels of the first convolution, to which rho times the sum of their neighbors is added."
+        alt = "Line chart: accuracy over the strength of smoothing, a line a condition"
+        charts.append(Chart("Smoothed kernels", caption, alt, variants(partial(figures.smoothing_png, smoothed))))
     return charts
 
 

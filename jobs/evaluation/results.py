@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 
 from passband.jobs.common.jobfile import JobError
 from passband.pipeline.documents import DocumentError, read_json_file
@@ -13,7 +13,7 @@ from passband.pipeline.problems import first_problem
 from passband.pipeline.seals import unsealed
 
 FORMAT = 1
-Kind = Literal["test", "domain", "clean", "corruption", "low", "high", "group"]
+Kind = Literal["test", "domain", "clean", "corruption", "low", "high", "group", "attack"]
 
 
 class Interval(StrictModel):
@@ -28,9 +28,10 @@ class Row(Interval):
 
     Attributes
     ----------
-    family : name of the corruption or domain; else the condition
+    family : name of the corruption, domain or attack; else the condition
     level : severity, radius in frequency bins, or number of the group
     dataset : identity
+    smoothing : rho of the kernels of the first convolution; None is the network itself
     """
 
     condition: str
@@ -40,6 +41,12 @@ class Row(Interval):
     accuracy: float
     samples: int
     dataset: str
+    smoothing: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key != "smoothing" or value is not None}
 
 
 class Summary(Interval):
@@ -95,8 +102,20 @@ class Evaluation(StrictModel):
         return self
 
     def of_kind(self, *kinds: Kind) -> list[Row]:
-        """Return the rows of some kinds, in their order."""
-        return [row for row in self.rows if row.kind in kinds]
+        """Return the rows of some kinds, in their order; those of the network itself."""
+        return [row for row in self.rows if row.kind in kinds and row.smoothing is None]
+
+    @property
+    def smoothed(self) -> list[Row]:
+        """Rows of the network with smoothed kernels."""
+        return [row for row in self.rows if row.smoothing is not None]
+
+    def over_rho(self) -> list[tuple[Row, dict[float, Row]]]:
+        """Return each row of the network itself, with those of the same condition by rho, itself at 0; [] without."""
+        found: dict[tuple[str, str, int | None], dict[float, Row]] = {}
+        for row in self.rows:
+            found.setdefault((row.kind, row.family, row.level), {})[row.smoothing or 0.0] = row
+        return [(by_rho[0.0], by_rho) for by_rho in found.values() if len(by_rho) > 1]
 
     def accuracy(self, condition: str) -> float:
         """Return the accuracy under the condition of this name; KeyError where there is none."""

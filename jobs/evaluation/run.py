@@ -2,26 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from passband.jobs.common.jobfile import JobError
 from passband.jobs.common.missing_datasets import make_missing
-from passband.jobs.evaluation.adapt import AdaptedClassifier, adapted
 from passband.jobs.evaluation.conditions import Part, parts_of
 from passband.jobs.evaluation.display import Display, SilentDisplay
+from passband.jobs.evaluation.looking import Looker
 from passband.jobs.evaluation.report import report_html
 from passband.jobs.evaluation.results import Checkpoint, EvaluatedOn, Evaluation, read_evaluation
 from passband.jobs.evaluation.spec import EvaluateJob
 from passband.jobs.evaluation.stored import StoredPredictions
 from passband.jobs.evaluation.summary import Outcome, Summarizer
-from passband.jobs.training.predict import Classify, Predictions, predict
-from passband.jobs.training.processes import choose_device, threads
+from passband.jobs.training.processes import threads
 from passband.pipeline.formats import place
 from passband.pipeline.layout import JOB, REPORT, RESULTS
 from passband.pipeline.loading.views import chosen_views
 from passband.pipeline.lock import locked
 from passband.pipeline.manifest import read_manifest
 from passband.pipeline.networks.checkpoint import checkpoint_file, read_checkpoint, without_hash
-from passband.pipeline.networks.network import Network, NetworkSpec, read_network
+from passband.pipeline.networks.network import NetworkSpec, read_network
 from passband.pipeline.records import Manifest
 from passband.pipeline.seals import put_sealed
 from passband.pipeline.store import LocalStore, open_store
@@ -59,13 +59,13 @@ def evaluate(
     network = read_network(loaded.content, str(weights), hashed=loaded.recorded)
     if note := without_hash(job.checkpoint, job.sha256):
         display.note(note)
-    classifiers = _classifiers(network, job)
+    looker = Looker(network, job, StoredPredictions(store, loaded.sha256, job.adapt and job.adapt.model_dump()))
     parts = parts_of(job)
     paths = make_missing([part.reference for part in parts], job.datasets, progress=display.dataset)
     opened = [_opened(part, path, network.spec) for part, path in zip(parts, paths, strict=True)]
     used = Checkpoint(path=str(weights), sha256=loaded.sha256, network=network.spec.kind)
     with locked(store), threads(job.compute.threads):
-        outcomes = _predict_all(job, opened, store, used.sha256, classifiers, display, checkpoint)
+        outcomes = _predict_all(opened, looker, display, checkpoint)
         found = _evaluation(job, used, opened, Summarizer(job, outcomes, baseline))
         store.put(REPORT, report_html(found).encode())
         put_sealed(store, RESULTS, found.model_dump())
@@ -82,16 +82,6 @@ def _output(uri: str) -> LocalStore:
     if store.exists(RESULTS):
         read_evaluation(store.root)  # refuses to replace what is not an evaluation's
     return store
-
-
-def _classifiers(network: Network, job: EvaluateJob) -> Callable[[str], Classify]:
-    """Return what makes the classifier of a view, on its device."""
-    device = choose_device(job.compute.device)
-    if job.adapt is None:
-        plain = network.to(device)
-        return lambda view: plain
-    changed, adaptation = adapted(network, job.adapt).to(device), job.adapt
-    return lambda view: AdaptedClassifier(changed, adaptation)
 
 
 def _opened(part: Part, path: str, network: NetworkSpec) -> Opened:
@@ -111,42 +101,18 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _predict_all(
-    job: EvaluateJob,
-    opened: Sequence[Opened],
-    store: LocalStore,
-    weights: str,
-    classifiers: Callable[[str], Classify],
-    display: Display,
-    checkpoint: Callable[[], None],
+    opened: Sequence[Opened], looker: Looker, display: Display, checkpoint: Callable[[], None]
 ) -> list[Outcome]:
-    """Return the outcomes under all conditions; each view of a dataset is predicted once."""
-    kept = StoredPredictions(store, weights, job.adapt and job.adapt.model_dump())
+    """Return the outcomes under all conditions."""
     outcomes: list[Outcome] = []
     for number, there in enumerate(opened):
         display.predicting(there.part.title, number, len(opened))
-        identity = there.manifest.identity
-        found = {view: kept.read(identity, view) for view in there.part.views}
-        missing = [view for view, predictions in found.items() if predictions is None]
-        if missing:
-            made = _predict(job, there.path, missing, classifiers)
-            for view, predictions in made.items():
-                kept.write(identity, view, predictions)
-            found |= made
-        for condition in there.part.conditions:
-            outcome = found[condition.view]
-            assert outcome is not None
-            outcomes.append(Outcome(condition, outcome, identity))
+        identity, conditions = there.manifest.identity, there.part.conditions
+        tell = partial(display.predicting, done=number, total=len(opened))
+        found = looker.look(there.path, identity, conditions, tell)
+        outcomes += [Outcome(*pair, identity) for pair in zip(conditions, found, strict=True)]
         checkpoint()
     return outcomes
-
-
-def _predict(
-    job: EvaluateJob, path: str, views: Sequence[str], classifiers: Callable[[str], Classify]
-) -> dict[str, Predictions]:
-    compute, together = job.compute, job.adapt.batch if job.adapt else 1
-    batch_size = max(1, compute.batch_size // together) * together  # whole groups for the adaptation
-    device = choose_device(compute.device)
-    return predict(classifiers, path, views, batch_size=batch_size, device=device, workers=compute.workers)
 
 
 def _evaluation(job: EvaluateJob, used: Checkpoint, opened: Sequence[Opened], summarizer: Summarizer) -> Evaluation:

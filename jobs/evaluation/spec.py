@@ -3,16 +3,19 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from passband.jobs.common.jobfile import absolute_path, check_kind, read_yaml, validated
+from passband.jobs.evaluation.attack import Attack
 from passband.jobs.training.spec import DatasetReference, Name
 from passband.pipeline.corruptions import NAMES, SEVERITIES, TableName
 from passband.pipeline.corruptions import Name as Corruption
+from passband.pipeline.networks.smoothing import Axes
 from passband.pipeline.options import StrictModel
 from passband.pipeline.surrogate.options import SHA256
 
 Source = dict[str, Any] | list[dict[str, Any]]
+_YOUNGER = ("attacks", "smoothing")
 
 
 class Images(StrictModel):
@@ -108,6 +111,28 @@ class Adaptation(StrictModel):
     batch: int = Field(ge=1, le=1 << 20)
 
 
+def _as_rho(given: Any) -> Any:
+    return {"rho": given} if isinstance(given, list) else given
+
+
+class Smoothing(StrictModel):
+    """The network once more for each rho, the kernels of its first convolution smoothed (Wang et al. 2020, eq. 3)."""
+
+    rho: list[Annotated[float, Field(ge=0, le=1000)]] = Field(
+        min_length=1, description="share of each neighbor that is added; 0 is the network itself, which is always there"
+    )
+    axes: Axes = Field("space", description="of the neighbors; channels is what the authors' code smooths in PyTorch")
+
+    @model_validator(mode="after")
+    def _check_unique(self) -> Self:
+        _refuse_repeated("rho", self.rho)
+        return self
+
+    def strengths(self) -> list[float]:
+        """Return every rho that changes something, in ascending order."""
+        return sorted(rho for rho in self.rho if rho)
+
+
 class EvaluateCompute(StrictModel):
     """Where it runs. Another device, number of threads or batch size may change the last bits of a logit."""
 
@@ -128,7 +153,7 @@ class EvaluateJob(StrictModel):
 
     kind: Literal["evaluate"]
     name: Name
-    seed: int = Field(0, ge=0, lt=2**63, description="of the bootstrap")
+    seed: int = Field(0, ge=0, lt=2**63, description="of the bootstrap, and of random starts of attacks")
     checkpoint: str = Field(min_length=1, description="a training's folder or a model.pt")
     sha256: str | None = Field(None, pattern=SHA256, description="of the checkpoint's file; another one is refused")
     test: EvaluatedDataset
@@ -139,12 +164,24 @@ class EvaluateJob(StrictModel):
     baseline: str | None = Field(None, description="results.json of another evaluation, for the mCE")
     bootstrap: Bootstrap = Field(default_factory=lambda: Bootstrap.model_validate({}))
     adapt: Adaptation | None = None
+    attacks: dict[Name, Attack] = Field(default={}, description="on the images of test")
+    smoothing: Annotated[Smoothing | None, BeforeValidator(_as_rho, list[float] | Smoothing | None)] = Field(
+        None, description="of the first convolution's kernels: rho, or a list of them"
+    )
     output: EvaluateOutput
     datasets: str = Field("runs/datasets", min_length=1, description="folder in which missing datasets are made")
     compute: EvaluateCompute = Field(default_factory=lambda: EvaluateCompute.model_validate({}))
 
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave younger keys out that are not given: older jobs read as they did."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key not in _YOUNGER or value}
+
     @model_validator(mode="after")
     def _check_sections(self) -> Self:
+        if self.attacks and self.adapt is not None:
+            raise ValueError("attacks and adapt exclude each other: an adapted prediction depends on the other images")
         for key in ("corruptions", "frequency"):
             section = getattr(self, key)
             if section is not None and section.source is None and self.test.source is None:

@@ -49,7 +49,9 @@ class Summarizer:
             self._corrupted.setdefault(outcome.condition.family, []).append(outcome)
 
     def _of_kind(self, kind: str) -> list[Outcome]:
-        return [outcome for outcome in self._outcomes if outcome.condition.kind == kind]
+        """Return outcomes of the network itself."""
+        plain = (outcome for outcome in self._outcomes if outcome.condition.smoothing is None)
+        return [outcome for outcome in plain if outcome.condition.kind == kind]
 
     def rows(self) -> list[Row]:
         """Return a row for every condition, then one for every group."""
@@ -73,6 +75,7 @@ class Summarizer:
             high=found.high,
             samples=len(correct),
             dataset=dataset,
+            smoothing=condition.smoothing,
         )
 
     def _sum(self, terms: Sequence[Term], name: str) -> Estimate:

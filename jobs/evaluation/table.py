@@ -19,11 +19,13 @@ def tables(found: Evaluation) -> RenderableType:
 
 
 def _tables(found: Evaluation) -> Iterator[RenderableType]:
-    yield _conditions(found.of_kind("test", "domain", "clean", "group"), found.job["bootstrap"]["confidence"])
+    yield _conditions(found.of_kind("test", "domain", "clean", "attack", "group"), found.job["bootstrap"]["confidence"])
     if found.corruptions:
         yield _corruptions(found)
     if filtered := found.of_kind("low", "high"):
         yield _frequency(filtered)
+    if smoothed := found.over_rho():
+        yield _smoothing(smoothed)
 
 
 def _table(*headings: str) -> Table:
@@ -80,4 +82,13 @@ def _frequency(rows: list[Row]) -> Table:
     accuracy = {(row.kind, row.level): row.accuracy for row in rows}
     for radius in sorted({row.level for row in rows if row.level is not None}):
         table.add_row(str(radius), percent(accuracy["low", radius]), percent(accuracy["high", radius]))
+    return table
+
+
+def _smoothing(found: list[tuple[Row, dict[float, Row]]]) -> Table:
+    strengths = sorted({rho for _, by_rho in found for rho in by_rho})
+    table = _table("kernels smoothed by rho =", *(f"{rho:g}" for rho in strengths))
+    table.padding = (0, 1, 0, 0)
+    for row, by_rho in found:
+        table.add_row(plain(row.condition), *(percent(by_rho[rho].accuracy) for rho in strengths))
     return table

@@ -101,3 +101,16 @@ def gathered(values: Tensor) -> Tensor:
     parts = [torch.empty_like(values) for _ in range(world_size())]
     dist.all_gather(parts, values.contiguous())
     return torch.cat(parts)
+
+
+def gathered_rows(values: Tensor) -> tuple[Tensor, slice]:
+    """Return the rows (N, ...) of all processes, one after the other, and where this one's are; N may differ."""
+    if world_size() == 1:
+        return values, slice(0, len(values))
+    counts = gathered(torch.tensor([len(values)], device=values.device)).tolist()
+    padded = values.new_zeros((max(counts), *values.shape[1:]))
+    padded[: len(values)] = values
+    parts = gathered(padded).split(max(counts)) if max(counts) else [values] * len(counts)
+    begin = sum(counts[: rank()])
+    rows = torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+    return rows, slice(begin, begin + len(values))

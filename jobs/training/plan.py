@@ -134,7 +134,7 @@ def _plan(training: Training, done: int, output: str, deletes: str | None, notes
 def _images_to_evaluate(training: Training, done: int) -> int:
     """Return on how many images the rest of the training measures the accuracy."""
     total, begun = 0, done // len(training.stream)
-    for entry in training.job.evaluate.values():
+    for entry in training.job.measured().values():
         with open_stream(str(entry.path), views=entry.views, batch_size=1, rank=0, world_size=1) as stream:
             images = stream.num_samples * len(stream.views)
         ends = range(begun + 1, training.epochs + 1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from passband.jobs.training.batches import to_device
-from passband.pipeline.loading import open_stream
+from passband.pipeline.loading import Stream, open_stream
 
 Column = NDArray[np.int64]
 Classify = Callable[[Tensor], Tensor]
@@ -86,6 +86,20 @@ def predict(
     """
     classify = {view: classifiers(view) for view in views}
     predicted: dict[str, list[Tensor]] = {view: [] for view in views}
+    with stored_order(path, views, batch_size, workers) as stream, torch.inference_mode():
+        for batch in stream:
+            images = to_device(batch, torch.device(device)).images
+            for view in views:
+                predicted[view].append(classify[view](images[view]).argmax(1).cpu())
+        columns = stream.labels, stream.groups, stream.indices  # stored order, as the batches come
+    return {view: Predictions(joined(predicted[view]), *columns) for view in views}
+
+
+@contextmanager
+def stored_order(
+    path: str, views: Sequence[str], batch_size: int, workers: int | None, shuffle_labels: int | None = None
+) -> Iterator[Stream]:
+    """Open all samples of a dataset in their stored order."""
     stream = open_stream(
         path,
         views=list(views),
@@ -94,17 +108,14 @@ def predict(
         world_size=1,
         shuffle=False,
         drop_last=False,
+        shuffle_labels=shuffle_labels,
         workers=workers,
     )
-    with closing(stream), torch.inference_mode():
-        for batch in stream:
-            images = to_device(batch, torch.device(device)).images
-            for view in views:
-                predicted[view].append(classify[view](images[view]).argmax(1).cpu())
-        columns = stream.labels, stream.groups, stream.indices  # stored order, as the batches come
-    return {view: Predictions(_joined(predicted[view]), *columns) for view in views}
+    with closing(stream):
+        yield stream
 
 
-def _joined(parts: Sequence[Tensor]) -> Column:
-    joined: Column = torch.cat([*parts]).numpy() if parts else np.zeros(0, np.int64)
-    return joined
+def joined(parts: Sequence[Tensor]) -> Column:
+    """Return the predictions of batches as one column."""
+    column: Column = torch.cat([*parts]).numpy() if parts else np.zeros(0, np.int64)
+    return column

@@ -74,7 +74,7 @@ def _step_for(training: Training, seconds: float, most: int) -> int:
 
 def _time_evaluation(training: Training) -> float:
     """Return the seconds that measuring the accuracy on one image takes."""
-    entry = next(iter(training.job.evaluate.values()), None)
+    entry = next(iter(training.job.measured().values()), None)
     if entry is None:
         return 0.0
     seen, begun = 0, time.perf_counter()

@@ -11,6 +11,7 @@ from passband.jobs.common.overwrite import Contents, claimed
 from passband.jobs.training.collective import rank, said_by_any
 from passband.jobs.training.display import Display, SilentDisplay
 from passband.jobs.training.first_network import with_stem
+from passband.jobs.training.measuring import in_results, measure
 from passband.jobs.training.output import (
     OtherOutputError,
     claim,
@@ -22,7 +23,7 @@ from passband.jobs.training.output import (
     write_results,
 )
 from passband.jobs.training.processes import choose_device, processes
-from passband.jobs.training.session import Run, accuracies
+from passband.jobs.training.session import Run
 from passband.jobs.training.setup import check_evaluations, open_training_stream, set_up
 from passband.jobs.training.spec import TrainJob
 from passband.pipeline.hashed import delete_hashed
@@ -137,14 +138,15 @@ def _evaluated_anew(
     store: LocalStore, job: TrainJob, done: dict[str, Any], stream: Stream, device: torch.device
 ) -> dict[str, Any]:
     """Return the results of a finished training with the accuracies that `job` asks for, which may be others by now."""
-    asked = job.model_dump()["evaluate"]
+    asked = job.model_dump()
     envelope = read_yaml(store.path(JOB))
     before = envelope.get("job") if isinstance(envelope, dict) else None
-    if isinstance(before, dict) and before.get("evaluate") == asked:
+    if isinstance(before, dict) and all(before.get(key) == asked.get(key) for key in ("evaluate", "watch")):
         return done
     check_evaluations(job, stream)
     network = load_network(store.path(MODEL)).to(device)
-    results = done | {"accuracy": accuracies(network, job.evaluate, job, device)}
+    kept = {key: value for key, value in done.items() if key != "losses"}
+    results = kept | in_results(measure(network, job, device))
     write_results(store, results)
     write_job(store, {"identity": done["identity"], "job": job.model_dump()})
     return results

@@ -8,21 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from passband.jobs.training.checkpoint import ADVICE, load_checkpoint, non_finite, save_checkpoint
 from passband.jobs.training.collective import mean_over_ranks, rank, said_by_any, world_size
 from passband.jobs.training.display import Display
 from passband.jobs.training.log import MetricLog
 from passband.jobs.training.loop import TrainingError, Watch, end_epoch, final_network, plain_numbers, run_epoch
+from passband.jobs.training.measuring import in_results, measure
 from passband.jobs.training.output import (
     write_model,
     write_results,
 )
 from passband.jobs.training.plan import long_epoch
-from passband.jobs.training.predict import accuracy
 from passband.jobs.training.setup import Training
-from passband.jobs.training.spec import EvaluationDuringTraining, TrainJob
 from passband.pipeline.errors import IntegrityError
 from passband.pipeline.hashed import delete_hashed
 from passband.pipeline.layout import LAST_CHECKPOINT, NON_FINITE
@@ -31,20 +29,6 @@ from passband.pipeline.store import LocalStore
 
 _TIMED_S = 10.0
 """Of steps, before their time tells how long an epoch takes."""
-
-
-def accuracies(
-    network: nn.Module, entries: Mapping[str, EvaluationDuringTraining], job: TrainJob, device: torch.device
-) -> dict[str, float]:
-    """Return the accuracy on every view of `entries`."""
-    found = {}
-    for name, entry in entries.items():
-        assert entry.path is not None, "datasets are made before a training begins"
-        for view in entry.views:
-            found[f"accuracy/{name}" + (f"/{view}" if len(entry.views) > 1 else "")] = accuracy(
-                network, entry.path, view, job.batch_size, device, job.compute.workers
-            )
-    return found
 
 
 class Run:
@@ -57,7 +41,7 @@ class Run:
         self._display = display
         self._stopped = stopped
         self._watch = Watch()
-        self._accuracy: dict[str, float] = {}
+        self._measured: dict[str, float] = {}
         self._loss = float("nan")
         self._identity = self.job.identity(training.stream.manifest.identity)
         self._saved_step: int | None = None
@@ -96,7 +80,7 @@ class Run:
         training.stream.load_state_dict(state["stream"])
         if training.average is not None:
             training.average.load_state_dict(state["average"])
-        training.step, self._accuracy, self._loss = state["step"], state["accuracy"], state["loss"]
+        training.step, self._measured, self._loss = state["step"], state["accuracy"], state["loss"]
         self._watch = Watch(state["seconds"], state["waited"])
 
     def finish(self) -> dict[str, Any]:
@@ -167,16 +151,14 @@ class Run:
             raise SystemExit(1)
 
     def _evaluate(self, epoch: int, log: MetricLog) -> None:
-        due = {
-            name: entry
-            for name, entry in self.job.evaluate.items()
-            if epoch + 1 == self.training.epochs or (epoch + 1) % entry.every_epochs == 0
-        }
-        found = accuracies(self.training.network, due, self.job, self.training.device)
+        def due(every: int) -> bool:
+            return epoch + 1 == self.training.epochs or (epoch + 1) % every == 0
+
+        found = measure(self.training.network, self.job, self.training.device, due)
         if found:
-            self._accuracy = found
+            self._measured = found
             log.write(self.training.step, epoch, found)
-            self._display.evaluated(epoch, found)
+            self._display.evaluated(epoch, in_results(found)["accuracy"])
 
     def _save(self) -> None:
         training = self.training
@@ -191,7 +173,7 @@ class Run:
             "objective": training.objective.state_dict(),
             "stream": training.stream.state_dict(),
             "average": None if training.average is None else training.average.state_dict(),
-            "accuracy": self._accuracy,
+            "accuracy": self._measured,
             "loss": self._loss,
             "seconds": self._watch.seconds,
             "waited": self._watch.waited,
@@ -213,7 +195,7 @@ class Run:
         network = final_network(training)
         if training.average is not None:
             device = training.device
-            self._accuracy = accuracies(network, self.job.evaluate, self.job, device) if rank() == 0 else {}
+            self._measured = measure(network, self.job, device) if rank() == 0 else {}
         assert isinstance(network, Network)
         self._refuse_non_finite({"network": network.state_dict()})
         results = {
@@ -227,7 +209,7 @@ class Run:
             "epochs": self.job.epochs or training.step / len(training.stream),
             "steps": training.step,
             "loss": self._loss,
-            "accuracy": self._accuracy,
+            **in_results(self._measured),
             "seconds": round(watch.seconds, 3),
             "samples_per_s": round(watch.samples / watch.spent, 1),
             "waiting_share": round(watch.waited / watch.seconds, 5),

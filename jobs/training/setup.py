@@ -77,6 +77,7 @@ def open_training_stream(job: TrainJob, device: torch.device) -> Stream:
         views_by_epoch=job.data.views_by_epoch,
         views_as_samples=job.data.views_as_samples,
         window=job.data.window,
+        shuffle_labels=job.data.shuffle_labels,
         verify=job.data.verify,
         workers=job.compute.workers,
         pin_memory=device.type == "cuda",
@@ -84,12 +85,12 @@ def open_training_stream(job: TrainJob, device: torch.device) -> Stream:
 
 
 def check_evaluations(job: TrainJob, stream: Stream) -> None:
-    """Open every dataset of `evaluate`; raise PassbandError for one that does not fit the training set.
+    """Open every dataset that is measured on; raise PassbandError for one that does not fit the training set.
 
     Before the first step, as what is wrong with them would otherwise show after an epoch.
     """
     trained = stream.manifest
-    for name, entry in job.evaluate.items():
+    for name, entry in job.measured().items():
         assert entry.path is not None, "datasets are made before a training begins"
         with open_stream(entry.path, views=entry.views, batch_size=1, rank=0, world_size=1) as looked:
             found = looked.manifest

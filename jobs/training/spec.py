@@ -33,6 +33,8 @@ from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SHA256
 
 _YOUNGER = ("sha256", "weights", "batch_norm", "dropout", "pretrained")
+WATCHED = "train"
+"""What the training set is called where `watch` measures on it."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 
 
@@ -62,9 +64,18 @@ class DataSection(DatasetReference):
     )
     balance: Literal["group", "class"] | None = Field(None, description="draw groups or classes equally often")
     window: int | None = Field(None, ge=1, description="shards mixed at once; default: all, a global shuffle")
+    shuffle_labels: int | None = Field(
+        None, ge=0, lt=2**63, description="seed by which the labels change places, as studies of memorization do"
+    )
     verify: bool = Field(True, description="compare every shard with its sha256 before its first use")
     crop_padding: int = Field(0, ge=0, le=64, description="random crops after padding by so many black pixels")
     flip: bool = Field(False, description="flip half of the images left to right")
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `shuffle_labels` out where it is not given: older jobs read and count as they did."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key != "shuffle_labels" or value is not None}
 
 
 class NetworkSection(StrictModel):
@@ -184,6 +195,13 @@ class EvaluationDuringTraining(DatasetReference):
     views: list[str] = Field(default=["clean"], min_length=1)
 
 
+class WatchSection(StrictModel):
+    """Views of the training set itself on which accuracy and loss are measured while training."""
+
+    views: list[str] = Field(min_length=1, description="names of views, whether or not they are trained on")
+    every_epochs: int = Field(1, ge=1)
+
+
 class TrainOutput(StrictModel):
     """Where the training is written, and how often."""
 
@@ -227,12 +245,21 @@ class TrainJob(StrictModel):
     clip_norm: float | None = Field(None, gt=0, description="longest norm of the gradient")
     swa: SwaSection | None = None
     evaluate: dict[Name, EvaluationDuringTraining] = Field(default={}, description="accuracy after every few epochs")
+    watch: WatchSection | None = Field(None, description="accuracy and loss on views of the training set")
     datasets: str = Field("runs/datasets", description="folder for the datasets that are made when missing")
     output: TrainOutput
     compute: ComputeSection = Field(default_factory=lambda: ComputeSection.model_validate({}))
 
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `watch` out where it is not given: older jobs read as they did."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key != "watch" or value is not None}
+
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.watch is not None and WATCHED in self.evaluate:
+            raise ValueError(f"evaluate.{WATCHED}: what is watched has this name; give the dataset another one")
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("a training needs either epochs or steps")
         if self.data.views_by_epoch and self.data.views_as_samples:
@@ -255,7 +282,7 @@ class TrainJob(StrictModel):
         ----------
         dataset : identity of the training set
         """
-        kept = self.model_dump(exclude={"name": True, "output": True, "compute": True, "evaluate": True,
+        kept = self.model_dump(exclude={"name": True, "output": True, "compute": True, "evaluate": True, "watch": True,
                                         "datasets": True, "data": {"path", "job", "verify"}})  # fmt: skip
         # Keys younger than the first trainings count where they are used, so that those keep their identity.
         kept["objective"] = _as_first_named(kept["objective"])
@@ -276,6 +303,13 @@ class TrainJob(StrictModel):
         from passband.pipeline.networks.pretrained import weights_digest  # torchvision
 
         return weights_digest(self.network.kind, weights)
+
+    def measured(self) -> dict[str, EvaluationDuringTraining]:
+        """Return what is measured while training, by its name: the datasets of `evaluate`, then what is watched."""
+        if self.watch is None:
+            return self.evaluate
+        return self.evaluate | {WATCHED: EvaluationDuringTraining(path=self.data.path, job=self.data.job,
+                                                                  **self.watch.model_dump())}  # fmt: skip
 
     def references(self) -> list[DatasetReference]:
         """Return every dataset that the job names."""

@@ -29,6 +29,7 @@ def open_stream(
     views_by_epoch: bool = False,
     views_as_samples: bool = False,
     window: int | None = None,
+    shuffle_labels: int | None = None,
     verify: bool = True,
     workers: int | None = None,
     prefetch: int = 4,
@@ -67,6 +68,9 @@ def open_stream(
     window : int or None
         Mix only within so many shards at a time: what a remote or disk-bound dataset needs. Fetched shards of past
         windows are dropped.
+    shuffle_labels : int or None
+        Seed by which all labels of the dataset change places: a sample keeps its own by chance alone, and every class
+        its number of samples. For studies of memorization (Zhang et al. 2017).
     verify : bool
         Compare the sha256 of everything before its first use. Sizes are always compared.
     workers : int or None
@@ -111,12 +115,15 @@ def open_stream(
     from passband.pipeline.errors import PassbandError
     from passband.pipeline.loading.building import Delivery
     from passband.pipeline.loading.opening import located
+    from passband.pipeline.loading.position import require_count
     from passband.pipeline.loading.presenting import Presentation
     from passband.pipeline.loading.ranks import find_ranks
     from passband.pipeline.loading.source import Request, Source
     from passband.pipeline.loading.stream import Stream
     from passband.pipeline.loading.topology import Topology
 
+    if shuffle_labels is not None:
+        require_count("shuffle_labels", shuffle_labels)
     if views_as_samples and views_by_epoch:
         raise PassbandError("views_as_samples reads every view in every epoch, views_by_epoch one: choose one of them")
     ranks = find_ranks(rank, world_size)
@@ -133,6 +140,7 @@ def open_stream(
         window,
         verify,
         None if cache is None else located(cache),
+        shuffle_labels,
     )
     presentation = Presentation(transforms, tv_tensors)
     stream = Stream(Source(request), ranks, batch_size, drop_last, delivery, presentation)

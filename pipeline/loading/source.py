@@ -7,6 +7,7 @@ from multiprocessing.context import get_spawning_popen
 from typing import Any
 
 from passband.pipeline.errors import PassbandError
+from passband.pipeline.loading.labels import shuffled
 from passband.pipeline.loading.opening import open_reader, strata
 from passband.pipeline.loading.order import Order
 from passband.pipeline.loading.reader import Reader
@@ -28,6 +29,7 @@ class Request:
     window: int | None
     verify: bool
     cache: str | None
+    shuffle_labels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ class Source:
             reader.checked.join(inherited["checked"])
         if request.views_as_samples:
             require_one_form(views, request.path)
+        if request.shuffle_labels is not None:
+            reader.labels = shuffled(reader.labels, reader.indices, request.shuffle_labels)
         draws = len(views) if request.views_as_samples else 1
         columns = strata(reader, request.balance)
         order = Order(

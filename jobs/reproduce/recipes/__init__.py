@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from passband.jobs.reproduce.recipe import Recipe
 from passband.jobs.reproduce.recipes.digits import digits
+from passband.jobs.reproduce.recipes.hfc import hfc
 from passband.jobs.reproduce.recipes.prime import prime
 from passband.jobs.reproduce.recipes.sharpdro import sharpdro
 from passband.pipeline.errors import PassbandError
 
-RECIPES: dict[str, Callable[..., Recipe]] = {"prime": prime, "sharpdro": sharpdro, "digits": digits}
+RECIPES: dict[str, Callable[..., Recipe]] = {"prime": prime, "sharpdro": sharpdro, "digits": digits, "hfc": hfc}
 ALTERNATING = ("digits",)
 """Reproductions that generate and train in turn."""
 
@@ -16,7 +17,7 @@ ALTERNATING = ("digits",)
 def find_recipe(
     name: str, *, quick: bool = False, seeds: int | None = None, rounds: int | None = None, fine_tune: bool = False
 ) -> Recipe:
-    """Return the reproduction called `name`; raise PassbandError if there is none, or if it attacks no network.
+    """Return the reproduction called `name`; raise PassbandError if there is none, or for rounds of one without.
 
     Parameters
     ----------
@@ -32,7 +33,11 @@ def find_recipe(
     if name in ALTERNATING:
         return RECIPES[name](quick, seeds, rounds or 1, fine_tune)
     if rounds is not None:
-        raise PassbandError(f"rounds: {name} attacks no network, so it has no rounds; {', '.join(ALTERNATING)} has")
+        raise PassbandError(
+            f"rounds: {name} makes no images against a network, so it has no rounds; {', '.join(ALTERNATING)} has"
+        )
     if fine_tune:
-        raise PassbandError(f"fine-tune: {name} attacks no network that it could begin with; use it with digits")
+        raise PassbandError(
+            f"fine-tune: {name} makes no images against a network that it could begin with; use it with digits"
+        )
     return RECIPES[name](quick, seeds)

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from passband.jobs.reproduce.attacking import AttackTask
 from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Node
 from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.references import referenced
 from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
+from passband.jobs.reproduce.watched import WatchedTask
 
 SEVERITIES = range(1, 6)
 CLEAN = "clean"
@@ -111,6 +113,27 @@ class Nodes:
         """Enter the evaluation of a training on views of datasets, and return its name."""
         name = f"{training}-test"
         self._others.append(Node(name, EvaluationTask(training, views), (training, *views), seconds))
+        return name
+
+    def watched(self, training: str, views: Sequence[str], epochs: Sequence[int]) -> str:
+        """Enter what a training watched after some epochs, and return its name."""
+        name = f"{training}-watched"
+        task = WatchedTask(training, tuple(views), tuple(epochs))
+        self._others.append(Node(name, task, (training,), 0.1))
+        return name
+
+    def attack(
+        self,
+        training: str,
+        dataset: str,
+        attacks: Mapping[str, Mapping[str, Any]],
+        rho: Sequence[float],
+        seconds: float,
+    ) -> str:
+        """Enter the accuracy of a training's network under attack, with smoothed kernels, and return its name."""
+        name = f"{training}-attack"
+        task = AttackTask(training, dataset, attacks, tuple(rho))
+        self._others.append(Node(name, task, (training, dataset), seconds))
         return name
 
     def all(self) -> tuple[Node, ...]:

@@ -1,5 +1,6 @@
 """The training objectives. A new one is a file of its own and a line in `OBJECTIVES`."""
 
+from passband.jobs.training.objectives.adversarial import Adversarial
 from passband.jobs.training.objectives.base import Metrics, Objective, ObjectiveOptions, Setting
 from passband.jobs.training.objectives.eiil import Eiil
 from passband.jobs.training.objectives.erm import Erm
@@ -7,6 +8,7 @@ from passband.jobs.training.objectives.group_dro import GroupDro
 from passband.jobs.training.objectives.irm import Irm
 from passband.jobs.training.objectives.jsd import Jsd
 from passband.jobs.training.objectives.jtt import Jtt
+from passband.jobs.training.objectives.mixup import Mixup
 from passband.jobs.training.objectives.sam import Sam
 from passband.jobs.training.objectives.sharpdro import SharpDro
 from passband.jobs.training.objectives.vrex import Vrex
@@ -21,6 +23,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "eiil": Eiil,
     "sam": Sam,
     "sharpdro": SharpDro,
+    "adversarial": Adversarial,
+    "mixup": Mixup,
 }
 
 __all__ = ["OBJECTIVES", "Metrics", "Objective", "ObjectiveOptions", "Setting"]

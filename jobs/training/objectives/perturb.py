@@ -43,7 +43,7 @@ def perturbed(model: nn.Module, offsets: Offsets) -> Iterator[None]:
         with torch.no_grad():
             for parameter, offset in offsets:
                 parameter.add_(offset)
-        with _frozen_statistics(model):
+        with frozen_statistics(model):
             yield
     finally:
         with torch.no_grad():
@@ -52,7 +52,8 @@ def perturbed(model: nn.Module, offsets: Offsets) -> Iterator[None]:
 
 
 @contextmanager
-def _frozen_statistics(model: nn.Module) -> Iterator[None]:
+def frozen_statistics(model: nn.Module) -> Iterator[None]:
+    """Let no pass move the running statistics of normalisation layers; they normalise as in the mode they are in."""
     # Only layers in training mode: in evaluation mode they update nothing, and some read this flag otherwise.
     layers = [layer for layer in model.modules() if layer.training and getattr(layer, "track_running_stats", False)]
     try:

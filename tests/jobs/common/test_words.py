@@ -259,9 +259,8 @@ def test_every_key_that_is_needed_has_an_example_that_is_allowed():
 
 
 def _parent(model):
-    return {"ImageSection": "image", "SurrogateOptions": "surrogate", "NetworkSection": "network"}.get(
-        model.__name__, ""
-    )
+    names = {"ImageSection": "image", "SurrogateOptions": "surrogate", "NetworkSection": "network"}
+    return (names | {"WatchSection": "watch"}).get(model.__name__, "")
 
 
 def test_patterns_have_words():

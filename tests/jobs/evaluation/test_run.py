@@ -9,7 +9,7 @@ import torch
 
 from passband.jobs.common.jobfile import JobError
 from passband.jobs.common.overwrite import claimed
-from passband.jobs.evaluation import run
+from passband.jobs.evaluation import looking
 from passband.jobs.evaluation.results import read_evaluation
 from passband.jobs.evaluation.run import evaluate
 from passband.jobs.evaluation.spec import parse_evaluate_job
@@ -107,7 +107,7 @@ def test_what_was_predicted_is_not_predicted_again(evaluation_job, digits, monke
         calls.append(list(views))
         return predict(classifiers, path, views, **options)
 
-    monkeypatch.setattr(run, "predict", counted)
+    monkeypatch.setattr(looking, "predict", counted)
     first, second = {"path": str(digits)}, {"path": str(digits), "view": "low-4"}
     network = build_network(spec_of("lenet"), 0)
     with pytest.raises(KeyboardInterrupt):

@@ -7,15 +7,18 @@ import sys
 import pytest
 
 from passband.jobs.dataset.spec import parse_job
+from passband.jobs.reproduce.attacking import AttackTask
 from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Made
 from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.outcome import conclude, write
 from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
+from passband.jobs.reproduce.recipes.hfc import SETTINGS as HFC
 from passband.jobs.reproduce.recipes.prime import SETTINGS as PRIME
 from passband.jobs.reproduce.recipes.sharpdro import SETTINGS as SHARPDRO
 from passband.jobs.reproduce.rows import Block, Row
 from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
+from passband.jobs.reproduce.watched import WatchedTask, epoch_name
 from passband.pipeline.errors import PassbandError
 from tests.jobs.drawing.page import scroll_width
 
@@ -31,6 +34,12 @@ def invented(recipe, seed=0):
                 name: {view: (seed + number) % 97 / 100 for view in views} for name, views in node.task.views.items()
             }
             results[node.name] = {"accuracy": views}
+        elif isinstance(node.task, WatchedTask):
+            epochs = {epoch_name(epoch): (seed + number + epoch) % 97 / 100 for epoch in node.task.epochs}
+            results[node.name] = {"accuracy": dict.fromkeys(node.task.views, epochs)}
+        elif isinstance(node.task, AttackTask):
+            told = {name: (seed + number) % 97 / 100 for name in ("clean", *node.task.attacks)}
+            results[node.name] = {"accuracy": {f"{rho:g}": told for rho in node.task.rho}}
         elif isinstance(node.task, SensitivityTask):
             value = (seed + number) % 97 / 970
             summary = {"mean_l1": value, "standard_error": value / 10}
@@ -117,7 +126,7 @@ def test_copies_enlarge_the_set_and_all_contenders_take_as_many_steps_of_as_many
 
 
 @pytest.mark.parametrize(
-    "images", [setting.images for settings in (PRIME, SHARPDRO) for setting in settings], ids=lambda one: one.name
+    "images", [setting.images for settings in (PRIME, SHARPDRO, HFC) for setting in settings], ids=lambda one: one.name
 )
 def test_a_recipe_knows_how_many_images_its_sources_have(images):
     """The steps of a training follow from it."""
@@ -145,7 +154,7 @@ def test_the_worth_of_the_recorded_gradient_is_told_from_the_figures():
 
 def test_seeds_are_counted_and_names_are_known():
     assert find_recipe("sharpdro", seeds=2).seeds == 2
-    with pytest.raises(PassbandError, match="'primes'; there are digits, prime, sharpdro"):
+    with pytest.raises(PassbandError, match="'primes'; there are digits, hfc, prime, sharpdro"):
         find_recipe("primes")
 
 
@@ -155,7 +164,7 @@ def test_rounds_are_for_what_attacks_a_network():
     for name in set(RECIPES) - set(ALTERNATING):
         with pytest.raises(PassbandError, match=f"rounds: {name} .* has no rounds; digits has"):
             find_recipe(name, rounds=1)
-        with pytest.raises(PassbandError, match=f"fine-tune: {name} attacks no network"):
+        with pytest.raises(PassbandError, match=f"fine-tune: {name} makes no images against a network"):
             find_recipe(name, fine_tune=True)
 
 
@@ -173,6 +182,36 @@ def test_digits_is_the_papers_comparison():
     assert trainings["1sada-2mix-0"].data == trainings["3sada-0mix-0"].data == trainings["without-jsd-0"].data
     for table in recipe.tables[:3]:
         assert [heading for _, heading in table.columns] == ["test", "digits", "mnistM", "synth", "invert", "avg"]
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_hfc_changes_one_thing_at_a_time_and_watches_what_it_shows(quick):
+    recipe = find_recipe("hfc", quick=quick, seeds=1)
+    jobs = {node.name: node.task.job for node in recipe.graph if isinstance(node.task, TrainingTask)}
+    vanilla = jobs["mnist5k-vanilla-0"]
+    changed = {
+        name.removeprefix("mnist5k-").removesuffix("-0"): {
+            key for key in vanilla if key not in ("name", "watch") and job[key] != vanilla[key]
+        }
+        for name, job in jobs.items()
+        if name.startswith("mnist5k")
+    }
+    bands = {f"{band}-{radius}": {"data"} for band in ("low", "high") for radius in (4, 8, 12, 16)}
+    assert changed == bands | {
+        "vanilla": set(),
+        "batches-of-25": {"batch_size"},
+        "batches-of-400": {"batch_size"},
+        "mixup": {"objective"},
+        "adversarial": {"objective"},
+        "shuffled": {"data", "epochs"},
+    }
+    assert jobs["mnist5k-shuffled-0"]["data"]["shuffle_labels"] == 0
+    for node in recipe.graph:
+        if isinstance(node.task, WatchedTask):
+            watched = jobs[node.task.training]["watch"]
+            assert watched["views"] == list(node.task.views)
+            assert all(epoch % watched["every_epochs"] == 0 for epoch in node.task.epochs)
+            assert node.task.epochs[-1] == jobs[node.task.training]["epochs"]
 
 
 def test_table_4_removes_parts_of_2sada_1mix_and_replaces_nothing():

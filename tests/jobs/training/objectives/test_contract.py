@@ -38,6 +38,8 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"distribution": "agnostic", "step": "worst_only"},
         {"distribution": "agnostic", "negative": "keep"},
     ],
+    "mixup": [{}, {"on": "all", "per": "sample"}, {"alpha": 0.2}],
+    "adversarial": [{}, {"on": "all", "steps": 3}, {"norm": "l2", "random_start": False}],
 }
 # what `prepare` would leave, for batches whose indices are below 40
 PREPARED: dict[str, dict[str, torch.Tensor]] = {
