@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from passband.jobs.reproduce.recipe import Recipe
 from passband.jobs.reproduce.recipes.digits import digits
+from passband.jobs.reproduce.recipes.margins import margins
 from passband.jobs.reproduce.recipes.prime import prime
 from passband.jobs.reproduce.recipes.sharpdro import sharpdro
 from passband.pipeline.errors import PassbandError
 
-RECIPES: dict[str, Callable[..., Recipe]] = {"prime": prime, "sharpdro": sharpdro, "digits": digits}
+RECIPES: dict[str, Callable[..., Recipe]] = {"prime": prime, "sharpdro": sharpdro, "digits": digits, "margins": margins}
 ALTERNATING = ("digits",)
 """Reproductions that generate and train in turn."""
 

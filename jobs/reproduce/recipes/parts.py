@@ -8,6 +8,7 @@ from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Node
 from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.references import referenced
+from passband.jobs.reproduce.synthetic.task import MarginTask
 from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
 
 SEVERITIES = range(1, 6)
@@ -111,6 +112,11 @@ class Nodes:
         """Enter the evaluation of a training on views of datasets, and return its name."""
         name = f"{training}-test"
         self._others.append(Node(name, EvaluationTask(training, views), (training, *views), seconds))
+        return name
+
+    def margins(self, name: str, setting: Mapping[str, Any], seconds: float) -> str:
+        """Enter a network on synthetic points with its margins, and return its name."""
+        self._others.append(Node(name, MarginTask(setting), (), seconds))
         return name
 
     def all(self) -> tuple[Node, ...]:
