@@ -2,19 +2,24 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from passband.jobs.analysis.counting import MAPS, MapName
+from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
 from passband.jobs.dataset.entries import MAX_STAGES, AnySource, StageEntry
 from passband.jobs.dataset.spec import ComputeSection, GenerateJob, ImageSection
 from passband.jobs.executors.choice import of_here
-from passband.pipeline.options import StrictModel
+from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
-What = Literal["amplitude", "sensitivity"]
+AMPLITUDE = "amplitude"
+if TYPE_CHECKING:
+    What = str
+else:
+    What = listed(STUDIES, lambda: Literal[(AMPLITUDE, *STUDIES)])
 
 
 class AnalyzeOutput(StrictModel):
@@ -24,10 +29,10 @@ class AnalyzeOutput(StrictModel):
 
 
 class AnalyzeCompute(ComputeSection):
-    """How the work is run; nothing here changes a bit of a map."""
+    """How the work is run; nothing here changes a bit of what is found."""
 
     backend: Literal["auto", "cpu"] = Field("auto", description="an analysis runs on the CPU")
-    block: int | None = Field(None, ge=1, description="frequencies a task; default: about 256 forward passes")
+    block: int | None = Field(None, ge=1, description="items a task; default: about 256 forward passes")
     task_timeout_s: float = Field(3600.0, gt=0, description="deadline of a block, where workers can be killed")
 
 
@@ -92,8 +97,8 @@ class AnalyzeJob(SensitivityOptions):
         """Return the job as `what` runs it; raise JobError where it is for another, or lacks what that needs."""
         if self.what not in (None, what):
             raise JobError(f"{self.name}: what: got {self.what!r}, the command is analyze {what}")
-        if what == "sensitivity" and self.surrogate is None:
-            raise JobError(f"{self.name}: surrogate: is needed for sensitivity: {{network: ..., checkpoint: PATH}}")
+        if what in STUDIES and self.surrogate is None:
+            raise JobError(f"{self.name}: surrogate: is needed for {what}: {{network: ..., checkpoint: PATH}}")
         return self.model_copy(update={"what": what})
 
     def with_compute(self, **changes: Any) -> "AnalyzeJob":
