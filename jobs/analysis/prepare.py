@@ -11,7 +11,7 @@ from passband.jobs.analysis.inputs import gather, store_inputs
 from passband.jobs.analysis.results import UsedSurrogate
 from passband.jobs.analysis.spec import AnalyzeJob, What
 from passband.jobs.analysis.studies import STUDIES
-from passband.jobs.analysis.study import Layout
+from passband.jobs.analysis.study import Layout, Looked
 from passband.jobs.analysis.subset import Chosen, choose
 from passband.jobs.dataset.output import refuse_foreign
 from passband.pipeline.canonical import digest
@@ -51,15 +51,9 @@ def draw_up(job: AnalyzeJob, what: What, progress: Callable[[int], None]) -> Dra
         used = UsedSurrogate(network=job.surrogate.network, sha256=sha256)
     subset = job.subset if what in STUDIES else None
     chosen = choose(images.labels, images.indices, images.key, subset, len(images.blueprint.classes))
-    layout = _lay_out(job, what, images.blueprint.shape, len(chosen.rows))
+    looked = Looked(len(chosen.rows), images.blueprint.shape, tuple(images.blueprint.classes))
+    layout = STUDIES[what].load().lay_out(job, looked) if what in STUDIES else Layout({}, 1, {"scale": job.scale})
     return Draft(images, chosen, layout, _envelope(job, what, images, used, layout, len(chosen.rows)))
-
-
-def _lay_out(job: AnalyzeJob, what: What, shape: Sequence[int], samples: int) -> Layout:
-    if what in STUDIES:
-        layout: Layout = STUDIES[what].load().lay_out(job, shape, samples)
-        return layout
-    return Layout({}, 1, {"scale": job.scale})
 
 
 def _envelope(
@@ -148,7 +142,7 @@ def with_inputs(store: Store, envelope: Envelope, drawn: Draft, job: AnalyzeJob)
         return envelope
     store.put(SURROGATE, _weights(job).content)
     layout = drawn.layout
-    inputs = gather(drawn.images, drawn.chosen, layout.with_amplitude, job.compute.batch_size, layout.kept)
+    inputs = gather(drawn.images, drawn.chosen, layout.with_amplitude, job.compute.batch_size, layout.keep())
     sha256 = store_inputs(store, inputs)
     if envelope.inputs not in (None, sha256):
         raise IntegrityError(f"{store.uri}: its images are no longer those that it was begun with")

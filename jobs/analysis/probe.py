@@ -9,7 +9,7 @@ from passband.jobs.analysis.inputs import gather
 from passband.jobs.analysis.prepare import Draft, draw_up, surrogate_of
 from passband.jobs.analysis.spec import AnalyzeJob, What
 from passband.jobs.analysis.studies import STUDIES
-from passband.jobs.analysis.study import Evaluate, Material
+from passband.jobs.analysis.study import Evaluate, Looked, Material
 from passband.jobs.executors.choice import choose
 from passband.kernels.cpu.threads import set_num_threads
 
@@ -76,7 +76,7 @@ def estimate(job: AnalyzeJob, what: What = "sensitivity") -> Estimate:
     envelope, material = drawn.envelope, _few(job, drawn, choice.threads)
     study, kind = envelope.study(), STUDIES[what]
     images, batch = len(material.images), material.surrogate.batch
-    few = study.lay_out(job, envelope.shape, images).sizes
+    few = study.lay_out(job, Looked(images, material.shape, material.classes)).sizes
     step = -(-4 * choice.threads * batch // images) if kind.looks_at_all else images
     evaluate = study.open(material)
     found = {part: _time(evaluate, part, min(step, few[part]), few[part], len(few)) for part in few}
@@ -106,8 +106,8 @@ def _few(job: AnalyzeJob, drawn: Draft, threads: int) -> Material:
     assert envelope.surrogate is not None
     model = surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256)
     chosen = replace(drawn.chosen, rows=drawn.chosen.rows[: threads * model.batch])
-    inputs = gather(drawn.images, chosen, False, job.compute.batch_size, drawn.layout.kept)
-    return Material(job, envelope.key, len(envelope.classes), inputs, model)
+    inputs = gather(drawn.images, chosen, False, job.compute.batch_size, drawn.layout.keep())
+    return Material(job, envelope.key, tuple(envelope.classes), inputs, model)
 
 
 def _time(evaluate: Evaluate, part: str, step: int, size: int, parts: int) -> _Measured:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from passband.jobs.analysis.counting import MAPS, MapName
+from passband.jobs.analysis.options import AttackOptions, MarginOptions
 from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
 from passband.jobs.dataset.entries import MAX_STAGES, AnySource, StageEntry
@@ -16,6 +17,8 @@ from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
 AMPLITUDE = "amplitude"
+SECTIONS: dict[str, type[StrictModel]] = {"attack": AttackOptions, "margins": MarginOptions}
+"""Sections of a job that are one study's; they are left out of the resolved job unless they are given."""
 if TYPE_CHECKING:
     What = str
 else:
@@ -53,6 +56,8 @@ class AnalyzeJob(SensitivityOptions):
     bad_images: int = Field(0, ge=0, description="unreadable images that may be left out before it fails")
     surrogate: SurrogateOptions | None = Field(None, description="the frozen model; amplitude needs none")
     maps: list[MapName] = Field(default=list(MAPS), min_length=1)
+    attack: AttackOptions | None = Field(None, description="of analyze attack; null: its defaults")
+    margins: MarginOptions | None = Field(None, description="of analyze margins; null: its defaults")
     output: AnalyzeOutput
     compute: AnalyzeCompute = Field(default_factory=lambda: AnalyzeCompute.model_validate({}))
 
@@ -91,7 +96,8 @@ class AnalyzeJob(SensitivityOptions):
     def resolved(self) -> dict[str, Any]:
         """Return the job with every default filled in; it reads back as the same job."""
         images = self.images().resolved()
-        return self.model_dump() | {key: images[key] for key in ("source", "base")}
+        absent = {key for key in SECTIONS if getattr(self, key) is None}  # then jobs count as they did before it
+        return self.model_dump(exclude=absent) | {key: images[key] for key in ("source", "base")}
 
     def for_command(self, what: What) -> "AnalyzeJob":
         """Return the job as `what` runs it; raise JobError where it is for another, or lacks what that needs."""
@@ -99,7 +105,10 @@ class AnalyzeJob(SensitivityOptions):
             raise JobError(f"{self.name}: what: got {self.what!r}, the command is analyze {what}")
         if what in STUDIES and self.surrogate is None:
             raise JobError(f"{self.name}: surrogate: is needed for {what}: {{network: ..., checkpoint: PATH}}")
-        return self.model_copy(update={"what": what})
+        given: dict[str, Any] = {"what": what}
+        if what in SECTIONS and getattr(self, what) is None:
+            given[what] = SECTIONS[what].model_validate({})
+        return self.model_copy(update=given)
 
     def with_compute(self, **changes: Any) -> "AnalyzeJob":
         """Return the job with some of `compute` replaced; None leaves a value as it is."""
@@ -115,6 +124,8 @@ class AnalyzeJob(SensitivityOptions):
         changed: dict[str, Any] = {"source": images.source, "base": images.base}
         if self.surrogate is not None:
             changed["surrogate"] = self.surrogate.with_absolute_path(absolute_path)
+        if self.margins is not None:
+            changed["margins"] = self.margins.with_absolute_paths(absolute_path)
         return self.model_copy(update=changed).with_output(images.output.uri)
 
 

@@ -7,21 +7,36 @@ are the affair of this folder; a study says what its parts are, evaluates a bloc
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from passband.jobs.analysis.inputs import Inputs
 from passband.jobs.analysis.record import BlockRecord
+from passband.jobs.analysis.results import Analysis
 from passband.jobs.analysis.spec import AnalyzeJob
 from passband.kernels.cpu.pixels import to_float
 from passband.pipeline.layout import ARRAYS
 
 if TYPE_CHECKING:
     from passband.pipeline.surrogate.model import Surrogate
+
+
+class Looked(NamedTuple):
+    """The images that are looked at.
+
+    Attributes
+    ----------
+    shape : (C, H, W)
+    classes : names of their classes
+    """
+
+    samples: int
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -33,14 +48,14 @@ class Layout:
     sizes : part -> items; a part's name stands in the names of its records
     block : items of a task, unless the job says so
     form : what of the job decides the results, beside name, images and surrogate; it enters the identity
-    kept : arrays that the workers need beside the images, by name
+    keep : returns arrays that the workers need beside the images, by name
     with_amplitude : whether they need the mean amplitude of all images of the source
     """
 
     sizes: dict[str, int]
     block: int
     form: dict[str, Any]
-    kept: dict[str, NDArray[Any]] = field(default_factory=dict)
+    keep: Callable[[], dict[str, NDArray[Any]]] = dict
     with_amplitude: bool = False
 
 
@@ -51,12 +66,12 @@ class Material:
     Attributes
     ----------
     key : 64 bits of the job's seed and source
-    classes : how many the surrogate tells apart
+    classes : names of those that the data has
     """
 
     job: AnalyzeJob
     key: int
-    classes: int
+    classes: tuple[str, ...]
     inputs: Inputs
     surrogate: "Surrogate"
 
@@ -107,12 +122,16 @@ class Study(ABC):
     arrays: ClassVar[str] = ARRAYS
 
     @abstractmethod
-    def lay_out(self, job: AnalyzeJob, shape: Sequence[int], samples: int) -> Layout:
-        """Divide the work on `samples` images of `shape`, (C, H, W); raise PassbandError for what does not fit them."""
+    def lay_out(self, job: AnalyzeJob, images: Looked) -> Layout:
+        """Divide the work on these images; raise PassbandError for what does not fit them."""
 
     @abstractmethod
     def open(self, material: Material) -> Evaluate:
         """Get ready to evaluate blocks, once a worker; what is returned may be called from several threads."""
+
+    @abstractmethod
+    def told(self, found: Analysis) -> list[str]:
+        """Spell what was found, lines for a terminal of 60 columns."""
 
     @abstractmethod
     def conclude(self, material: Material, records: Mapping[str, Sequence[Any]]) -> Findings:

@@ -85,7 +85,7 @@ def open_material(store: Store, envelope: Envelope) -> Material:
     assert envelope.surrogate is not None
     inputs, weights = read_inputs(store, envelope.inputs), store.read(SURROGATE)
     model = surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256, weights)
-    return Material(job, envelope.key, len(envelope.classes), inputs, model)
+    return Material(job, envelope.key, tuple(envelope.classes), inputs, model)
 
 
 def _workshop(uri: str, identity: str) -> _Workshop:

@@ -76,12 +76,10 @@ def _run(spec: "AnalyzeJob", what: "What", as_json: bool) -> None:
 
 def _table(found: "Analysis", uri: str) -> str:
     """Spell what an analysis came to, for a terminal of 60 columns."""
+    from passband.jobs.analysis.mapping import told_maps
     from passband.jobs.common.wording import duration
 
-    lines = [f"{'map':<10}{'mean l1':>9}{'+-':>9}{'largest':>10}"]
-    for summary in found.maps:
-        error = "?" if summary.standard_error is None else f"{summary.standard_error:.4f}"
-        lines.append(f"{summary.name:<10}{summary.mean_l1:>9.4f}{error:>9}{summary.largest:>10.4f}")
+    lines = STUDIES[found.what].load().told(found) if found.what in STUDIES else told_maps(found)
     lines += ["", f"images      {found.samples:,} of {found.of:,}"]
     if found.surrogate is not None:
         share = "" if found.model_share is None else f", {found.model_share:.1%} of it the model"

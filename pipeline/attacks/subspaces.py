@@ -14,6 +14,7 @@ from torch import Tensor
 
 Integers = NDArray[np.int64]
 Rows = NDArray[np.intp]
+_ROUNDING = 1e-6
 
 
 class Subspaces(ABC):
@@ -48,12 +49,20 @@ class Subspaces(ABC):
         """
 
     def hook(self, which: Integers) -> Callable[[Tensor, Rows], Tensor]:
-        """Return what `DeepFool` projects by where sample i stays within subspace ``which[i]``; `which` is (N,)."""
+        """Return what `DeepFool` projects by where sample i stays within subspace ``which[i]``; `which` is (N,).
+
+        Notes
+        -----
+        A projection that is shorter than a millionth of its normal is the rounding of float32, and becomes zero: else
+        a sample that no direction of its subspace moves would be carried off along that.
+        """
 
         def project(normals: Tensor, rows: Rows) -> Tensor:
             chosen = np.zeros(len(normals), np.int64)  # those after the samples are zero in any subspace
             chosen[: len(rows)] = which[rows]
-            return self.project(normals, chosen)
+            found = self.project(normals, chosen)
+            whole, within = (torch.linalg.vector_norm(images.flatten(1), dim=1) for images in (normals, found))
+            return torch.where((within > _ROUNDING * whole)[:, None, None, None], found, 0)
 
         return project
 

@@ -41,5 +41,17 @@ STUDIES: dict[str, Kind] = {
         "passband.jobs.analysis.studies.sensitivity",
         looks_at_all=True,
     ),
+    "attack": Kind(
+        "Find small perturbations that fool a frozen model: by DeepFool, and of few pixels by SparseFool. The same "
+        "command resumes it.",
+        "attacks",
+        "passband.jobs.analysis.studies.attack",
+    ),
+    "margins": Kind(
+        "Measure how far a frozen model's boundary is in each of a sequence of subspaces, by frequency. The same "
+        "command resumes it.",
+        "margins",
+        "passband.jobs.analysis.studies.margins",
+    ),
 }
 """Name in job files and on the command line -> the study."""

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from passband.jobs.analysis.counting import Subject, count_wrong
 from passband.jobs.analysis.frequencies import distinct_frequencies
-from passband.jobs.analysis.mapping import found_maps
+from passband.jobs.analysis.mapping import found_maps, told_maps
 from passband.jobs.analysis.record import BlockRecord
-from passband.jobs.analysis.results import summarize
+from passband.jobs.analysis.results import Analysis, summarize
 from passband.jobs.analysis.sensitivity import block_ranges, error_map, mean_error, noise_norms
 from passband.jobs.analysis.spec import AnalyzeJob
-from passband.jobs.analysis.study import Evaluate, Findings, Layout, Material, Study
+from passband.jobs.analysis.study import Evaluate, Findings, Layout, Looked, Material, Study
 from passband.pipeline.layout import MAPS
 
 Integers = NDArray[np.int64]
@@ -39,11 +39,11 @@ class Sensitivity(Study):
     Record = MapRecord
     arrays = MAPS
 
-    def lay_out(self, job: AnalyzeJob, shape: Sequence[int], samples: int) -> Layout:
+    def lay_out(self, job: AnalyzeJob, images: Looked) -> Layout:
         """Return a part a map; a block takes about 256 forward passes."""
         assert job.surrogate is not None
-        count = len(distinct_frequencies(*shape[1:]))
-        _, block = block_ranges(count, samples, job.surrogate.batch, job.compute.block)[0]
+        count = len(distinct_frequencies(*images.shape[1:]))
+        _, block = block_ranges(count, images.samples, job.surrogate.batch, job.compute.block)[0]
         form = {"scale": job.scale, "maps": sorted(job.maps), "norm": job.norm}
         return Layout({name: count for name in job.maps}, block, form, with_amplitude="enhanced" in job.maps)
 
@@ -51,7 +51,12 @@ class Sensitivity(Study):
         """Count the errors of blocks of frequencies."""
         inputs, job = material.inputs, material.job
         subject = Subject(
-            material.images, inputs.labels, inputs.indices, material.key, material.surrogate, material.classes
+            material.images,
+            inputs.labels,
+            inputs.indices,
+            material.key,
+            material.surrogate,
+            len(material.classes),
         )
 
         def evaluate(name: Any, start: int, stop: int) -> dict[str, Any]:
@@ -65,6 +70,10 @@ class Sensitivity(Study):
             }
 
         return evaluate
+
+    def told(self, found: Analysis) -> list[str]:
+        """Spell the maps, a row each."""
+        return told_maps(found)
 
     def conclude(self, material: Material, records: Mapping[str, Sequence[MapRecord]]) -> Findings:
         """Return the maps, centered, with their pictures in one scale of colors."""

@@ -1,5 +1,7 @@
 """Every study fills its contract; so does one from outside, whose parts are of unlike sizes."""
 
+from typing import Any, ClassVar
+
 import pytest
 
 from passband.jobs.analysis.envelope import read_envelope
@@ -13,6 +15,24 @@ from tests.jobs.analysis.toy import TOY
 
 class TestSensitivity(StudyContract):
     what = "sensitivity"
+
+
+class TestAttack(StudyContract):
+    what = "attack"
+    given: ClassVar[dict[str, Any]] = {"attack": {"rounds": 8, "steps": 20}, "surrogate": {"batch": 8}}
+
+
+class TestMargins(StudyContract):
+    what = "margins"
+    given: ClassVar[dict[str, Any]] = {
+        "subset": 12,
+        "margins": {
+            "steps": 12,
+            "subspaces": [{"kind": "dct", "block": 6, "step": 5}, {"kind": "random", "block": 8, "step": 8}],
+        },
+        "compute": {"block": 10},
+        "surrogate": {"batch": 8},
+    }
 
 
 class TestToy(StudyContract):

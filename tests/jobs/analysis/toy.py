@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from passband.jobs.analysis.record import BlockRecord
+from passband.jobs.analysis.results import Analysis
 from passband.jobs.analysis.spec import AnalyzeJob
 from passband.jobs.analysis.studies import Kind
-from passband.jobs.analysis.study import Evaluate, Findings, Layout, Material, Study
+from passband.jobs.analysis.study import Evaluate, Findings, Layout, Looked, Material, Study
 
 TOY = Kind("Look at the first pixels of images.", "looks", __name__)
 
@@ -24,8 +25,8 @@ class Toy(Study):
 
     Record = ToyRecord
 
-    def lay_out(self, job: AnalyzeJob, shape: Sequence[int], samples: int) -> Layout:
-        return Layout({"all": samples, "half": samples // 2}, job.compute.block or 8, {"toy": 1})
+    def lay_out(self, job: AnalyzeJob, images: Looked) -> Layout:
+        return Layout({"all": images.samples, "half": images.samples // 2}, job.compute.block or 8, {"toy": 1})
 
     def open(self, material: Material) -> Evaluate:
         step = {"all": 1, "half": 2}
@@ -35,6 +36,9 @@ class Toy(Study):
             return {"sums": [float(image.sum()) for image in images]}
 
         return evaluate
+
+    def told(self, found: Analysis) -> list[str]:
+        return [str(row) for row in found.table]
 
     def conclude(self, material: Material, records: Mapping[str, Sequence[ToyRecord]]) -> Findings:
         sums = {part: np.concatenate([block.sums for block in blocks]) for part, blocks in records.items()}

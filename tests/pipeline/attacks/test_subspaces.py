@@ -110,6 +110,15 @@ def test_the_hook_projects_the_rows_and_keeps_zeros():
     assert not found[2:].any()
 
 
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 9, 7)], ids=str)
+def test_the_hook_takes_rounding_for_nothing(shape):
+    subspaces = DctBlocks(shape, 2, 4)
+    flat = torch.full((2, *shape), 0.37)
+    found = subspaces.hook(np.array([0, 1]))(flat, np.array([0, 1]))
+    np.testing.assert_allclose(found[0], flat[0], rtol=1e-5)  # a constant image is of zero frequency
+    assert not found[1].any()
+
+
 def test_orthonormal_functions_span_what_was_given():
     given = np.random.default_rng(2).normal(size=(3, 20)) * [[1e6], [1.0], [1e-6]]
     basis = orthonormal(given)
