@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from passband.jobs.analysis.options import AttackOptions, MarginOptions
 from passband.jobs.analysis.spec import parse_analyze_job
 from passband.jobs.cli import app
 from passband.jobs.dataset.spec import parse_job
@@ -51,7 +52,9 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 CODE = ("kernels", "pipeline", "jobs", "tests", "benchmarks")
 EVALUATED = (CorruptionGrid, FrequencySplit, Bootstrap, Adaptation, Fgsm, ProjectedGradient, Smoothing)
 UNTOLD = ("types", "seed", "source", "image")
-"""Options of evaluations that are told in other words."""
+"""Options of evaluations and analyses that are told in other words."""
+LISTED = ("methods", "subspaces", "kind")
+"""Options of analyses that are told as lists."""
 
 
 class Option(NamedTuple):
@@ -150,6 +153,9 @@ def all_options() -> list[Any]:
     found = [(name, option) for name, model in owners.items() for option in told_options(name, model)]
     evaluated = chain.from_iterable(options_of(model, numbered("7.1")) for model in EVALUATED)
     found += [("evaluate", option) for option in evaluated if option.name not in UNTOLD]
+    for model, section in ((AttackOptions, "7.5"), (MarginOptions, "7.6")):
+        inner = options_of(model, numbered(section))
+        found += [("analyze", option) for option in inner if option.name not in (*UNTOLD, *LISTED)]
     return [pytest.param(option, id=f"{name}.{option.name}") for name, option in found]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 from passband.jobs.analysis.ledger import Ledger
+from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.common.screen import OnScreen, Pace, Rate, Screen, seconds_left, sentence, some
 from passband.jobs.common.wording import duration
 
@@ -54,7 +55,7 @@ class StepDisplay(SilentDisplay):
         state = snapshot(ledger, self._rate)
         if self._pace.allows(now=bool(message)):
             eta = "" if state["eta_s"] is None else f", ETA {duration(state['eta_s'])}"
-            self._say(message or f"{state['done']:,}/{state['frequencies']:,} frequencies{eta}")
+            self._say(message or f"{_counted(state, _noun(ledger))}{eta}")
 
 
 class AnalysisDisplay(SilentDisplay):
@@ -80,37 +81,48 @@ class AnalysisDisplay(SilentDisplay):
         self.screen.event("progress", message=message, **state)
         if message:
             self.screen.say(message)
-        show = self.screen.say if state["done"] == state["frequencies"] else self.screen.show
-        show(progress(state))
+        show = self.screen.say if state["done"] == ledger.items else self.screen.show
+        show(progress(state, _noun(ledger)))
 
 
 def snapshot(ledger: Ledger, rate: Rate) -> dict[str, Any]:
     """Return how far an analysis is, in numbers, and enter it into `rate`."""
-    images, done = ledger.envelope.samples, ledger.frequencies_done
+    images, done = _images_an_item(ledger), ledger.items_done
     rate.add(done * images)
     return {
-        "frequencies": ledger.frequencies,
+        _noun(ledger): ledger.items,
         "done": done,
         "failed": len(ledger.failed),
         "retried": ledger.retried,
         "images_per_s": round(rate.per_s, 1),
-        "eta_s": seconds_left((ledger.frequencies - done) * images, rate.per_s),
+        "eta_s": seconds_left((ledger.items - done) * images, rate.per_s),
     }
 
 
 def title(ledger: Ledger) -> str:
     """Spell what an analysis is about to do."""
     found = f", {ledger.found:,} done before" if ledger.found else ""
-    return (
-        f"{ledger.envelope.job['name']}: {ledger.frequencies:,} frequencies of {' and '.join(ledger.maps)}, "
-        f"{ledger.envelope.samples:,} images each{found}"
-    )
+    images = f", {ledger.envelope.samples:,} images each" if STUDIES[ledger.envelope.what].looks_at_all else ""
+    parts = " and ".join(ledger.envelope.sizes)
+    return f"{ledger.envelope.job['name']}: {ledger.items:,} {_noun(ledger)} of {parts}{images}{found}"
 
 
-def progress(state: dict[str, Any]) -> str:
+def _noun(ledger: Ledger) -> str:
+    return STUDIES[ledger.envelope.what].noun
+
+
+def _images_an_item(ledger: Ledger) -> int:
+    return ledger.envelope.samples if STUDIES[ledger.envelope.what].looks_at_all else 1
+
+
+def _counted(state: dict[str, Any], noun: str) -> str:
+    return f"{state['done']:,}/{state[noun]:,} {noun}"
+
+
+def progress(state: dict[str, Any], noun: str) -> str:
     """Spell a snapshot on one line, what matters most first."""
     return sentence(
-        f"{state['done']:,}/{state['frequencies']:,} frequencies",
+        _counted(state, noun),
         f"ETA {duration(state['eta_s'])}",
         some(state["failed"], "failed"),
         some(state["retried"], "retried"),

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 
+from passband.jobs.analysis.counting import MAPS
 from passband.jobs.analysis.frequencies import distinct_frequencies
 from passband.jobs.analysis.results import UsedSurrogate
-from passband.jobs.analysis.sensitivity import block_ranges
 from passband.jobs.analysis.spec import What
+from passband.jobs.analysis.studies import STUDIES
+from passband.jobs.analysis.study import Study
 from passband.jobs.common.yamltext import YamlError, read_store_yaml
 from passband.jobs.dataset.environment import processor, refuse_mixing
 from passband.pipeline.errors import PassbandError
@@ -20,6 +22,8 @@ from passband.pipeline.problems import first_problem
 from passband.pipeline.seals import sealed_text
 from passband.pipeline.store import Store
 
+PartName = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
+
 
 class Envelope(StrictModel):
     """The content of ``job.yaml``: all that a worker needs beside the inputs.
@@ -27,7 +31,8 @@ class Envelope(StrictModel):
     Attributes
     ----------
     samples, of : images looked at, and images of the source
-    block : distinct frequencies a block
+    block : items a block
+    parts : part -> items; None in folders of earlier versions, whose parts are the maps of the job
     inputs : sha256 of the inputs; None for the amplitude
     """
 
@@ -41,27 +46,53 @@ class Envelope(StrictModel):
     shape: list[int]
     classes: list[str]
     surrogate: UsedSurrogate | None
-    block: int
+    block: int = Field(ge=1)
+    parts: dict[PartName, Annotated[int, Field(ge=1)]] | None = None
     key: int
     inputs: str | None
     environment: dict[str, str]
     job: dict[str, Any]
     digest: str | None = None
 
-    @property
-    def blocks(self) -> list[tuple[int, int]]:
-        """Ranges of distinct frequencies, one a block, the same for every map."""
-        return block_ranges(self.frequencies, self.samples, 1, self.block)
+    @model_validator(mode="after")
+    def _check_maps(self) -> Self:
+        maps = self.job.get("maps")
+        if (
+            self.what == "sensitivity"
+            and self.parts is None
+            and not (isinstance(maps, list) and maps and set(map(str, maps)) <= set(MAPS))
+        ):
+            raise ValueError(f"maps of its job is {maps!r}; allowed: a list of {', '.join(MAPS)}")
+        return self
 
     @property
-    def frequencies(self) -> int:
-        """How many frequencies are distinct."""
-        return len(distinct_frequencies(self.shape[1], self.shape[2]))
+    def sizes(self) -> dict[str, int]:
+        """Part -> items."""
+        if self.parts is not None or self.what != "sensitivity":
+            return self.parts or {}
+        count = len(distinct_frequencies(self.shape[1], self.shape[2]))
+        return {str(name): count for name in self.job["maps"]}
+
+    def blocks(self, part: str) -> list[tuple[int, int]]:
+        """Return the ranges of a part's items, one a block."""
+        size = self.sizes[part]
+        return [(start, min(start + self.block, size)) for start in range(0, size, self.block)]
+
+    def places(self) -> Iterator[tuple[tuple[str, int], tuple[int, int]]]:
+        """Yield (part, block) and range of items of all blocks."""
+        for part in self.sizes:
+            for block, span in enumerate(self.blocks(part)):
+                yield (part, block), span
+
+    def study(self) -> Study:
+        """Return the study that it is of; an amplitude, which is one pass, is of none."""
+        study: Study = STUDIES[self.what].load()
+        return study
 
 
 def environment(of_images: dict[str, str], what: What) -> dict[str, str]:
-    """Return what the bits of a map depend on beside its job: torch chooses its code by the processor."""
-    own = {"torch": version("torch"), "processor": processor()} if what == "sensitivity" else {}
+    """Return what the bits of a result depend on beside its job: torch chooses its code by the processor."""
+    own = {"torch": version("torch"), "processor": processor()} if what in STUDIES else {}
     return dict(sorted((of_images | own).items()))
 
 

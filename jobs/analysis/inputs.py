@@ -4,7 +4,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from passband.jobs.analysis.subset import Chosen, Strata
 from passband.pipeline.errors import IntegrityError
 from passband.pipeline.layout import IMAGES
 from passband.pipeline.store import Store
+
+_KEPT = "kept-"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Inputs:
     indices : (n,) uint32
     strata : images of each class
     amplitude : (H, W) float64, mean over all images of the source, FFT layout; zeros where no map needs it
+    kept : what a study keeps beside them, by name
     """
 
     pixels: NDArray[np.uint8]
@@ -36,10 +39,13 @@ class Inputs:
     indices: NDArray[np.uint32]
     strata: Strata
     amplitude: NDArray[np.float64]
+    kept: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def gather(images: SourceImages, chosen: Chosen, with_amplitude: bool, batch_size: int) -> Inputs:
-    """Read what is looked at, and for the mean amplitude all of the source."""
+def gather(
+    images: SourceImages, chosen: Chosen, with_amplitude: bool, batch_size: int, kept: dict[str, NDArray[Any]]
+) -> Inputs:
+    """Read what is looked at, and for the mean amplitude all of the source; `kept` is kept beside it."""
     channels, height, width = images.blueprint.shape
     rows, amplitude = chosen.rows, MeanAmplitude(height, width)
     place = np.full(len(images.labels), -1)
@@ -51,7 +57,7 @@ def gather(images: SourceImages, chosen: Chosen, with_amplitude: bool, batch_siz
         looked_at = place[positions] >= 0
         pixels[place[positions[looked_at]]] = batch[looked_at]
     found = amplitude.value() if with_amplitude else np.zeros((height, width))
-    return Inputs(pixels, images.labels[rows], images.indices[rows], chosen.strata, found)
+    return Inputs(pixels, images.labels[rows], images.indices[rows], chosen.strata, found, kept)
 
 
 def store_inputs(store: Store, inputs: Inputs) -> str:
@@ -64,6 +70,7 @@ def store_inputs(store: Store, inputs: Inputs) -> str:
             "sizes": inputs.strata.sizes,
             "taken": inputs.strata.taken,
             "amplitude": inputs.amplitude,
+            **{f"{_KEPT}{name}": array for name, array in inputs.kept.items()},
         }
     )
     store.put(IMAGES, content)
@@ -77,7 +84,8 @@ def read_inputs(store: Store, sha256: str) -> Inputs:
         raise IntegrityError(f"{store.uri}/{IMAGES}: has sha256 {found}, recorded is {sha256}")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         strata = Strata(arrays["sizes"], arrays["taken"])
-        return Inputs(arrays["pixels"], arrays["labels"], arrays["indices"], strata, arrays["amplitude"])
+        kept = {name.removeprefix(_KEPT): arrays[name] for name in arrays.files if name.startswith(_KEPT)}
+        return Inputs(arrays["pixels"], arrays["labels"], arrays["indices"], strata, arrays["amplitude"], kept)
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:

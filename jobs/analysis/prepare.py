@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from passband.jobs.analysis.envelope import Envelope, environment, read_envelope, refuse_other, write_envelope
-from passband.jobs.analysis.frequencies import distinct_frequencies
 from passband.jobs.analysis.images import SourceImages, list_images
 from passband.jobs.analysis.inputs import gather, store_inputs
 from passband.jobs.analysis.results import UsedSurrogate
-from passband.jobs.analysis.sensitivity import block_ranges
 from passband.jobs.analysis.spec import AnalyzeJob, What
+from passband.jobs.analysis.studies import STUDIES
+from passband.jobs.analysis.study import Layout, Looked
 from passband.jobs.analysis.subset import Chosen, choose
 from passband.jobs.dataset.output import refuse_foreign
 from passband.pipeline.canonical import digest
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Draft:
-    """An analysis that nothing is written of: its images, those that are looked at, and its envelope."""
+    """An analysis that nothing is written of: its images, those that are looked at, its work, and its envelope."""
 
     images: SourceImages
     chosen: Chosen
+    layout: Layout
     envelope: Envelope
 
 
@@ -42,30 +43,34 @@ def draw_up(job: AnalyzeJob, what: What, progress: Callable[[int], None]) -> Dra
     PassbandError
         Everything a user can mend, by name: source, checkpoint, network, classes, image size, subset.
     """
-    sha256 = _weights(job).sha256 if what == "sensitivity" else None  # before a long listing
+    sha256 = _weights(job).sha256 if what in STUDIES else None  # before a long listing
     images, used = list_images(job, progress), None
     images = images.readable(job.compute.batch_size) if job.bad_images else images
     if sha256 is not None and job.surrogate is not None:
         surrogate_of(job, images.blueprint.classes, images.blueprint.shape, sha256)
         used = UsedSurrogate(network=job.surrogate.network, sha256=sha256)
-    subset = job.subset if what == "sensitivity" else None
+    subset = job.subset if what in STUDIES else None
     chosen = choose(images.labels, images.indices, images.key, subset, len(images.blueprint.classes))
-    return Draft(images, chosen, _envelope(job, what, images, used, len(chosen.rows)))
+    looked = Looked(len(chosen.rows), images.blueprint.shape, tuple(images.blueprint.classes))
+    layout = STUDIES[what].load().lay_out(job, looked) if what in STUDIES else Layout({}, 1, {"scale": job.scale})
+    return Draft(images, chosen, layout, _envelope(job, what, images, used, layout, len(chosen.rows)))
 
 
-def _envelope(job: AnalyzeJob, what: What, images: SourceImages, used: UsedSurrogate | None, samples: int) -> Envelope:
-    blueprint, batch = images.blueprint, job.surrogate.batch if job.surrogate else 1
-    first, last = block_ranges(len(distinct_frequencies(*blueprint.shape[1:])), samples, batch, job.compute.block)[0]
+def _envelope(
+    job: AnalyzeJob, what: What, images: SourceImages, used: UsedSurrogate | None, layout: Layout, samples: int
+) -> Envelope:
+    blueprint = images.blueprint
     return Envelope(
         what=what,
-        identity=digest(_identity_form(job, what, blueprint.identity, used)),
+        identity=digest(_identity_form(job, what, blueprint.identity, used) | layout.form),
         fingerprint=blueprint.fingerprint,
         samples=samples,
         of=len(images.labels),
         shape=list(blueprint.shape),
         classes=list(blueprint.classes),
         surrogate=used,
-        block=last - first,
+        block=layout.block,
+        parts=layout.sizes or None,
         key=images.key,
         inputs=None,
         environment=environment(blueprint.environment, what),
@@ -104,11 +109,11 @@ def surrogate_of(
 
 
 def _identity_form(job: AnalyzeJob, what: What, images: str, used: UsedSurrogate | None) -> dict[str, Any]:
-    """Return what decides the maps: without places and compute."""
-    form: dict[str, Any] = {"format": 1, "what": what, "name": job.name, "images": images, "scale": job.scale}
+    """Return what decides the results of any analysis: without places and compute."""
+    form: dict[str, Any] = {"format": 1, "what": what, "name": job.name, "images": images}
     if used is not None and job.surrogate is not None:
         model = job.surrogate.model_dump(exclude={"checkpoint"}) | {"sha256": used.sha256}
-        form |= {"surrogate": model, "maps": sorted(job.maps), "norm": job.norm, "subset": job.subset}
+        form |= {"surrogate": model, "subset": job.subset}
     return form
 
 
@@ -136,7 +141,8 @@ def with_inputs(store: Store, envelope: Envelope, drawn: Draft, job: AnalyzeJob)
     if envelope.inputs is not None and store.exists(IMAGES) and store.exists(SURROGATE):
         return envelope
     store.put(SURROGATE, _weights(job).content)
-    inputs = gather(drawn.images, drawn.chosen, "enhanced" in job.maps, job.compute.batch_size)
+    layout = drawn.layout
+    inputs = gather(drawn.images, drawn.chosen, layout.with_amplitude, job.compute.batch_size, layout.keep())
     sha256 = store_inputs(store, inputs)
     if envelope.inputs not in (None, sha256):
         raise IntegrityError(f"{store.uri}: its images are no longer those that it was begun with")

@@ -1,17 +1,22 @@
 """What an analysis would cost, measured on a few of its images before anything is written."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
-
-from passband.jobs.analysis.counting import Subject, count_wrong
+from passband.jobs.analysis.inputs import gather
 from passband.jobs.analysis.prepare import Draft, draw_up, surrogate_of
-from passband.jobs.analysis.spec import AnalyzeJob
+from passband.jobs.analysis.spec import AnalyzeJob, What
+from passband.jobs.analysis.studies import STUDIES
+from passband.jobs.analysis.study import Evaluate, Looked, Material
 from passband.jobs.executors.choice import choose
-from passband.kernels.cpu.pixels import to_float
 from passband.kernels.cpu.threads import set_num_threads
 
 _PROBE_S = 2.0
+"""Seconds that the measuring takes, of all parts together, where blocks are quicker than that."""
+_SPANS = 3
+"""Places of a part that are measured, where it has so many items: they may cost unlike."""
 
 
 @dataclass(frozen=True)
@@ -20,69 +25,103 @@ class Estimate:
 
     Attributes
     ----------
-    frequencies : distinct ones, of all maps
+    parts : their names
+    noun, items : what the items are called, and how many all parts have
     samples, of : images looked at, and images of the source
-    passes : forward passes of `batch` images
-    seconds : with `workers` of `threads` threads each, start-up aside; by `probed` passes of the very model
-    model_share : of the probe's time, what the forward passes took
+    passes : forward passes of `batch` images; None where the images decide how many
+    seconds : with `workers` of `threads` threads each, start-up aside; by `probed` items, of fewer images
+    model_share : of the probe's time, what the forward passes took; None where that is not measured
     """
 
-    frequencies: int
+    parts: tuple[str, ...]
+    noun: str
+    items: int
     samples: int
     of: int
-    passes: int
+    passes: int | None
     batch: int
     seconds: float
     probed: int
     workers: int
     threads: int
-    model_share: float
+    model_share: float | None
+
+    def told(self) -> dict[str, Any]:
+        """Return it for machines, the items under the name that they have."""
+        rest = {key: value for key, value in vars(self).items() if key not in ("noun", "items")}
+        return {self.noun: self.items, **rest, "parts": list(self.parts)}
 
 
-def estimate(job: AnalyzeJob) -> Estimate:
-    """List the images of `job`, show some of them to its surrogate, and scale up what it took."""
-    job = job.for_command("sensitivity").with_absolute_paths()
-    drawn = draw_up(job, "sensitivity", lambda samples: None)
-    compute = job.compute
+@dataclass
+class _Measured:
+    """What blocks took."""
+
+    items: int = 0
+    seconds: float = 0.0
+    model_seconds: float | None = None
+
+    def add(self, items: int, seconds: float, model_seconds: float | None) -> None:
+        self.items += items
+        self.seconds += seconds
+        if model_seconds is not None:
+            self.model_seconds = (self.model_seconds or 0.0) + model_seconds
+
+
+def estimate(job: AnalyzeJob, what: What = "sensitivity") -> Estimate:
+    """List the images of `job`, evaluate some blocks of few of them, and scale up what that took."""
+    job = job.for_command(what).with_absolute_paths()
+    drawn, compute = draw_up(job, what, lambda samples: None), job.compute
     choice = choose(compute.executor, compute.workers, compute.address, threads=compute.threads)
-    threads, envelope = choice.threads, drawn.envelope
-    set_num_threads(threads)
-    subject = _subject(job, drawn, 2 * threads)
-    seconds, model_seconds, probed = _time_passes(subject, threads)
-    batch, maps = subject.surrogate.batch, len(job.maps)
-    needed = maps * -(-envelope.frequencies * envelope.samples // batch)
+    set_num_threads(choice.threads)
+    envelope, material = drawn.envelope, _few(job, drawn, choice.threads)
+    study, kind = envelope.study(), STUDIES[what]
+    images, batch = len(material.images), material.surrogate.batch
+    few = study.lay_out(job, Looked(images, material.shape, material.classes)).sizes
+    step = -(-4 * choice.threads * batch // images) if kind.looks_at_all else images
+    evaluate = study.open(material)
+    found = {part: _time(evaluate, part, min(step, few[part]), few[part], len(few)) for part in few}
+    scale = envelope.samples / images if kind.looks_at_all else 1
+    whole = {part: envelope.sizes[part] / each.items * each.seconds * scale for part, each in found.items()}
+    models = [each.model_seconds for each in found.values() if each.model_seconds is not None]
+    passes = [-(-size * envelope.samples // batch) for size in envelope.sizes.values()]
     return Estimate(
-        frequencies=maps * envelope.frequencies,
+        parts=tuple(envelope.sizes),
+        noun=kind.noun,
+        items=sum(envelope.sizes.values()),
         samples=envelope.samples,
         of=envelope.of,
-        passes=needed,
+        passes=sum(passes) if kind.looks_at_all else None,
         batch=batch,
-        seconds=seconds / probed * needed / choice.workers,
-        probed=probed,
+        seconds=sum(whole.values()) / choice.workers,
+        probed=sum(each.items for each in found.values()),
         workers=choice.workers,
-        threads=threads,
-        model_share=model_seconds / threads / seconds,
+        threads=choice.threads,
+        model_share=sum(models) / choice.threads / sum(each.seconds for each in found.values()) if models else None,
     )
 
 
-def _subject(job: AnalyzeJob, drawn: Draft, batches: int) -> Subject:
-    """Return the surrogate with the first few images."""
-    envelope, images = drawn.envelope, drawn.images
+def _few(job: AnalyzeJob, drawn: Draft, threads: int) -> Material:
+    """Return the surrogate with the first few images, and no amplitude: noise of no strength takes as long."""
+    envelope = drawn.envelope
     assert envelope.surrogate is not None
     model = surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256)
-    rows = drawn.chosen.rows[: batches * model.batch]
-    pixels = np.concatenate([batch for _, batch in images.batches(rows, job.compute.batch_size)])
-    labels, indices = images.labels[rows], images.indices[rows]
-    return Subject(to_float(pixels), labels, indices, envelope.key, model, len(envelope.classes))
+    chosen = replace(drawn.chosen, rows=drawn.chosen.rows[: threads * model.batch])
+    inputs = gather(drawn.images, chosen, False, job.compute.batch_size, drawn.layout.keep())
+    return Material(job, envelope.key, tuple(envelope.classes), inputs, model)
 
 
-def _time_passes(subject: Subject, threads: int) -> tuple[float, float, int]:
-    """Return the seconds of some forward passes with all that belongs to them, those within the model, and how many."""
-    norms = np.ones(len(subject.frequencies))
-    step = min(len(norms), -(-4 * threads * subject.surrogate.batch // len(subject.images)))
-    count_wrong(subject, "original", norms, 0, 1)  # compiles, and starts threads
-    spent, model_spent, passes = 0.0, 0.0, 0
-    while passes == 0 or spent < _PROBE_S:
-        counts = count_wrong(subject, "original", norms, 0, step)
-        spent, model_spent, passes = spent + counts.seconds, model_spent + counts.model_seconds, passes + counts.passes
-    return spent, model_spent, passes
+def _time(evaluate: Evaluate, part: str, step: int, size: int, parts: int) -> _Measured:
+    """Evaluate blocks of `step` items here and there in a part of `size` items, over and over for a while."""
+    evaluate(part, 0, 1)  # compiles, and starts threads
+    found = _Measured()
+    while not found.items or found.seconds < _PROBE_S / parts:
+        for start in _starts(step, size):
+            began = time.perf_counter()
+            columns = evaluate(part, start, start + step)
+            found.add(step, time.perf_counter() - began, columns.get("model_seconds"))
+    return found
+
+
+def _starts(step: int, size: int) -> Iterator[int]:
+    places = min(_SPANS, size // step)
+    yield from ((size - step) * place // max(1, places - 1) for place in range(places))

@@ -49,7 +49,9 @@ class Analysis(StrictModel):
     seconds : of work, added over the workers
     model_share : of the time of all threads, what the surrogate's own forward passes took
     evaluations : images shown to the surrogate
-    maps_sha256 : of the file of the maps; earlier analyses say nothing of it
+    maps : of a sensitivity or an amplitude
+    table : rows of what another study found
+    maps_sha256, arrays_sha256 : of the file of the maps, or of other arrays; earlier analyses say nothing of it
     """
 
     format: Literal[1] = 1
@@ -61,11 +63,13 @@ class Analysis(StrictModel):
     of: int
     shape: list[int]
     surrogate: UsedSurrogate | None
-    maps: list[MapSummary]
+    maps: list[MapSummary] = []
+    table: list[dict[str, Any]] = []
     seconds: float
     model_share: float | None
     evaluations: int
     maps_sha256: str | None = None
+    arrays_sha256: str | None = None
     environment: dict[str, str]
     job: dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""Analyze from a job file to maps; the same call resumes it."""
+"""Analyze from a job file to results; the same call resumes it."""
 
 import time
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from passband.jobs.analysis.display import Display, SilentDisplay
 from passband.jobs.analysis.envelope import Envelope, write_envelope
 from passband.jobs.analysis.finish import finish, write
 from passband.jobs.analysis.ledger import Ledger, read_ledger
+from passband.jobs.analysis.mapping import found_maps
 from passband.jobs.analysis.prepare import Draft, prepare, with_inputs
 from passband.jobs.analysis.results import Analysis, read_results, summarize
 from passband.jobs.analysis.spec import AnalyzeJob, What
@@ -19,6 +20,7 @@ from passband.jobs.dataset.output import refuse_nested_output, swept
 from passband.jobs.executors.base import Retries
 from passband.jobs.executors.choice import choose, open_executor
 from passband.jobs.executors.drive import drive
+from passband.pipeline.layout import MAPS
 from passband.pipeline.lock import locked
 from passband.pipeline.networks.checkpoint import without_hash
 from passband.pipeline.store import Store, open_store
@@ -31,14 +33,14 @@ def analyze(
     display: Display | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Analysis:
-    """Make, or go on making, the maps of `job`, and write them below ``output.uri``.
+    """Make, or go on making, an analysis, and write what it finds below ``output.uri``.
 
     Parameters
     ----------
-    what : "sensitivity" or "amplitude"
-        The maps of the surrogate's errors, or the mean amplitude of the images times ``scale``.
+    what : a key of `STUDIES`, or "amplitude"
+        The latter is the mean amplitude of the images times ``scale``, in one pass.
     checkpoint : callable
-        Called after every block of frequencies; what it raises ends the run cleanly.
+        Called after every block; what it raises ends the run cleanly.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def analyze(
             display.note(note)
         display.step("reading images")
         envelope = with_inputs(store, envelope, drawn, job)
-        ledger = read_ledger(store, envelope, list(job.maps), job.compute.failure_budget)
+        ledger = read_ledger(store, envelope, job.compute.failure_budget)
         display.started(ledger)
         try:
             _evaluate(store, ledger, job, display, checkpoint)
@@ -75,7 +77,8 @@ def _amplitude(store: Store, envelope: Envelope, drawn: Draft, job: AnalyzeJob, 
         amplitude.add(pixels)
     values = np.fft.fftshift(job.scale * amplitude.value())
     seconds = time.perf_counter() - began
-    return write(store, envelope, {"amplitude": values}, [summarize("amplitude", values, 0.0)], seconds)
+    found = found_maps({"amplitude": values}, [summarize("amplitude", values, 0.0)])
+    return write(store, envelope, found, MAPS, seconds)
 
 
 def _evaluate(store: Store, ledger: Ledger, job: AnalyzeJob, display: Display, checkpoint: Callable[[], None]) -> None:
@@ -84,8 +87,8 @@ def _evaluate(store: Store, ledger: Ledger, job: AnalyzeJob, display: Display, c
         return
     compute = job.compute
     choice = choose(compute.executor, compute.workers, compute.address, threads=compute.threads)
-    blocks = ledger.envelope.blocks
-    tasks = (BlockTask(store.uri, identity, name, block, *blocks[block], choice.threads) for name, block in pending)
+    ranges = dict(ledger.envelope.places())
+    tasks = (BlockTask(store.uri, identity, *place, *ranges[place], choice.threads) for place in pending)
     setup, retries = partial(open_workshop, store.uri, identity), Retries(max_attempts=compute.max_attempts)
     opening = open_executor(choice, retries, compute.task_timeout_s, len(pending), setup)
     drive(opening, tasks, ledger, lambda outcome: display.event(ledger, outcome.error), checkpoint)

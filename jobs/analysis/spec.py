@@ -2,19 +2,27 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from passband.jobs.analysis.counting import MAPS, MapName
+from passband.jobs.analysis.options import AttackOptions, MarginOptions
+from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
 from passband.jobs.dataset.entries import MAX_STAGES, AnySource, StageEntry
 from passband.jobs.dataset.spec import ComputeSection, GenerateJob, ImageSection
 from passband.jobs.executors.choice import of_here
-from passband.pipeline.options import StrictModel
+from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
-What = Literal["amplitude", "sensitivity"]
+AMPLITUDE = "amplitude"
+SECTIONS: dict[str, type[StrictModel]] = {"attack": AttackOptions, "margins": MarginOptions}
+"""Sections of a job that are one study's; they are left out of the resolved job unless they are given."""
+if TYPE_CHECKING:
+    What = str
+else:
+    What = listed(STUDIES, lambda: Literal[(AMPLITUDE, *STUDIES)])
 
 
 class AnalyzeOutput(StrictModel):
@@ -24,10 +32,10 @@ class AnalyzeOutput(StrictModel):
 
 
 class AnalyzeCompute(ComputeSection):
-    """How the work is run; nothing here changes a bit of a map."""
+    """How the work is run; nothing here changes a bit of what is found."""
 
     backend: Literal["auto", "cpu"] = Field("auto", description="an analysis runs on the CPU")
-    block: int | None = Field(None, ge=1, description="frequencies a task; default: about 256 forward passes")
+    block: int | None = Field(None, ge=1, description="items a task; default: about 256 forward passes")
     task_timeout_s: float = Field(3600.0, gt=0, description="deadline of a block, where workers can be killed")
 
 
@@ -48,6 +56,8 @@ class AnalyzeJob(SensitivityOptions):
     bad_images: int = Field(0, ge=0, description="unreadable images that may be left out before it fails")
     surrogate: SurrogateOptions | None = Field(None, description="the frozen model; amplitude needs none")
     maps: list[MapName] = Field(default=list(MAPS), min_length=1)
+    attack: AttackOptions | None = Field(None, description="of analyze attack; null: its defaults")
+    margins: MarginOptions | None = Field(None, description="of analyze margins; null: its defaults")
     output: AnalyzeOutput
     compute: AnalyzeCompute = Field(default_factory=lambda: AnalyzeCompute.model_validate({}))
 
@@ -86,15 +96,19 @@ class AnalyzeJob(SensitivityOptions):
     def resolved(self) -> dict[str, Any]:
         """Return the job with every default filled in; it reads back as the same job."""
         images = self.images().resolved()
-        return self.model_dump() | {key: images[key] for key in ("source", "base")}
+        absent = {key for key in SECTIONS if getattr(self, key) is None}  # then jobs count as they did before it
+        return self.model_dump(exclude=absent) | {key: images[key] for key in ("source", "base")}
 
     def for_command(self, what: What) -> "AnalyzeJob":
         """Return the job as `what` runs it; raise JobError where it is for another, or lacks what that needs."""
         if self.what not in (None, what):
             raise JobError(f"{self.name}: what: got {self.what!r}, the command is analyze {what}")
-        if what == "sensitivity" and self.surrogate is None:
-            raise JobError(f"{self.name}: surrogate: is needed for sensitivity: {{network: ..., checkpoint: PATH}}")
-        return self.model_copy(update={"what": what})
+        if what in STUDIES and self.surrogate is None:
+            raise JobError(f"{self.name}: surrogate: is needed for {what}: {{network: ..., checkpoint: PATH}}")
+        given: dict[str, Any] = {"what": what}
+        if what in SECTIONS and getattr(self, what) is None:
+            given[what] = SECTIONS[what].model_validate({})
+        return self.model_copy(update=given)
 
     def with_compute(self, **changes: Any) -> "AnalyzeJob":
         """Return the job with some of `compute` replaced; None leaves a value as it is."""
@@ -110,6 +124,8 @@ class AnalyzeJob(SensitivityOptions):
         changed: dict[str, Any] = {"source": images.source, "base": images.base}
         if self.surrogate is not None:
             changed["surrogate"] = self.surrogate.with_absolute_path(absolute_path)
+        if self.margins is not None:
+            changed["margins"] = self.margins.with_absolute_paths(absolute_path)
         return self.model_copy(update=changed).with_output(images.output.uri)
 
 

@@ -71,10 +71,10 @@ def _blocks(store: Store) -> Count:
     from passband.jobs.analysis.envelope import read_envelope
 
     envelope = read_envelope(store)
-    if envelope.what == "amplitude":
+    total = sum(1 for _ in envelope.places())
+    if not total:  # an amplitude is one pass
         return store.exists(RESULTS), None, None
-    total = len(envelope.blocks) * len(envelope.job["maps"])
-    done = total if store.exists(RESULTS) else len(store.names(BLOCKS))
+    done = total if store.exists(RESULTS) else sum(name.endswith(".json") for name in store.names(BLOCKS))
     return store.exists(RESULTS), done, total
 
 

@@ -73,11 +73,12 @@ def _generate(path: str | Path, output: str | None, workers: int | None) -> Subm
 
 
 def _analyze(path: str | Path, output: str | None, workers: int | None) -> Submission:
-    from passband.jobs.analysis.spec import load_analyze_job
+    from passband.jobs.analysis.spec import AMPLITUDE, load_analyze_job
+    from passband.jobs.analysis.studies import STUDIES
 
     job = load_analyze_job(path)
-    what = job.what or ("amplitude" if job.surrogate is None else "sensitivity")
-    spreads = what == "sensitivity"
+    what = job.what or (AMPLITUDE if job.surrogate is None else "sensitivity")
+    spreads = what in STUDIES
     job = job.for_command(what).with_compute(executor="ray" if spreads else None, workers=workers)
     job = (job if output is None else job.with_output(output)).with_absolute_paths()
     return Submission(

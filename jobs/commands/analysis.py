@@ -1,9 +1,11 @@
-"""The commands that map frequencies: of the data, and of what a frozen model is sensitive to."""
+"""The commands that analyze images and frozen models: one for each study, and one for the amplitude of images."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.commands.generation import Address, ExecutorName, Workers
 from passband.jobs.commands.shared import KEPT, AsJson, JobFile, print_json, stop
 
@@ -12,12 +14,10 @@ if TYPE_CHECKING:
     from passband.jobs.analysis.spec import AnalyzeJob, What
 
 OtherOutput = Annotated[str | None, typer.Option("--output", help="instead of output.uri", metavar="URI")]
-DryRun = Annotated[
-    bool, typer.Option("--plan", help="how many frequencies and forward passes, how long; write nothing")
-]
+DryRun = Annotated[bool, typer.Option("--plan", help="how much work it is, how long it takes; write nothing")]
 
 analyze = typer.Typer(
-    help="Map the frequencies of images, and those that a frozen model is sensitive to.",
+    help="Study a frozen model, and the frequencies of images.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -29,22 +29,29 @@ def amplitude(job: JobFile, output: OtherOutput = None, as_json: AsJson = False)
     _run(_load(job, output), "amplitude", as_json)
 
 
-@analyze.command()
-def sensitivity(
-    job: JobFile,
-    executor: ExecutorName = None,
-    workers: Workers = None,
-    address: Address = None,
-    output: OtherOutput = None,
-    plan: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """Map a frozen model's error by frequency. The frequency is added to its images; the same command resumes it."""
-    spec = _load(job, output).with_compute(executor=executor, workers=workers, address=address)
-    if plan:
-        _tell_plan(spec, as_json)
-    else:
-        _run(spec, "sensitivity", as_json)
+def _command(what: str) -> Callable[..., None]:
+    """Return the command of a study; all of them have the same options."""
+
+    def command(
+        job: JobFile,
+        executor: ExecutorName = None,
+        workers: Workers = None,
+        address: Address = None,
+        output: OtherOutput = None,
+        plan: DryRun = False,
+        as_json: AsJson = False,
+    ) -> None:
+        spec = _load(job, output).with_compute(executor=executor, workers=workers, address=address)
+        if plan:
+            _tell_plan(spec, what, as_json)
+        else:
+            _run(spec, what, as_json)
+
+    return command
+
+
+for _name, _kind in STUDIES.items():
+    analyze.command(_name, help=_kind.summary)(_command(_name))
 
 
 def _load(path: JobFile, output: str | None) -> "AnalyzeJob":
@@ -58,7 +65,7 @@ def _run(spec: "AnalyzeJob", what: "What", as_json: bool) -> None:
     from passband.jobs.analysis.display import AnalysisDisplay
     from passband.jobs.analysis.run import analyze
 
-    told = KEPT if what == "sensitivity" else stop.told  # an amplitude is one pass, and begins again
+    told = KEPT if what in STUDIES else stop.told  # an amplitude is one pass, and begins again
     with stop.telling(told), AnalysisDisplay.for_streams(as_json) as display:
         found = analyze(spec, what, display=display, checkpoint=stop.check)
     if as_json:
@@ -69,12 +76,10 @@ def _run(spec: "AnalyzeJob", what: "What", as_json: bool) -> None:
 
 def _table(found: "Analysis", uri: str) -> str:
     """Spell what an analysis came to, for a terminal of 60 columns."""
+    from passband.jobs.analysis.mapping import told_maps
     from passband.jobs.common.wording import duration
 
-    lines = [f"{'map':<10}{'mean l1':>9}{'+-':>9}{'largest':>10}"]
-    for summary in found.maps:
-        error = "?" if summary.standard_error is None else f"{summary.standard_error:.4f}"
-        lines.append(f"{summary.name:<10}{summary.mean_l1:>9.4f}{error:>9}{summary.largest:>10.4f}")
+    lines = STUDIES[found.what].load().told(found) if found.what in STUDIES else told_maps(found)
     lines += ["", f"images      {found.samples:,} of {found.of:,}"]
     if found.surrogate is not None:
         share = "" if found.model_share is None else f", {found.model_share:.1%} of it the model"
@@ -83,21 +88,22 @@ def _table(found: "Analysis", uri: str) -> str:
     return "\n".join([*lines, f"written to  {uri}"])
 
 
-def _tell_plan(spec: "AnalyzeJob", as_json: bool) -> None:
-    from dataclasses import asdict
-
+def _tell_plan(spec: "AnalyzeJob", what: "What", as_json: bool) -> None:
     from passband.jobs.analysis.probe import estimate
     from passband.jobs.common.wording import duration
 
-    found = estimate(spec)
+    found = estimate(spec, what)
     if as_json:
-        print_json(asdict(found))
+        print_json(found.told())
         return
-    typer.echo(f"{spec.name} -> {spec.output.uri} (nothing is written)")
-    typer.echo(f"maps         {', '.join(spec.maps)}")
-    typer.echo(f"frequencies  {found.frequencies:,} distinct ones")
-    typer.echo(f"images       {found.samples:,} of {found.of:,}")
-    typer.echo(f"passes       {found.passes:,} of {found.batch} images")
-    typer.echo(f"time         about {duration(found.seconds)}, start-up aside")
-    typer.echo(f"workers      {found.workers} with threads {found.threads}")
-    typer.echo(f"measured on  {found.probed:,} passes, {found.model_share:.1%} of it the model")
+    share = "" if found.model_share is None else f", {found.model_share:.1%} of it the model"
+    lines = [f"{spec.name} -> {spec.output.uri} (nothing is written)"]
+    lines.append(f"{'parts':<13}{', '.join(found.parts)}")
+    lines.append(f"{found.noun:<13}{found.items:,}")
+    lines.append(f"images       {found.samples:,} of {found.of:,}")
+    if found.passes is not None:
+        lines.append(f"passes       {found.passes:,} of {found.batch} images")
+    lines.append(f"time         about {duration(found.seconds)}, start-up aside")
+    lines.append(f"workers      {found.workers} with threads {found.threads}")
+    lines.append(f"measured on  {found.probed:,} {found.noun}{share}")
+    typer.echo("\n".join(lines))

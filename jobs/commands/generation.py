@@ -172,7 +172,7 @@ def plan(
         estimate_maps(spec, drafted.inputs),
     )
     if as_json:
-        costs = {name: asdict(cost) for name, cost in maps.items()}
+        costs = {name: cost.told() for name, cost in maps.items()}
         facts = plan_facts(planned)
         facts["warnings"] += filter(None, [few_shards(found)])
         print_json(asdict(found) | {"maps": costs} | facts)

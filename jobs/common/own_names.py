@@ -6,9 +6,11 @@ from re import Pattern
 
 from passband.pipeline.formats import exports
 from passband.pipeline.layout import (
+    ARRAYS,
     BLOCKS,
     EVENTS,
     FAILURES,
+    FIGURE,
     IMAGES,
     INPUTS,
     JOB,
@@ -86,8 +88,8 @@ def _training(name: str) -> Pattern[str]:
 
 def _analysis(name: str = "") -> Pattern[str]:
     pictures = (f"{picture}.png" for picture in MAP_NAMES)
-    blocks = rf"{BLOCKS}/({'|'.join(MAP_NAMES)})-{_NUMBER}\.json"
-    return _any(_exactly(JOB, RESULTS, MAPS, IMAGES, SURROGATE, *pictures), blocks)
+    blocks, figures = rf"{BLOCKS}/[a-z0-9][a-z0-9_-]*-{_NUMBER}\.json", rf"{FIGURE}[a-z0-9-]+\.png"
+    return _any(_exactly(JOB, RESULTS, MAPS, ARRAYS, IMAGES, SURROGATE, *pictures), blocks, figures)
 
 
 def _predictions() -> Pattern[str]:

@@ -1,11 +1,14 @@
-"""Analyses side by side: their maps in one scale of colours a unit, and their numbers."""
+"""Analyses side by side: their maps in one scale of colours a unit, what other studies found, and their numbers."""
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from passband.jobs.common import wording
 from passband.jobs.comparison.blocks import Cell, Chart, Column, Section, Table
+from passband.jobs.comparison.curves import marks
 from passband.jobs.comparison.run import Run
+from passband.jobs.comparison.studies import SHOWN
 from passband.jobs.drawing.charts import variants
 from passband.jobs.drawing.heatmaps import Heatmap, fitted_width, heatmaps_png
 
@@ -14,8 +17,24 @@ _WIDE = 9.6
 
 def section(runs: Sequence[Run]) -> Section:
     """Return the section of the analyses."""
-    charts = [chart for what in ("sensitivity", "amplitude") if (chart := _chart(runs, what)) is not None]
-    return Section("analyses", "Analyses" if len(runs) > 1 else "Analysis", [*charts, _numbers(runs)])
+    blocks: list[Any] = [chart for what in ("sensitivity", "amplitude") if (chart := _chart(runs, what)) is not None]
+    if of_maps := [run for run in runs if run.content.results.of_maps]:
+        blocks.append(_numbers(of_maps))
+    for what in dict.fromkeys(run.content.results.what for run in runs if run not in of_maps):
+        own = [run for run in runs if run.content.results.what == what]
+        blocks += SHOWN[what].blocks(own, marks([run.label for run in own])) if what in SHOWN else [_rows(what, own)]
+    return Section("analyses", "Analyses" if len(runs) > 1 else "Analysis", blocks)
+
+
+def _rows(what: str, runs: Sequence[Run]) -> Table:
+    """Return the rows of a study that the page knows nothing of."""
+    keys = list(dict.fromkeys(key for run in runs for row in run.content.results.table for key in row))
+    rows = [
+        [Cell(run.label), *(Cell(str(row.get(key, "\u2013"))) for key in keys)]
+        for run in runs
+        for row in run.content.results.table
+    ]
+    return Table(what.capitalize(), [Column("analysis", "name"), *map(Column, keys)], rows)
 
 
 def _maps(runs: Sequence[Run], what: str) -> list[Heatmap]:

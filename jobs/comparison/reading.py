@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passband.jobs.common.jobfile import read_yaml
-from passband.jobs.comparison.maps import read_maps
+from passband.jobs.comparison.maps import read_arrays, read_maps
 from passband.jobs.comparison.missing import what_is_missing
 from passband.jobs.comparison.results import (
     AnalysisResults,
@@ -19,6 +19,7 @@ from passband.jobs.comparison.results import (
     read_results,
 )
 from passband.jobs.comparison.run import Run, tell_apart
+from passband.jobs.comparison.studies import SHOWN
 from passband.jobs.dataset.blueprint import Blueprint, read_blueprint
 from passband.jobs.evaluation.results import Evaluation, read_evaluation
 from passband.jobs.training.log import read_metrics
@@ -49,10 +50,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Analysis:
-    """A finished analysis with its maps (H, W), zero frequency at (H // 2, W // 2)."""
+    """A finished analysis with its maps (H, W), zero frequency at (H // 2, W // 2), or the arrays of another study."""
 
     results: AnalysisResults
     maps: dict[str, NDArray[np.float64]]
+    arrays: dict[str, NDArray[Any]]
 
 
 def read_runs(folders: Sequence[str]) -> list[Run]:
@@ -110,8 +112,18 @@ def _evaluation(store: Store, found: dict[str, Any]) -> Run:
 
 def _analysis(store: Store, found: dict[str, Any]) -> Run:
     results = checked(AnalysisResults, found, store)
-    content = Analysis(results, read_maps(store, results))
+    if results.of_maps:
+        content = Analysis(results, read_maps(store, results), {})
+    else:
+        content = Analysis(results, {}, read_arrays(store, results, _shapes(results, store)))
     return Run("analyze", results.name, store.uri, results.identity, content)
+
+
+def _shapes(results: AnalysisResults, store: Store) -> dict[str, tuple[int, ...]]:
+    if results.what not in SHOWN:  # somebody else's: the page has its rows
+        return {}
+    shown = SHOWN[results.what]
+    return shown.shapes([checked(shown.Row, row, store) for row in results.table], results.samples)
 
 
 def _reproduction(store: Store, found: dict[str, Any]) -> Run:

@@ -1,9 +1,10 @@
 """What the ``results.json`` of trainings, analyses and reproductions say; an evaluation's has a module of its own."""
 
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from passband.jobs.analysis.spec import AMPLITUDE, What
 from passband.pipeline.documents import DocumentError
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.layout import RESULTS
@@ -62,20 +63,35 @@ class AnalysisResults(_Results):
     ----------
     samples, of : images looked at, and images of the source
     shape : (C, H, W)
-    maps_sha256 : of the file of the maps; earlier analyses say nothing of it
+    maps : of a sensitivity or an amplitude
+    table : rows of what another study found
+    maps_sha256, arrays_sha256 : of the file of the maps, or of other arrays; earlier analyses say nothing of it
     """
 
     format: Literal[1]
-    what: Literal["sensitivity", "amplitude"]
+    what: What
     identity: str
     samples: int
     of: int
     shape: list[int] = Field(min_length=3, max_length=3)
     surrogate: Surrogate | None
-    maps: list[MapSummary] = Field(min_length=1)
+    maps: list[MapSummary] = []
+    table: list[dict[str, Any]] = []
     seconds: float
     model_share: float | None
     maps_sha256: str | None = None
+    arrays_sha256: str | None = None
+
+    @property
+    def of_maps(self) -> bool:
+        """Whether maps were made."""
+        return self.what in ("sensitivity", AMPLITUDE)
+
+    @model_validator(mode="after")
+    def _check_found(self) -> Self:
+        if not (self.maps if self.of_maps else self.table):
+            raise ValueError(f"an analysis of {self.what} without {'maps' if self.of_maps else 'a table'}")
+        return self
 
 
 class ReproducedRow(BaseModel):

@@ -1,6 +1,6 @@
 """What the status of a run takes from its files, with its types; a damaged or foreign file is told in one line."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -43,10 +43,6 @@ class _Job(_Taken):
     steps: int | None = None
 
 
-class _Maps(BaseModel):
-    maps: list[Literal["original", "enhanced"]]
-
-
 class _Metrics(_Taken):
     """A line of a training's log."""
 
@@ -71,12 +67,6 @@ def check_results(kind: str, found: Any, where: str) -> None:
 def check_job(found: Any, where: str) -> None:
     """Raise PassbandError for a job whose name, epochs or steps cannot be told."""
     _check(_Job, found, where)
-
-
-def asked_maps(job: Any, where: str) -> list[Literal["original", "enhanced"]]:
-    """Return the maps that the job of an analysis asks for; raise PassbandError where it does not say."""
-    _check(_Maps, job, where)
-    return _Maps.model_validate(job).maps
 
 
 def check_metrics(found: Any, where: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from passband.jobs.common.yamltext import YamlError, read_store_yaml
 from passband.jobs.comparison.results import read_results
-from passband.jobs.comparison.runfiles import asked_maps, check_job, check_metrics, check_results
+from passband.jobs.comparison.runfiles import check_job, check_metrics, check_results
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.layout import JOB, MANIFEST, RESULTS
 from passband.pipeline.lock import is_locked
@@ -93,19 +93,21 @@ def _evaluation(store: Store, envelope: Mapping[str, Any], results: Mapping[str,
 
 
 def _analysis(store: Store, envelope: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
-    """Return which maps are asked for, and how many blocks of frequencies are done."""
+    """Return which parts are asked for, and how many of their blocks are done."""
     if not envelope:
         return {key: results.get(key) for key in ("what", "samples", "of")}
     from passband.jobs.analysis.envelope import read_envelope
-    from passband.jobs.analysis.worker import read_block
+    from passband.jobs.analysis.record import read_block
+    from passband.jobs.analysis.studies import STUDIES
 
     whole = read_envelope(store)
     found = {"what": whole.what, "samples": whole.samples, "of": whole.of}
-    if whole.what == "amplitude":
+    if whole.what not in STUDIES:
         return found
-    maps, blocks = asked_maps(whole.job, f"{store.uri}/{JOB}"), range(len(whole.blocks))
-    done = sum(bool(results) or read_block(store, whole.identity, name, b) is not None for name in maps for b in blocks)
-    return {**found, "maps": maps, "blocks": len(maps) * len(blocks), "done": done}
+    kind, places = whole.study().Record, [place for place, _ in whole.places()]
+    done = sum(bool(results) or read_block(store, kind, whole.identity, *place) is not None for place in places)
+    called = "maps" if whole.what == "sensitivity" else "parts"
+    return {**found, called: list(whole.sizes), "blocks": len(places), "done": done}
 
 
 def _reproduction(store: Store, envelope: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +156,8 @@ def _spell_evaluation(found: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _spell_analysis(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     blocks = f"{found['done']:,} of {found['blocks']:,} done" if "blocks" in found else ""
     return [
-        ("maps", ", ".join(found.get("maps", [found["what"]]))),
+        ("parts", f"{found['what']}: {', '.join(found['parts'])}" if "parts" in found else ""),
+        ("maps", "" if "parts" in found else ", ".join(found.get("maps", [found["what"]]))),
         ("blocks", blocks),
         ("images", f"{found['samples']:,} of {found['of']:,}"),
     ]

@@ -85,7 +85,7 @@ def _cost(job: GenerateJob, found: Estimate, maps: "dict[str, MapEstimate]", wor
     yield "time", f"about {duration(found.seconds)} with {workers}, start-up aside"
     yield "memory", _memory(found)
     for name, cost in maps.items():
-        looked_at = f"{cost.frequencies:,} frequencies x {cost.samples:,} images"
+        looked_at = f"{cost.items:,} {cost.noun} x {cost.samples:,} images"
         yield "first", f"{name}: {looked_at}, about {duration(cost.seconds)} more"
 
 

@@ -49,11 +49,11 @@ def show_evaluation(screen: Screen) -> None:
 
 
 def show_analysis(screen: Screen) -> None:
-    envelope = SimpleNamespace(samples=10)
-    ledger = SimpleNamespace(envelope=envelope, frequencies=400, frequencies_done=0, failed={}, retried=1)
+    envelope = SimpleNamespace(samples=10, what="sensitivity")
+    ledger = SimpleNamespace(envelope=envelope, items=400, items_done=0, failed={}, retried=1)
     with analysis.AnalysisDisplay(screen) as display:
         for _ in range(STEPS):
-            ledger.frequencies_done += 10
+            ledger.items_done += 10
             display.event(ledger, None)
             time.sleep(_FRAME_S)
 

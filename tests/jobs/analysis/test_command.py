@@ -69,7 +69,8 @@ def test_plan_writes_nothing(passband, job_file, tmp_path, monkeypatch):
     status, out, _ = passband("analyze", "sensitivity", job_file, "--plan")
     assert status == 0
     assert not (tmp_path / "out").exists()
-    assert "260 distinct ones" in out
+    assert "frequencies  260" in out
+    assert "parts        original, enhanced" in out
     assert "326 of 32 images" in out  # 2 maps x ceil(130 x 40 / 32)
     assert max(map(len, out.splitlines())) <= 60
     found = json.loads(passband("analyze", "sensitivity", job_file, "--plan", "--json")[1])

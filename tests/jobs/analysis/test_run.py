@@ -200,7 +200,7 @@ def test_a_block_that_fails_is_tried_again_and_named_at_last(finished, make_job,
             raise left.pop()
         return count_wrong(subject, name, norms, start, stop)
 
-    monkeypatch.setattr("passband.jobs.analysis.worker.count_wrong", flaky)
+    monkeypatch.setattr("passband.jobs.analysis.studies.sensitivity.count_wrong", flaky)
     if failures == 3:
         with pytest.raises(BlocksFailedError, match="1 block failed.*\n  block original-000001: RuntimeError: broken"):
             analyze(make_job())
@@ -215,7 +215,7 @@ def test_the_failure_budget_ends_a_run(make_job, tmp_path, monkeypatch):
     def broken(*_):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("passband.jobs.analysis.worker.count_wrong", broken)
+    monkeypatch.setattr("passband.jobs.analysis.studies.sensitivity.count_wrong", broken)
     with pytest.raises(BlocksFailedError, match="^2 blocks failed"):
         analyze(make_job(compute={"failure_budget": 1, "max_attempts": 1}))
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from passband.jobs import cli
+from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.commands.shared import KEPT, stop
 from passband.jobs.common.address_space import lack_of_memory
 from passband.jobs.common.jobfile import JobError
@@ -138,7 +139,7 @@ KINDS = {
     "generate": ("passband run", ["run", "plan"]),
     "train": ("passband train", ["train"]),
     "evaluate": ("passband evaluate", ["evaluate"]),
-    "analyze": ("passband analyze", ["analyze sensitivity", "analyze amplitude"]),
+    "analyze": ("passband analyze", [f"analyze {what}" for what in ("amplitude", *STUDIES)]),
 }
 
 
@@ -471,7 +472,8 @@ def test_a_missing_gpu_is_told_by_the_driver(monkeypatch):
 
 COMMANDS = [
     *("run", "plan", "status", "verify", "inspect", "export", "schema", "stages", "train", "evaluate", "reproduce"),
-    *("report", "submit", "jobs", "logs", "cancel", "analyze", "analyze amplitude", "analyze sensitivity"),
+    *("report", "submit", "jobs", "logs", "cancel", "analyze", "analyze amplitude"),
+    *(f"analyze {what}" for what in STUDIES),
     *("cluster", "cluster up", "bench", "bench augment", "bench training", ""),
 ]
 

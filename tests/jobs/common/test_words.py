@@ -133,6 +133,8 @@ def analyze_jobs():
         "output": {"uri": "o"},
     }
     yield parse_analyze_job({**next(analyze_jobs()), "base": ["dct_flip"]}).resolved()
+    families = [{"kind": "dct"}, {"kind": "random"}, {"kind": "file", "path": "p"}]
+    yield parse_analyze_job({**next(analyze_jobs()), "attack": {}, "margins": {"subspaces": families}}).resolved()
 
 
 def places(value, path=()):

@@ -6,9 +6,7 @@ import shutil
 import pytest
 from filelock import FileLock
 
-from passband.jobs.comparison.runfiles import asked_maps
 from passband.jobs.comparison.status import read_run
-from passband.pipeline.errors import PassbandError
 from passband.pipeline.layout import LOCK
 from passband.pipeline.store import LocalStore
 from tests.jobs.comparison.runs_made import write_reproduction
@@ -151,9 +149,3 @@ def test_what_no_run_writes_is_one_line_that_names_the_file(passband, tmp_path, 
         assert status == 1
         assert name in out + err
         assert (out + err).count("\n") == 1
-
-
-@pytest.mark.parametrize("job", [{}, {"maps": "original"}, {"maps": ["other"]}])
-def test_an_analysis_that_does_not_say_its_maps_is_damaged(job):
-    with pytest.raises(PassbandError, match="^job.yaml: is damaged: maps"):
-        asked_maps(job, "job.yaml")

@@ -1,0 +1,134 @@
+"""What the studies of a frozen model are told in a job file: sections ``attack`` and ``margins``."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from passband.pipeline.options import StrictModel
+
+Method = Literal["deepfool", "sparsefool", "random"]
+Form = Literal["square", "diagonal"]
+Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,31}$")]
+
+
+class DeepFoolOptions(StrictModel):
+    """How DeepFool walks (METHODS 8).
+
+    Attributes
+    ----------
+    classes : largest logits of an image that are looked at, its own among them
+    steps : at most
+    overshoot : success is judged at so much more than the perturbation
+    """
+
+    classes: int = Field(10, ge=2, description="largest logits that are looked at, the image's own among them")
+    steps: int = Field(50, ge=1, le=1000, description="of DeepFool, at most")
+    overshoot: float = Field(0.02, ge=0, le=1, description="success is judged at so much more than the perturbation")
+
+
+class AttackOptions(DeepFoolOptions):
+    """Minimal perturbations: `deepfool` in the l2 norm, `sparsefool` of few pixels, and as many drawn at random.
+
+    Attributes
+    ----------
+    lam : lambda, how far over the boundary the plane lies that SparseFool solves for
+    rounds : linear problems that SparseFool solves, at most
+    alpha : most by which SparseFool changes an element, of images in [0, 1]; null: no bound
+    target : name of the class that images are moved to; null: any other
+    """
+
+    methods: list[Method] = Field(["deepfool", "sparsefool", "random"], min_length=1)
+    lam: float = Field(3.0, ge=1, le=100, description="lambda of SparseFool: 1 for MNIST, 3 for CIFAR-10 in the paper")
+    rounds: int = Field(20, ge=1, le=1000, description="linear problems that SparseFool solves, at most")
+    alpha: float | None = Field(
+        None, gt=0, le=1, description="most by which SparseFool changes an element; null: no bound"
+    )
+    target: str | None = Field(
+        None, min_length=1, description="name of the class that images are moved to; null: any other"
+    )
+
+    @model_validator(mode="after")
+    def _check_methods(self) -> Self:
+        if len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods: {', '.join(self.methods)} names one more than once")
+        if "random" in self.methods and "sparsefool" not in self.methods:
+            raise ValueError(
+                "methods: random changes as many values as sparsefool does, so it needs sparsefool beside it"
+            )
+        return self
+
+
+class _Subspaces(StrictModel):
+    """A family of subspaces; its name stands in results and plots."""
+
+    name: Name | None = Field(None, description="default: its kind")
+
+
+class _Blocks(_Subspaces):
+    """Blocks along the diagonal.
+
+    Attributes
+    ----------
+    block, step : K and T, in frequencies
+    form : the whole K x K block, or its diagonal
+    """
+
+    block: int = Field(8, ge=1, description="K: frequencies of a block; 16 for ImageNet in the paper")
+    step: int = Field(2, ge=1, description="T: between blocks; 1 for MNIST, 2 for CIFAR-10, 16 for ImageNet")
+    form: Form = "square"
+
+
+class DctSubspaces(_Blocks):
+    """Of the DCT."""
+
+    kind: Literal["dct"]
+
+
+class RandomSubspaces(_Blocks):
+    """Of a random orthonormal matrix, arranged as the DCT is."""
+
+    kind: Literal["random"]
+    seed: int = Field(0, ge=0, lt=2**63, description="of the matrix")
+
+
+class FileSubspaces(_Subspaces):
+    """Spans of functions in a file of NumPy: (J, S, D), or an .npz of (S, D) in the order of their names."""
+
+    kind: Literal["file"]
+    path: str = Field(min_length=1, description="X.npy, (J, S, D), or X.npz; D: height x width, or times the channels")
+
+
+AnySubspaces = Annotated[DctSubspaces | RandomSubspaces | FileSubspaces, Field(discriminator="kind")]
+
+
+class MarginOptions(DeepFoolOptions):
+    """Distances to the boundary within subspaces."""
+
+    steps: int = Field(100, ge=1, le=1000, description="of DeepFool, at most")
+    subspaces: list[AnySubspaces] = Field(
+        [DctSubspaces.model_validate({"kind": "dct"}), RandomSubspaces.model_validate({"kind": "random"})],
+        min_length=1,
+        max_length=64,
+    )
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        names = list(self.named)
+        if len(names) < len(self.subspaces):
+            told = ", ".join(family.name or family.kind for family in self.subspaces)
+            raise ValueError(f"subspaces: {told} names one more than once; give each a name of its own")
+        return self
+
+    def with_absolute_paths(self, absolute: Callable[[str], str]) -> Self:
+        """Return the options with the paths of files as `absolute` makes them."""
+        changed = [
+            family.model_copy(update={"path": absolute(family.path)}) if isinstance(family, FileSubspaces) else family
+            for family in self.subspaces
+        ]
+        return self.model_copy(update={"subspaces": changed})
+
+    @property
+    def named(self) -> dict[str, DctSubspaces | RandomSubspaces | FileSubspaces]:
+        """The families by their names."""
+        return {family.name or family.kind: family for family in self.subspaces}

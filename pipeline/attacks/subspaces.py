@@ -1,0 +1,212 @@
+"""Subspaces of the space of images, and quick orthogonal projections on them.
+
+Layouts: images (N, C, H, W); basis functions (S, D) in rows, D = H W for those of one channel, else C H W.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import scipy  # its parts are imported when first used
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Integers = NDArray[np.int64]
+Rows = NDArray[np.intp]
+_ROUNDING = 1e-6
+
+
+class Subspaces(ABC):
+    """Several subspaces S_0, S_1 ... of images of one shape.
+
+    Attributes
+    ----------
+    shape : (C, H, W)
+    dimensions : of each subspace
+    """
+
+    shape: tuple[int, int, int]
+    dimensions: list[int]
+
+    def __len__(self) -> int:
+        """Return how many subspaces there are."""
+        return len(self.dimensions)
+
+    @abstractmethod
+    def project(self, images: Tensor, which: Integers) -> Tensor:
+        """Return the orthogonal projection of each image on a subspace of its own.
+
+        Parameters
+        ----------
+        images : (N, C, H, W) float
+        which : (N,) int64, number of the subspace
+
+        Returns
+        -------
+        (N, C, H, W) of the type and on the device of `images`. One image's projection does not depend on the others
+        as long as there are as many of them.
+        """
+
+    def hook(self, which: Integers) -> Callable[[Tensor, Rows], Tensor]:
+        """Return what `DeepFool` projects by where sample i stays within subspace ``which[i]``; `which` is (N,).
+
+        Notes
+        -----
+        A projection that is shorter than a millionth of its normal is the rounding of float32, and becomes zero: else
+        a sample that no direction of its subspace moves would be carried off along that.
+        """
+
+        def project(normals: Tensor, rows: Rows) -> Tensor:
+            chosen = np.zeros(len(normals), np.int64)  # those after the samples are zero in any subspace
+            chosen[: len(rows)] = which[rows]
+            found = self.project(normals, chosen)
+            whole, within = (torch.linalg.vector_norm(images.flatten(1), dim=1) for images in (normals, found))
+            return torch.where((within > _ROUNDING * whole)[:, None, None, None], found, 0)
+
+        return project
+
+
+class DctBlocks(Subspaces):
+    """Blocks of the orthonormal two-dimensional DCT along its diagonal, from low to high frequencies.
+
+    S_j is spanned by D(jT + a, jT + b), 0 <= a, b < K, in each of the C channels.
+
+    Parameters
+    ----------
+    shape : (C, H, W)
+    block, step : K and T
+    form : "square" or "diagonal"
+        The whole block, of dimension C K^2, or a = b alone, of dimension C K.
+
+    Raises
+    ------
+    ValueError
+        If a block is larger than the images.
+
+    Notes
+    -----
+    P_S g = D_h^T (M * (D_h g D_w^T)) D_w with the K rows of the DCT's matrices of height and width, so no coefficient
+    outside the block is ever computed. Ortiz-Jimenez et al. 2020, "Hold me tight", section 3.1: its text says "K x K
+    blocks", and the authors' code takes them; the formula there prints the diagonal.
+    """
+
+    def __init__(self, shape: Sequence[int], block: int, step: int, form: str = "square") -> None:
+        channels, height, width = shape
+        self.shape = channels, height, width
+        places = block_places(height, width, block, step)
+        self._rows, self._columns = (_cosines(length, block, places) for length in (height, width))
+        self._mask = torch.ones(block, block) if form == "square" else torch.eye(block)
+        self.dimensions = [channels * int(self._mask.sum())] * len(places)
+
+    def project(self, images: Tensor, which: Integers) -> Tensor:
+        """Return the projections; see `Subspaces`."""
+        index = torch.from_numpy(which)
+        rows, columns = (table[index][:, None].to(images) for table in (self._rows, self._columns))
+        within = (rows @ images @ columns.mT) * self._mask.to(images)
+        return rows.mT @ within @ columns
+
+
+class Spans(Subspaces):
+    """The spans of orthonormal functions.
+
+    Parameters
+    ----------
+    shape : (C, H, W)
+    bases : of each subspace (S, D) float32, its rows orthonormal
+        D = H W: functions of one channel, of which each channel has its own, as with the DCT; D = C H W: of all.
+
+    Raises
+    ------
+    ValueError
+        If D is neither.
+    """
+
+    def __init__(self, shape: Sequence[int], bases: Sequence[NDArray[np.float32]]) -> None:
+        channels, height, width = shape
+        self.shape = channels, height, width
+        whole, single = channels * height * width, height * width
+        for number, basis in enumerate(bases):
+            if basis.ndim != 2 or basis.shape[1] not in (whole, single):
+                raise ValueError(
+                    f"basis {number} is of shape {list(basis.shape)}; allowed: (S, {single}) or (S, {whole})"
+                )
+        self._bases = [torch.from_numpy(basis) for basis in bases]
+        self.dimensions = [len(basis) * (whole // basis.shape[1]) for basis in bases]
+
+    def project(self, images: Tensor, which: Integers) -> Tensor:
+        """Return the projections; see `Subspaces`."""
+        found = torch.zeros_like(images)
+        for number in np.unique(which).tolist():
+            basis = self._bases[number].to(images)
+            coefficients = images.reshape(-1, basis.shape[1]) @ basis.T
+            own = torch.from_numpy(which == number).to(images.device)
+            found[own] = (coefficients @ basis).view_as(images)[own]
+        return found
+
+
+def block_places(height: int, width: int, block: int, step: int) -> range:
+    """Return where the blocks of the diagonal begin: 0, T, 2 T ... as far as a K x K block fits.
+
+    Raises
+    ------
+    ValueError
+        If none fits.
+    """
+    if not 1 <= block <= min(height, width) or step < 1:
+        raise ValueError(
+            f"block {block} and step {step}; allowed for {height} x {width} pixels: block 1 to {min(height, width)}, "
+            "step at least 1"
+        )
+    return range(0, min(height, width) - block + 1, step)
+
+
+def random_bases(
+    shape: Sequence[int], block: int, step: int, form: str = "square", seed: int = 0
+) -> list[NDArray[np.float32]]:
+    """Return bases like those of `DctBlocks`, from a random orthonormal matrix that stands in place of the DCT.
+
+    Returns
+    -------
+    list of (S, H W) float32; blocks that overlap share functions, as those of the DCT do
+
+    Notes
+    -----
+    "A random orthonormal matrix arranged as a tensor of the same dimensionality as the DCT tensor": figure 4.4 of the
+    thesis. Only the functions that a block has are made: the Q of a Gaussian matrix, its signs those that make it
+    uniform (Mezzadri 2007, "How to generate random matrices from the classical compact groups", section 5).
+    """
+    _, height, width = shape
+    places = block_places(height, width, block, step)
+    pairs = range(block) if form == "diagonal" else range(block * block)
+    offsets = [(pair, pair) if form == "diagonal" else divmod(pair, block) for pair in pairs]
+    blocks = [[(start + a) * width + start + b for a, b in offsets] for start in places]
+    needed = sorted({function for functions in blocks for function in functions})
+    drawn = np.random.Generator(np.random.PCG64(seed)).standard_normal((height * width, len(needed)), np.float32)
+    q, r = np.linalg.qr(drawn)
+    functions = np.ascontiguousarray((q * np.sign(np.diag(r))).T)
+    row = {function: number for number, function in enumerate(needed)}
+    return [functions[[row[function] for function in chosen]] for chosen in blocks]
+
+
+def orthonormal(functions: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return an orthonormal basis, (S, D) float32, of the span of S independent functions, (S, D).
+
+    Raises
+    ------
+    ValueError
+        If they are not finite, or one of them lies in the span of the others.
+    """
+    given = np.asarray(functions, np.float64)
+    if given.ndim != 2 or not given.size or not np.isfinite(given).all():
+        raise ValueError(f"a basis of shape {list(given.shape)}: allowed are (S, D) finite numbers")
+    q, r = np.linalg.qr((given / np.maximum(np.linalg.norm(given, axis=1, keepdims=True), 1e-300)).T)
+    if len(given) > given.shape[1] or np.abs(np.diag(r)).min() < 1e-6:
+        raise ValueError(f"a basis of shape {list(given.shape)}: its functions are not independent")
+    return np.ascontiguousarray(q.T.astype(np.float32))
+
+
+def _cosines(length: int, block: int, places: range) -> Tensor:
+    """Return the rows of the DCT's matrix that each block has: (J, K, length)."""
+    matrix = scipy.fft.dct(np.eye(length), norm="ortho", axis=0)
+    return torch.from_numpy(np.stack([matrix[start : start + block] for start in places]).astype(np.float32))
