@@ -46,12 +46,13 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "augmix": [{}, {"severity": 10, "width": 2, "depth": 1}, {"severity": 1, "width": 1, "depth": 4}],
     "sada": [
         {"surrogate": SURROGATE, "map": "none", "steps": 2},
+        {"surrogate": SURROGATE | {"labels": "own"}, "map": "none", "steps": 1},
         {"surrogate": SURROGATE, "map": "map.npz", "weight": "map", "stop": "changed", "steps": 1, "step_size": 0.9},
         {"surrogate": SURROGATE, "map": "none", "targeted": False, "steps": 2},
         {"surrogate": SURROGATE, "random_only": True, "init": 1.0},
     ],
     "deepfool": [
-        {"surrogate": SURROGATE, "classes": 3, "steps": 1},
+        {"surrogate": SURROGATE | {"labels": "own"}, "classes": 3, "steps": 1},
         {"surrogate": SURROGATE, "target": "4", "alpha": 0.1, "steps": 2},
         {"surrogate": SURROGATE, "target": "random", "steps": 1},
     ],
