@@ -8,6 +8,7 @@ from passband.jobs.common.screen import OnScreen, Screen, seconds_left, sentence
 from passband.jobs.common.wording import duration
 from passband.jobs.training.loop import Watch
 from passband.jobs.training.setup import Training
+from passband.pipeline.networks.network import NetworkSpec
 
 MILESTONES: dict[str, Callable[[], Milestone]] = {}
 """Event -> what tells it once it came about, of the training after each step that is logged; for those that add one."""
@@ -82,11 +83,23 @@ def title(training: Training) -> str:
     resumed = f", from step {training.step}" if training.step else ""
     views = f" x {len(stream.views)} views" if len(stream.views) > 1 else ""
     views += " as samples" if job.data.views_as_samples else ""
+    network = network_words(training.network.spec)
     return (
-        f"{job.name}: {job.network.kind}, {job.objective_class.name}, {stream.num_samples:,} samples{views}, "
+        f"{job.name}: {network}, {job.objective_class.name}, {stream.num_samples:,} samples{views}, "
         + (f"{job.epochs} epochs" if job.steps is None else f"{job.steps:,} steps")
         + resumed
     )
+
+
+def network_words(spec: NetworkSpec) -> str:
+    """Spell a network with what it has by choice, or by the size of its images: resnet18 (imagenet stem)."""
+    told = [
+        "" if spec.stem is None else f"{spec.stem} stem",
+        "" if spec.batch_norm is None else f"{'with' if spec.batch_norm else 'without'} batch norm",
+        "" if spec.dropout is None else f"dropout {spec.dropout:g}",
+    ]
+    parts = ", ".join(filter(None, told))
+    return f"{spec.kind} ({parts})" if parts else spec.kind
 
 
 def progress(epoch: str, loss: float, state: dict[str, Any]) -> str:

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from passband.jobs.common.jobfile import JobError
+from passband.jobs.training.display import network_words
 from passband.jobs.training.first_network import with_stem
 from passband.jobs.training.run import train
 from passband.pipeline.errors import IntegrityError
-from passband.pipeline.networks.network import NetworkError, load_network
+from passband.pipeline.networks.network import NetworkError, NetworkSpec, load_network
 from passband.pipeline.networks.pretrained import IMAGENET
 from tests.jobs.training.test_run import in_steps
 from tests.pipeline.networks.test_pretrained import KIND, hub, registered  # noqa: F401  # fixtures
@@ -90,6 +91,19 @@ def test_a_stem_is_said_only_where_the_size_asks_for_another_than_before(train_j
     for network in ({"kind": "resnet18"}, {"kind": "lenet"}, {"kind": "wide_resnet16_4", "stem": "cifar"}):
         given = train_job(network=network)
         assert with_stem(given, [3, 224, 224]) is given
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "resnet18"),
+        ({"stem": "imagenet"}, "resnet18 (imagenet stem)"),
+        ({"batch_norm": False, "dropout": 0.5}, "resnet18 (without batch norm, dropout 0.5)"),
+    ],
+)
+def test_a_training_says_how_its_network_is_built(changes, said):
+    spec = NetworkSpec(kind="resnet18", shape=[3, 224, 224], classes=["a"], mean=[0.5] * 3, std=[0.5] * 3, **changes)
+    assert network_words(spec) == said
 
 
 def test_younger_keys_are_left_out_of_jobs_that_do_not_use_them(train_job):
