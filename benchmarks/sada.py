@@ -83,9 +83,9 @@ def prepare(
 ) -> Bench:
     """Train a network unless there is one, map its sensitivity, and read `count` images."""
     image = {"size": size}
-    trained = checkpoint or _trained(folder, kind, image, epochs or EPOCHS.get(kind, 12))
-    network = load_network(trained)
-    model = trained / "model.pt" if trained.is_dir() else trained
+    found = checkpoint or trained(folder, kind, image, epochs or EPOCHS.get(kind, 12))
+    network = load_network(found)
+    model = found / "model.pt" if found.is_dir() else found
     job = AnalyzeJob.model_validate(
         {
             "kind": "analyze",
@@ -112,7 +112,7 @@ def prepare(
     )
 
 
-def _trained(folder: Path, kind: str, image: dict[str, Any], epochs: int) -> Path:
+def trained(folder: Path, kind: str, image: dict[str, Any], epochs: int) -> Path:
     dataset = {
         "kind": "generate",
         "name": "clean",

@@ -17,7 +17,8 @@ from passband.jobs.analysis.counting import Subject, count_wrong
 from passband.kernels import cpu
 from passband.kernels.cpu.threads import for_ranges
 from passband.pipeline.networks.network import NetworkSpec, build_network, network_bytes
-from passband.pipeline.surrogate.model import Surrogate, load_surrogate
+from passband.pipeline.surrogate.loading import load_surrogate
+from passband.pipeline.surrogate.model import Surrogate
 from passband.pipeline.surrogate.options import SurrogateOptions
 
 ALLOWED = 0.9

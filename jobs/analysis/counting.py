@@ -61,6 +61,19 @@ class Subject:
         """The distinct (i, j): (K, 2)."""
         return distinct_frequencies(*self.images.shape[2:])
 
+    @cached_property
+    def answers(self) -> Integers:
+        """What a prediction is held to, (N,) int64: the labels, or what the model says of the images as they are."""
+        if not self.surrogate.own_labels:
+            return self.labels
+        found = np.empty(len(self.images), np.int64)
+
+        def look(start: int, stop: int) -> None:
+            found[start:stop] = self.surrogate.predict(self.images[start:stop])
+
+        for_ranges(look, len(self.images), self.surrogate.batch)
+        return found
+
     @property
     def pairs(self) -> int:
         """Length of the list of pairs."""
@@ -124,7 +137,7 @@ def count_wrong(subject: Subject, name: MapName, norms: NDArray[np.float64], sta
     end = min(last * batch, subject.pairs)
     noise = _Noise(subject, name, norms, first * batch // count, -(-end // count))
     wrong = np.zeros((last - first) * batch, np.bool_)
-    spent, check = np.zeros(last - first), stop_check()
+    spent, check, answers = np.zeros(last - first), stop_check(), subject.answers
 
     def evaluate(lowest: int, highest: int) -> None:
         for place in range(lowest, highest):
@@ -135,7 +148,7 @@ def count_wrong(subject: Subject, name: MapName, norms: NDArray[np.float64], sta
             entered = time.perf_counter()
             predictions = subject.surrogate.predict(images)
             spent[place] = time.perf_counter() - entered
-            wrong[place * batch : place * batch + len(rows)] = predictions != subject.labels[rows]
+            wrong[place * batch : place * batch + len(rows)] = predictions != answers[rows]
 
     for_ranges(evaluate, last - first)
     own = wrong[start * count - first * batch :][: (stop - start) * count].reshape(stop - start, count)

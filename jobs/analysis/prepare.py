@@ -75,7 +75,7 @@ def _envelope(job: AnalyzeJob, what: What, images: SourceImages, used: UsedSurro
 
 def _weights(job: AnalyzeJob) -> HashedFile:
     assert job.surrogate is not None
-    return read_checkpoint(job.surrogate.checkpoint, job.surrogate.sha256)
+    return read_checkpoint(job.surrogate.file(), job.surrogate.sha256)
 
 
 def surrogate_of(
@@ -94,7 +94,7 @@ def surrogate_of(
     IntegrityError
         If the checkpoint is another one by now.
     """
-    from passband.pipeline.surrogate.model import load_surrogate
+    from passband.pipeline.surrogate.loading import load_surrogate
 
     assert job.surrogate is not None
     weights = _weights(job).content if weights is None else weights

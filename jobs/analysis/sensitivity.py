@@ -65,7 +65,7 @@ def compute_sensitivity(
     NetworkError, JobError
         If the surrogate does not fit the images; if the subset cannot be drawn.
     """
-    from passband.pipeline.surrogate.model import load_surrogate
+    from passband.pipeline.surrogate.loading import load_surrogate
 
     _, height, width, channels = pixels.shape
     model = load_surrogate(content, surrogate, classes=classes, shape=(channels, height, width))

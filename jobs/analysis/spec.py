@@ -109,8 +109,7 @@ class AnalyzeJob(SensitivityOptions):
         images = self.images().with_absolute_paths()
         changed: dict[str, Any] = {"source": images.source, "base": images.base}
         if self.surrogate is not None:
-            path = absolute_path(self.surrogate.checkpoint)
-            changed["surrogate"] = self.surrogate.model_copy(update={"checkpoint": path})
+            changed["surrogate"] = self.surrogate.with_absolute_path(absolute_path)
         return self.model_copy(update=changed).with_output(images.output.uri)
 
 

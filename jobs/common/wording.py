@@ -133,7 +133,8 @@ def _augmix(step: Options) -> str:
 
 
 def _sada(step: Options) -> str:
-    network = f"against a {step['surrogate']['network']}"
+    named = step["surrogate"]["network"]
+    network = f"against {'an' if named[:1] in 'aeiou' else 'a'} {named}"
     if step["random_only"]:
         return f"SADA's random start alone, amplitudes within {_value(step['init'])}"
     given = step["map"] not in ("enhanced", "original", "none")

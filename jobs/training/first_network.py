@@ -1,14 +1,15 @@
-"""The network that a training begins with: drawn by its seed, from a checkpoint, or with torchvision's own weights."""
+"""The network that a training begins with: drawn by its seed, from a checkpoint, or with published weights."""
 
 from collections.abc import Sequence
 
 from passband.jobs.common.jobfile import JobError
-from passband.jobs.training.spec import TrainJob
+from passband.jobs.training.spec import NetworkSection, TrainJob
 from passband.jobs.training.statistics import channel_statistics
 from passband.pipeline.loading import Stream
 from passband.pipeline.networks.names import default_stem
 from passband.pipeline.networks.network import Network, NetworkSpec, build_network, load_network
 from passband.pipeline.networks.pretrained import Weights, read_weights
+from passband.pipeline.networks.state_dict import read_state_dict
 
 
 def with_stem(job: TrainJob, shape: Sequence[int]) -> TrainJob:
@@ -38,7 +39,7 @@ def first_network(job: TrainJob, stream: Stream) -> Network:
         if network.spec.kind != section.kind:
             raise JobError(f"network.checkpoint: holds {network.spec.kind}, network.kind is {section.kind}")
         return network
-    weights = None if section.weights is None else read_weights(section.kind, section.weights)
+    weights = _weights(section)
     mean, std = _normalization(job, stream, weights)
     if not len(mean) == len(std) == shape[0]:
         raise JobError(
@@ -47,6 +48,8 @@ def first_network(job: TrainJob, stream: Stream) -> Network:
     spec = NetworkSpec(
         kind=section.kind,
         stem=section.stem or (default_stem(shape) if section.kind == "resnet18" else None),  # type: ignore[arg-type]
+        batch_norm=section.batch_norm,
+        dropout=section.dropout,
         shape=shape,
         classes=classes,
         mean=mean,
@@ -55,12 +58,18 @@ def first_network(job: TrainJob, stream: Stream) -> Network:
     return build_network(spec, job.seed, weights)
 
 
+def _weights(section: NetworkSection) -> Weights | None:
+    if section.pretrained is not None:
+        return read_state_dict(section.kind, section.pretrained, section.sha256)
+    return None if section.weights is None else read_weights(section.kind, section.weights)
+
+
 def _normalization(job: TrainJob, stream: Stream, weights: Weights | None) -> tuple[list[float], list[float]]:
     """Return mean and deviation: of the job, else of what the weights were trained with, else of the images."""
     section = job.network
     if section.mean and section.std:
         return section.mean, section.std
-    if weights is not None:
+    if weights is not None and weights.mean is not None and weights.std is not None:
         return list(weights.mean), list(weights.std)
     assert job.data.path is not None
     return channel_statistics(job.data.path, stream.views[0])

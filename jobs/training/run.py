@@ -88,8 +88,8 @@ def check_first(job: TrainJob, *, overwrite: bool = False) -> None:
     store = output_folder(job)
     if not overwrite:
         refuse_strange(store)
-    if job.network.checkpoint is not None:
-        read_checkpoint(job.network.checkpoint, job.network.sha256)
+    if job.network.file is not None:
+        read_checkpoint(job.network.file, job.network.sha256)
     if job.network.weights is not None:
         read_weights(job.network.kind, job.network.weights)
 
@@ -119,7 +119,7 @@ def _done(store: LocalStore, device: torch.device, *, held: bool = True) -> dict
 
 def _tell_unhashed(job: TrainJob, display: Display) -> None:
     network = job.network
-    if network.checkpoint is not None and (note := without_hash(network.checkpoint, network.sha256)):
+    if network.file is not None and (note := without_hash(network.file, network.sha256)):
         display.note(note)
 
 

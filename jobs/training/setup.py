@@ -17,6 +17,7 @@ from passband.jobs.training.schedule import make_schedule
 from passband.jobs.training.spec import OptimizerSection, TrainJob
 from passband.jobs.training.update import Update
 from passband.pipeline.loading import Stream, open_stream
+from passband.pipeline.networks.dropout import DroppedLinear
 from passband.pipeline.networks.network import Network
 
 
@@ -125,6 +126,9 @@ def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
         job.objective_class.check(options, setting)
     except ValueError as error:
         raise JobError(f"objective: {error}") from error
+    for module in network.modules():
+        if isinstance(module, DroppedLinear):
+            module.process = rank()
     network.train()
     return Training(
         job=job,

@@ -19,11 +19,20 @@ from passband.jobs.common.jobfile import JobError, absolute_path, check_kind, re
 from passband.jobs.training.objectives import OBJECTIVES, Objective, ObjectiveOptions
 from passband.pipeline.canonical import digest
 from passband.pipeline.networks.checkpoint import checkpoint_file
-from passband.pipeline.networks.names import OURS, RESIDUAL, TORCHVISION, check_network, check_stem
+from passband.pipeline.networks.names import (
+    FIXED_NORMS,
+    OURS,
+    RESIDUAL,
+    TORCHVISION,
+    check_network,
+    check_parts,
+    check_stem,
+)
+from passband.pipeline.networks.packaged import check_weights
 from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SHA256
 
-_YOUNGER = ("sha256", "weights")
+_YOUNGER = ("sha256", "weights", "batch_norm", "dropout", "pretrained")
 WATCHED = "train"
 """What the training set is called where `watch` measures on it."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -76,15 +85,35 @@ class NetworkSection(StrictModel):
     stem: Literal["cifar", "imagenet"] | None = Field(
         None, description=f"of {' and '.join(RESIDUAL)}; default: cifar up to 64 pixels a side, imagenet above"
     )
+    batch_norm: bool | None = Field(
+        None,
+        description="whether it has batch norm; default: resnet18, wide_resnet16_4, densenet_small have it, "
+        f"convnet, lenet, vgg11 do not; no choice for {', '.join(FIXED_NORMS)}",
+    )
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="share of the features before the last layer that is dropped; default: none"
+    )
     mean: list[float] | None = Field(None, description="one a channel; default: measured on the first view")
     std: list[Annotated[float, Field(gt=0)]] | None = Field(
         None, description="one a channel; default: measured on the first view"
     )
     checkpoint: str | None = Field(None, description="start from these weights: a training's folder or a model.pt")
-    sha256: str | None = Field(None, pattern=SHA256, description="of the checkpoint's file; another one is refused")
+    sha256: str | None = Field(None, pattern=SHA256, description="of that file; another one is refused")
     weights: str | None = Field(
-        None, min_length=1, description=f"torchvision's own, by name: of {TORCHVISION}NAME, from torch hub's folder"
+        None,
+        min_length=1,
+        description=f"published ones, by name: torchvision's own of {TORCHVISION}NAME, from torch hub's folder; "
+        "IMAGENET1K of efficientnet_lite0, from the extra samples",
     )
+
+    pretrained: str | None = Field(
+        None, min_length=1, description="start from a plain state dict, as torchvision writes one, of the same network"
+    )
+
+    @property
+    def file(self) -> str | None:
+        """The file that the network begins from, where there is one."""
+        return self.checkpoint or self.pretrained
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -96,16 +125,23 @@ class NetworkSection(StrictModel):
     def _check(self) -> Self:
         check_network(self.kind, "kind")
         check_stem(self.kind, self.stem)
+        check_parts(self.kind, self.batch_norm, self.dropout)
+        if self.checkpoint is not None and (self.batch_norm is not None or self.dropout is not None):
+            raise ValueError("batch_norm and dropout come with the checkpoint")
         if self.weights is not None and not self.kind.startswith(TORCHVISION):
-            raise ValueError(f"weights by name are torchvision's, for {TORCHVISION}NAME, not for {self.kind}")
-        if self.weights is not None and self.checkpoint is not None:
-            raise ValueError("a network begins from weights by name or from a checkpoint, not from both")
+            check_weights(self.kind, self.weights)
+        begins = [key for key in ("weights", "checkpoint", "pretrained") if getattr(self, key) is not None]
+        if len(begins) > 1:
+            raise ValueError(
+                "a network begins from weights by name, from a checkpoint or from a pretrained state dict, "
+                f"not from {' and '.join(begins)}"
+            )
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std are given together or not at all")
         if self.checkpoint is not None and self.mean is not None:
             raise ValueError("mean and std come with the checkpoint")
-        if self.checkpoint is None and self.sha256 is not None:
-            raise ValueError("sha256 is that of a checkpoint, and none is given")
+        if self.file is None and self.sha256 is not None:
+            raise ValueError("sha256 is that of a checkpoint or a state dict, and none is given")
         return self
 
 
@@ -256,6 +292,8 @@ class TrainJob(StrictModel):
             del kept["data"]["views_as_samples"]
         if self.network.checkpoint is not None:
             kept["network"]["checkpoint"] = file_digest(self.network.checkpoint)
+        if self.network.pretrained is not None:
+            kept["network"]["pretrained"] = file_digest(self.network.pretrained, "pretrained")
         if self.network.weights is not None:
             kept["network"]["weights"] = self._weights_digest(self.network.weights)
         kept["network"].pop("sha256", None)  # a check, of what its hash stands for already
@@ -292,8 +330,9 @@ class TrainJob(StrictModel):
             "evaluate": {name: absolute(entry) for name, entry in self.evaluate.items()},
             "output": self.output.model_copy(update={"uri": absolute_path(self.output.uri)}),
         }
-        if self.network.checkpoint is not None:
-            changed["network"] = self.network.model_copy(update={"checkpoint": absolute_path(self.network.checkpoint)})
+        if self.network.file is not None:
+            key = "checkpoint" if self.network.checkpoint is not None else "pretrained"
+            changed["network"] = self.network.model_copy(update={key: absolute_path(self.network.file)})
         return self.model_copy(update=changed)
 
     def with_output(self, uri: str) -> "TrainJob":
@@ -309,13 +348,13 @@ def _as_first_named(options: Any) -> Any:
     return {names.get(key, key): _as_first_named(value) for key, value in options.items()}
 
 
-def file_digest(path: str) -> str:
-    """Return the sha256 of a checkpoint: a file, or the ``model.pt`` of a training's folder."""
+def file_digest(path: str, key: str = "checkpoint") -> str:
+    """Return the sha256 of what `key` names: a file, or the ``model.pt`` of a training's folder."""
     file = checkpoint_file(path)
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
-        raise JobError(f"network.checkpoint: cannot read {file}: {error.strerror}") from error
+        raise JobError(f"network.{key}: cannot read {file}: {error.strerror}") from error
 
 
 def absolute(reference: Any) -> Any:

@@ -201,21 +201,21 @@ class _Walk:
 
         The distance is infinite where no gradient differs from the own class's.
         """
-        attack, size = self._attack, len(points)
-        distances, steps = logits.new_full((size,), torch.inf), torch.zeros_like(points)
+        distances, nearest = logits.new_full((len(points),), torch.inf), torch.zeros_like(points)
+        lengths = torch.ones_like(distances)
         from_own = _gradient(logits, own, points, keep=True)
         for column in range(rivals.shape[1]):
             rival = rivals[:, column : column + 1]
             normals = _gradient(logits, rival, points, keep=column + 1 < rivals.shape[1]) - from_own
             normals = self._free(normals, points, rows)
-            lengths = torch.linalg.vector_norm(normals.flatten(1), dim=1)
+            norms = torch.linalg.vector_norm(normals, dim=(1, 2, 3))
             differences = (logits.detach().gather(1, rival) - logits.detach().gather(1, own)).abs()[:, 0]
-            found = torch.where(lengths > 0, differences / lengths, torch.inf)
+            found = torch.where(norms > 0, differences / norms, torch.inf)
             nearer = found < distances
-            distances = torch.where(nearer, found, distances)
-            scaled = (found.clamp(min=attack.least) / lengths)[:, None, None, None] * normals
-            steps = torch.where(nearer[:, None, None, None], scaled, steps)
-        return distances, steps
+            distances, lengths = torch.where(nearer, found, distances), torch.where(nearer, norms, lengths)
+            nearest = torch.where(nearer[:, None, None, None], normals, nearest)
+        reach = distances.clamp(min=self._attack.least, max=torch.finfo(distances.dtype).max) / lengths
+        return distances, reach[:, None, None, None] * nearest
 
 
 def _gradient(logits: Tensor, classes: Tensor, points: Tensor, *, keep: bool) -> Tensor:

@@ -53,8 +53,7 @@ class AttackOptions(StageOptions):
 
     def with_absolute_paths(self, absolute: Callable[[str], str]) -> Self:
         """Return the options with the path of the checkpoint as `absolute` makes it."""
-        surrogate = self.surrogate.model_copy(update={"checkpoint": absolute(self.surrogate.checkpoint)})
-        return self.model_copy(update={"surrogate": surrogate})
+        return self.model_copy(update={"surrogate": self.surrogate.with_absolute_path(absolute)})
 
 
 class Attacked(NamedTuple):
@@ -82,13 +81,17 @@ class AttackStage(Stage):
     @classmethod
     def inputs(cls, options: Any) -> dict[str, InputFile | InputFolder | ComputedMap]:
         """Return the surrogate's checkpoint."""
-        return {"surrogate": InputFile(options.surrogate.checkpoint, weights=True, sha256=options.surrogate.sha256)}
+        return {"surrogate": InputFile(options.surrogate.file(), weights=True, sha256=options.surrogate.sha256)}
 
     @classmethod
     def check_inputs(cls, options: Any, shape: Shape, classes: Sequence[str], contents: Mapping[str, bytes]) -> None:
         """Raise PassbandError or ValueError if the surrogate does not fit the data, or there is no such target."""
         load_shared(contents["surrogate"], options.surrogate, classes, shape, backend("cpu"))
-        if options.target not in (None, RANDOM, *classes):
+        if options.target in (None, RANDOM):
+            return
+        if options.surrogate.labels == "own":
+            raise ValueError(f"target is {options.target!r}; allowed with surrogate.labels own: random, or null")
+        if options.target not in classes:
             raise ValueError(f"target is {options.target!r}; allowed: random, or a class: {_some(classes)}")
 
     @classmethod
@@ -116,11 +119,11 @@ class AttackStage(Stage):
 
     def apply(self, images: Images, labels: Integers, draws: Draws) -> StageResult:
         """Attack a batch; images of [0, 1] come back in [0, 1]."""
-        before = self._shared.judge_clean(images, labels, self.kernels).predictions
+        before = self._shared.judge_clean(images, None, self.kernels).predictions
         targets = self._targets(before, draws)
         attacked, recorded = self._attack(images, *self._bounds(images), targets)
         stored, given = (self.kernels.to_float(self.kernels.to_uint8(array)) for array in (attacked, images))
-        after = self._shared.judge(stored, labels, self.kernels).predictions
+        after = self._shared.judge(stored, None, self.kernels).predictions
         recorded |= {} if targets is None else {"target": targets.astype(np.int32)}
         return StageResult(
             attacked,
@@ -150,9 +153,9 @@ class AttackStage(Stage):
             return np.full(len(predictions), self._classes.index(self.options.target), np.int64)
         address = draws.at(purpose=TARGET)
         words = self.kernels.to_host(self.kernels.words(address.key, address.indices, address.view, address.stage, 1))
-        others = len(self._classes) - 1
-        further = 1 + (words.reshape(-1).astype(np.int64) * others >> 32)  # uniform over the others
-        found: Integers = (predictions + further) % len(self._classes)
+        classes = self._shared.surrogate.num_classes
+        further = 1 + (words.reshape(-1).astype(np.int64) * (classes - 1) >> 32)  # uniform over the others
+        found: Integers = (predictions + further) % classes
         return found
 
     def _deepfool(self) -> "DeepFool":

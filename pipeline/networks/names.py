@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-OURS = ("convnet", "lenet", "resnet18", "wide_resnet16_4")
+OURS = ("convnet", "lenet", "vgg11", "resnet18", "wide_resnet16_4", "densenet_small", "efficientnet_lite0")
 TORCHVISION = "torchvision/"
 RESIDUAL = ("resnet18", "wide_resnet16_4")
 """Networks of ours with a choice of stem."""
+FIXED_NORMS = ("efficientnet_lite0",)
+"""Networks of ours that are built with batch norm alone."""
 STEMS = ("cifar", "imagenet")
 _LARGEST_CIFAR_SIDE = 64
 
@@ -24,6 +26,15 @@ def check_network(kind: str, key: str) -> None:
     """Raise ValueError unless `kind` names a network of ours or of torchvision."""
     if kind not in OURS and not (kind.startswith(TORCHVISION) and len(kind) > len(TORCHVISION)):
         raise ValueError(f"{key} is {kind!r}; allowed: {', '.join(OURS)}, or {TORCHVISION}NAME")
+
+
+def check_parts(kind: str, batch_norm: bool | None, dropout: float | None) -> None:
+    """Raise ValueError if batch norm or dropout is chosen for a network that leaves no choice."""
+    if batch_norm is not None and (kind not in OURS or kind in FIXED_NORMS):
+        allowed = ", ".join(name for name in OURS if name not in FIXED_NORMS)
+        raise ValueError(f"batch_norm is chosen for {allowed} only, not for {kind}")
+    if dropout is not None and kind not in OURS:
+        raise ValueError(f"dropout is chosen for {', '.join(OURS)} only, not for {kind}")
 
 
 def check_stem(kind: str, stem: str | None) -> None:

@@ -4,27 +4,38 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
 from torch import Tensor, nn
 
 from passband.pipeline.networks.checkpoint import NetworkError, checkpoint_file, read_checkpoint
+from passband.pipeline.networks.dense import densenet_small
+from passband.pipeline.networks.dropout import DroppedLinear
+from passband.pipeline.networks.efficientnet import efficientnet_lite0
 from passband.pipeline.networks.finite import find_non_finite
-from passband.pipeline.networks.names import TORCHVISION, check_network, check_stem
+from passband.pipeline.networks.names import TORCHVISION, check_network, check_parts, check_stem
 from passband.pipeline.networks.plain import convnet, lenet
-from passband.pipeline.networks.pretrained import Weights, refuse_untrainable, take_weights, torchvision_body, try_out
+from passband.pipeline.networks.pretrained import Weights, refuse_untrainable, torchvision_body, try_out
 from passband.pipeline.networks.residual import resnet18, wide_resnet16_4
 from passband.pipeline.networks.safe import FORMAT, first_line, load_safely, refuse_non_finite
+from passband.pipeline.networks.state_dict import take_weights
+from passband.pipeline.networks.vgg import vgg11
 from passband.pipeline.options import StrictModel
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "convnet": convnet,
     "lenet": lenet,
+    "vgg11": vgg11,
     "resnet18": resnet18,
     "wide_resnet16_4": wide_resnet16_4,
+    "densenet_small": densenet_small,
+    "efficientnet_lite0": efficientnet_lite0,
 }
+
+
+_YOUNGER = ("batch_norm", "dropout")
 
 
 class NetworkSpec(StrictModel):
@@ -34,21 +45,32 @@ class NetworkSpec(StrictModel):
     ----------
     kind : a key of `NETWORKS`, or torchvision/NAME
     stem : of residual networks; None is each one's first form: ``cifar``
+    batch_norm : None is what each network has by itself
+    dropout : share of the features before the last layer that is dropped in training; None is none
     shape : [C, H, W] of the images
     mean, std : one number a channel, of images in [0, 1]
     """
 
     kind: str
     stem: Literal["cifar", "imagenet"] | None = None
+    batch_norm: bool | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     shape: Annotated[list[int], Field(min_length=3, max_length=3)]
     classes: list[str] = Field(min_length=1)
     mean: list[float]
     std: list[float]
 
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave younger keys out that are not given, so that earlier versions read what they could build."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key not in _YOUNGER or value is not None}
+
     @model_validator(mode="after")
     def _check_channels(self) -> Self:
         check_network(self.kind, "kind")
         check_stem(self.kind, self.stem)
+        check_parts(self.kind, self.batch_norm, self.dropout)
         if len(self.mean) != self.shape[0] or len(self.std) != self.shape[0] or not all(s > 0 for s in self.std):
             raise ValueError(f"mean {self.mean} and std {self.std}: one number a channel, std above 0")
         return self
@@ -79,7 +101,8 @@ def _body(spec: NetworkSpec) -> nn.Module:
     if spec.kind.startswith(TORCHVISION):
         return torchvision_body(spec.kind, len(spec.classes))
     channels, height, width = spec.shape
-    options = {} if spec.stem is None else {"stem": spec.stem}
+    given = {"stem": spec.stem, "batch_norm": spec.batch_norm, "dropout": spec.dropout}
+    options = {key: value for key, value in given.items() if value is not None}
     try:
         return NETWORKS[spec.kind]((channels, height, width), len(spec.classes), **options)
     except ValueError as error:
@@ -91,7 +114,7 @@ def build_network(spec: NetworkSpec, seed: int, weights: Weights | None = None) 
 
     Parameters
     ----------
-    weights : of torchvision's, which a network of torchvision begins from
+    weights : of `read_weights` or `read_state_dict`, which the network begins from
         A last layer that tells another number of classes apart is drawn.
 
     Notes
@@ -111,6 +134,8 @@ def build_network(spec: NetworkSpec, seed: int, weights: Weights | None = None) 
             nn.init.uniform_(module.weight, -bound, bound, generator=generator)
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
+        if isinstance(module, DroppedLinear):
+            module.seed = seed
         if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
     if weights is not None:

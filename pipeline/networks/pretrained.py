@@ -1,4 +1,4 @@
-"""Classifiers of torchvision, and its own weights for them where they lie on disk; nothing is ever downloaded."""
+"""Classifiers of torchvision, and published weights by name where they lie on disk; nothing is ever downloaded."""
 
 import copy
 import functools
@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from passband.pipeline.hashed import read_hashed_file
 from passband.pipeline.networks.checkpoint import NetworkError
+from passband.pipeline.networks.efficientnet import from_published
 from passband.pipeline.networks.names import TORCHVISION
+from passband.pipeline.networks.packaged import packaged_weights
 from passband.pipeline.networks.safe import load_safely, refuse_non_finite
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -25,19 +27,19 @@ _INITIALIZED = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of torchvision's that lie on disk.
+    """Published weights that lie on disk.
 
     Attributes
     ----------
     state : name in the network -> tensor
-    mean, std : what images are normalised by, one number a channel
+    mean, std : what images are normalised by, one number a channel; None where it is not known
     """
 
     file: Path
     sha256: str
     state: Mapping[str, Tensor]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
 
 
 def refuse_unknown(kind: str) -> str:
@@ -63,11 +65,14 @@ def torchvision_body(kind: str, num_classes: int) -> nn.Module:
 
 
 def read_weights(kind: str, weights: str) -> Weights:
-    """Read torchvision's own weights of a network from the folder in which torch hub keeps what was downloaded.
+    """Read published weights of a network by their name.
+
+    Those of torchvision lie in the folder in which torch hub keeps what was downloaded, those for a network of ours in
+    an installed package.
 
     Parameters
     ----------
-    weights : as torchvision names them, ``IMAGENET1K_V2``
+    weights : as torchvision names them, ``IMAGENET1K_V2``, or a key of `PACKAGED` there
 
     Raises
     ------
@@ -75,6 +80,8 @@ def read_weights(kind: str, weights: str) -> Weights:
         If there are no such weights, or their file is not there or not what its name says: that ends in the first
         digits of its sha256.
     """
+    if not kind.startswith(TORCHVISION):
+        return _read_packaged(kind, weights)
     entry = _entry(kind, weights)
     file, content, sha256 = _read(_file_name(kind, weights), f"{kind}: {weights}")
     state = load_safely(content, str(file), hashed=True)
@@ -84,10 +91,12 @@ def read_weights(kind: str, weights: str) -> Weights:
 
 
 def weights_digest(kind: str, weights: str) -> str:
-    """Return the sha256 of torchvision's own weights, of the file alone; raise as `read_weights` where it is another.
+    """Return the sha256 of published weights, of the file alone; raise as `read_weights` where it is another.
 
     It is kept for as long as the file has the same size and times.
     """
+    if not kind.startswith(TORCHVISION):
+        return packaged_weights(kind, weights)[1].sha256  # which `read_weights` holds the file to
     name, what = _file_name(kind, weights), f"{kind}: {weights}"
     file = _folder() / name
     try:
@@ -95,6 +104,19 @@ def weights_digest(kind: str, weights: str) -> str:
     except OSError:
         return _read(name, what)[2]  # which tells why
     return _digest(name, what, str(file), (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+def _read_packaged(kind: str, weights: str) -> Weights:
+    file, known = packaged_weights(kind, weights)
+    try:
+        found = read_hashed_file(file)
+    except OSError as error:
+        raise NetworkError(f"{file}: cannot be read: {error.strerror}") from error
+    if found.sha256 != known.sha256:
+        raise NetworkError(f"{file}: has sha256 {found.sha256}, {weights} has {known.sha256}; it is damaged or another")
+    state = from_published(load_safely(found.content, str(file), hashed=True), str(file))
+    refuse_non_finite(state, str(file))
+    return Weights(file, known.sha256, state, known.mean, known.std)
 
 
 @functools.lru_cache(8)
@@ -142,24 +164,6 @@ def _normalization(entry: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
     transforms = entry.transforms()
     mean, std = getattr(transforms, "mean", IMAGENET[0]), getattr(transforms, "std", IMAGENET[1])
     return tuple(map(float, mean)), tuple(map(float, std))
-
-
-def take_weights(body: nn.Module, weights: Weights) -> None:
-    """Copy weights into `body`; the last layer keeps its own where it tells another number of classes apart.
-
-    Raises
-    ------
-    NetworkError
-        If they are not of this network.
-    """
-    own = body.state_dict()
-    strange = sorted(own.keys() ^ {name for name, value in weights.state.items() if isinstance(value, Tensor)})
-    other = [] if strange else sorted(name for name in own if own[name].shape != weights.state[name].shape)
-    layers = {name.rpartition(".")[0] for name in other}
-    if strange or len(layers) > 1 or not all(isinstance(body.get_submodule(n), nn.Linear | nn.Conv2d) for n in layers):
-        named = (strange or other)[0]
-        raise NetworkError(f"{weights.file}: is no state dict of this network: {named} is not alike in both")
-    body.load_state_dict({name: value for name, value in weights.state.items() if name not in other}, strict=False)
 
 
 def refuse_untrainable(body: nn.Module, kind: str, *, given: bool) -> None:

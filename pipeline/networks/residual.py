@@ -2,36 +2,48 @@
 
 from torch import Tensor, nn
 
+from passband.pipeline.networks.dropout import last_layer
 from passband.pipeline.networks.plain import Shape
 
 
-def resnet18(shape: Shape, num_classes: int, stem: str = "cifar") -> nn.Module:
+def resnet18(
+    shape: Shape, num_classes: int, stem: str = "cifar", *, batch_norm: bool = True, dropout: float | None = None
+) -> nn.Module:
     """Return a ResNet-18 (He et al. 2016).
 
     Parameters
     ----------
     stem : str
         ``imagenet``: 7 x 7 convolution of stride 2 and a pooling; ``cifar``: one 3 x 3 convolution of stride 1.
+    batch_norm : bool
+        False leaves the norms out.
+    dropout : float or None
+        Share of the features before the last layer that is dropped in training.
     """
     from torchvision.models import resnet18 as torchvision_resnet18
 
-    body = torchvision_resnet18(num_classes=num_classes)
+    body: nn.Module = torchvision_resnet18(num_classes=num_classes)
+    body.fc = last_layer(512, num_classes, dropout)
     if stem == "cifar":
         body.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
         body.maxpool = nn.Identity()
     elif shape[0] != 3:
         body.conv1 = nn.Conv2d(shape[0], 64, 7, stride=2, padding=3, bias=False)
-    return body
+    return body if batch_norm else _without_norms(body)
 
 
-def wide_resnet16_4(shape: Shape, num_classes: int, stem: str = "cifar") -> nn.Module:
-    """Return a Wide ResNet of depth 16 and width 4 (Zagoruyko & Komodakis 2016), without dropout.
+def wide_resnet16_4(
+    shape: Shape, num_classes: int, stem: str = "cifar", *, batch_norm: bool = True, dropout: float | None = None
+) -> nn.Module:
+    """Return a Wide ResNet of depth 16 and width 4 (Zagoruyko & Komodakis 2016), without dropout within its blocks.
 
     Parameters
     ----------
     stem : str
         ``cifar``: the paper's 3 x 3 convolution of stride 1; ``imagenet``: 7 x 7 of stride 2 and a pooling, without a
         norm between them, since the blocks begin with theirs.
+    batch_norm, dropout
+        As in `resnet18`.
     """
     widths = (16, 64, 128, 256)
     blocks: list[nn.Module] = []
@@ -42,15 +54,25 @@ def wide_resnet16_4(shape: Shape, num_classes: int, stem: str = "cifar") -> nn.M
     first: list[nn.Module] = [nn.Conv2d(shape[0], widths[0], 3, padding=1, bias=False)]
     if stem == "imagenet":
         first = [nn.Conv2d(shape[0], widths[0], 7, stride=2, padding=3, bias=False), nn.MaxPool2d(3, 2, padding=1)]
-    return nn.Sequential(
+    body = nn.Sequential(
         *first,
         *blocks,
         nn.BatchNorm2d(widths[3]),
         nn.ReLU(),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(widths[3], num_classes),
+        last_layer(widths[3], num_classes, dropout),
     )
+    return body if batch_norm else _without_norms(body)
+
+
+def _without_norms(body: nn.Module) -> nn.Module:
+    """Return `body` with nothing in the place of its norms; names of other layers stay."""
+    for parent in list(body.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(parent, name, nn.Identity())
+    return body
 
 
 class _WideBlock(nn.Module):

@@ -5,8 +5,9 @@ Layouts: images (N, C, H, W) float32 in [0, 1], as arrays of the kernels whose m
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,10 +15,6 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from passband.kernels import backend
-from passband.pipeline.networks.network import NetworkError, read_network
-from passband.pipeline.networks.pretrained import IMAGENET, refuse_unknown
-from passband.pipeline.networks.safe import load_safely, refuse_non_finite
 from passband.pipeline.openmp import single_openmp_thread
 from passband.pipeline.surrogate.options import SurrogateOptions
 
@@ -32,7 +29,7 @@ class Verdict(NamedTuple):
     ----------
     predictions : (N,) int64
     losses : (N,) float32
-        Cross-entropy of the label.
+        Cross-entropy of the label; of the prediction itself where there are no labels.
     """
 
     predictions: Integers
@@ -62,6 +59,7 @@ class Surrogate:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)  # the calls come on streams that do not wait for this one
         self._bfloat16 = options.precision == "bfloat16"
+        self.own_labels = options.labels == "own"
         self.batch = options.batch
         self.shape = tuple(shape)
 
@@ -70,11 +68,11 @@ class Surrogate:
         with self.calling(), torch.inference_mode():
             return self.logits(self.padded(images))[: len(images)].argmax(1).cpu().numpy()
 
-    def judge(self, images: Images, labels: Integers) -> Verdict:
+    def judge(self, images: Images, labels: Integers | None) -> Verdict:
         """Return predictions and losses of at most `batch` images."""
         with self.calling(), torch.inference_mode():
             logits = self.logits(self.padded(images))[: len(images)]
-            target = torch.from_numpy(labels).to(self.device)
+            target = logits.argmax(1) if labels is None else torch.from_numpy(labels).to(self.device)
             losses = functional.cross_entropy(logits, target, reduction="none")
             return Verdict(logits.argmax(1).cpu().numpy(), losses.cpu().numpy())
 
@@ -95,6 +93,12 @@ class Surrogate:
             (gradient,) = torch.autograd.grad(loss, padded)
             predictions = logits.detach()[:count].argmax(1).cpu().numpy()
             return predictions, self._kernels.from_torch(gradient[:count].contiguous())
+
+    @cached_property
+    def num_classes(self) -> int:
+        """How many classes the network tells apart."""
+        with self.calling(), torch.inference_mode():
+            return int(self.logits(torch.zeros(self.batch, *self.shape, device=self.device)).shape[1])
 
     @contextmanager
     def calling(self) -> Iterator[None]:
@@ -125,105 +129,25 @@ class Surrogate:
             return self._network(images).float()
 
 
-def load_surrogate(
-    content: bytes,
-    options: SurrogateOptions,
-    *,
-    classes: Sequence[str],
-    shape: Sequence[int],
-    kernels: ModuleType | None = None,
-) -> Surrogate:
-    """Return the surrogate of a checkpoint's content.
-
-    Parameters
-    ----------
-    classes : class names of the data
-    shape : (C, H, W) of its images
-    kernels : module
-        The backend that it works beside; by default that of the CPU.
-
-    Raises
-    ------
-    NetworkError
-        If it is another network, tells other classes apart, takes images of another size, or has a weight that is not
-        finite; each by name.
-    """
-    kernels = kernels or backend("cpu")
-    if options.is_torchvision:
-        return Surrogate(_torchvision(content, options, len(classes), shape), options, shape, kernels)
-    network = read_network(content, options.checkpoint, classes=classes, shape=shape)
-    if network.spec.kind != options.network:
-        raise NetworkError(f"{options.checkpoint}: holds a {network.spec.kind}, surrogate.network is {options.network}")
-    return Surrogate(network, options, shape, kernels)
-
-
-def _torchvision(content: bytes, options: SurrogateOptions, num_classes: int, shape: Sequence[int]) -> nn.Module:
-    from torchvision.models import get_model
-
-    name = refuse_unknown(options.network)
-    state = load_safely(content, options.checkpoint)
-    try:
-        body = get_model(name, weights=None, num_classes=num_classes)
-        body.load_state_dict(state)
-    except (ValueError, TypeError, RuntimeError, AttributeError) as error:
-        wanted = f"{options.network} for {num_classes} classes"
-        raise NetworkError(f"{options.checkpoint}: is no state dict of {wanted}: {_last_line(error)}") from error
-    refuse_non_finite(state, options.checkpoint)
-    mean, std = (options.mean, options.std) if options.mean and options.std else IMAGENET
-    network = _Normalized(body, mean, std)
-    _try_out(network, options, num_classes, shape)
-    return network
-
-
-def _try_out(network: nn.Module, options: SurrogateOptions, num_classes: int, shape: Sequence[int]) -> None:
-    """Refuse images of a size that the network cannot take, and networks that do not answer with logits."""
-    try:
-        with torch.inference_mode():
-            logits = network.eval()(torch.zeros(1, *shape))
-    except (RuntimeError, ValueError, AssertionError) as error:
-        raise NetworkError(f"{options.network}: takes no images of shape {list(shape)}: {_last_line(error)}") from error
-    if not isinstance(logits, torch.Tensor) or logits.shape != (1, num_classes):
-        raise NetworkError(f"{options.network}: does not answer with {num_classes} logits an image")
-
-
-def _last_line(error: Exception) -> str:
-    """Return the end of what torch says, which names the cause; it lists every key of a network before."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
-
-
-class _Normalized(nn.Module):
-    """A network of torchvision that is given images in [0, 1]."""
-
-    mean: torch.Tensor
-    std: torch.Tensor
-
-    def __init__(self, body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
-        super().__init__()
-        self.body = body
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
-
-    def forward(self, images: torch.Tensor) -> Any:
-        return self.body((images - self.mean) / self.std)
-
-
 def judge_all(
     surrogate: Surrogate,
     images: Images,
-    labels: Integers,
+    labels: Integers | None,
     spread: Callable[[Callable[[int, int], object], int, int], None],
 ) -> Verdict:
     """Return predictions and losses of any number of images, a chunk at a time.
 
     Parameters
     ----------
+    labels : (N,) int64, or None for the predictions themselves
     spread : (work, count, rows)
         Calls ``work(start, stop)`` for ranges of at most `rows` that cover the images, on as many threads as it likes.
     """
     predictions, losses = np.empty(len(images), np.int64), np.empty(len(images), np.float32)
 
     def work(start: int, stop: int) -> None:
-        predictions[start:stop], losses[start:stop] = surrogate.judge(images[start:stop], labels[start:stop])
+        given = None if labels is None else labels[start:stop]
+        predictions[start:stop], losses[start:stop] = surrogate.judge(images[start:stop], given)
 
     spread(work, len(images), surrogate.batch)
     return Verdict(predictions, losses)

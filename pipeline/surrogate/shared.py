@@ -25,16 +25,16 @@ class SharedSurrogate:
         self.surrogate = surrogate
         self._last: tuple[bytes, Verdict] | None = None
 
-    def judge(self, images: Images, labels: Integers, kernels: ModuleType) -> "Verdict":
-        """Return what the surrogate says of a batch."""
+    def judge(self, images: Images, labels: Integers | None, kernels: ModuleType) -> "Verdict":
+        """Return what the surrogate says of a batch; without labels, losses are those of its predictions."""
         from passband.pipeline.surrogate.model import judge_all  # torch
 
         return judge_all(self.surrogate, images, labels, kernels.for_ranges)
 
-    def judge_clean(self, images: Images, labels: Integers, kernels: ModuleType) -> "Verdict":
+    def judge_clean(self, images: Images, labels: Integers | None, kernels: ModuleType) -> "Verdict":
         """Return what it says, looked up where the same batch came before."""
         digest = hashlib.blake2b(images.tobytes(), digest_size=16)
-        digest.update(labels.tobytes())
+        digest.update(b"" if labels is None else labels.tobytes())
         last = self._last  # read once: other threads put theirs there
         if last is None or last[0] != digest.digest():
             last = self._last = digest.digest(), self.judge(images, labels, kernels)
@@ -52,7 +52,7 @@ def load_shared(
 def _load_once(
     content: bytes, options: str, classes: tuple[str, ...], shape: tuple[int, ...], kernels: ModuleType
 ) -> SharedSurrogate:
-    from passband.pipeline.surrogate.model import load_surrogate  # torch
+    from passband.pipeline.surrogate.loading import load_surrogate  # torch
 
     spelled = SurrogateOptions.model_validate_json(options)
     return SharedSurrogate(load_surrogate(content, spelled, classes=classes, shape=shape, kernels=kernels))

@@ -1,7 +1,7 @@
 """Options of the stage `sada`; defaults are those of Zhang et al. 2023 for digits."""
 
 from collections.abc import Callable
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -33,8 +33,8 @@ class SadaOptions(StageOptions):
 
     def with_absolute_paths(self, absolute: Callable[[str], str]) -> Self:
         """Return the options with the paths of checkpoint and map as `absolute` makes them."""
-        surrogate = self.surrogate.model_copy(update={"checkpoint": absolute(self.surrogate.checkpoint)})
-        changed = {"surrogate": surrogate} | ({} if self.map_file is None else {"map": absolute(self.map)})
+        changed: dict[str, Any] = {"surrogate": self.surrogate.with_absolute_path(absolute)}
+        changed |= {} if self.map_file is None else {"map": absolute(self.map)}
         return self.model_copy(update=changed)
 
     @property

@@ -63,7 +63,7 @@ class Sada(Stage):
     def inputs(cls, options: Any) -> dict[str, InputFile | InputFolder | ComputedMap]:
         """Return the surrogate's checkpoint, and the map as a file or as what is to be computed."""
         found: dict[str, InputFile | InputFolder | ComputedMap] = {
-            "surrogate": InputFile(options.surrogate.checkpoint, weights=True, sha256=options.surrogate.sha256)
+            "surrogate": InputFile(options.surrogate.file(), weights=True, sha256=options.surrogate.sha256)
         }
         if options.map_file is not None:
             found["map"] = InputFile(options.map_file)
@@ -109,7 +109,9 @@ class Sada(Stage):
 
     def apply(self, images: Images, labels: Integers, draws: Draws) -> StageResult:
         """Attack a batch; images of [0, 1] come back in [0, 1]."""
-        before = self._victim.judge_clean(images, labels, self.kernels)
+        own = self.options.surrogate.labels == "own"
+        before = self._victim.judge_clean(images, None if own else labels, self.kernels)
+        labels = before.predictions if own else labels
         avoided = labels if self.options.stop == "label" else before.predictions
         attacked, steps = self.attack(images, labels, avoided, draws)
         stored = self.kernels.to_float(self.kernels.to_uint8(attacked))

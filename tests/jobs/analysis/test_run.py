@@ -4,6 +4,7 @@ from typing import ClassVar
 import boto3
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 
@@ -21,9 +22,10 @@ from passband.jobs.comparison.status import read_run, spell_run
 from passband.jobs.executors.base import ExecutorError
 from passband.jobs.executors.choice import EXECUTORS
 from passband.jobs.generation.run import generate
+from passband.kernels.cpu.pixels import to_float
 from passband.pipeline.errors import IntegrityError, PassbandError
 from passband.pipeline.hashed import put_hashed
-from passband.pipeline.networks.network import NetworkError, build_network
+from passband.pipeline.networks.network import NetworkError, build_network, load_network
 from passband.pipeline.seals import unsealed
 from passband.pipeline.store import LocalStore, open_store
 from tests.jobs.analysis.conftest import job_of, only, stored
@@ -334,6 +336,33 @@ def test_other_classes_are_refused(make_job, tmp_path):
     path = stored(build_network(spec_of("lenet", ["a", "b"]), seed=0), tmp_path / "two.pt")
     with pytest.raises(NetworkError, match="tells 2 classes .* apart, the data has 10 classes"):
         analyze(make_job(surrogate={"checkpoint": str(path)}))
+
+
+def test_with_own_labels_an_error_is_a_changed_prediction(make_job, tmp_path, fitted, digits):
+    """Of a network that tells other classes apart; the job of a network of these classes has another identity."""
+    path = stored(build_network(spec_of("lenet", ["a", "b", "c"]), seed=0), tmp_path / "three.pt")
+    own = {"surrogate": {"checkpoint": str(path), "labels": "own"}}
+    found = analyze(make_job(**own, norm=0.0, maps=["original"], output={"uri": str(tmp_path / "zero")}))
+    assert not maps_in(tmp_path / "zero")["original"].any()  # no noise changes no prediction
+    analyze(make_job(**own, maps=["original"]))
+    predictions = torch.no_grad()(load_network(path))(torch.from_numpy(to_float(digits[0]))).argmax(1).numpy()
+    job = make_job(surrogate={"checkpoint": str(path)}, subset=None)
+    assert job.resolved()["surrogate"].get("labels") is None
+    whole = analyze(make_job(**own, subset=None, maps=["original"], output={"uri": str(tmp_path / "whole")}))
+    wanted = compute_sensitivity(
+        digits[0],
+        predictions,
+        digits[2],
+        path.read_bytes(),
+        key=digits[3],
+        classes=["a", "b", "c"],
+        surrogate=job.surrogate,
+        options=job.options(),
+        maps=["original"],
+    )
+    np.testing.assert_array_equal(maps_in(tmp_path / "whole")["original"], wanted["original"])
+    assert wanted["original"].any()
+    assert len({found.identity, whole.identity}) == 2
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,22 @@ def test_a_stopped_training_goes_on_bit_for_bit(train_job, tmp_path, stops):
     assert_same_training(tmp_path / "stopped", tmp_path / "whole")
 
 
+@pytest.mark.parametrize("kind", ["lenet", pytest.param("densenet_small", marks=pytest.mark.slow)])
+def test_a_stopped_training_with_dropout_draws_the_same_masks(train_job, tmp_path, kind):
+    changes = {"network": {"kind": kind, "batch_norm": True, "dropout": 0.5}, "swa": {"start": 0.5}}
+    train(train_job(tmp_path / "whole", **changes))
+    job = train_job(tmp_path / "stopped", **changes)
+    for steps in (3, 5):
+        with pytest.raises(SystemExit):
+            train(job, stopped=StopAfter(steps))
+    train(job)
+    assert_same_training(tmp_path / "stopped", tmp_path / "whole")
+    plain = train_job(network={"kind": kind})
+    assert "dropout" not in plain.model_dump()["network"]
+    none = train_job(network={"kind": kind, "dropout": 0.0})
+    assert len({made.identity("0" * 64) for made in (plain, job, none)}) == 3
+
+
 def job_file(job, folder: Path) -> Path:
     file = folder / "train.yaml"
     file.write_text(yaml.safe_dump(job.model_dump()))

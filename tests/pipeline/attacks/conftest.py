@@ -7,7 +7,8 @@ from torch import nn
 
 from passband.kernels import cpu
 from passband.pipeline.networks.network import read_network
-from passband.pipeline.surrogate.model import Surrogate, load_surrogate
+from passband.pipeline.surrogate.loading import load_surrogate
+from passband.pipeline.surrogate.model import Surrogate
 from passband.pipeline.surrogate.options import SurrogateOptions
 from tests.pipeline.trained import CLASSES, SHAPE, digits, trained_lenet
 

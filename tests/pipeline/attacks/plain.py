@@ -26,11 +26,11 @@ def deepfool(network, image, *, classes=10, steps=50, overshoot=0.02, least=1e-4
             now = int(logits_of(network, image + (1 + overshoot) * r).argmax())
         if (now != own) if target is None else (now == target):
             break
-        pairs = [(k, own) for k in candidates] if target is None else [(target, _leader(network, image + r, target))]
+        rivals, away = (candidates, own) if target is None else ([target], _leader(network, image + r, target))
+        logits, (from_gradient, *others) = gradients(network, image + r, [away, *rivals])
         nearest, step = float("inf"), None
-        for k, away in pairs:
-            logits, (to_gradient, from_gradient) = gradients(network, image + r, (k, away))
-            normal = project(to_gradient - from_gradient)
+        for k, gradient in zip(rivals, others, strict=True):
+            normal = project(gradient - from_gradient)
             if normal.norm() > 0 and (distance := ((logits[k] - logits[away]).abs() / normal.norm()).item()) < nearest:
                 nearest, step = distance, max(distance, least) * normal / normal.norm()
         if step is None:
@@ -49,12 +49,11 @@ def _leader(network, point, target):
 def linear_solver(point, normal, boundary, low, high, beyond=0.0):
     """Walk the coordinates of a flat point by descending size of the normal's, until the hyperplane is reached."""
     point, normal, boundary, low, high = (tensor.double() for tensor in (point, normal, boundary, low, high))
-    point = point.clone()
-    for d in normal.abs().argsort(descending=True, stable=True).tolist():
-        missing = beyond - torch.dot(normal, point - boundary)
-        if missing <= 0 or normal[d] == 0:
-            break
+    point, left = point.clone(), normal.abs()
+    while (missing := beyond - torch.dot(normal, point - boundary)) > 1e-9 and left.any():
+        d = left.argmax()
         point[d] = (point[d] + missing / normal[d]).clamp(low[d], high[d])
+        left[d] = 0
     return point
 
 

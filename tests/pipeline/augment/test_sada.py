@@ -136,6 +136,21 @@ def test_when_a_sample_is_done(checkpoint, test_digits):
     assert (stage(checkpoint, stop="changed").apply(images, wrong, draws).recorded["steps"] > 0).mean() > 0.9
 
 
+def test_with_own_labels_the_prediction_on_the_clean_image_is_the_label(checkpoint, test_digits):
+    images, labels, draws = test_digits
+    images, draws = images[:80], draws.select(np.arange(80))
+    surrogate = {"network": "lenet", "checkpoint": "model.pt", "batch": 32}
+    predicted = stage(checkpoint).surrogate
+    predictions = np.concatenate([predicted.predict(images[n : n + 32]) for n in range(0, 80, 32)])
+    assert (predictions != labels[:80]).any()
+    wanted = stage(checkpoint).apply(images, predictions, draws)
+    for given in (labels[:80], labels[:80] * 0 + 500):  # what the data says does not matter
+        found = stage(checkpoint, surrogate=surrogate | {"labels": "own"}).apply(images, given, draws)
+        np.testing.assert_array_equal(found.images, wanted.images)
+        for name, value in wanted.recorded.items():
+            np.testing.assert_array_equal(found.recorded[name], value, err_msg=name)
+
+
 def test_the_random_start_alone(checkpoint, test_digits):
     images, labels, draws = test_digits
     made = stage(checkpoint, random_only=True, map="none")

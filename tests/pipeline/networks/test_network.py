@@ -14,8 +14,16 @@ from passband.pipeline.networks.network import (
     network_bytes,
 )
 
-# By hand from the layers; those of ResNet-18 with a CIFAR stem and of WRN-16-4 are the published ones.
-PARAMETERS = {"convnet": 4_547_466, "lenet": 62_006, "resnet18": 11_173_962, "wide_resnet16_4": 2_748_890}
+# By hand from the layers; those of ResNet-18 with a CIFAR stem, WRN-16-4 and DenseNet-BC are the published ones.
+PARAMETERS = {
+    "convnet": 4_547_466,
+    "lenet": 62_006,
+    "vgg11": 9_220_480 + 5_130,  # torchvision's convolutions
+    "resnet18": 11_173_962,
+    "wide_resnet16_4": 2_748_890,
+    "densenet_small": 176_122,
+    "efficientnet_lite0": 4_652_008 - 990 * 1281,  # published for 1,000 classes
+}
 
 
 def spec(kind="lenet", shape=(3, 32, 32), classes=10, **changes) -> NetworkSpec:
@@ -38,6 +46,8 @@ def test_each_network_has_the_published_number_of_parameters(kind):
         ("resnet18", (3, 17, 9), 5, {"stem": "cifar"}),
         ("resnet18", (1, 65, 64), 5, {"stem": "imagenet"}),
         ("wide_resnet16_4", (1, 9, 20), 4, {}),
+        ("vgg11", (1, 28, 17), 4, {"batch_norm": True}),
+        ("densenet_small", (1, 9, 20), 4, {}),
     ],
 )
 def test_odd_shapes(kind, shape, classes, changes):

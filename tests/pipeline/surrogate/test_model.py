@@ -8,7 +8,9 @@ import torch
 from torchvision.models import squeezenet1_1
 
 from passband.pipeline.networks.network import NetworkError, NetworkSpec, build_network, network_bytes
-from passband.pipeline.surrogate.model import IMAGENET, judge_all, load_surrogate
+from passband.pipeline.networks.pretrained import IMAGENET
+from passband.pipeline.surrogate.loading import load_surrogate
+from passband.pipeline.surrogate.model import judge_all
 from passband.pipeline.surrogate.options import SurrogateOptions
 
 CLASSES = [str(digit) for digit in range(10)]
