@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,9 @@ from passband.jobs.executors.choice import EXECUTORS, executor_names
 if TYPE_CHECKING:
     from passband.jobs.common.overwrite import Contents
     from passband.jobs.dataset.spec import GenerateJob
+    from passband.jobs.generation.inspect import Wanted
     from passband.pipeline.records import Manifest
+    from passband.pipeline.store import Store
 
 Output = Annotated[str, typer.Argument(help="output folder of a dataset, or s3://bucket/prefix", metavar="PATH")]
 PathOrId = Annotated[str, typer.Argument(help="output folder, or id of a submitted job", metavar="PATH|ID")]
@@ -255,13 +257,27 @@ def inspect(
     key: Annotated[str | None, typer.Option("--key", help="show one sample, by key alone")] = None,
     index: Annotated[int | None, typer.Option("--index", help="show one sample, by index alone", metavar="N")] = None,
     sheet: Annotated[Path | None, typer.Option("--sheet", help="write a contact sheet", metavar="FILE.png")] = None,
+    frequencies: Annotated[
+        bool, typer.Option("--frequencies", help="what a network says of images, of their low and high frequencies")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", help="of --frequencies: a training, or its model.pt", metavar="TRAINING")
+    ] = None,
+    radius: Annotated[
+        float | None, typer.Option("--radius", help="of --frequencies, in bins; default: a quarter of the side")
+    ] = None,
+    rows: Annotated[int | None, typer.Option("--rows", help="of --frequencies: samples shown; default: 8")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a dataset, one shard, one sample, or a contact sheet."""
+    """Show a dataset, one shard, one sample, a contact sheet, or how a network splits images by frequency."""
     from passband.jobs.generation.inspect import describe, spell, wanted_sample, write_sheet
     from passband.pipeline.store import open_store
 
     store, wanted = open_store(path), wanted_sample(sample, key, index)
+    _check_frequencies(frequencies, {"--model": model, "--radius": radius, "--rows": rows}, shard)
+    if frequencies:
+        _inspect_frequencies(store, str(model), radius, rows, wanted, sheet, as_json)
+        return
     if sheet is not None:
         write_sheet(store, sheet, shard, wanted)
         if as_json:
@@ -274,6 +290,40 @@ def inspect(
         print_json(found)
         return
     typer.echo(spell(found))
+
+
+def _check_frequencies(asked: bool, options: dict[str, Any], shard: int | None) -> None:
+    from passband.pipeline.errors import PassbandError
+
+    given = [name for name, value in options.items() if value is not None]
+    if not asked and given:
+        raise PassbandError(f"{given[0]} is an option of --frequencies, which is not given")
+    if asked and options["--model"] is None:
+        raise PassbandError("--frequencies needs --model TRAINING: the network that is asked")
+    if asked and shard is not None:
+        raise PassbandError("--frequencies looks at a dataset or at one sample, not at a --shard")
+
+
+def _inspect_frequencies(
+    store: "Store",
+    model: str,
+    radius: float | None,
+    rows: int | None,
+    wanted: "Wanted | None",
+    sheet: Path | None,
+    as_json: bool,
+) -> None:
+    from passband.jobs.generation.split import ROWS, spell_split, split_frequencies, split_sheet, split_values
+
+    found = split_frequencies(store, model, radius, ROWS if rows is None else rows, wanted)
+    if sheet is not None:
+        sheet.write_bytes(split_sheet(found))
+    if as_json:
+        print_json(split_values(found) | ({} if sheet is None else {"sheet": str(sheet)}))
+        return
+    typer.echo(spell_split(found))
+    if sheet is not None:
+        typer.echo(f"wrote {sheet}")
 
 
 def export(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from passband.jobs.reproduce.plan import Plan
     from passband.jobs.reproduce.result import Result
 
-Name = Annotated[str, typer.Argument(help="sharpdro, prime, digits or hfc", metavar="NAME")]
+Name = Annotated[str, typer.Argument(help="sharpdro, prime, digits, hfc or margins", metavar="NAME")]
 Output = Annotated[Path | None, typer.Option("--output", help="default: runs/reproduce-NAME", metavar="FOLDER")]
 Quick = Annotated[bool, typer.Option("--quick", help="a few minutes: fewer seeds, epochs and conditions")]
 Workers = Annotated[int | None, typer.Option("--workers", help="default: one for each CPU", metavar="N", min=1)]
@@ -37,7 +37,7 @@ def reproduce(
     plan: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a paper's table again, on real images: datasets, trainings, evaluations; the same command resumes it."""
+    """Make a paper's table again: datasets, trainings, evaluations; the same command resumes it."""
     from passband.jobs.reproduce.plan import make_plan, num_workers
     from passband.jobs.reproduce.recipes import find_recipe
     from passband.pipeline.home import expanded
@@ -76,9 +76,14 @@ def _spell_plan(plan: "Plan", folder: str) -> str:
 
 
 def _tell(result: "Result", folder: str) -> None:
-    from passband.jobs.reproduce.tables import NOTE, as_text
+    from passband.jobs.reproduce.rows import main_unit
+    from passband.jobs.reproduce.tables import as_text, note
 
-    lines: list[Any] = [result.recipe.title, NOTE, *(as_text(block) for block in result.blocks)]
+    lines: list[Any] = [
+        result.recipe.title,
+        note(main_unit(result.blocks)),
+        *(as_text(block) for block in result.blocks),
+    ]
     typer.echo("\n\n".join(lines))
     typer.echo("")
     for name, why in result.failed.items():

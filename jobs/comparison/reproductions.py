@@ -8,7 +8,7 @@ from passband.jobs.comparison.results import ReproductionResults
 from passband.jobs.comparison.run import Run
 from passband.jobs.reproduce.recipes import find_recipe
 from passband.jobs.reproduce.report import charts_of
-from passband.jobs.reproduce.rows import PERCENT, UNITS, Block, Row, fill
+from passband.jobs.reproduce.rows import PERCENT, UNITS, Block, Row, Unit, fill, main_unit
 from passband.jobs.reproduce.tables import is_best
 
 _TRANSPOSED_FROM = 9
@@ -30,11 +30,12 @@ def blocks_of(found: ReproductionResults) -> list[Block]:
 def _blocks(run: Run, named: bool) -> Iterator[Any]:
     found: ReproductionResults = run.content
     before = f"{run.label}: " if named else ""
-    yield Text(f"{before}{found.title}", [found.source, _what_is_shown(found), *found.findings])
+    blocks = blocks_of(found)
+    yield Text(f"{before}{found.title}", [found.source, _what_is_shown(found, main_unit(blocks)), *found.findings])
     if found.failed:
         rows = [[Cell(name), Cell(why)] for name, why in found.failed.items()]
         yield Table(f"{before}what failed", [Column("job", "name"), Column("why", "words")], rows)
-    for block in blocks_of(found):
+    for block in blocks:
         charts, alt = charts_of(block)
         if charts:
             yield Chart(f"{before}{block.table.title}", alt, charts)
@@ -43,11 +44,12 @@ def _blocks(run: Run, named: bool) -> Iterator[Any]:
             yield _table(f"{before}{block.table.title}", block)
 
 
-def _what_is_shown(found: ReproductionResults) -> str:
+def _what_is_shown(found: ReproductionResults, unit: Unit) -> str:
     several = " \u00b1 sample standard deviation (divisor n \u2212 1)" if found.seeds > 1 else ""
     quick = " The quick version: a check that everything works rather than a result." if found.quick else ""
     seeds = "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"
-    return f"Accuracy in percent, mean over {seeds}{several}; the highest of each condition is bold.{quick}"
+    bold = "; the highest of each condition is bold" if unit.marks_best else ""
+    return f"{unit.what}, mean over {seeds}{several}{bold}.{quick}"
 
 
 def _table(title: str, block: Block) -> Table:

@@ -22,17 +22,21 @@ WIDTH = 1400
 """Pixels that a sheet is wide at most; views that do not fit beside one another go on below."""
 TARGET = 96  # pixels of the longer side that small images are scaled up to, by a whole factor
 LARGEST = 256  # above it, images are reduced by a whole factor
-PAPER, INK, QUIET = (255, 255, 255), (34, 34, 34), (110, 110, 110)
-_GAP, _MARGIN, _FONT_SIZE, _NARROWEST, _WIDEST_HEADING = 8, 12, 13, 72, 160
+PAPER, INK, QUIET, MARK = (255, 255, 255), (34, 34, 34), (110, 110, 110), (184, 74, 0)
+_GAP, _MARGIN, _FONT_SIZE, _NARROWEST, _NARROWEST_CAPTION, _WIDEST_HEADING = 8, 12, 13, 72, 120, 160
 
 
 def contact_sheet(samples: Sequence[Sample], manifest: Manifest, views: Sequence[ViewEntry] | None = None) -> bytes:
     """Return the contact sheet of `samples` as PNG; `views` are the columns, by default those of `choose_views`."""
     columns = choose_views(manifest.views) if views is None else views
-    names = [view.name for view in columns]
-    sheet = draw_sheet(samples, names, classes=manifest.classes, numbers=[view.number for view in columns])
+    numbers = [view.number for view in columns]
+    return png_bytes(samples, [view.name for view in columns], classes=manifest.classes, numbers=numbers)
+
+
+def png_bytes(samples: Sequence[Sample], view_names: Sequence[str], **options: Any) -> bytes:
+    """Return what `draw_sheet` draws as PNG."""
     buffer = io.BytesIO()
-    sheet.save(buffer, format="PNG", compress_level=6)
+    draw_sheet(samples, view_names, **options).save(buffer, format="PNG", compress_level=6)
     return buffer.getvalue()
 
 
@@ -63,6 +67,15 @@ def choose_views(views: Sequence[ViewEntry], most: int = MAX_VIEWS) -> list[View
         (copies if spelled in seen else firsts).append(view)
         seen.add(spelled)
     return sorted([*firsts, *copies][:most], key=lambda view: view.number)
+
+
+@dataclass(frozen=True)
+class Caption:
+    """Two lines below a picture; a marked one is in color."""
+
+    first: str
+    second: str
+    marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,7 @@ def draw_sheet(
     *,
     classes: Sequence[str] = (),
     numbers: Sequence[int] | None = None,
+    captions: Sequence[Sequence[Caption]] | None = None,
 ) -> Image.Image:
     """Draw samples below one another, their views side by side.
 
@@ -116,6 +130,8 @@ def draw_sheet(
         Names of the labels; a label without a name is shown as its number.
     numbers : sequence of int, optional
         View of each column; default: the first ``len(view_names)``.
+    captions : sequence of sequence of Caption, optional
+        What stands below each view of each sample.
 
     Returns
     -------
@@ -127,7 +143,7 @@ def draw_sheet(
     font, names = sheet_font(_FONT_SIZE), [class_name(sample.label, classes) for sample in samples]
     left = _MARGIN + min(_WIDEST_HEADING, _widest([*names, *map(_number, samples)], font)) + 2 * _GAP
     rows = [_pictures(sample, numbers, WIDTH - left - _MARGIN) for sample in samples]
-    grid = _grid([picture for row in rows for picture in row], len(view_names), len(rows), left)
+    grid = _grid([picture for row in rows for picture in row], len(view_names), len(rows), left, captions is not None)
     sheet = Image.new("RGB", grid.size, PAPER)
     pen = ImageDraw.Draw(sheet)
     for row in range(max(1, len(rows)) if grid.lines > 1 else 1):
@@ -140,7 +156,16 @@ def draw_sheet(
         pen.text((_MARGIN, top + _FONT_SIZE + 5), _number(sample), fill=QUIET, font=font)
         for column, picture in enumerate(rows[row]):
             sheet.paste(picture, grid.place(row, column))
+            if captions is not None:
+                across, top = grid.place(row, column)
+                _letter(pen, captions[row][column], (across, top + picture.height + 3), grid.width, font)
     return sheet
+
+
+def _letter(pen: ImageDraw.ImageDraw, caption: Caption, place: tuple[int, int], width: int, font: Font) -> None:
+    across, down = place
+    pen.text((across, down), shorten(caption.first, width, font), fill=MARK if caption.marked else INK, font=font)
+    pen.text((across, down + _FONT_SIZE + 3), shorten(caption.second, width, font), fill=QUIET, font=font)
 
 
 def _widest(texts: Sequence[str], font: Font) -> int:
@@ -152,12 +177,16 @@ def _pictures(sample: Sample, numbers: Sequence[int], room: int) -> list[Image.I
     return [_picture(view, shown_scale(view.shape[0], view.shape[1], len(views), room)) for view in views]
 
 
-def _grid(pictures: Sequence[Image.Image], num_views: int, num_rows: int, left: int) -> _Grid:
-    width = max([_NARROWEST, *(picture.width for picture in pictures)])
+def _grid(
+    pictures: Sequence[Image.Image], num_views: int, num_rows: int, left: int, with_captions: bool = False
+) -> _Grid:
+    narrowest = _NARROWEST_CAPTION if with_captions else _NARROWEST
+    below = 2 * (_FONT_SIZE + 3) + 6 if with_captions else 0
+    width = max([narrowest, *(picture.width for picture in pictures)])
     lines = -(-max(1, num_views) // max(1, (WIDTH - left - _MARGIN + _GAP) // (width + _GAP)))
     return _Grid(
         width=width,
-        height=max([3 * _FONT_SIZE, *(picture.height for picture in pictures)]),
+        height=max([3 * _FONT_SIZE, *(picture.height for picture in pictures)]) + below,
         left=left,
         columns=-(-max(1, num_views) // lines),
         lines=lines,

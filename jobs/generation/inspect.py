@@ -139,15 +139,17 @@ def _left_out(manifest: Manifest, wanted: Wanted) -> str:
 def write_sheet(store: Store, target: Path, shard: int | None, sample: Wanted | None) -> None:
     """Write a contact sheet, clean beside its views: of one sample, of a shard, or spread over the classes."""
     manifest = read_manifest(store)
-    if sample is not None:
-        entry, row = find_sample(store, manifest, sample, shard)
-        samples = [found for found in read_shard(store, manifest, entry) if found.index == row["index"]]
-    else:
-        entries = manifest.shards if shard is None else [_shard(manifest, shard, store)]
-        samples = spread_samples(_samples(store, manifest, entries))
-    target.write_bytes(contact_sheet(samples, manifest))
+    found = chosen_samples(store, manifest, sample, shard)
+    target.write_bytes(contact_sheet(list(found) if sample is not None else spread_samples(found), manifest))
 
 
-def _samples(store: Store, manifest: Manifest, entries: list[ManifestShard]) -> Iterator[Sample]:
-    for entry in entries:
+def chosen_samples(
+    store: Store, manifest: Manifest, wanted: Wanted | None, shard: int | None = None
+) -> Iterator[Sample]:
+    """Yield one sample, or all of a shard or of the dataset, in their stored order."""
+    if wanted is not None:
+        entry, row = find_sample(store, manifest, wanted, shard)
+        yield from (sample for sample in read_shard(store, manifest, entry) if sample.index == row["index"])
+        return
+    for entry in manifest.shards if shard is None else [_shard(manifest, shard, store)]:
         yield from read_shard(store, manifest, entry)

@@ -1,27 +1,29 @@
-"""Accuracy of each method against the conditions of a table, with a band of one deviation to each side."""
+"""The numbers of each method against the conditions of a table, with a band of one deviation to each side."""
 
 import numpy as np
 
 from passband.jobs.drawing.charts import LINES, Theme, encode, frame, literal, new_figure
-from passband.jobs.reproduce.rows import Block
+from passband.jobs.reproduce.rows import Block, main_unit
 
 _MARKERS = "osD^vPX*"
 _ROOMY = 6.0
 """Hundreds of CSS pixels in which 15 words fit side by side."""
 
 
-def accuracy_png(block: Block, theme: Theme, width: float) -> bytes:
-    """Draw a block as PNG; its last column, the mean of the others, is left out.
+def curves_png(block: Block, theme: Theme, width: float) -> bytes:
+    """Draw a block as PNG; a last column that is the mean of the others is left out.
 
     Parameters
     ----------
     width : of the chart, in hundreds of CSS pixels
     """
-    columns = len(block.table.columns) - 1
+    columns, unit = len(block.table.columns) - block.table.mean_last, main_unit([block])
     across = max(1, int(width / 1.5))
     figure = new_figure(width, min(3.6, 0.85 * width) + 0.24 * -(-len(block.methods) // across), theme)
     axes = figure.add_subplot()
     frame(axes, theme)
+    if unit.logarithmic:
+        axes.set_yscale("log")
     for number, (method, rows) in enumerate(block.methods.items()):
         at = [column for column in range(columns) if rows[column] is not None]
         found = [row for row in rows[:columns] if row is not None]
@@ -35,6 +37,6 @@ def accuracy_png(block: Block, theme: Theme, width: float) -> bytes:
     headings = [heading for _, heading in block.table.columns[:columns]]
     axes.set_xticks(range(columns), headings, rotation=90 if crowded else 0)
     axes.set_xlabel(block.table.chart or "", color=theme.ink, fontsize=9)
-    axes.set_ylabel("accuracy, %", color=theme.ink, fontsize=9)
+    axes.set_ylabel(unit.axis, color=theme.ink, fontsize=9)
     figure.legend(loc="outside lower center", ncols=across, frameon=False, fontsize=9, labelcolor=theme.ink)
     return encode(figure)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from passband.jobs.reproduce.graph import Graph
-from passband.jobs.reproduce.rows import NORM, PERCENT, Block, Table, Unit
+from passband.jobs.reproduce.rows import MARGIN, NORM, PERCENT, POINTS, Block, Row, Table, Unit
 
 
 class Reading(Protocol):
@@ -61,6 +61,37 @@ class MapNorm:
 
 
 @dataclass(frozen=True)
+class MarginOf:
+    """The margin of a network along a direction of synthetic points.
+
+    Attributes
+    ----------
+    read : says it of an entry of ``margins`` in the results; None where no margin was found
+    """
+
+    node: str
+    direction: str
+    read: Callable[[Mapping[str, Any]], float | None]
+    unit: ClassVar[Unit] = MARGIN
+
+    def value(self, results: Mapping[str, Any]) -> float | None:
+        """Return the margin from what the node found."""
+        return self.read(results["margins"][self.direction])
+
+
+@dataclass(frozen=True)
+class PointsSeen:
+    """The accuracy of a network at synthetic points that it was not trained on."""
+
+    node: str
+    unit: ClassVar[Unit] = POINTS
+
+    def value(self, results: Mapping[str, Any]) -> float:
+        """Return the accuracy in percent."""
+        return 100 * float(results["accuracy"]["test"])
+
+
+@dataclass(frozen=True)
 class Measure:
     """What is told of one method with one seed.
 
@@ -100,6 +131,7 @@ class Recipe:
     findings : what was learned, a paragraph each
     observe : says what the figures of a run come to, a paragraph each
     maps : pictures of sensitivity maps
+    published : rows of the paper's own numbers, which stand below those of this run
     """
 
     name: str
@@ -114,3 +146,4 @@ class Recipe:
     findings: tuple[str, ...]
     observe: Callable[[Sequence[Block]], list[str]] = lambda blocks: []
     maps: tuple[MapGrid, ...] = ()
+    published: tuple[Row, ...] = ()

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from passband.jobs.reproduce.result import Result
-from passband.jobs.reproduce.rows import Block, Row
+from passband.jobs.reproduce.rows import PERCENT, Block, Row, main_unit
 from passband.jobs.reproduce.tables import is_best
 
 Charts = list[tuple[str, str]]
@@ -59,6 +59,7 @@ def page(result: Result) -> str:
         failed=result.failed,
         behind=result.behind,
         settings=settings,
+        unit=main_unit(result.blocks),
     )
 
 
@@ -90,10 +91,11 @@ def charts_of(block: Block) -> tuple[Charts, str]:
         across, up = names(block)
         alt = f"A point for each network, {across} across and {up} up; the means are in the table below"
         return variants(lambda theme, width: scatter_png(block, theme, width)), alt
-    from passband.jobs.reproduce.chart import accuracy_png
+    from passband.jobs.reproduce.chart import curves_png
 
-    alt = f"Accuracy against {block.table.chart}, a line for each method; the numbers are in the table below"
-    return variants(lambda theme, width: accuracy_png(block, theme, width)), alt
+    what = "Accuracy" if main_unit([block]) == PERCENT else main_unit([block]).name.capitalize()
+    alt = f"{what} against {block.table.chart}, a line for each method; the numbers are in the table below"
+    return variants(lambda theme, width: curves_png(block, theme, width)), alt
 
 
 def _map_pictures(result: Result) -> Iterator[Picture]:

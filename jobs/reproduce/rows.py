@@ -14,20 +14,31 @@ class Unit:
     ----------
     digits : behind the point, where they are shown
     marks_best : whether the highest of a column is marked
+    what : is counted, as the first words of a sentence
+    logarithmic : whether charts have a logarithmic axis of it
     """
 
     name: str
     digits: int
     marks_best: bool
+    what: str
+    logarithmic: bool = False
+
+    @property
+    def axis(self) -> str:
+        """What stands at the axis of a chart."""
+        return "accuracy, %" if self == PERCENT else self.name
 
     def spell(self, value: float) -> str:
         """Return a number as it is shown."""
         return f"{value:.{self.digits}f}"
 
 
-PERCENT = Unit("percent", 1, True)
-NORM = Unit("l1 norm", 3, False)
-UNITS = {unit.name: unit for unit in (PERCENT, NORM)}
+PERCENT = Unit("percent", 1, True, "Accuracy in percent")
+NORM = Unit("l1 norm", 3, False, "Mean l1 norm")
+MARGIN = Unit("margin", 2, False, "Margins, which are distances to the decision boundary", logarithmic=True)
+POINTS = Unit("percent of points", 1, False, "Points that are told apart, in percent")
+UNITS = {unit.name: unit for unit in (PERCENT, NORM, MARGIN, POINTS)}
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,8 @@ class Table:
     ----------
     where : values of the fields of the rows that it shows
     columns : (condition, heading)
-    chart : heading of the axis if the conditions but the last, a mean, are drawn as curves; else None
+    chart : heading of the axis if the conditions are drawn as curves; else None
+    mean_last : whether the last condition is the mean of the others, which no curve shows
     scatter : conditions across and up if every network is drawn as a point; else None
     """
 
@@ -84,6 +96,7 @@ class Table:
     columns: tuple[tuple[str, str], ...]
     chart: str | None = None
     scatter: tuple[str, str] | None = None
+    mean_last: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,12 @@ class Block:
         """Return the highest mean of a column, rounded as it is shown; None where none is marked."""
         found = [row for rows in self.methods.values() if (row := rows[column]) is not None and row.unit.marks_best]
         return max((round(row.mean, row.unit.digits) for row in found), default=None)
+
+
+def main_unit(blocks: Iterable[Block]) -> Unit:
+    """Return what the first number of tables is counted in; percent where there is none."""
+    rows = (row for block in blocks for rows in block.methods.values() for row in rows if row is not None)
+    return next((row.unit for row in rows), PERCENT)
 
 
 def fill(table: Table, rows: Iterable[Row]) -> Block:

@@ -32,7 +32,7 @@ def names(block: Block) -> tuple[str, str]:
 
 
 def _axis(name: str, row: Row) -> str:
-    return f"{name} accuracy, %" if row.unit == PERCENT else name
+    return f"{name} {row.unit.axis}" if row.unit == PERCENT else name
 
 
 def scatter_png(block: Block, theme: Theme, width: float) -> bytes:

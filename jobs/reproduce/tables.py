@@ -1,14 +1,15 @@
 """Tables as text of 60 columns and as Markdown."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 
-from passband.jobs.reproduce.rows import Block, Row
+from passband.jobs.reproduce.rows import Block, Row, Unit
 
-NOTE = (
-    "Accuracy in percent: mean over the seeds, and below it their\n"
-    "sample standard deviation (divisor n - 1).\n"
-    "* is the highest mean of a column."
-)
+
+def note(unit: Unit, width: int = 60) -> str:
+    """Return what the numbers of tables as text are, in lines of at most `width` characters."""
+    said = f"{unit.what}: mean over the seeds, and below it their sample standard deviation (divisor n - 1)."
+    return "\n".join([*wrap(said, width), *(["* is the highest mean of a column."] if unit.marks_best else [])])
 
 
 def as_text(block: Block, width: int = 60) -> str:

@@ -5,11 +5,18 @@ from collections.abc import Callable
 from passband.jobs.reproduce.recipe import Recipe
 from passband.jobs.reproduce.recipes.digits import digits
 from passband.jobs.reproduce.recipes.hfc import hfc
+from passband.jobs.reproduce.recipes.margins import margins
 from passband.jobs.reproduce.recipes.prime import prime
 from passband.jobs.reproduce.recipes.sharpdro import sharpdro
 from passband.pipeline.errors import PassbandError
 
-RECIPES: dict[str, Callable[..., Recipe]] = {"prime": prime, "sharpdro": sharpdro, "digits": digits, "hfc": hfc}
+RECIPES: dict[str, Callable[..., Recipe]] = {
+    "prime": prime,
+    "sharpdro": sharpdro,
+    "digits": digits,
+    "hfc": hfc,
+    "margins": margins,
+}
 ALTERNATING = ("digits",)
 """Reproductions that generate and train in turn."""
 

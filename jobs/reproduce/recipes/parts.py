@@ -9,6 +9,7 @@ from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Node
 from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.references import referenced
+from passband.jobs.reproduce.synthetic.task import MarginTask
 from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
 from passband.jobs.reproduce.watched import WatchedTask
 
@@ -134,6 +135,11 @@ class Nodes:
         name = f"{training}-attack"
         task = AttackTask(training, dataset, attacks, tuple(rho))
         self._others.append(Node(name, task, (training, dataset), seconds))
+        return name
+
+    def margins(self, name: str, setting: Mapping[str, Any], seconds: float) -> str:
+        """Enter a network on synthetic points with its margins, and return its name."""
+        self._others.append(Node(name, MarginTask(setting), (), seconds))
         return name
 
     def all(self) -> tuple[Node, ...]:

@@ -14,9 +14,12 @@ from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.outcome import conclude, write
 from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
 from passband.jobs.reproduce.recipes.hfc import SETTINGS as HFC
+from passband.jobs.reproduce.recipes.margins import BATCH, PUBLISHED, THESIS
 from passband.jobs.reproduce.recipes.prime import SETTINGS as PRIME
 from passband.jobs.reproduce.recipes.sharpdro import SETTINGS as SHARPDRO
 from passband.jobs.reproduce.rows import Block, Row
+from passband.jobs.reproduce.synthetic.study import study
+from passband.jobs.reproduce.synthetic.task import MarginTask
 from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
 from passband.jobs.reproduce.watched import WatchedTask, epoch_name
 from passband.pipeline.errors import PassbandError
@@ -44,6 +47,13 @@ def invented(recipe, seed=0):
             value = (seed + number) % 97 / 970
             summary = {"mean_l1": value, "standard_error": value / 10}
             results[node.name] = {"maps": [{"name": name, **summary} for name in node.task.job["maps"]]}
+        elif isinstance(node.task, MarginTask):
+            value = 1.0 + (seed + number) % 97
+            entry = {"quantiles": [value, 2 * value, 3 * value], "unrefined": [value] * 3, "medians": [2 * value]}
+            results[node.name] = {
+                "accuracy": {"test": 1.0},
+                "margins": {direction: entry for direction in node.task.setting["directions"]},
+            }
     return results
 
 
@@ -86,7 +96,7 @@ def test_every_cell_of_every_table_is_measured(name, quick, rounds, tmp_path):
         assert block.methods
         for method, rows in block.methods.items():
             assert None not in rows, (block.table.title, method)
-            assert {len(row.values) for row in rows} == {recipe.seeds}
+            assert {len(row.values) for row in rows} == {1 if method.startswith(THESIS) else recipe.seeds}
     assert result.findings
     write(result, str(tmp_path))
     assert len(json.loads((tmp_path / "results.json").read_text())["rows"]) == len(result.rows)
@@ -154,7 +164,7 @@ def test_the_worth_of_the_recorded_gradient_is_told_from_the_figures():
 
 def test_seeds_are_counted_and_names_are_known():
     assert find_recipe("sharpdro", seeds=2).seeds == 2
-    with pytest.raises(PassbandError, match="'primes'; there are digits, hfc, prime, sharpdro"):
+    with pytest.raises(PassbandError, match="'primes'; there are digits, hfc, margins, prime, sharpdro"):
         find_recipe("primes")
 
 
@@ -254,3 +264,63 @@ def test_the_command_plans_without_writing(tmp_path):
     assert plan["done"] == 0
     assert plan["seconds"] > 0
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_margins_has_the_papers_networks_and_its_numbers_beside_ours(quick):
+    recipe = find_recipe("margins", quick=quick, seeds=2)
+    tasks = {node.name: node.task for node in recipe.graph}
+    assert {type(task) for task in tasks.values()} == {MarginTask}
+    assert [node.needs for node in recipe.graph] == [()] * len(recipe.graph)
+    table = tasks["MLP-1"].setting
+    assert table["points"] == {"kind": "separable", "epsilon": 5.0, "sigma": 1.0}
+    assert (table["dimensions"], table["batch"], table["rate"], table["seed"]) == (100, BATCH, 0.1, 1)
+    if not quick:
+        assert (table["train_points"], table["test_points"], table["epochs"]) == (10_000, 1_000, 500)
+        assert table["hidden"] == [500] * 10
+    assert tasks["logistic-regression-1"].setting == table | {"hidden": []}
+    figure = [task.setting for name, task in tasks.items() if name.startswith("MLP-") and name.count("-") == 2]
+    assert {(one["points"]["rho"], one["points"]["periods"], one["points"]["sigma"]) for one in figure} == {(20, 3, 1)}
+    assert {tuple(one["directions"]) for one in figure} == {("u1", "u2")}
+    shown = {(row.fields["study"], row.fields["method"]): row for row in recipe.published if row.condition == "u1"}
+    assert shown["table 4.1", "thesis, median"].values == (2.5,)
+    assert len(recipe.published) == 4 * sum(map(len, PUBLISHED.values())) == 24
+
+
+def test_margins_are_told_beside_the_papers(tmp_path):
+    recipe = find_recipe("margins", quick=True)
+    result = conclude(recipe, Finished(recipe, invented(recipe)))
+    said = " ".join(result.findings)
+    assert "Median margins of the MLP, and in brackets those of the thesis: u1 2.00 (2.5), rest 2.00 (12.36)" in said
+    assert "the thesis's 102 does not lie between them" in said
+    assert "smaller along u2 for every" in said
+    write(result, str(tmp_path))
+    for name in ("report.html", "table.md"):
+        text = (tmp_path / name).read_text()
+        assert "Margins, which are distances to the decision boundary" in text
+        assert "Accuracy in percent" not in text
+        assert "is bold" not in text
+    assert "| thesis, median | 2.50 | 12.36 | 102.00 | 27.90 |" in (tmp_path / "table.md").read_text()
+    assert "ε" in (tmp_path / "report.html").read_text()
+
+
+def test_the_smallest_node_of_margins_is_what_a_recipe_reads():
+    recipe = find_recipe("margins", quick=True)
+    (linear,) = [node.task.setting for node in recipe.graph if node.name.startswith("logistic")]
+    results = study(linear | {"epochs": 1, "train_points": 300})
+    reads = [reading for measure in recipe.measures for readings in measure.conditions.values() for reading in readings]
+    values = [reading.value(results) for reading in reads if reading.node == "logistic-regression-0"]
+    assert len(values) == 25
+    assert all(value > 0 for value in values)
+
+
+def test_a_direction_without_any_margin_leaves_its_cells_empty():
+    recipe = find_recipe("margins", quick=True)
+    results = invented(recipe)
+    results["MLP-0-0"]["margins"]["u1"] = {"quantiles": [None] * 3, "unrefined": [None] * 3, "medians": [None]}
+    results["logistic-regression-0"]["margins"]["random"] = results["MLP-0-0"]["margins"]["u1"]
+    result = conclude(recipe, Finished(recipe, results))
+    figure = result.blocks[2].methods["along u1"]
+    assert figure[0] is None
+    assert None not in figure[1:]
+    assert result.findings

@@ -4,8 +4,8 @@ import pytest
 
 from passband.jobs.reproduce.measured import collect
 from passband.jobs.reproduce.recipe import MapNorm, Measure, Seen
-from passband.jobs.reproduce.rows import NORM, Row, Table, fill
-from passband.jobs.reproduce.tables import NOTE, as_markdown, as_text
+from passband.jobs.reproduce.rows import MARGIN, NORM, PERCENT, Row, Table, fill, main_unit
+from passband.jobs.reproduce.tables import as_markdown, as_text, note
 
 COLUMNS = tuple((f"severity {level}", str(level)) for level in range(6)) + (("average", "avg"),)
 
@@ -80,6 +80,22 @@ def test_norms_are_no_percent_and_have_no_best():
     assert [row.condition for row in collect(measures, {"m": analyzed(0.1, None)})] == ["l1"]
 
 
+def test_what_is_not_counted_in_percent_says_so_and_marks_nothing():
+    rows = [Row({"method": name}, "u1", (value,), MARGIN) for name, value in (("here", 2.504), ("thesis", 2.5))]
+    block = fill(Table("margins", {}, (("u1", "u1"),)), rows)
+    assert main_unit([block]) == MARGIN
+    assert as_text(block).splitlines()[2:] == ["here   2.50", "thesis 2.50"]
+    assert note(MARGIN).startswith("Margins, which are distances to the decision boundary: mean")
+    assert "highest" not in note(MARGIN)
+    assert note(PERCENT).splitlines() == [
+        "Accuracy in percent: mean over the seeds, and below it their",
+        "sample standard deviation (divisor n - 1).",
+        "* is the highest mean of a column.",
+    ]
+    assert max(map(len, note(MARGIN).splitlines())) <= 60
+    assert main_unit([filled(), block]) == PERCENT == main_unit([])
+
+
 def filled(names=("ERM", "SAM"), means=((90.04, 50.0), (90.0, 61.25))):
     rows = [
         Row({"dataset": "d", "method": name}, condition, values)
@@ -119,7 +135,7 @@ def test_a_paper_table_fits_60_columns():
         for condition, _ in COLUMNS
     ]
     lines = as_text(fill(Table("mnist5k, gaussian noise", {"dataset": "d"}, COLUMNS), rows)).splitlines()
-    assert max(map(len, [*lines, *NOTE.splitlines()])) <= 60
+    assert max(map(len, [*lines, *note(PERCENT).splitlines()])) <= 60
     assert lines[1].split() == ["0", "1", "2", "3", "4", "5", "avg"]  # all columns beside each other
     assert lines[2].split() == ["ERM", *["100.0*"] * 7]
     assert len(lines) == 2 + 2 * 4

@@ -1,0 +1,1 @@
+"""Networks on points whose discriminative directions are known, and the margins of those networks."""
