@@ -207,10 +207,13 @@ def test_hfc_changes_one_thing_at_a_time_and_watches_what_it_shows(quick):
         if name.startswith("mnist5k")
     }
     bands = {f"{band}-{radius}": {"data"} for band in ("low", "high") for radius in (4, 8, 12, 16)}
+    bands |= {f"low-{radius}-batch-norm": {"data", "network"} for radius in (4, 8, 12, 16)}
     assert changed == bands | {
         "vanilla": set(),
         "batches-of-25": {"batch_size"},
         "batches-of-400": {"batch_size"},
+        "dropout": {"network"},
+        "batch-norm": {"network"},
         "mixup": {"objective"},
         "adversarial": {"objective"},
         "shuffled": {"data", "epochs"},
