@@ -16,7 +16,9 @@ Name = Annotated[str, typer.Argument(help="sharpdro, prime, digits, hfc or margi
 Output = Annotated[Path | None, typer.Option("--output", help="default: runs/reproduce-NAME", metavar="FOLDER")]
 Quick = Annotated[bool, typer.Option("--quick", help="a few minutes: fewer seeds, epochs and conditions")]
 Workers = Annotated[int | None, typer.Option("--workers", help="default: one for each CPU", metavar="N", min=1)]
-Seeds = Annotated[int | None, typer.Option("--seeds", help="default: 3, with --quick fewer", metavar="N", min=1)]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", help="default: 3 (margins: 1), with --quick fewer", metavar="N", min=1)
+]
 Rounds = Annotated[
     int | None, typer.Option("--rounds", help="of digits: attack the newest network R times", metavar="R", min=1)
 ]

@@ -30,20 +30,24 @@ def descend(
     epochs: int,
     batch: int,
     rate: float,
+    momentum: float,
+    clip: float | None,
     generator: torch.Generator,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> float:
     """Train by SGD on the cross-entropy, and return its mean over the last epoch.
 
-    No momentum, no weight decay; the rate falls linearly from `rate` to zero, by step. Every epoch is a new order, of
-    which the rest that fills no batch is left out.
+    No weight decay; the rate falls linearly from `rate` to zero, by step. Every epoch is a new order, of which the rest
+    that fills no batch is left out.
 
     Parameters
     ----------
+    momentum : 0 to 1, without dampening
+    clip : largest l2 norm of a step's gradient, None for no bound
     generator : draws the orders
     checkpoint : called before every epoch; what it raises ends the training
     """
-    optimizer = torch.optim.SGD(network.parameters(), lr=rate)
+    optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=momentum)
     number = len(made.labels) // batch
     steps, mean = epochs * number, 0.0
     for epoch in range(epochs):
@@ -55,6 +59,8 @@ def descend(
             loss = nn.functional.cross_entropy(network(made.points[chosen]), made.labels[chosen])
             optimizer.zero_grad()
             loss.backward()
+            if clip is not None:
+                nn.utils.clip_grad_norm_(network.parameters(), clip)
             optimizer.step()
             total += loss.item()
         mean = total / number

@@ -22,6 +22,7 @@ def study(setting: Mapping[str, Any], checkpoint: Callable[[], None] = lambda: N
     ----------
     setting : ``points`` (a mapping with ``kind``, ``separable`` or ``alternating``, and what its function takes),
         ``dimensions``, ``train_points``, ``test_points``, ``hidden`` (widths), ``epochs``, ``batch``, ``rate``,
+        ``momentum``, ``clip`` (see `descend`),
         ``directions`` (of ``u1``, ``u2``, ``complement``, ``orthogonal`` and ``random``), ``random_subspaces`` (how
         many of each random kind), ``subspace_dimensions`` and ``seed``
     checkpoint : called before every epoch; what it raises ends it
@@ -44,6 +45,8 @@ def study(setting: Mapping[str, Any], checkpoint: Callable[[], None] = lambda: N
         epochs=setting["epochs"],
         batch=setting["batch"],
         rate=setting["rate"],
+        momentum=setting["momentum"],
+        clip=setting["clip"],
         generator=generator,
         checkpoint=checkpoint,
     )

@@ -34,12 +34,14 @@ class MarginTask:
         import torch
 
         from passband.jobs.reproduce.synthetic.study import study
+        from passband.kernels import cpu
 
         def checkpoint() -> None:
             if stopped():
                 raise SystemExit(1)
 
         torch.set_num_threads(1)  # a sum's order, and so the last bits of the weights, depend on the number of threads
+        cpu.set_num_threads(1)
         results = {"kind": "margins", "setting": dict(self.setting), **study(self.setting, checkpoint)}
         put_sealed(LocalStore(folder), RESULTS, results)
         return results

@@ -14,7 +14,7 @@ from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.outcome import conclude, write
 from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
 from passband.jobs.reproduce.recipes.hfc import SETTINGS as HFC
-from passband.jobs.reproduce.recipes.margins import BATCH, PUBLISHED, THESIS
+from passband.jobs.reproduce.recipes.margins import CLIPPED, PLAIN, PUBLISHED, THESIS
 from passband.jobs.reproduce.recipes.prime import SETTINGS as PRIME
 from passband.jobs.reproduce.recipes.sharpdro import SETTINGS as SHARPDRO
 from passband.jobs.reproduce.rows import Block, Row
@@ -274,7 +274,8 @@ def test_margins_has_the_papers_networks_and_its_numbers_beside_ours(quick):
     assert [node.needs for node in recipe.graph] == [()] * len(recipe.graph)
     table = tasks["MLP-1"].setting
     assert table["points"] == {"kind": "separable", "epsilon": 5.0, "sigma": 1.0}
-    assert (table["dimensions"], table["batch"], table["rate"], table["seed"]) == (100, BATCH, 0.1, 1)
+    assert (table["dimensions"], table["rate"], table["seed"]) == (100, 0.1, 1)
+    assert {name: table[name] for name in PLAIN} == PLAIN
     if not quick:
         assert (table["train_points"], table["test_points"], table["epochs"]) == (10_000, 1_000, 500)
         assert table["hidden"] == [500] * 10
@@ -282,6 +283,7 @@ def test_margins_has_the_papers_networks_and_its_numbers_beside_ours(quick):
     figure = [task.setting for name, task in tasks.items() if name.startswith("MLP-") and name.count("-") == 2]
     assert {(one["points"]["rho"], one["points"]["periods"], one["points"]["sigma"]) for one in figure} == {(20, 3, 1)}
     assert {tuple(one["directions"]) for one in figure} == {("u1", "u2")}
+    assert all(one | CLIPPED == one for one in figure)
     shown = {(row.fields["study"], row.fields["method"]): row for row in recipe.published if row.condition == "u1"}
     assert shown["table 4.1", "thesis, median"].values == (2.5,)
     assert len(recipe.published) == 4 * sum(map(len, PUBLISHED.values())) == 24

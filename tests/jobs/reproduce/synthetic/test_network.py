@@ -32,24 +32,30 @@ def test_weights_begin_as_those_of_torch_and_leave_its_random_state_alone():
     assert torch.equal(perceptron(9, (), generator(1))[0].weight, perceptron(9, (), generator(1))[0].weight)
 
 
-def test_a_step_is_that_of_logistic_regression():
-    """Two steps on all points against the gradient written out in float64."""
+@pytest.mark.parametrize(("momentum", "clip"), [(0.0, None), (0.9, None), (0.9, 0.3)])
+def test_a_step_is_that_of_logistic_regression(momentum, clip):
+    """Three steps on all points against the gradient written out in float64."""
     made = separable(8, torch.eye(3), 2.0, 1.0, generator(1))
     network = perceptron(3, (), generator(2))
-    weight, bias = (p.detach().double().clone() for p in network.parameters())
+    weights = torch.cat([network[0].weight, network[0].bias[:, None]], 1).detach().double()
     points, wanted = made.points.double(), torch.nn.functional.one_hot(made.labels, 2).double()
-    for rate in (0.5, 0.25):  # linear from 0.5 over two steps
-        excess = (torch.softmax(points @ weight.T + bias, 1) - wanted) / len(points)
-        weight, bias = weight - rate * excess.T @ points, bias - rate * excess.sum(0)
-    descend(network, made, epochs=2, batch=8, rate=0.5, generator=generator(3))
-    torch.testing.assert_close(network[0].weight.detach().double(), weight, atol=1e-6, rtol=0)
-    torch.testing.assert_close(network[0].bias.detach().double(), bias, atol=1e-6, rtol=0)
+    points = torch.cat([points, torch.ones(8, 1, dtype=torch.float64)], 1)
+    velocity = torch.zeros_like(weights)
+    for rate in (0.6, 0.4, 0.2):  # linear from 0.6 over three steps
+        gradient = (torch.softmax(points @ weights.T, 1) - wanted).T @ points / len(points)
+        if clip is not None:
+            gradient = gradient * min(1.0, clip / float(gradient.norm()))
+        velocity = momentum * velocity + gradient
+        weights = weights - rate * velocity
+    descend(network, made, epochs=3, batch=8, rate=0.6, momentum=momentum, clip=clip, generator=generator(3))
+    ours = torch.cat([network[0].weight, network[0].bias[:, None]], 1).detach().double()
+    torch.testing.assert_close(ours, weights, atol=1e-5, rtol=0)
 
 
 def test_it_learns_what_can_be_told_apart():
     made = separable(500, torch.eye(5), 5.0, 1.0, generator(1))
     network = perceptron(5, (10,), generator(2))
-    loss = descend(network, made, epochs=20, batch=50, rate=0.1, generator=generator(3))
+    loss = descend(network, made, epochs=20, batch=50, rate=0.1, momentum=0.0, clip=None, generator=generator(3))
     assert loss < 0.1
     assert accuracy(network, made) == 1
 
@@ -65,7 +71,17 @@ def test_a_checkpoint_can_end_it_before_any_epoch():
             raise problem
 
     with pytest.raises(SystemExit):
-        descend(network, made, epochs=9, batch=10, rate=0.1, generator=generator(), checkpoint=checkpoint)
+        descend(
+            network,
+            made,
+            epochs=9,
+            batch=10,
+            rate=0.1,
+            momentum=0.0,
+            clip=None,
+            generator=generator(),
+            checkpoint=checkpoint,
+        )
     assert not torch.equal(before, network[0].weight.detach())
 
 

@@ -17,6 +17,8 @@ SETTING = {
     "epochs": 5,
     "batch": 50,
     "rate": 0.1,
+    "momentum": 0.0,
+    "clip": None,
     "directions": ["u1", "complement", "orthogonal", "random"],
     "random_subspaces": 3,
     "subspace_dimensions": 2,
