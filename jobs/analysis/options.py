@@ -9,7 +9,7 @@ from passband.pipeline.options import StrictModel
 
 Method = Literal["deepfool", "sparsefool", "random"]
 Form = Literal["square", "diagonal"]
-Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,31}$")]
+Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
 class DeepFoolOptions(StrictModel):
