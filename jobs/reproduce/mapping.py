@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from passband.jobs.reproduce.analyzing import analyzed
 from passband.jobs.reproduce.graph import Made, Stopped
-from passband.jobs.reproduce.references import with_identities, with_paths
+from passband.jobs.reproduce.references import with_identities
 from passband.pipeline.canonical import digest
 
 _VERSION = 1
@@ -35,17 +36,4 @@ class SensitivityTask:
 
     def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
         """Write maps, pictures and the maps' mean l1 norms, or go on with blocks of frequencies."""
-        from passband.jobs.analysis.run import analyze
-        from passband.jobs.analysis.spec import parse_analyze_job
-
-        def checkpoint() -> None:
-            if stopped():
-                raise SystemExit(1)
-
-        job = {
-            **with_paths(self.job, needs),
-            "kind": "analyze",
-            "output": {"uri": folder},
-            "compute": {"executor": "inline", "threads": 1},
-        }
-        return analyze(parse_analyze_job(job), checkpoint=checkpoint).model_dump()
+        return analyzed(self.job, "sensitivity", folder, needs, stopped)

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from passband.jobs.reproduce.graph import Graph
-from passband.jobs.reproduce.rows import MARGIN, NORM, PERCENT, POINTS, Block, Row, Table, Unit
+from passband.jobs.reproduce.rows import (
+    ENERGY,
+    IMAGE_MARGIN,
+    IMAGES,
+    MARGIN,
+    NORM,
+    PERCENT,
+    POINTS,
+    Block,
+    Row,
+    Table,
+    Unit,
+)
 
 
 class Reading(Protocol):
@@ -89,6 +101,69 @@ class PointsSeen:
     def value(self, results: Mapping[str, Any]) -> float:
         """Return the accuracy in percent."""
         return 100 * float(results["accuracy"]["test"])
+
+
+@dataclass(frozen=True)
+class ImagesSeen(Seen):
+    """An accuracy beside which none is better, since the networks are not rivals."""
+
+    unit: ClassVar[Unit] = IMAGES
+
+
+@dataclass(frozen=True)
+class MarginAt:
+    """A quantile of the margins of images within a subspace.
+
+    Attributes
+    ----------
+    family, subspace : name of the subspaces, and number of the one
+    quantile : "low", "median" or "high"
+    """
+
+    node: str
+    family: str
+    subspace: int
+    quantile: str
+    unit: ClassVar[Unit] = IMAGE_MARGIN
+
+    def value(self, results: Mapping[str, Any]) -> float | None:
+        """Return the quantile of the images whose boundary was reached; None where there is none."""
+        found: float | None = _subspace(results, self.family, self.subspace)[self.quantile]
+        return found
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """The share of images that no step within a subspace moved over a boundary."""
+
+    node: str
+    family: str
+    subspace: int
+    unit: ClassVar[Unit] = IMAGES
+
+    def value(self, results: Mapping[str, Any]) -> float:
+        """Return the share in percent."""
+        row = _subspace(results, self.family, self.subspace)
+        return 100 * float(row["unreachable"]) / float(row["images"])
+
+
+def _subspace(results: Mapping[str, Any], family: str, number: int) -> Mapping[str, Any]:
+    """Return the row of a subspace in the results of ``analyze margins``."""
+    rows: dict[Any, Mapping[str, Any]] = {(row["family"], row["subspace"]): row for row in results["table"]}
+    return rows[family, number]
+
+
+@dataclass(frozen=True)
+class EnergyAt:
+    """The share of the energy of adversarial perturbations within a subspace: that which 95 % stay below."""
+
+    node: str
+    subspace: int
+    unit: ClassVar[Unit] = ENERGY
+
+    def value(self, results: Mapping[str, Any]) -> float:
+        """Return the share in percent."""
+        return 100 * float(results["energy"][self.subspace][2])
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,10 @@ PERCENT = Unit("percent", 1, True, "Accuracy in percent")
 NORM = Unit("l1 norm", 3, False, "Mean l1 norm")
 MARGIN = Unit("margin", 2, False, "Margins, which are distances to the decision boundary", logarithmic=True)
 POINTS = Unit("percent of points", 1, False, "Points that are told apart, in percent")
-UNITS = {unit.name: unit for unit in (PERCENT, NORM, MARGIN, POINTS)}
+IMAGE_MARGIN = Unit("l2 margin", 3, False, "Margins of images in [0, 1]", logarithmic=True)
+IMAGES = Unit("percent of images", 1, False, "Images, in percent")
+ENERGY = Unit("percent of energy", 2, False, "Energy, in percent")
+UNITS = {unit.name: unit for unit in (PERCENT, NORM, MARGIN, POINTS, IMAGE_MARGIN, IMAGES, ENERGY)}
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Table:
     columns : (condition, heading)
     chart : heading of the axis if the conditions are drawn as curves; else None
     mean_last : whether the last condition is the mean of the others, which no curve shows
+    band : how the names end of the methods that are the lower and the upper edge of a curve's band, not curves
     scatter : conditions across and up if every network is drawn as a point; else None
     """
 
@@ -97,6 +101,7 @@ class Table:
     chart: str | None = None
     scatter: tuple[str, str] | None = None
     mean_last: bool = True
+    band: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,18 @@ class Block:
 
     table: Table
     methods: Mapping[str, tuple[Row | None, ...]]
+
+    @property
+    def curves(self) -> dict[str, tuple[Row | None, ...]]:
+        """The methods that are drawn as curves, not as the edges of their bands."""
+        edges = self.table.band or ()
+        return {method: rows for method, rows in self.methods.items() if not method.endswith(edges)}
+
+    def band(self, method: str) -> tuple[tuple[Row | None, ...], tuple[Row | None, ...]] | None:
+        """Return the lower and the upper edge of a curve's band, where the table has it."""
+        found = [self.methods.get(method + ending) for ending in self.table.band or ()]
+        low, high = found or (None, None)
+        return None if low is None or high is None else (low, high)
 
     def best(self, column: int) -> float | None:
         """Return the highest mean of a column, rounded as it is shown; None where none is marked."""

@@ -1,4 +1,4 @@
-"""Margins of networks on synthetic points (Modas 2022): tables 4.1 and A.1, figure 4.10."""
+"""Margins of networks (Modas 2022): on synthetic points, tables 4.1 and A.1, figure 4.10; then on images."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 
 from passband.jobs.reproduce.graph import Graph
 from passband.jobs.reproduce.recipe import MarginOf, Measure, PointsSeen, Recipe
+from passband.jobs.reproduce.recipes import diagonal
 from passband.jobs.reproduce.recipes.parts import Nodes
 from passband.jobs.reproduce.rows import MARGIN, Block, Row, Table
 
@@ -66,19 +67,21 @@ CLIPPED = {"batch": 128, "momentum": 0.9, "clip": 0.5}
 
 
 def margins(quick: bool, seeds: int | None) -> Recipe:
-    """Return the reproduction of the margins whose published numbers need no data set."""
-    size, number, nodes = QUICK if quick else WHOLE, seeds or 1, Nodes()
+    """Return the reproduction of the margins on synthetic points, whose numbers are published, and on images."""
+    size, images, number, nodes = QUICK if quick else WHOLE, diagonal.size_of(quick), seeds or 1, Nodes()
     measures = [measure for seed in range(number) for measure in _one_seed(nodes, size, seed)]
+    measures += [measure for seed in range(number) for measure in diagonal.measures(nodes, images, seed)]
     return Recipe(
         name="margins",
-        title="Margins along directions that are known to discriminate",
-        source="After tables 4.1, A.1 and figure 4.10 of “Robustness and invariance properties of image classifiers”",
+        title="Margins along directions that are known to discriminate, and along frequencies of images",
+        source="After tables 4.1 and A.1 and figures 4.3 to 4.12 of “Robustness and invariance properties of image "
+        "classifiers”, the latter on small real data",
         quick=quick,
         seeds=number,
         graph=Graph(nodes.all()),
         measures=tuple(measures),
-        tables=tuple(_tables(size)),
-        settings=_settings(size),
+        tables=(*_tables(size), *diagonal.tables(images)),
+        settings=_settings(size) | diagonal.settings(images),
         findings=FINDINGS,
         observe=observe,
         published=tuple(_published()),
@@ -173,9 +176,9 @@ def _tables(size: Size) -> Iterator[Table]:
 
 
 def observe(blocks: Sequence[Block]) -> list[str]:
-    """Return how the medians stand beside the thesis's, and which feature the networks of figure 4.10 use."""
+    """Return how the medians stand beside the thesis's, which features are used, and what images show."""
     by_study = {block.table.where["study"]: block for block in blocks}
-    return [*_compared(by_study), *_figure(by_study[FIGURE])]
+    return [*_compared(by_study), *_figure(by_study[FIGURE]), *diagonal.observe(blocks)]
 
 
 def _compared(blocks: Mapping[str, Block]) -> Iterator[str]:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from passband.jobs.reproduce.attacking import AttackTask
+from passband.jobs.reproduce.diagonal import DiagonalTask
 from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Node
 from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.references import referenced
+from passband.jobs.reproduce.spectrum import SpectrumTask
 from passband.jobs.reproduce.synthetic.task import MarginTask
 from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
 from passband.jobs.reproduce.watched import WatchedTask
@@ -140,6 +142,24 @@ class Nodes:
     def margins(self, name: str, setting: Mapping[str, Any], seconds: float) -> str:
         """Enter a network on synthetic points with its margins, and return its name."""
         self._others.append(Node(name, MarginTask(setting), (), seconds))
+        return name
+
+    def diagonal(self, training: str, view: str, job: Mapping[str, Any], seconds: float) -> str:
+        """Enter the margins of a training's network at images of a representation, and return their name."""
+        name = f"{training}-at-{view}"
+        self._others.append(Node(name, DiagonalTask({"name": name, **job}), (training,), seconds))
+        return name
+
+    def spectrum(
+        self, training: str, dataset: str, view: str, images: int, attack: Mapping[str, Any], seconds: float
+    ) -> str:
+        """Enter the spectrum of what PGD adds to images against a training's network, and return its name.
+
+        `attack` has the other attributes of `SpectrumTask`.
+        """
+        name = f"{training}-spectrum"
+        task = SpectrumTask(training, dataset, view, images, **attack)
+        self._others.append(Node(name, task, (training, dataset), seconds))
         return name
 
     def all(self) -> tuple[Node, ...]:
