@@ -47,6 +47,7 @@ class Subject:
     labels : (N,) int64
     indices : (N,) uint32, plan indices
     key : 64 bits of the job's seed and source
+    stride : of the grid of frequencies
     """
 
     images: Images
@@ -55,11 +56,13 @@ class Subject:
     key: int
     surrogate: "Surrogate"
     classes: int
+    stride: int = 1
 
     @cached_property
     def frequencies(self) -> Integers:
         """The distinct (i, j): (K, 2)."""
-        return distinct_frequencies(*self.images.shape[2:])
+        height, width = self.images.shape[2:]
+        return distinct_frequencies(height, width, self.stride)
 
     @cached_property
     def answers(self) -> Integers:
@@ -152,7 +155,8 @@ def count_wrong(subject: Subject, name: MapName, norms: NDArray[np.float64], sta
 
     for_ranges(evaluate, last - first)
     own = wrong[start * count - first * batch :][: (stop - start) * count].reshape(stop - start, count)
-    weights = multiplicity(*subject.images.shape[2:])[start:stop, None]
+    height, width = subject.images.shape[2:]
+    weights = multiplicity(height, width, subject.stride)[start:stop, None]
     return Counts(
         wrong=np.stack([np.bincount(subject.labels[row], minlength=subject.classes) for row in own]),
         by_image=(weights * own).sum(0),

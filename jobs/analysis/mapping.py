@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from passband.jobs.analysis.frequencies import distinct_frequencies
 from passband.jobs.analysis.results import Analysis, MapSummary
 from passband.jobs.analysis.study import Findings
 
@@ -28,6 +29,9 @@ def told_maps(found: Analysis) -> list[str]:
     for summary in found.maps:
         error = "?" if summary.standard_error is None else f"{summary.standard_error:.4f}"
         lines.append(f"{summary.name:<10}{summary.mean_l1:>9.4f}{error:>9}{summary.largest:>10.4f}")
+    if evaluated := found.maps[0].frequencies:
+        of = len(distinct_frequencies(*found.shape[1:]))
+        lines += ["", f"frequencies {evaluated:,} of {of:,}, the rest as the nearest"]
     return lines
 
 

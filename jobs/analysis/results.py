@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from passband.jobs.analysis.spec import What
 from passband.jobs.common.jobfile import JobError
@@ -23,6 +23,7 @@ class MapSummary(StrictModel):
     mean, mean_l1 : of its entries, and of their absolute values; the same, since none is negative
     standard_error : of `mean_l1`, that the subset costs; 0 without one, null where it shows no variance
     largest : entry
+    frequencies : that were evaluated, where a stride left some out; absent: all
     """
 
     name: Literal["original", "enhanced", "amplitude"]
@@ -30,6 +31,13 @@ class MapSummary(StrictModel):
     mean_l1: float
     standard_error: float | None
     largest: float
+    frequencies: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the younger key out of whole maps, whose results stay as they were."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if (key, value) != ("frequencies", None)}
 
 
 class UsedSurrogate(StrictModel):
@@ -74,14 +82,17 @@ class Analysis(StrictModel):
     job: dict[str, Any]
 
 
-def summarize(name: Any, values: NDArray[np.float64], standard_error: float | None) -> MapSummary:
-    """Return a map, (H, W), in numbers."""
+def summarize(
+    name: Any, values: NDArray[np.float64], standard_error: float | None, frequencies: int | None = None
+) -> MapSummary:
+    """Return a map, (H, W), in numbers; `frequencies` were evaluated, None: all."""
     return MapSummary(
         name=name,
         mean=float(values.mean()),
         mean_l1=float(np.abs(values).mean()),
         standard_error=standard_error,
         largest=float(values.max()),
+        frequencies=frequencies,
     )
 
 

@@ -64,16 +64,19 @@ def compute_sensitivity(
     ------
     NetworkError, JobError
         If the surrogate does not fit the images; if the subset cannot be drawn.
+    ValueError
+        If the stride is more than half of the images' shorter side.
     """
     from passband.pipeline.surrogate.loading import load_surrogate
 
     _, height, width, channels = pixels.shape
+    options.check_stride(height, width)
     model = load_surrogate(content, surrogate, classes=classes, shape=(channels, height, width))
     chosen = choose(labels, indices, key, options.subset, len(classes))
     rows = chosen.rows
     with _threads(threads):
         amplitude = mean_amplitude(pixels) if "enhanced" in maps else None
-        subject = Subject(to_float(pixels[rows]), labels[rows], indices[rows], key, model, len(classes))
+        subject = Subject(to_float(pixels[rows]), labels[rows], indices[rows], key, model, len(classes), options.stride)
         blocks = block_ranges(len(subject.frequencies), len(rows), model.batch)
         found: dict[str, Floats] = {}
         for number, name in enumerate(maps):
@@ -82,7 +85,7 @@ def compute_sensitivity(
             for start, stop in blocks:
                 counts.append(count_wrong(subject, name, norms, start, stop).wrong)
                 progress(number * len(norms) + stop, len(maps) * len(norms))
-            found[name] = error_map(np.concatenate(counts), chosen.strata, height, width)
+            found[name] = error_map(np.concatenate(counts), chosen.strata, height, width, options.stride)
     return found
 
 
@@ -93,7 +96,7 @@ def noise_norms(
 
     `amplitude` is the mean one, (H, W) in FFT layout; only the enhanced map needs it.
     """
-    i, j = distinct_frequencies(height, width).T
+    i, j = distinct_frequencies(height, width, options.stride).T
     if name == "original":
         return np.full(len(i), options.norm)
     assert amplitude is not None
@@ -107,10 +110,10 @@ def block_ranges(frequencies: int, images: int, batch: int, size: int | None = N
     return [(start, min(start + size, frequencies)) for start in range(0, frequencies, size)]
 
 
-def error_map(wrong: NDArray[np.int64], strata: Strata, height: int, width: int) -> Floats:
+def error_map(wrong: NDArray[np.int64], strata: Strata, height: int, width: int, stride: int = 1) -> Floats:
     """Return the centred map, (H, W), of (K, classes) counts: error rates of the source, estimated from a subset."""
     rates = (wrong * strata.weights).sum(1) / strata.sizes.sum()
-    return centered_map(rates, height, width)
+    return centered_map(rates, height, width, stride)
 
 
 def mean_error(by_image: NDArray[np.int64], strata: Strata, labels: NDArray[np.int64], size: int) -> float | None:

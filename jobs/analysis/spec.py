@@ -91,7 +91,7 @@ class AnalyzeJob(SensitivityOptions):
 
     def options(self) -> SensitivityOptions:
         """Return the options of the maps alone."""
-        return SensitivityOptions(scale=self.scale, norm=self.norm, subset=self.subset)
+        return SensitivityOptions(scale=self.scale, norm=self.norm, subset=self.subset, stride=self.stride)
 
     def resolved(self) -> dict[str, Any]:
         """Return the job with every default filled in; it reads back as the same job."""

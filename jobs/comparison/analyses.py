@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from passband.jobs.analysis.frequencies import distinct_frequencies
 from passband.jobs.common import wording
 from passband.jobs.comparison.blocks import Cell, Chart, Column, Section, Table
 from passband.jobs.comparison.curves import marks
@@ -62,6 +63,8 @@ def _chart(runs: Sequence[Run], what: str) -> Chart | None:
         else "Error rate of the surrogate with each frequency perturbed."
     )
     together = " All maps share one scale." if len(maps) > 1 else ""
+    coarse = not amplitude and any(entry.frequencies for run in runs for entry in run.content.results.maps)
+    together += " On a coarser grid, what lies between has the value of the nearest frequency." if coarse else ""
     return Chart(
         title="Amplitude" if amplitude else "Sensitivity",
         alt=f"Heatmaps over frequency, zero in the centre: {', '.join(map(_said, maps))}",
@@ -103,8 +106,15 @@ def _row(run: Run, place: int) -> list[Cell]:
         Cell(summary.name),
         *map(Cell, numbers),
         Cell(f"{found.samples:,}", f"of {found.of:,}"),
-        Cell(f"{height} \u00d7 {width}"),
+        Cell(f"{height} \u00d7 {width}", _evaluated(summary.frequencies, height, width)),
         Cell(surrogate.network, surrogate.sha256[:12]) if surrogate else Cell("\u2013"),
         Cell(wording.duration(found.seconds)),
         Cell("\u2013" if found.model_share is None else f"{found.model_share:.0%}"),
     ]
+
+
+def _evaluated(frequencies: int | None, height: int, width: int) -> str:
+    """Say how many frequencies were evaluated, where not all were."""
+    if frequencies is None:
+        return ""
+    return f"{frequencies:,} of {len(distinct_frequencies(height, width)):,} frequencies"

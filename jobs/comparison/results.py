@@ -47,13 +47,14 @@ class Surrogate(BaseModel):
 
 
 class MapSummary(BaseModel):
-    """One map of an analysis in numbers; `standard_error` is that of `mean_l1`."""
+    """One map of an analysis in numbers; `standard_error` is that of `mean_l1`, `frequencies` null where all count."""
 
     name: Literal["original", "enhanced", "amplitude"]
     mean: float
     mean_l1: float
     standard_error: float | None
     largest: float
+    frequencies: int | None = None
 
 
 class AnalysisResults(_Results):

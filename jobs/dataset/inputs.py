@@ -182,6 +182,10 @@ def check_inputs(
         except (ValueError, PassbandError) as error:
             raise InputError(f"{view}: {stage}: {error}") from error
     for wanted in computed_maps(job, files).values():
+        try:
+            wanted.sensitivity.check_stride(*shape[1:])
+        except ValueError as error:
+            raise InputError(f"sensitivity.{error}") from error
         subset = wanted.sensitivity.subset
         if subset is not None and subset > samples:
             raise InputError(f"sensitivity.subset is {subset:,}; allowed: up to the {samples:,} images of the source")

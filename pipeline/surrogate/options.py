@@ -101,8 +101,21 @@ class SensitivityOptions(StrictModel):
     scale : the enhanced map's noise at (i, j) has the l2 norm D(i, j): `scale` times the data's mean amplitude there
     norm : the original map's noise has this l2 norm, a channel, of images in [0, 1]
     subset : images that are looked at, the same number of every class as far as possible; null: all
+    stride : only every so many-th frequency is evaluated in each direction; the rest takes the value of the nearest
     """
 
     scale: float = Field(10.0, ge=0, allow_inf_nan=False, description="times the mean amplitude: the enhanced noise")
     norm: float = Field(8.0, ge=0, allow_inf_nan=False, description="l2 norm of the original map's noise, a channel")
     subset: int | None = Field(None, ge=1, description="images looked at, stratified by class; null: all")
+    stride: int = Field(1, ge=1, description="every so many-th frequency is evaluated; the rest is as the nearest")
+
+    @model_serializer(mode="wrap")
+    def _without_unit_stride(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave a stride of 1 out: jobs that are older than it read and count as they did."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if (key, value) != ("stride", 1)}
+
+    def check_stride(self, height: int, width: int) -> None:
+        """Raise ValueError if the grid of images of that size has zero frequency alone in a direction."""
+        if self.stride > (most := max(1, min(height, width) // 2)):
+            raise ValueError(f"stride: got {self.stride}; allowed: 1 to {most}, half of {height} x {width} pixels")

@@ -14,6 +14,7 @@ from passband.jobs.analysis.results import Analysis, summarize
 from passband.jobs.analysis.sensitivity import block_ranges, error_map, mean_error, noise_norms
 from passband.jobs.analysis.spec import AnalyzeJob
 from passband.jobs.analysis.study import Evaluate, Findings, Layout, Looked, Material, Study
+from passband.jobs.common.jobfile import JobError
 from passband.pipeline.layout import MAPS
 
 Integers = NDArray[np.int64]
@@ -42,9 +43,14 @@ class Sensitivity(Study):
     def lay_out(self, job: AnalyzeJob, images: Looked) -> Layout:
         """Return a part a map; a block takes about 256 forward passes."""
         assert job.surrogate is not None
-        count = len(distinct_frequencies(*images.shape[1:]))
+        try:
+            job.check_stride(*images.shape[1:])
+        except ValueError as error:
+            raise JobError(f"{job.name}: {error}") from error
+        count = len(distinct_frequencies(*images.shape[1:], job.stride))
         _, block = block_ranges(count, images.samples, job.surrogate.batch, job.compute.block)[0]
         form = {"scale": job.scale, "maps": sorted(job.maps), "norm": job.norm}
+        form |= {} if job.stride == 1 else {"stride": job.stride}
         return Layout({name: count for name in job.maps}, block, form, with_amplitude="enhanced" in job.maps)
 
     def open(self, material: Material) -> Evaluate:
@@ -57,6 +63,7 @@ class Sensitivity(Study):
             material.key,
             material.surrogate,
             len(material.classes),
+            job.stride,
         )
 
         def evaluate(name: Any, start: int, stop: int) -> dict[str, Any]:
@@ -81,10 +88,11 @@ class Sensitivity(Study):
         maps, summaries = {}, []
         for name, blocks in records.items():
             wrong = np.concatenate([np.array(record.wrong, np.int64) for record in blocks])
-            maps[name] = error_map(wrong, inputs.strata, height, width)
+            maps[name] = error_map(wrong, inputs.strata, height, width, material.job.stride)
             by_image = _by_image(blocks, len(inputs.labels))
             error = mean_error(by_image, inputs.strata, inputs.labels, height * width)
-            summaries.append(summarize(name, maps[name], error))
+            evaluated = None if material.job.stride == 1 else len(wrong)
+            summaries.append(summarize(name, maps[name], error, evaluated))
         looks = sum(record.stop - record.start for blocks in records.values() for record in blocks)
         return found_maps(maps, summaries, looks * len(inputs.labels))
 

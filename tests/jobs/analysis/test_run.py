@@ -13,6 +13,8 @@ from passband.jobs.analysis.display import SilentDisplay
 from passband.jobs.analysis.envelope import read_envelope
 from passband.jobs.analysis.inputs import read_inputs
 from passband.jobs.analysis.ledger import BlocksFailedError
+from passband.jobs.analysis.mapping import told_maps
+from passband.jobs.analysis.results import read_results
 from passband.jobs.analysis.run import analyze
 from passband.jobs.analysis.sensitivity import compute_sensitivity
 from passband.jobs.analysis.spec import load_analyze_job
@@ -412,3 +414,36 @@ def test_a_surrogate_without_a_hash_is_told(make_job, checkpoint):
 
     analyze(make_job(), display=Told())
     assert Told.notes == [f"{checkpoint}: no model.pt.sha256 lies beside it, so only its structure was checked"]
+
+
+def test_a_coarser_grid_says_how_many_frequencies_it_took(tmp_path, checkpoint, finished):
+    job = job_of(tmp_path / "out", checkpoint, stride=4)
+    analyze(job)
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [summary["frequencies"] for summary in results["maps"]] == [10, 10]
+    assert results["evaluations"] == 2 * 10 * 40
+    assert results["job"]["stride"] == 4
+    whole, coarse = maps_in(finished), maps_in(tmp_path / "out")
+    for summary in results["maps"]:
+        name = summary["name"]
+        np.testing.assert_array_equal(coarse[name][::4, ::4], whole[name][::4, ::4])
+        assert summary["mean"] == pytest.approx(coarse[name].mean())
+        assert 0 < summary["standard_error"] < 0.2
+    assert told_maps(read_results(LocalStore(tmp_path / "out")))[-1] == "frequencies 10 of 130, the rest as the nearest"
+
+
+def test_a_stride_of_1_counts_as_none(tmp_path, checkpoint, finished):
+    job = job_of(tmp_path / "out", checkpoint, stride=1)
+    analyze(job)
+    ours, theirs = (json.loads((folder / "results.json").read_text()) for folder in (tmp_path / "out", finished))
+    assert "stride" not in ours["job"]
+    for key in ("identity", "maps", "maps_sha256"):
+        assert ours[key] == theirs[key]
+    assert "frequencies" not in ours["maps"][0]
+
+
+def test_a_stride_that_leaves_zero_frequency_alone_is_refused(tmp_path, checkpoint):
+    with pytest.raises(JobError, match="small: stride: got 9; allowed: 1 to 8, half of 16 x 16 pixels"):
+        analyze(job_of(tmp_path / "out", checkpoint, stride=9))
+    with pytest.raises(JobError, match="stride"):
+        job_of(tmp_path / "out", checkpoint, stride=0)

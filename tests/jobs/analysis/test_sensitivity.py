@@ -135,6 +135,28 @@ def test_a_map_is_symmetric_and_does_not_depend_on_threads(digits, fitted):
     assert len(np.unique(one)) > 10
 
 
+def test_a_coarser_grid_has_the_entries_of_the_whole_map(digits, fitted):
+    found = {stride: maps_of(digits, fitted, subset=40, scale=1.0, stride=stride)["enhanced"] for stride in (1, 3)}
+    whole, coarse = (np.fft.ifftshift(found[stride]) for stride in (1, 3))
+    i, j = distinct_frequencies(16, 16, 3).T
+    assert len(i) == 13  # of 5 x 5
+    np.testing.assert_array_equal(coarse[i, j], whole[i, j])
+    np.testing.assert_array_equal(coarse, np.roll(coarse[::-1, ::-1], (1, 1), (0, 1)))
+    np.testing.assert_array_equal(coarse[:2, :2], whole[0, 0])  # between 0 and 3, nearer to 0
+    assert len(np.unique(coarse)) > 3
+
+
+@pytest.mark.parametrize("stride", [0, 9, 16])
+def test_a_stride_beyond_half_of_the_image_is_refused(digits, stride):
+    with pytest.raises(ValueError, match="stride"):
+        maps_of(digits, only(0), subset=10, stride=stride)
+
+
+def test_a_stride_of_1_is_left_out_of_what_is_written():
+    assert "stride" not in SensitivityOptions(stride=1).model_dump()
+    assert SensitivityOptions(stride=4).model_dump()["stride"] == 4
+
+
 def test_progress_counts_frequencies_and_may_stop_it(digits):
     seen = []
     maps_of(digits, only(0), maps=MAPS, subset=100, progress=lambda done, total: seen.append((done, total)))

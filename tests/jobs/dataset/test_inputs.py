@@ -11,7 +11,7 @@ from PIL import Image
 
 from passband.jobs.common.jobfile import JobError
 from passband.jobs.common.overwrite import claimed
-from passband.jobs.dataset.inputs import InputError, read_files
+from passband.jobs.dataset.inputs import InputError, computed_maps, read_files
 from passband.jobs.dataset.spec import parse_job
 from passband.jobs.generation.cache import generate_cached
 from passband.jobs.generation.probe import estimate_maps
@@ -42,6 +42,9 @@ def attacked(out, surrogate, changes=None, sha256=None, **sada):
         "steps": 2,
     } | sada
     return small_job(out, views=["clean", {"sada": options, "copies": 2, "name": "sada"}], **(changes or {}))
+
+
+STRIDES = ({}, {"stride": 1}, {"stride": 4})
 
 
 @pytest.fixture(scope="module")
@@ -215,9 +218,26 @@ def test_a_plan_tells_what_the_map_costs(surrogate, tmp_path):
     assert found["enhanced map"].samples == 20
     assert (found["enhanced map"].items, found["enhanced map"].noun) == (130, "frequencies")
     assert found["enhanced map"].seconds > 0
+    coarse = attacked(tmp_path / "out", surrogate, sensitivity={"subset": 20, "stride": 4})
+    assert estimate_maps(coarse, read_files(coarse))["enhanced map"].items == 10
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="sensitivity.subset is 400; allowed: up to the 355 images"):
         generate(attacked(tmp_path / "out", surrogate, sensitivity={"subset": 400}))
+    with pytest.raises(InputError, match=r"sensitivity.stride: got 9; allowed: 1 to 8, half of 16 x 16"):
+        generate(attacked(tmp_path / "out", surrogate, sensitivity={"subset": 20, "stride": 9}))
+
+
+def test_a_map_of_a_coarser_grid_is_another_map(surrogate, tmp_path):
+    """A stride of 1 is the map that it was without one."""
+    jobs = [attacked(tmp_path / "out", surrogate, sensitivity={"subset": 20} | more) for more in STRIDES]
+    whole, same, coarse = (next(iter(computed_maps(job, read_files(job)))) for job in jobs)
+    assert whole == same != coarse
+    assert jobs[0].resolved() == jobs[1].resolved() != jobs[2].resolved()
+    (job,) = jobs[2:]
+    manifest = generate(job)
+    (folder,) = {entry.name for entry in manifest.inputs if entry.reference == coarse}
+    with np.load(tmp_path / "out" / folder, allow_pickle=False) as arrays:
+        assert len(np.unique(arrays["enhanced"])) <= 10
 
 
 def test_a_checkpoint_that_changed_is_another_job(surrogate, tmp_path):
