@@ -1,8 +1,9 @@
-"""DeepFool and SparseFool on many images at once, against one image at a time, the way the authors' code goes.
+"""DeepFool, SparseFool and margins of many images at once, against one image at a time, as the authors' code goes.
 
 Run ``python -m benchmarks.attacks``; it trains a network on mnist5k first, or takes ``--checkpoint``; ``--json`` for
-machines. Contenders take turns in one process, the plain ways on fewer images; a figure is the median over rounds with
-its quartiles. The plain ways are those that the tests hold the others against, with torch's own threads.
+machines. An image of margins is one in one of the blocks of the DCT's diagonal. Contenders take turns in one process,
+the plain ways on fewer images; a figure is the median over rounds with its quartiles. The plain ways are those that the
+tests hold the others against, with torch's own threads.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from benchmarks.timing import describe_machine, quartiles, time_in_turn
 from passband.kernels import cpu
 from passband.pipeline.attacks.deepfool import DeepFool
 from passband.pipeline.attacks.sparsefool import SparseFool
+from passband.pipeline.attacks.subspaces import DctBlocks
 from passband.pipeline.networks.checkpoint import checkpoint_file
 from passband.pipeline.networks.network import Network, load_network
 from passband.pipeline.sources import SOURCES
@@ -32,6 +34,8 @@ from tests.pipeline.attacks import plain
 Images = NDArray[np.float32]
 TARGET = 20.0
 """Times the images/s of one image at a time, for each attack."""
+BLOCK, STEP = 8, 4
+"""Of the subspaces in which margins are measured."""
 
 
 def read_images(count: int, shape: tuple[int, ...]) -> Images:
@@ -57,15 +61,23 @@ def measure(
     sparsefool = SparseFool(deepfool, past)
     low, high = np.zeros_like(images), np.ones_like(images)
     singles = [torch.from_numpy(image) for image in images[:few]]
+    blocks = DctBlocks(spec.shape, BLOCK, STEP)
+    within, few_within = _pairs(len(blocks), len(images)), _pairs(len(blocks), few)
+    margins = DeepFool(surrogate, cpu, project=blocks.hook(within[0]))
     made: dict[str, Any] = {}
     contenders: dict[str, Callable[[], object]] = {
         "deepfool, plain": lambda: made.update(deep=[plain.deepfool(network, image) for image in singles]),
         "deepfool": lambda: made.update(deep_batched=deepfool.run(images)),
         "sparsefool, plain": lambda: made.update(sparse=[_plainly(network, image, past) for image in singles]),
         "sparsefool": lambda: made.update(sparse_batched=sparsefool.run(images, low, high)),
+        "margins, plain": lambda: made.update(
+            within=[_within(network, singles[row], blocks, block) for block, row in zip(*few_within, strict=True)]
+        ),
+        "margins": lambda: made.update(within_batched=margins.run(images[within[1]])),
     }
     seconds = time_in_turn(contenders, rounds, warmup=1)
     counts = {name: few if name.endswith("plain") else len(images) for name in contenders}
+    counts |= {"margins, plain": len(few_within[0]), "margins": len(within[0])}
     rows: list[dict[str, Any]] = []
     for name, times in seconds.items():
         quick, median, slow = quartiles(times)
@@ -76,16 +88,28 @@ def measure(
     perturbed = (sparse.images != images).any(axis=1).mean(axis=(1, 2))
     return {
         "rows": rows,
-        "speedup": {name: rate[name] / rate[f"{name}, plain"] for name in ("deepfool", "sparsefool")},
+        "speedup": {name: rate[name] / rate[f"{name}, plain"] for name in ("deepfool", "sparsefool", "margins")},
         "fooled": {"deepfool": float(made["deep_batched"].reached.mean()), "sparsefool": float(sparse.reached.mean())},
         "median share of perturbed pixels": float(np.median(perturbed)),
         "steps agree": _agree(made["deep"], made["deep_batched"].steps),
         "rounds agree": _agree(made["sparse"], sparse.rounds),
+        "steps of margins agree": _agree(made["within"], made["within_batched"].steps[within[1] < few]),
     }
+
+
+def _pairs(blocks: int, images: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return block and image of each pair, block by block, as `analyze margins` has them."""
+    which, rows = np.divmod(np.arange(blocks * images), images)
+    return which, rows
 
 
 def _agree(plainly: list[tuple[torch.Tensor, int]], batched: NDArray[np.int64]) -> float:
     return float(np.mean([count for _, count in plainly] == batched[: len(plainly)]))
+
+
+def _within(network: Network, image: torch.Tensor, blocks: DctBlocks, block: int) -> tuple[torch.Tensor, int]:
+    which = np.array([block])
+    return plain.deepfool(network, image, project=lambda normal: blocks.project(normal[None], which)[0])
 
 
 def _plainly(network: Network, image: torch.Tensor, past: float) -> tuple[torch.Tensor, int]:
@@ -130,7 +154,7 @@ def format_table(machine: dict[str, Any], kind: str, images: Images, found: dict
         lines.append(f"{'speedup of ' + name:<34} {times:>9.1f}   target {TARGET:g}")
     for name, share in found["fooled"].items():
         lines.append(f"{'fooled by ' + name:<34} {share:>9.2%}")
-    for name in ("median share of perturbed pixels", "steps agree", "rounds agree"):
+    for name in ("median share of perturbed pixels", "steps agree", "rounds agree", "steps of margins agree"):
         lines.append(f"{name:<34} {found[name]:>9.2%}")
     return "\n".join(lines) + "\n"
 

@@ -22,6 +22,7 @@ def test_both_ways_come_to_the_same(found):
     _, numbers = found
     assert numbers["steps agree"] == 1
     assert numbers["rounds agree"] == 1
+    assert numbers["steps of margins agree"] == 1
     assert numbers["fooled"] == {"deepfool": 1, "sparsefool": 1}
     assert 0 < numbers["median share of perturbed pixels"] < 0.3
 
@@ -29,7 +30,7 @@ def test_both_ways_come_to_the_same(found):
 def test_every_contender_has_a_rate(found):
     images, numbers = found
     names = [row["what"] for row in numbers["rows"]]
-    assert names == ["deepfool, plain", "deepfool", "sparsefool, plain", "sparsefool"]
+    assert names == ["deepfool, plain", "deepfool", "sparsefool, plain", "sparsefool", "margins, plain", "margins"]
     assert all(row["images_per_s"] > 0 for row in numbers["rows"])
     json.dumps(numbers)
     table = attacks.format_table({"processor": "here"}, "lenet", images, numbers)
