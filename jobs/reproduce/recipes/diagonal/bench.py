@@ -12,7 +12,6 @@ from passband.jobs.reproduce.recipes.diagonal.setting import (
     FLIPPED,
     HIGH,
     LOW,
-    MARGIN_S,
     RANDOM,
     STEP,
     TUNING_RATE,
@@ -131,7 +130,7 @@ class Bench:
                 "margins": {"subspaces": families},
             }
             pairs = self._size.subset * len(self._places) * len(families)
-            node = self._nodes.diagonal(self._trainings[training], view, job, 3.0 + pairs * MARGIN_S)
+            node = self._nodes.diagonal(self._trainings[training], view, job, 3.0 + pairs * self._setting.margin_s)
             self._diagonals[training, view] = node
         return self._diagonals[training, view]
 
