@@ -26,7 +26,7 @@ TITLES: Mapping[str, str] = {
     ROBUST: "margins at test images, with and without adversarial training (figure 4.11)",
 }
 CLEARLY = 1.2
-"""So much larger is larger: medians of a few hundred images differ by less from one training to another."""
+"""So many times larger is called larger. A choice, made after a first quick run; how far seeds differ is not in it."""
 Curve = Sequence[Row | None]
 
 
