@@ -261,7 +261,7 @@ def test_bits_do_not_depend_on_the_threads_of_torch():
 
 def test_only_stages_that_run_torch_name_libraries():
     named = {name: set(stage.libraries()) for name, stage in AUGMENTATIONS.items() if stage.libraries()}
-    assert named == dict.fromkeys(("augmix", "sada"), {"torch", "torchvision"})
+    assert named == dict.fromkeys(("augmix", "sada", "deepfool", "sparsefool"), {"torch", "torchvision"})
     assert AugMix.environment_bound
 
 
