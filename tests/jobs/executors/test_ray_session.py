@@ -177,7 +177,7 @@ from passband.jobs.executors.ray_session import local_ray
 from tests.jobs.executors.faulty import FaultyTask
 try:
     with local_ray(1):
-        (outcome,) = RayExecutor(1).run([FaultyTask(0, Path({str(tmp_path)!r}), seconds=60)])
+        outcome, *_ = RayExecutor(1).run([FaultyTask(0, Path({str(tmp_path)!r}), seconds=60)])
         print(outcome.error)
 except ExecutorError as error:
     print(error)
