@@ -171,13 +171,14 @@ with connect({ray.get_runtime_context().gcs_address!r}):
 def test_a_worker_that_ray_kills_for_memory_is_told_as_that(tmp_path: Path):
     script = f"""
 from pathlib import Path
-from passband.jobs.executors.base import ExecutorError
+from passband.jobs.executors.base import ExecutorError, Retries
 from passband.jobs.executors.ray import RayExecutor
 from passband.jobs.executors.ray_session import local_ray
 from tests.jobs.executors.faulty import FaultyTask
 try:
     with local_ray(1):
-        outcome, *_ = RayExecutor(1).run([FaultyTask(0, Path({str(tmp_path)!r}), seconds=60)])
+        once = RayExecutor(1, retries=Retries(max_attempts=1))  # where it is killed again, that is another outcome
+        (outcome,) = once.run([FaultyTask(0, Path({str(tmp_path)!r}), seconds=60)])
         print(outcome.error)
 except ExecutorError as error:
     print(error)
