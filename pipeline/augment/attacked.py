@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from passband.kernels import backend
+from passband.pipeline.attacks.norms import l2_norms
 from passband.pipeline.augment.base import (
     ComputedMap,
     InputFile,
@@ -171,9 +172,8 @@ def changed_pixels(stored: Images, images: Images) -> NDArray[np.uint32]:
 
 
 def l2_distances(stored: Images, images: Images) -> NDArray[np.float32]:
-    """Return the l2 distance of each pair of images; its sum is taken in one order whatever the batch."""
-    difference = (stored - images).astype(np.float64).reshape(len(images), int(np.prod(images.shape[1:])))
-    return np.sqrt(np.cumsum(difference**2, axis=1)[:, -1]).astype(np.float32)
+    """Return the l2 distance of each pair of images."""
+    return l2_norms(stored - images).astype(np.float32)
 
 
 def _some(classes: Sequence[str]) -> str:

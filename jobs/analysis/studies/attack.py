@@ -20,6 +20,7 @@ from passband.jobs.analysis.study import Evaluate, Findings, Layout, Looked, Mat
 from passband.jobs.common.jobfile import JobError
 from passband.kernels import cpu
 from passband.pipeline.attacks.deepfool import DeepFool
+from passband.pipeline.attacks.norms import l2_norms
 from passband.pipeline.attacks.sparsefool import SparseFool
 from passband.pipeline.problems import nearest
 
@@ -96,7 +97,7 @@ class Attack(Study):
                 "reached": moved.reached.tolist(),
                 "steps": moved.steps.tolist(),
                 "rounds": moved.rounds.tolist(),
-                "distance": _norms(added).tolist(),
+                "distance": l2_norms(added).tolist(),
                 "pixels": differ.any(1).sum((1, 2)).tolist(),
                 "elements": differ.sum((2, 3)).tolist(),
             }
@@ -216,7 +217,7 @@ def _random(material: Material, elements: Integers) -> tuple[dict[str, NDArray[A
         added = (noisy - images).astype(np.float64)
         pixels.append((added != 0).any(1).sum((1, 2)))
         changed.append((added != 0).sum((2, 3)))
-        distance.append(_norms(added))
+        distance.append(l2_norms(added))
     columns = {
         "own": own,
         "predictions": predictions,
@@ -226,12 +227,6 @@ def _random(material: Material, elements: Integers) -> tuple[dict[str, NDArray[A
         "elements": np.concatenate(changed),
     }
     return columns, time.perf_counter() - began
-
-
-def _norms(added: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the l2 norm of each image's change; the sum is taken in one order whatever the block."""
-    norms: NDArray[np.float64] = np.sqrt(np.cumsum(added.reshape(len(added), -1) ** 2, axis=1)[:, -1])
-    return norms
 
 
 def _told(value: float | None, form: str) -> str:

@@ -19,6 +19,7 @@ from passband.jobs.analysis.study import Evaluate, Findings, Layout, Looked, Mat
 from passband.jobs.common.jobfile import JobError
 from passband.kernels import cpu
 from passband.pipeline.attacks.deepfool import DeepFool
+from passband.pipeline.attacks.norms import l2_norms
 from passband.pipeline.attacks.subspaces import DctBlocks, Spans, Subspaces, block_places, random_bases
 
 Family = DctSubspaces | RandomSubspaces | FileSubspaces
@@ -67,8 +68,7 @@ class Margins(Study):
             hook = families[part].hook(which)
             walk = DeepFool(material.surrogate, cpu, options.classes, options.steps, options.overshoot, project=hook)
             found = walk.run(material.images[rows])
-            squares = found.perturbations.reshape(len(rows), -1).astype(np.float64) ** 2
-            norms = np.sqrt(np.cumsum(squares, axis=1)[:, -1])  # in one order whatever the block
+            norms = l2_norms(found.perturbations)
             pairs = zip(norms.tolist(), found.reached.tolist(), strict=True)
             return {"margin": [norm if reached else None for norm, reached in pairs], "steps": found.steps.tolist()}
 
