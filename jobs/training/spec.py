@@ -193,6 +193,18 @@ class EvaluationDuringTraining(DatasetReference):
 
     every_epochs: int = Field(1, ge=1)
     views: list[str] = Field(default=["clean"], min_length=1)
+    sharpness: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="also measure each view's gradient norm, and its sharpness at weights so far away",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `sharpness` out where it is not given: older jobs read as they did."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key != "sharpness" or value is not None}
 
 
 class WatchSection(StrictModel):

@@ -26,6 +26,11 @@ def ascent(model: nn.Module, rho: float, norm: Norm) -> Offsets:
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if norm == "linf":
         return [(parameter, rho * gradient.sign()) for parameter, gradient in zip(parameters, gradients, strict=True)]
+    return offsets_along(parameters, gradients, rho)
+
+
+def offsets_along(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor], rho: float) -> Offsets:
+    """Return rho * g / ||g|| for each parameter, the norm of all gradients together; zeros where that is zero."""
     length = nn.utils.get_total_norm(gradients)
     scale = torch.where(length == 0, 0, rho / length)  # not `length > 0`: NaN goes on to the loss, which is checked
     return [(parameter, scale * gradient) for parameter, gradient in zip(parameters, gradients, strict=True)]
