@@ -7,12 +7,15 @@ from typing import Any, ClassVar, Protocol
 from passband.jobs.reproduce.graph import Graph
 from passband.jobs.reproduce.rows import (
     ENERGY,
+    GRADIENT,
     IMAGE_MARGIN,
     IMAGES,
     MARGIN,
     NORM,
     PERCENT,
     POINTS,
+    SCORE,
+    SHARPNESS,
     Block,
     Row,
     Table,
@@ -164,6 +167,58 @@ class EnergyAt:
     def value(self, results: Mapping[str, Any]) -> float:
         """Return the share in percent."""
         return 100 * float(results["energy"][self.subspace][2])
+
+
+@dataclass(frozen=True)
+class GradientNormAt:
+    """The norm of the gradient of a view's mean loss after an epoch of a training."""
+
+    node: str
+    view: str
+    epoch: str
+    quantity: ClassVar[str] = "gradient_norm"
+    unit: ClassVar[Unit] = GRADIENT
+
+    def value(self, results: Mapping[str, Any]) -> float:
+        """Return what was watched."""
+        return float(results[self.quantity][self.view][self.epoch])
+
+
+@dataclass(frozen=True)
+class SharpnessAt(GradientNormAt):
+    """The rise of a view's mean loss a step along its gradient, after an epoch of a training."""
+
+    quantity: ClassVar[str] = "sharpness"
+    unit: ClassVar[Unit] = SHARPNESS
+
+
+@dataclass(frozen=True)
+class ScoresWithin:
+    """The share of the images of a severity whose weight is within a bin."""
+
+    node: str
+    severity: int
+    bin: int
+    unit: ClassVar[Unit] = IMAGES
+
+    def value(self, results: Mapping[str, Any]) -> float | None:
+        """Return the share in percent; None where no image has the severity."""
+        found = results["scores"].get(str(self.severity))
+        return None if found is None else 100 * float(found["histogram"][self.bin])
+
+
+@dataclass(frozen=True)
+class MeanScore:
+    """The mean weight of the images of a severity."""
+
+    node: str
+    severity: int
+    unit: ClassVar[Unit] = SCORE
+
+    def value(self, results: Mapping[str, Any]) -> float | None:
+        """Return the mean; None where no image has the severity."""
+        found = results["scores"].get(str(self.severity))
+        return None if found is None else float(found["mean"])
 
 
 @dataclass(frozen=True)

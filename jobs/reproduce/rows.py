@@ -41,7 +41,13 @@ POINTS = Unit("percent of points", 1, False, "Points that are told apart, in per
 IMAGE_MARGIN = Unit("l2 margin", 3, False, "Margins of images in [0, 1]", logarithmic=True)
 IMAGES = Unit("percent of images", 1, False, "Images, in percent")
 ENERGY = Unit("percent of energy", 2, False, "Energy, in percent")
-UNITS = {unit.name: unit for unit in (PERCENT, NORM, MARGIN, POINTS, IMAGE_MARGIN, IMAGES, ENERGY)}
+GRADIENT = Unit("norm of the gradient", 3, False, "Norms of the mean loss's gradient", logarithmic=True)
+SHARPNESS = Unit("sharpness", 4, False, "Rise of the mean loss, in nats, a step of rho along its gradient")
+SCORE = Unit("weight", 3, False, "Weights of images, 1 on average")
+UNITS = {
+    unit.name: unit
+    for unit in (PERCENT, NORM, MARGIN, POINTS, IMAGE_MARGIN, IMAGES, ENERGY, GRADIENT, SHARPNESS, SCORE)
+}
 
 
 @dataclass(frozen=True)

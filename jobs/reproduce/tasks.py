@@ -21,7 +21,8 @@ class TrainingTask:
 
     Attributes
     ----------
-    job : the job without places: neither ``data.path`` nor ``output``; ``network.checkpoint`` may be ``@TRAINING``
+    job : the job without places: neither ``data.path`` nor ``output``; ``network.checkpoint`` may be ``@TRAINING``,
+        and the paths in ``evaluate``, which shape no weight, ``@DATASET``
     data : name of the dataset's node
     """
 
@@ -31,7 +32,8 @@ class TrainingTask:
 
     def identity(self, needs: Mapping[str, Made]) -> str:
         """Return the identity of the training job on this dataset, and of the training that it begins with."""
-        before = [needs[name].identity for name in referenced(self.job)]
+        shaping = {key: value for key, value in self.job.items() if key != "evaluate"}
+        before = [needs[name].identity for name in referenced(shaping)]
         network = {key: value for key, value in self.job["network"].items() if not (before and key == "checkpoint")}
         identity = self._complete("folder", needs, network=network).identity(needs[self.data].identity)
         return digest({"training": identity, "begins with": before}) if before else identity

@@ -10,6 +10,7 @@ from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Node
 from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.references import referenced
+from passband.jobs.reproduce.scores import ScoreTask
 from passband.jobs.reproduce.spectrum import SpectrumTask
 from passband.jobs.reproduce.synthetic.task import MarginTask
 from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
@@ -56,7 +57,7 @@ class Images:
             "output": {"encoding": "npy", "samples_per_shard": 1000},
         }
 
-    def training_seconds(self, epochs: int, passes: int = 1) -> float:
+    def training_seconds(self, epochs: int, passes: float = 1) -> float:
         """Estimate how long a training takes on one core; `passes`: over every sample in an epoch."""
         return 1.0 + self.train_samples * epochs * passes * self.sample_s
 
@@ -118,11 +119,23 @@ class Nodes:
         self._others.append(Node(name, EvaluationTask(training, views), (training, *views), seconds))
         return name
 
-    def watched(self, training: str, views: Sequence[str], epochs: Sequence[int]) -> str:
-        """Enter what a training watched after some epochs, and return its name."""
+    def watched(
+        self, training: str, views: Sequence[str], epochs: Sequence[int], quantities: Mapping[str, str] | None = None
+    ) -> str:
+        """Enter what a training watched after some epochs, by default accuracies, and return its name."""
         name = f"{training}-watched"
-        task = WatchedTask(training, tuple(views), tuple(epochs))
+        given = {} if quantities is None else {"quantities": quantities}
+        task = WatchedTask(training, tuple(views), tuple(epochs), **given)
         self._others.append(Node(name, task, (training,), 0.1))
+        return name
+
+    def scores(
+        self, training: str, dataset: str, rho: float, batch_size: int, edges: tuple[float, ...], seconds: float
+    ) -> str:
+        """Enter how images weigh under a training's network, and return its name."""
+        name = f"{training}-scores"
+        task = ScoreTask(training, dataset, rho, batch_size, edges)
+        self._others.append(Node(name, task, (training, dataset), seconds))
         return name
 
     def attack(
