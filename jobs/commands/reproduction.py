@@ -1,12 +1,15 @@
 """The command that makes a paper's table again."""
 
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from passband.jobs.commands.shared import KEPT, AsJson, print_json, stop
+from passband.pipeline.errors import PassbandError
 
 if TYPE_CHECKING:
     from passband.jobs.reproduce.plan import Plan
@@ -25,6 +28,9 @@ Rounds = Annotated[
 FineTune = Annotated[
     bool, typer.Option("--fine-tune", help="of digits: SADA trains on from the ERM network, as in the text")
 ]
+Keep = Annotated[
+    Path | None, typer.Option("--keep", help="copy a full run's results and page to FOLDER/NAME", metavar="FOLDER")
+]
 DryRun = Annotated[bool, typer.Option("--plan", help="list the jobs and what is done; write nothing")]
 
 
@@ -36,6 +42,7 @@ def reproduce(
     seeds: Seeds = None,
     rounds: Rounds = None,
     fine_tune: FineTune = False,
+    keep: Keep = None,
     plan: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -45,6 +52,10 @@ def reproduce(
     from passband.pipeline.home import expanded
 
     recipe = find_recipe(name, quick=quick, seeds=seeds, rounds=rounds, fine_tune=fine_tune)
+    options = {"--quick": quick, "--seeds": seeds, "--rounds": rounds, "--fine-tune": fine_tune}
+    given = [option if value is True else f"{option} {value}" for option, value in options.items() if value]
+    if keep is not None and given:
+        raise PassbandError(f"keep: what is kept is the full run as the recipe has it; leave out {', '.join(given)}")
     folder = str(Path(expanded(output or Path("runs") / f"reproduce-{name}")).resolve())
     number = num_workers(workers)
     if plan:
@@ -52,14 +63,22 @@ def reproduce(
         print_json(planned.as_json()) if as_json else typer.echo(_spell_plan(planned, folder))
         return
     from passband.jobs.reproduce.display import ReproductionDisplay
+    from passband.jobs.reproduce.kept import call_of, note_call
+    from passband.jobs.reproduce.kept import keep as keep_run
     from passband.jobs.reproduce.outcome import conclude, write
     from passband.jobs.reproduce.run import run_graph
 
+    begun, date = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     with stop.telling(KEPT), ReproductionDisplay.for_streams(as_json) as display:
         ledger = run_graph(recipe.graph, folder, number, display)
     result = conclude(recipe, ledger)
     write(result, folder)
+    command = " ".join(["passband reproduce", name, *given])
+    note_call(folder, call_of(ledger, command, date, time.monotonic() - begun))
     print_json({"event": "finished", "output": folder, **result.as_json()}) if as_json else _tell(result, folder)
+    if keep is not None:
+        kept = keep_run(result, folder, str(Path(expanded(keep)).resolve()))
+        typer.echo(f"kept in {kept}", err=as_json)
     if result.failed:
         sys.exit(1)
 
