@@ -24,7 +24,6 @@ from passband.jobs.reproduce.recipes.digits.words import (
     AVERAGE,
     CHOICE,
     ENHANCED_NORM,
-    FINDINGS,
     NORM_COLUMNS,
     STUDIES,
     observe,
@@ -61,7 +60,7 @@ def build(setting: Setting, quick: bool, seeds: int, rounds: int, fine_tune: boo
         measures=tuple(measures),
         tables=tuple(_tables(setting, rounds)),
         settings=_settings(setting, rounds, fine_tune),
-        findings=FINDINGS,
+        findings=(),
         observe=observe,
         maps=tuple(
             MapGrid(f"{name.capitalize()} sensitivity maps, seed 0", name, maps) for name in ("enhanced", "original")

@@ -111,22 +111,4 @@ def _ranks(values: Sequence[float]) -> list[float]:
 CHOICE: tuple[str, ...] = (
     "Network, sizes and epochs were chosen for the time that they take. The attack has the paper's numbers, and so has "
     "the weight of its JSD, which is the same for SADA's recipes and ablations; AugMix and PRIME have that of theirs.",
-    "The weight was looked at after it was chosen, and stayed: one seed, 12 epochs, weights 0.25, 1, 4 and 12. Mean "
-    "over the unseen domains: 1sada+2mix 41.3, 39.4, 39.2, 38.6; 3sada+0mix 39.0, 38.9, 36.4, 36.7; three AugMix views "
-    "37.5, 38.9, 38.3, 38.1 (ERM 37.3, AugMix at 12 38.1, 1sada+2mix without JSD 40.2). On 15 common corruptions of "
-    "the test digits, which no table shows: 1sada+2mix 97.4, 97.1, 96.8, 96.8; 3sada+0mix 97.3, 97.0, 96.7, 96.8 "
-    "(ERM 96.8). So 0.25 "
-    "favours SADA's views, and AugMix's views alone have more of a higher weight; AugMix kept its 12.",
-    "How long one trains matters for the order: with 3 epochs and one seed SADA's recipes had 29.4 to 29.9 (ERM 30.5, "
-    "AugMix 32.1), with 6 epochs 35.6 to 35.9 (ERM 34.6, AugMix 36.3), with 12 those above. The full run has 24.",
-)
-FINDINGS: tuple[str, ...] = (
-    "In the full run of November 2026 (three seeds) the order of the paper came out on the average of the unseen "
-    "domains: ERM 35.9, AugMix 41.0, and 42.7, 41.6 and 42.8 for 1sada+2mix, 2sada+1mix and 3sada+0mix. The lead on "
-    "AugMix is smaller than the spread of the seeds (2 to 3 points). It comes from mnist_m, synth_digits and inverted; "
-    "on UCI's digits SADA's recipes lose 2 to 4 points on ERM.",
-    "It takes long trainings: with 3 and 6 epochs (one seed) AugMix was ahead of every recipe, with 12 it was not.",
-    "The l1 norm did not tell the networks apart. The original map's fell where SADA was trained on (0.007 to 0.004), "
-    "but the enhanced one's stayed between 0.12 and 0.14 whatever the method: noise of ten times the mean amplitude "
-    "ruins a digit in the lowest frequencies for every network, and hardly touches it in the high ones.",
 )

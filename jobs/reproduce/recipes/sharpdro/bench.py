@@ -18,6 +18,7 @@ from passband.jobs.reproduce.recipes.sharpdro.setting import (
     AGNOSTIC,
     BATCH,
     BINS,
+    CLIP,
     DECAY,
     EDGES,
     FIGURE_3,
@@ -143,6 +144,7 @@ class Bench:
             "batch_size": BATCH,
             "optimizer": {"kind": "sgd", "lr": LEARNING_RATE, "momentum": MOMENTUM, "weight_decay": DECAY},
             "schedule": {"kind": "cosine"},
+            "clip_norm": CLIP,
         }
         passes = (
             2.0 if objective["kind"] in ("sam", "sharpdro") else 1.3 if objective["kind"] in ("jtt", "eiil") else 1.0

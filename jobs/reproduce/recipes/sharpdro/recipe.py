@@ -8,6 +8,7 @@ from passband.jobs.reproduce.recipes.parts import Nodes
 from passband.jobs.reproduce.recipes.sharpdro.bench import Bench, over_all
 from passband.jobs.reproduce.recipes.sharpdro.setting import (
     BATCH,
+    CLIP,
     CORRUPTIONS,
     DECAY,
     LEARNING_RATE,
@@ -68,7 +69,7 @@ def _settings(size: Size) -> dict[str, Any]:
         "table of constants": TABLE,
         "network": dict(NETWORK),
         "optimizer": f"SGD, rate {LEARNING_RATE}, cosine schedule, momentum {MOMENTUM}, weight decay {DECAY}, batches "
-        f"of {BATCH}",
+        f"of {BATCH}, gradients clipped to a norm of {CLIP:g}",
         "objectives": {method: size.objective(method) for method in METHODS},
         "ablation and figures": f"on {STUDIED[0]} with {STUDIED[1]}",
         "sharpness and gradient norm": f"of each severity's mean loss over all test images, with rho {RHO}",

@@ -35,7 +35,7 @@ FIGURE_LEVELS = (0, 3, 5)
 EDGES = (0.0, 1e-6, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 BINS = ("0", "to .25", "to .5", "to 1", "to 2", "to 4", "to 8", "above")
 """Bins of figure 6, each up to its edge; weights of 0 are those that were cut."""
-BATCH, LEARNING_RATE, MOMENTUM, DECAY = 128, 0.05, 0.9, 5e-4
+BATCH, LEARNING_RATE, MOMENTUM, DECAY, CLIP = 128, 0.02, 0.9, 5e-4, 2.0
 NETWORK = {"kind": "lenet", "batch_norm": True}
 SEEDS, QUICK_SEEDS = 3, 1
 
@@ -62,11 +62,11 @@ SETTINGS = (
             size=16,
             train_samples=4000,
             test_samples=1000,
-            sample_s=110e-6,
+            sample_s=60e-6,
             base=({"radial": {"low": 1, "range": "shift"}},),  # digits on grey: black ground has no shot noise
         ),
-        epochs=10,
-        quick_epochs=4,
+        epochs=20,
+        quick_epochs=6,
     ),
     Setting(
         Images("photos", {"kind": "photos", "crop": 32}, 32, train_samples=3172, test_samples=786, sample_s=200e-6),
