@@ -258,7 +258,7 @@ class Recipe:
     Attributes
     ----------
     settings : what was chosen and how, as it goes into ``results.json``
-    findings : what was learned, a paragraph each
+    findings : what the paper found, a paragraph each; what a run finds is for `observe`
     observe : says what the figures of a run come to, a paragraph each
     maps : pictures of sensitivity maps
     published : rows of the paper's own numbers, which stand below those of this run

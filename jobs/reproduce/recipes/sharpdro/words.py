@@ -54,12 +54,12 @@ _COLUMNS = (*_SEVERITIES, (AVERAGE, "avg"))
 
 
 def tables(size: Size) -> Iterator[Table]:
-    """Yield the paper's tables, then its figures."""
+    """Yield the paper's tables, then its figures; of tables 1 and 2 the means alone are drawn, so the page is small."""
     for study, title in ((STUDIES.aware, "table 1, severities known"), (STUDIES.agnostic, "table 2, unknown")):
         for setting in SETTINGS:
             for corruption in CORRUPTIONS:
                 where = _where(study, setting.images.name, corruption)
-                yield Table(f"{_set(setting.images.name, corruption)} ({title})", where, _COLUMNS, "severity")
+                yield Table(f"{_set(setting.images.name, corruption)} ({title})", where, _COLUMNS)
         yield Table(f"Mean over datasets and corruptions ({title})", _where(study, ALL, ALL), _COLUMNS, "severity")
     name = _set(*STUDIED)
     yield Table(f"{name}: what each part is worth (table 3)", _where(STUDIES.ablation, *STUDIED), _COLUMNS, "severity")
