@@ -80,7 +80,7 @@ def test_the_tables_of_a_reproduction_are_as_they_are(shown, all_runs):
     text = Page(shown).text.replace(" ", "")
     (run,) = read_runs(all_runs[-1:])
     blocks = blocks_of(run.content)
-    assert len(blocks) == 7
+    assert len(blocks) == 25
     for block in blocks:
         for line in as_markdown(block).splitlines()[4:]:
             assert re.sub(r"[|*\s]", "", line) in text
