@@ -4,6 +4,7 @@ from passband.jobs.training.objectives.adversarial import Adversarial
 from passband.jobs.training.objectives.base import Metrics, Objective, ObjectiveOptions, Setting
 from passband.jobs.training.objectives.eiil import Eiil
 from passband.jobs.training.objectives.erm import Erm
+from passband.jobs.training.objectives.fgmix import FgMix
 from passband.jobs.training.objectives.group_dro import GroupDro
 from passband.jobs.training.objectives.irm import Irm
 from passband.jobs.training.objectives.jsd import Jsd
@@ -25,6 +26,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "sharpdro": SharpDro,
     "adversarial": Adversarial,
     "mixup": Mixup,
+    "fgmix": FgMix,
 }
 
 __all__ = ["OBJECTIVES", "Metrics", "Objective", "ObjectiveOptions", "Setting"]

@@ -15,7 +15,7 @@ from passband.jobs.training.addressed import generator_at, key_of
 from passband.jobs.training.batches import TrainBatch
 from passband.jobs.training.collective import gathered_rows, global_mean
 from passband.jobs.training.objectives.base import Metrics, Objective, Setting
-from passband.jobs.training.objectives.samples import SampleOptions, training_images
+from passband.jobs.training.objectives.samples import SampleOptions, plan_order, training_images
 from passband.jobs.training.objectives.state import restored
 
 
@@ -83,11 +83,8 @@ class Mixup(Objective):
 
     def _drawn(self, samples: TrainBatch, per_view: int) -> Mixture:
         """Return the partners of `samples`, of which each view has `per_view`."""
-        view = torch.arange(len(samples), device=samples.indices.device) // max(per_view, 1)
-        (images, own), (labels, _), (indices, _), (views, _) = map(
-            gathered_rows, (samples.first, samples.labels, samples.indices, view)
-        )
-        order = torch.from_numpy(np.lexsort((views.cpu().numpy(), indices.cpu().numpy())))
+        order, own = plan_order(samples, per_view)
+        images, labels = (gathered_rows(rows)[0] for rows in (samples.first, samples.labels))
         rng = generator_at(key_of("mixup", self.setting.seed, self._steps_done))
         partners, shares = torch.empty_like(order), torch.empty(len(order))
         partners[order] = order[torch.from_numpy(rng.permutation(len(order)))]

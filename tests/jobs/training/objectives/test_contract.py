@@ -39,6 +39,12 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"distribution": "agnostic", "negative": "keep"},
     ],
     "mixup": [{}, {"on": "all", "per": "sample"}, {"alpha": 0.2}],
+    "fgmix": [
+        {},
+        {"start_step": 0, "on": "all"},
+        *({"start_step": 0, "variant": variant} for variant in "ABCDEF"),
+        {"start_step": 2, "scale": 5.0, "mixtures": 40},
+    ],
     "adversarial": [{}, {"on": "all", "steps": 3}, {"norm": "l2", "random_start": False}],
 }
 # what `prepare` would leave, for batches whose indices are below 40
