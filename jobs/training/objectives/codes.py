@@ -101,7 +101,7 @@ def coded(update: Update, model: nn.Module, images: Tensor) -> Coded:
     finally:
         if hook is not None:
             hook.remove()
-    if len(seen) != 1 or seen[0][1].shape != logits.shape or seen[0][0].ndim != 2:
+    if len(seen) != 1 or seen[0][1] is not logits or seen[0][0].ndim != 2:
         raise PassbandError(
             "objective: needs a network whose last layer is linear, from one code an image to its logits; "
             "this one ends otherwise, choose another network"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ class Mixup(Objective):
     """
 
     name = "mixup"
-    Options = MixupOptions
+    Options: ClassVar[type[MixupOptions]] = MixupOptions
     options: MixupOptions
 
     def __init__(self, options: MixupOptions, setting: Setting) -> None:
@@ -81,11 +81,15 @@ class Mixup(Objective):
         self._steps_done += 1
         return metrics | {"share": global_mean(mixture.shares)}
 
+    def _key(self) -> int:
+        """Return the key of what is drawn in this step."""
+        return key_of(self.name, self.setting.seed, self._steps_done)
+
     def _drawn(self, samples: TrainBatch, per_view: int) -> Mixture:
         """Return the partners of `samples`, of which each view has `per_view`."""
         order, own = plan_order(samples, per_view)
         images, labels = (gathered_rows(rows)[0] for rows in (samples.first, samples.labels))
-        rng = generator_at(key_of("mixup", self.setting.seed, self._steps_done))
+        rng = generator_at(self._key())
         partners, shares = torch.empty_like(order), torch.empty(len(order))
         partners[order] = order[torch.from_numpy(rng.permutation(len(order)))]
         shares[order] = torch.from_numpy(self._shares(rng, len(order)))

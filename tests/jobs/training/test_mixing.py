@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from passband.jobs.training.log import read_metrics
 from passband.jobs.training.objectives.fgmix import FgMix
@@ -9,7 +10,7 @@ from passband.jobs.training.plan import plan_training
 from passband.jobs.training.run import train
 from passband.pipeline.loading import open_stream
 from tests.jobs.training.test_integrity import Notes
-from tests.jobs.training.test_run import StopAfter, assert_same_training
+from tests.jobs.training.test_run import StopAfter, assert_same_training, weights
 
 MIXING = {"mixture_loss", "mixtures", "extrapolating", "domains_mixed"}
 LEARNING = {"scale", "flatness", "adversarial", "discriminator_loss"}
@@ -55,6 +56,21 @@ def test_the_weights_of_mixtures_are_learned_and_some_extrapolate(train_job, dom
     assert any(0 < line["extrapolating"] <= 1 for line in lines)
     plan = plan_training(train_job(tmp_path / "planned", path=domains, objective={"kind": "fgmix"}))
     assert (plan.steps, plan.notes) == (70, [])
+
+
+@pytest.mark.parametrize("kind", ["mixup", "manifold_mixup", "coral", "fgmix"])
+def test_swa_averages_what_each_objective_leaves(train_job, domains, tmp_path, kind):
+    options = {"start_step": 40} if kind == "fgmix" else {}
+    changes = {"path": domains, "objective": {"kind": kind} | options, "schedule": {"kind": "constant"}}
+    changes |= {"optimizer": {"lr": 0.01}, "batch_size": 100}
+    train(train_job(tmp_path / "swa", swa={"start": 0.5}, epochs=4, **changes))
+    ends = []
+    for epochs in (3, 4):
+        train(train_job(tmp_path / f"{epochs}", epochs=epochs, **changes))
+        ends.append(weights(tmp_path / f"{epochs}"))
+    for name, value in weights(tmp_path / "swa").items():
+        torch.testing.assert_close(value, (ends[0][name] + ends[1][name]) / 2, rtol=0, atol=1e-6)
+    assert not torch.equal(ends[0]["body.0.weight"], ends[1]["body.0.weight"])
 
 
 def test_what_an_objective_notes_is_told(train_job, domains, tmp_path, monkeypatch):

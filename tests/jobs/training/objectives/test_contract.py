@@ -39,6 +39,8 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"distribution": "agnostic", "negative": "keep"},
     ],
     "mixup": [{}, {"on": "all", "per": "sample"}, {"alpha": 0.2}],
+    "manifold_mixup": [{}, {"on": "all", "at": "codes", "per": "sample"}, {"at": "input"}],
+    "coral": [{}, {"on": "all", "weight": 0.3}],
     "fgmix": [
         {},
         {"start_step": 0, "on": "all"},
@@ -216,7 +218,7 @@ class ObjectiveContract:
                 self.body = make_model()
 
             def forward(self, images):
-                return Steep.apply(self.body(images))
+                return self.body[-1](Steep.apply(self.body[:-1](images)))
 
         model = SteepModel()
         objective = prepared(name, options)
