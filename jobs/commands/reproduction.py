@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from passband.jobs.reproduce.plan import Plan
     from passband.jobs.reproduce.result import Result
 
-Name = Annotated[str, typer.Argument(help="sharpdro, prime, digits, hfc or margins", metavar="NAME")]
+Name = Annotated[str, typer.Argument(help="sharpdro, prime, digits, hfc, margins or fgmix", metavar="NAME")]
 Output = Annotated[Path | None, typer.Option("--output", help="default: runs/reproduce-NAME", metavar="FOLDER")]
 Quick = Annotated[bool, typer.Option("--quick", help="a few minutes: fewer seeds, epochs and conditions")]
 Workers = Annotated[int | None, typer.Option("--workers", help="default: one for each CPU", metavar="N", min=1)]

@@ -93,7 +93,7 @@ def plan_training(job: TrainJob, *, overwrite: bool = False) -> TrainingPlan:
         training = set_up(job, stream, device)
         done = training.steps if held and finished(store) is not None else kept[0]["step"] if kept else 0
         network = job.network
-        notes = [network.file and without_hash(network.file, network.sha256)]
+        notes = [network.file and without_hash(network.file, network.sha256), *training.objective.notes(stream)]
         deletes = None if other is None else spell_contents(other)
         return _plan(training, done, store.uri, deletes, [note for note in notes if note])
 

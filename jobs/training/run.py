@@ -72,6 +72,8 @@ def train(
         check_evaluations(job, stream)
         training = set_up(job, stream, device)
         _tell_unhashed(job, display)
+        for note in training.objective.notes(stream):
+            display.note(note)
         said_by_any([False], device)  # nobody reads what the first one is about to delete
         with _locked_by_first(store):
             if rank() == 0:

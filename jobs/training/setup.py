@@ -120,6 +120,7 @@ def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
         seed=job.seed,
         update=update,
         occurring_groups=len(set(stream.groups.tolist())),
+        steps=steps,
     )
     options = job.objective_options()
     try:

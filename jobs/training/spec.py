@@ -62,7 +62,9 @@ class DataSection(DatasetReference):
         False,
         description="each view of each sample is an image of its own, once an epoch, all shuffled together",
     )
-    balance: Literal["group", "class"] | None = Field(None, description="draw groups or classes equally often")
+    balance: Literal["group", "class", "group_class"] | None = Field(
+        None, description="draw groups, classes, or each group's samples of each class, equally often"
+    )
     window: int | None = Field(None, ge=1, description="shards mixed at once; default: all, a global shuffle")
     shuffle_labels: int | None = Field(
         None, ge=0, lt=2**63, description="seed by which the labels change places, as studies of memorization do"

@@ -25,7 +25,7 @@ def open_stream(
     world_size: int | None = None,
     drop_last: bool = True,
     shuffle: bool = True,
-    balance: Literal["group", "class"] | None = None,
+    balance: Literal["group", "class", "group_class"] | None = None,
     views_by_epoch: bool = False,
     views_as_samples: bool = False,
     window: int | None = None,
@@ -56,8 +56,9 @@ def open_stream(
         and may be 0. Nothing is padded, and every rank gets equally many batches.
     shuffle : bool
         False: stored order, for evaluation.
-    balance : "group", "class" or None
+    balance : "group", "class", "group_class" or None
         Draw from the groups (or classes) that exist in turn; an epoch still has as many draws as there are samples.
+        ``group_class``: from the pairs of both that exist, all groups of a class one after the other.
     views_by_epoch : bool
         In epoch e read only the e-th of `views`.
     views_as_samples : bool

@@ -16,7 +16,7 @@ from passband.pipeline.manifest import read_manifest
 from passband.pipeline.records import Manifest, ViewEntry
 from passband.pipeline.store import open_store
 
-BALANCES = ("group", "class")
+BALANCES = ("group", "class", "group_class")
 
 
 def located(path: str | Path) -> str:
@@ -44,5 +44,8 @@ def strata(reader: Reader, balance: str | None) -> NDArray[np.int64] | None:
     if balance is None:
         return None
     if balance not in BALANCES:
-        raise PassbandError(f"balance is {balance!r}; it can be {' or '.join(map(repr, BALANCES))}, or None")
+        raise PassbandError(f"balance is {balance!r}; it can be {', '.join(map(repr, BALANCES))}, or None")
+    if balance == "group_class":  # class by class, so that a few draws in a row are one of each group
+        groups = reader.groups - reader.groups.min(initial=0)
+        return reader.labels * (groups.max(initial=0) + 1) + groups
     return reader.groups if balance == "group" else reader.labels

@@ -35,7 +35,7 @@ class Order:
     shards : (N,) int64, the shard of every sample, ascending
     window : int or None
         Shuffle the shards, then the samples within every `window` consecutive ones; None mixes all samples.
-    balance : "group", "class" or None
+    balance : "group", "class", "group_class" or None
         What `strata` are.
     strata : (N,) int64 or None
         What to balance over: an epoch draws from the strata that exist in turn.

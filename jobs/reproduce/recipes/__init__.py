@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from passband.jobs.reproduce.recipe import Recipe
 from passband.jobs.reproduce.recipes.digits import digits
+from passband.jobs.reproduce.recipes.fgmix import fgmix
 from passband.jobs.reproduce.recipes.hfc import hfc
 from passband.jobs.reproduce.recipes.margins import margins
 from passband.jobs.reproduce.recipes.prime import prime
@@ -16,6 +17,7 @@ RECIPES: dict[str, Callable[..., Recipe]] = {
     "digits": digits,
     "hfc": hfc,
     "margins": margins,
+    "fgmix": fgmix,
 }
 ALTERNATING = ("digits",)
 """Reproductions that generate and train in turn."""

@@ -34,6 +34,8 @@ class Setting:
         Groups are the integers 0 .. num_groups - 1; some may have no sample.
     occurring_groups : int or None
         How many of them have a sample; None is all.
+    steps : int or None
+        Of the whole training; None is those of its epochs.
     num_samples : int
         Of the training set.
     steps_per_epoch, epochs : int
@@ -50,6 +52,12 @@ class Setting:
     seed: int
     update: Update
     occurring_groups: int | None = None
+    steps: int | None = None
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of the whole training."""
+        return self.epochs * self.steps_per_epoch if self.steps is None else self.steps
 
 
 class Objective(ABC):
@@ -98,6 +106,10 @@ class Objective(ABC):
 
         `model` is left as it was, and so is the state of `stream`.
         """
+
+    def notes(self, stream: "Stream") -> list[str]:
+        """Return what a person should know of training on this data, one sentence each."""
+        return []
 
     @abstractmethod
     def step(self, model: nn.Module, optimizer: Optimizer, batch: TrainBatch) -> Metrics:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from passband.jobs.training.addressed import generator_at, key_of
 from passband.jobs.training.batches import TrainBatch
 from passband.jobs.training.collective import gathered_rows, global_mean
 from passband.jobs.training.objectives.base import Metrics, Objective, Setting
-from passband.jobs.training.objectives.samples import SampleOptions, training_images
+from passband.jobs.training.objectives.samples import SampleOptions, plan_order, training_images
 from passband.jobs.training.objectives.state import restored
 
 
@@ -60,7 +60,7 @@ class Mixup(Objective):
     """
 
     name = "mixup"
-    Options = MixupOptions
+    Options: ClassVar[type[MixupOptions]] = MixupOptions
     options: MixupOptions
 
     def __init__(self, options: MixupOptions, setting: Setting) -> None:
@@ -81,14 +81,15 @@ class Mixup(Objective):
         self._steps_done += 1
         return metrics | {"share": global_mean(mixture.shares)}
 
+    def _key(self) -> int:
+        """Return the key of what is drawn in this step."""
+        return key_of(self.name, self.setting.seed, self._steps_done)
+
     def _drawn(self, samples: TrainBatch, per_view: int) -> Mixture:
         """Return the partners of `samples`, of which each view has `per_view`."""
-        view = torch.arange(len(samples), device=samples.indices.device) // max(per_view, 1)
-        (images, own), (labels, _), (indices, _), (views, _) = map(
-            gathered_rows, (samples.first, samples.labels, samples.indices, view)
-        )
-        order = torch.from_numpy(np.lexsort((views.cpu().numpy(), indices.cpu().numpy())))
-        rng = generator_at(key_of("mixup", self.setting.seed, self._steps_done))
+        order, own = plan_order(samples, per_view)
+        images, labels = (gathered_rows(rows)[0] for rows in (samples.first, samples.labels))
+        rng = generator_at(self._key())
         partners, shares = torch.empty_like(order), torch.empty(len(order))
         partners[order] = order[torch.from_numpy(rng.permutation(len(order)))]
         shares[order] = torch.from_numpy(self._shares(rng, len(order)))

@@ -16,6 +16,7 @@ from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.outcome import conclude, write
 from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
 from passband.jobs.reproduce.recipes.diagonal.setting import SETTINGS as DIAGONAL
+from passband.jobs.reproduce.recipes.fgmix import DOMAINS, METHODS, VARIANTS
 from passband.jobs.reproduce.recipes.hfc import SETTINGS as HFC
 from passband.jobs.reproduce.recipes.margins import CLIPPED, PLAIN, PUBLISHED, THESIS
 from passband.jobs.reproduce.recipes.prime import SETTINGS as PRIME
@@ -141,7 +142,7 @@ def test_copies_enlarge_the_set_and_all_contenders_take_as_many_steps_of_as_many
 
 @pytest.mark.parametrize(
     "images",
-    [setting.images for settings in (PRIME, SHARPDRO, HFC, DIAGONAL) for setting in settings],
+    [*(setting.images for settings in (PRIME, SHARPDRO, HFC, DIAGONAL) for setting in settings), *DOMAINS],
     ids=lambda one: one.name,
 )
 def test_a_recipe_knows_how_many_images_its_sources_have(images):
@@ -153,7 +154,7 @@ def test_a_recipe_knows_how_many_images_its_sources_have(images):
 
 def test_seeds_are_counted_and_names_are_known():
     assert find_recipe("sharpdro", seeds=2).seeds == 2
-    with pytest.raises(PassbandError, match="'primes'; there are digits, hfc, margins, prime, sharpdro"):
+    with pytest.raises(PassbandError, match="'primes'; there are digits, fgmix, hfc, margins, prime, sharpdro"):
         find_recipe("primes")
 
 
@@ -242,6 +243,54 @@ def test_figure_6_has_a_random_row_that_takes_no_step():
         assert "map" not in attack
     methods = [m.fields["method"] for m in recipe.measures if m.fields["study"] == "maps"]
     assert methods == ["enhanced map", "original map", "random perturbation"]
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_fgmix_leaves_each_domain_out_of_the_training_and_of_what_is_held_out(quick):
+    recipe = find_recipe("fgmix", quick=quick, seeds=1)
+    nodes = {node.name: node.task for node in recipe.graph}
+    trainings = {name: task for name, task in nodes.items() if isinstance(task, TrainingTask)}
+    assert len(trainings) == 5 * (len(METHODS) + 3)
+    names = {domain.name for domain in DOMAINS}
+    for name, task in trainings.items():
+        left = next(domain for domain in names if name.startswith(f"{domain}-"))
+        sources = nodes[task.data].job["source"]
+        assert {source["kind"] for source in sources} == {source["domain"] for source in sources} == names - {left}
+        assert {source["split"] for source in sources} == {"train"}
+        assert nodes[task.data].job["group"] == "domain"
+        assert task.job["data"] == {"balance": "group_class"}
+        assert task.job["batch_size"] == 4 * 32
+        assert ("swa" in task.job) is name.endswith("-SWA-0")
+        start = task.job["objective"].get("start_step")
+        assert start == (0.6 * task.job["steps"] if task.job["objective"]["kind"] == "fgmix" else None)
+    assert len({task.job["steps"] for task in trainings.values()}) == 1
+    for measure in recipe.measures:
+        for left in names:
+            datasets = {seen.dataset.removesuffix("-test") for seen in measure.conditions[left]}
+            assert datasets == ({left} if measure.fields["images"] == "clean" else names - {left})
+            assert {seen.evaluation.startswith(f"{left}-") for seen in measure.conditions[left]} == {True}
+            assert {nodes[seen.dataset].job["source"]["split"] for seen in measure.conditions[left]} == {"test"}
+    table_2 = {measure.fields["method"] for measure in recipe.measures if measure.fields["study"] == "table 2"}
+    assert table_2 == set(VARIANTS) == {*"ABCDEF", "FGMix"}
+
+
+def test_what_fgmix_observes_follows_from_the_figures():
+    recipe = find_recipe("fgmix", quick=True)
+    blocks = []
+    for table in recipe.tables:
+        study = table.where["study"]
+        methods = dict.fromkeys(m.fields["method"] for m in recipe.measures if m.fields["study"] == study)
+        worth = {method: 50.0 + number for number, method in enumerate(methods)}
+        rows = {
+            method: tuple(Row({}, condition, (value,)) for condition, _ in table.columns)
+            for method, value in worth.items()
+        }
+        blocks.append(Block(table, rows))
+    first, second, third = recipe.observe(blocks)
+    assert "differs from ERM by +4.0 points on average, and is number 1 of 5" in first
+    assert second == "Averaged weights add, in points on average: ERM +5.0, CORAL +3.0, FGMix +3.0."
+    assert "A to B +1.0, B to C +1.0, C to D +1.0, D to E +1.0, E to FGMix +2.0, F to FGMix +1.0" in third
+    assert recipe.observe([]) == []
 
 
 def test_the_command_plans_without_writing(tmp_path):

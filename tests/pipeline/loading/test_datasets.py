@@ -102,7 +102,10 @@ def test_a_rank_may_get_an_empty_batch(npy):
     [
         ({"batch_size": 0}, "batch_size is 0"),
         ({"batch_size": 5, "rank": 1}, "rank is 1"),
-        ({"batch_size": 5, "balance": "severity"}, "balance is 'severity'; it can be 'group' or 'class'"),
+        (
+            {"batch_size": 5, "balance": "severity"},
+            "balance is 'severity'; it can be 'group', 'class', 'group_class', or None",
+        ),
         ({"batch_size": 5, "workers": 0}, "workers is 0"),
         ({"batch_size": 5, "prefetch": 0}, "prefetch is 0"),
     ],

@@ -21,7 +21,9 @@ def threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("passband")]
 
 
-@pytest.mark.parametrize("options", [{}, {"balance": "class"}, {"window": 2}, {"drop_last": False}])
+@pytest.mark.parametrize(
+    "options", [{}, {"balance": "class"}, {"balance": "group_class"}, {"window": 2}, {"drop_last": False}], ids=str
+)
 def test_every_position_is_restored_exactly(npy, options):
     with open_stream(npy.path, batch_size=30, views=["low"], **options) as stream:
         reference = [batch.indices.tolist() for batch in stream]

@@ -39,6 +39,14 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"distribution": "agnostic", "negative": "keep"},
     ],
     "mixup": [{}, {"on": "all", "per": "sample"}, {"alpha": 0.2}],
+    "manifold_mixup": [{}, {"on": "all", "at": "codes", "per": "sample"}, {"at": "input"}],
+    "coral": [{}, {"on": "all", "weight": 0.3}],
+    "fgmix": [
+        {},
+        {"start_step": 0, "on": "all"},
+        *({"start_step": 0, "variant": variant} for variant in "ABCDEF"),
+        {"start_step": 2, "scale": 5.0, "mixtures": 40},
+    ],
     "adversarial": [{}, {"on": "all", "steps": 3}, {"norm": "l2", "random_start": False}],
 }
 # what `prepare` would leave, for batches whose indices are below 40
@@ -210,7 +218,7 @@ class ObjectiveContract:
                 self.body = make_model()
 
             def forward(self, images):
-                return Steep.apply(self.body(images))
+                return self.body[-1](Steep.apply(self.body[:-1](images)))
 
         model = SteepModel()
         objective = prepared(name, options)
