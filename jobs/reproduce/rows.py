@@ -41,7 +41,8 @@ POINTS = Unit("percent of points", 1, False, "Points that are told apart, in per
 IMAGE_MARGIN = Unit("l2 margin", 3, False, "Margins of images in [0, 1]", logarithmic=True)
 IMAGES = Unit("percent of images", 1, False, "Images, in percent")
 ENERGY = Unit("percent of energy", 2, False, "Energy, in percent")
-UNITS = {unit.name: unit for unit in (PERCENT, NORM, MARGIN, POINTS, IMAGE_MARGIN, IMAGES, ENERGY)}
+DISTANCE = Unit("cosine distance x 1000", 2, False, "Smallest cosine distances, x 1000")
+UNITS = {unit.name: unit for unit in (PERCENT, NORM, MARGIN, POINTS, IMAGE_MARGIN, IMAGES, ENERGY, DISTANCE)}
 
 
 @dataclass(frozen=True)
