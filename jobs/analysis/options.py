@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
 from passband.jobs.dataset.entries import View
 from passband.jobs.dataset.view_names import view_names
+from passband.pipeline.attacks.options import WalkOptions
 from passband.pipeline.augment.corruption.options import TypeName
 from passband.pipeline.corruptions import NAMES, SEVERITIES, TableName
 from passband.pipeline.options import StrictModel
@@ -16,22 +17,7 @@ Form = Literal["square", "diagonal"]
 Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
-class DeepFoolOptions(StrictModel):
-    """How DeepFool walks (METHODS 8).
-
-    Attributes
-    ----------
-    classes : largest logits of an image that are looked at, its own among them
-    steps : at most
-    overshoot : success is judged at so much more than the perturbation
-    """
-
-    classes: int = Field(10, ge=2, description="largest logits that are looked at, the image's own among them")
-    steps: int = Field(50, ge=1, le=1000, description="of DeepFool, at most")
-    overshoot: float = Field(0.02, ge=0, le=1, description="success is judged at so much more than the perturbation")
-
-
-class AttackOptions(DeepFoolOptions):
+class AttackOptions(WalkOptions):
     """Minimal perturbations: `deepfool` in the l2 norm, `sparsefool` of few pixels, and as many drawn at random.
 
     Attributes
@@ -106,7 +92,7 @@ class FileSubspaces(_Subspaces):
 AnySubspaces = Annotated[DctSubspaces | RandomSubspaces | FileSubspaces, Field(discriminator="kind")]
 
 
-class MarginOptions(DeepFoolOptions):
+class MarginOptions(WalkOptions):
     """Distances to the boundary within subspaces."""
 
     steps: int = Field(100, ge=1, le=1000, description="of DeepFool, at most")
