@@ -187,7 +187,7 @@ def test_the_presets_of_prime_are_those_of_the_code():
     resolved = [PrimeOptions.model_validate({"preset": name}) for name in names]
     for option, cells in table_rows(text).items():
         assert cells == [spelled(getattr(preset, option)) for preset in resolved], option
-    shown = {*table_rows(text), "preset", "primitives"}
+    shown = {*table_rows(text), "preset", "primitives", "mix"}
     for option in PrimeOptions.model_fields.keys() - shown:
         (value,) = {getattr(preset, option) for preset in resolved}
         assert any(says.startswith(f"preset: {value:g};") for says in given_for(option, text)), option

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from passband.jobs.analysis.counting import MAPS
 from passband.jobs.analysis.frequencies import distinct_frequencies
 from passband.jobs.analysis.results import UsedSurrogate
-from passband.jobs.analysis.spec import What
+from passband.jobs.analysis.spec import AnalyzeJob, What
 from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.analysis.study import Study
 from passband.jobs.common.yamltext import YamlError, read_store_yaml
@@ -90,9 +90,11 @@ class Envelope(StrictModel):
         return study
 
 
-def environment(of_images: dict[str, str], what: What) -> dict[str, str]:
+def environment(of_images: dict[str, str], job: AnalyzeJob, what: What) -> dict[str, str]:
     """Return what the bits of a result depend on beside its job: torch chooses its code by the processor."""
-    own = {"torch": version("torch"), "processor": processor()} if what in STUDIES else {}
+    if what not in STUDIES:
+        return dict(sorted(of_images.items()))
+    own = {"torch": version("torch"), "processor": processor(), **STUDIES[what].load().environment(job)}
     return dict(sorted((of_images | own).items()))
 
 

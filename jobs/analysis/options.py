@@ -1,11 +1,15 @@
-"""What the studies of a frozen model are told in a job file: sections ``attack`` and ``margins``."""
+"""What the studies of a frozen model are told in a job file: sections ``attack``, ``margins`` and ``coverage``."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
+from passband.jobs.dataset.entries import View
+from passband.jobs.dataset.view_names import view_names
 from passband.pipeline.attacks.options import WalkOptions
+from passband.pipeline.augment.corruption.options import TypeName
+from passband.pipeline.corruptions import NAMES, SEVERITIES, TableName
 from passband.pipeline.options import StrictModel
 
 Method = Literal["deepfool", "sparsefool", "random"]
@@ -118,3 +122,97 @@ class MarginOptions(WalkOptions):
     def named(self) -> dict[str, DctSubspaces | RandomSubspaces | FileSubspaces]:
         """The families by their names."""
         return {family.name or family.kind: family for family in self.subspaces}
+
+
+def _all_types(given: Any) -> Any:
+    return list(NAMES) if given == "all" else given
+
+
+class CoveredCorruptions(StrictModel):
+    """Corruptions that views may come near: each type at each severity."""
+
+    types: Annotated[
+        list[TypeName],
+        BeforeValidator(_all_types, Literal["all"] | list[TypeName]),
+        Field(min_length=1, description="of stage corrupt, or all"),
+    ] = list(NAMES)
+    severities: list[Annotated[int, Field(ge=1, le=SEVERITIES)]] = Field(
+        default=list(range(1, SEVERITIES + 1)), min_length=1
+    )
+    table: TableName | None = Field(
+        None, description="of constants; default: cifar for images up to 32 pixels, tiny up to 64, else imagenet"
+    )
+
+    @model_validator(mode="after")
+    def _check_unique(self) -> Self:
+        for key, values in (("types", self.types), ("severities", self.severities)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{key}: {', '.join(map(str, values))} names one more than once")
+        return self
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return a view for each type and severity, called TYPE-SEVERITY, as a dataset's job names it."""
+        return [
+            {"corrupt": {"types": [kind], "severity": severity, "table": self.table}, "name": f"{kind}-{severity}"}
+            for kind in self.types
+            for severity in self.severities
+        ]
+
+
+def _default_views() -> list[Any]:
+    recipes: dict[str, Any] = {
+        "augmix-unmixed": {"augmix": {"mix": False}},
+        "prime-unmixed": {"prime": {"mix": False}},
+        "augmix": {"augmix": {}},
+        "prime": {"prime": {}},
+    }
+    return ["clean", *({**recipe, "copies": 100, "name": name} for name, recipe in recipes.items())]
+
+
+class CoverageOptions(StrictModel):
+    """How near views come to corruptions.
+
+    Attributes
+    ----------
+    views : recipes that are compared, each with so many copies; ``clean`` is the image itself
+    """
+
+    views: list[View] = Field(
+        default_factory=_default_views,
+        min_length=1,
+        max_length=64,
+        validate_default=True,
+        description="recipes, as in a job of kind generate; copies: views of each image",
+    )
+    corruptions: CoveredCorruptions = Field(default_factory=lambda: CoveredCorruptions.model_validate({}))
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        if len(self.named) < len(self.views):
+            told = ", ".join(name_of(entry) for entry in self.views)
+            raise ValueError(f"views: {told} names one more than once; give each a name of its own")
+        return self
+
+    @field_serializer("views")
+    def _spell_out(self, views: list[View]) -> list[Any]:
+        """Spell each recipe out with its options, whatever stages there are beside it."""
+        return [
+            {
+                "name": name_of(entry),
+                "copies": entry.copies,
+                "chain": [{stage: options.model_dump()} for stage, options in entry.recipe()],
+            }
+            if entry.recipe()
+            else "clean"
+            for entry in views
+        ]
+
+    @property
+    def named(self) -> dict[str, View]:
+        """The recipes by their names."""
+        return {name_of(entry): entry for entry in self.views}
+
+
+def name_of(entry: View) -> str:
+    """Return what a recipe is called, whatever the number of its copies."""
+    return view_names([entry.model_copy(update={"copies": 1})])[0]

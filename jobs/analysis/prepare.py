@@ -73,7 +73,7 @@ def _envelope(
         parts=layout.sizes or None,
         key=images.key,
         inputs=None,
-        environment=environment(blueprint.environment, what),
+        environment=environment(blueprint.environment, job, what),
         job=job.resolved(),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from passband.jobs.analysis.counting import MAPS, MapName
-from passband.jobs.analysis.options import AttackOptions, MarginOptions
+from passband.jobs.analysis.options import AttackOptions, CoverageOptions, MarginOptions
 from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
 from passband.jobs.dataset.entries import MAX_STAGES, AnySource, StageEntry
@@ -17,7 +17,11 @@ from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SensitivityOptions, SurrogateOptions
 
 AMPLITUDE = "amplitude"
-SECTIONS: dict[str, type[StrictModel]] = {"attack": AttackOptions, "margins": MarginOptions}
+SECTIONS: dict[str, type[StrictModel]] = {
+    "attack": AttackOptions,
+    "margins": MarginOptions,
+    "coverage": CoverageOptions,
+}
 """Sections of a job that are one study's; they are left out of the resolved job unless they are given."""
 if TYPE_CHECKING:
     What = str
@@ -58,6 +62,7 @@ class AnalyzeJob(SensitivityOptions):
     maps: list[MapName] = Field(default=list(MAPS), min_length=1)
     attack: AttackOptions | None = Field(None, description="of analyze attack; null: its defaults")
     margins: MarginOptions | None = Field(None, description="of analyze margins; null: its defaults")
+    coverage: CoverageOptions | None = Field(None, description="of analyze coverage; null: its defaults")
     output: AnalyzeOutput
     compute: AnalyzeCompute = Field(default_factory=lambda: AnalyzeCompute.model_validate({}))
 

@@ -50,6 +50,7 @@ class Layout:
     form : what of the job decides the results, beside name, images and surrogate; it enters the identity
     keep : returns arrays that the workers need beside the images, by name
     with_amplitude : whether they need the mean amplitude of all images of the source
+    probe : items that a dry run measures at once; None: as many as a forward pass has images
     """
 
     sizes: dict[str, int]
@@ -57,6 +58,7 @@ class Layout:
     form: dict[str, Any]
     keep: Callable[[], dict[str, NDArray[Any]]] = dict
     with_amplitude: bool = False
+    probe: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,10 @@ class Study(ABC):
     @abstractmethod
     def lay_out(self, job: AnalyzeJob, images: Looked) -> Layout:
         """Divide the work on these images; raise PassbandError for what does not fit them."""
+
+    def environment(self, job: AnalyzeJob) -> dict[str, str]:
+        """Return versions of what its bits depend on, beside what every analysis does."""
+        return {}
 
     @abstractmethod
     def open(self, material: Material) -> Evaluate:

@@ -80,7 +80,7 @@ def open_material(store: Store, envelope: Envelope) -> Material:
     if envelope.inputs is None:
         raise IntegrityError(f"{store.uri}: its job.yaml knows no inputs")
     job = parse_analyze_job(of_here(envelope.job))
-    here = environment(current_environment(job.images()), envelope.what)
+    here = environment(current_environment(job.images()), job, envelope.what)
     refuse_mixing(envelope.environment, here, store.uri, "blocks")
     assert envelope.surrogate is not None
     inputs, weights = read_inputs(store, envelope.inputs), store.read(SURROGATE)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 from passband.jobs.reproduce.graph import Graph
 from passband.jobs.reproduce.rows import (
+    DISTANCE,
     ENERGY,
     GRADIENT,
     IMAGE_MARGIN,
@@ -219,6 +220,26 @@ class MeanScore:
         """Return the mean; None where no image has the severity."""
         found = results["scores"].get(str(self.severity))
         return None if found is None else float(found["mean"])
+
+
+@dataclass(frozen=True)
+class CoverageOf:
+    """How near the views of a recipe come to corruptions.
+
+    Attributes
+    ----------
+    views : name of the recipe
+    what : "mean" or "median" over images and corruptions
+    """
+
+    node: str
+    views: str
+    what: str
+    unit: ClassVar[Unit] = DISTANCE
+
+    def value(self, results: Mapping[str, Any]) -> float:
+        """Return the cosine distance, times 1000."""
+        return 1000 * float({row["views"]: row[self.what] for row in results["table"]}[self.views])
 
 
 @dataclass(frozen=True)

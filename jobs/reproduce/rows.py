@@ -44,9 +44,10 @@ ENERGY = Unit("percent of energy", 2, False, "Energy, in percent")
 GRADIENT = Unit("norm of the gradient", 3, False, "Norms of the mean loss's gradient", logarithmic=True)
 SHARPNESS = Unit("sharpness", 4, False, "Rise of the mean loss, in nats, a step of rho along its gradient")
 SCORE = Unit("weight", 3, False, "Weights of images, 1 on average")
+DISTANCE = Unit("cosine distance x 1000", 2, False, "Smallest cosine distances, x 1000")
 UNITS = {
     unit.name: unit
-    for unit in (PERCENT, NORM, MARGIN, POINTS, IMAGE_MARGIN, IMAGES, ENERGY, GRADIENT, SHARPNESS, SCORE)
+    for unit in (PERCENT, NORM, MARGIN, POINTS, IMAGE_MARGIN, IMAGES, ENERGY, GRADIENT, SHARPNESS, SCORE, DISTANCE)
 }
 
 

@@ -1,6 +1,6 @@
 """What the nodes of a reproduction do: train a network, measure its accuracies. Each runs in a worker process."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -65,29 +65,32 @@ class EvaluationTask:
     ----------
     training : name of the training's node
     views : name of a dataset's node -> views of it
+    adapt : `prior` and `batch` of batch norms that are adapted to the test samples, each view by itself; None: as
+        trained
     """
 
     training: str
     views: Mapping[str, tuple[str, ...]] = field(hash=False)
+    adapt: Mapping[str, int] | None = field(hash=False, default=None)
     kind: ClassVar[str] = "evaluation"
 
     def identity(self, needs: Mapping[str, Made]) -> str:
-        """Return the sha256 of network, datasets and views."""
+        """Return the sha256 of network, datasets and views, and of how it is adapted."""
         looked_at = [[needs[name].identity, list(views)] for name, views in self.views.items()]
-        return digest({"version": _EVALUATION_VERSION, "network": needs[self.training].identity, "views": looked_at})
+        form = {"version": _EVALUATION_VERSION, "network": needs[self.training].identity, "views": looked_at}
+        return digest(form if self.adapt is None else form | {"adapt": dict(self.adapt)})
 
     def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
         """Write the share of correct samples, 0 to 1, of each dataset and view."""
         import torch
 
         from passband.jobs.training.predict import predict
-        from passband.pipeline.networks.network import load_network
         from passband.pipeline.store import LocalStore
 
         torch.set_num_threads(1)
-        network = load_network(needs[self.training].path)
+        classifiers, batch = self._classifiers(needs[self.training].path)
         found = {
-            name: predict(lambda view: network, needs[name].path, views, batch_size=_BATCH, workers=1)
+            name: predict(classifiers, needs[name].path, views, batch_size=batch, workers=1)
             for name, views in self.views.items()
         }
         results = {
@@ -100,3 +103,16 @@ class EvaluationTask:
         }
         put_sealed(LocalStore(folder), RESULTS, results)
         return results
+
+    def _classifiers(self, path: str) -> tuple[Callable[[str], Any], int]:
+        """Return view -> what classifies it, and how many samples that takes at once."""
+        from passband.jobs.evaluation.adapt import AdaptedClassifier, adapted
+        from passband.jobs.evaluation.spec import Adaptation
+        from passband.pipeline.networks.network import load_network
+
+        network = load_network(path)
+        if self.adapt is None:
+            return lambda view: network, _BATCH
+        adaptation = Adaptation.model_validate(self.adapt)
+        changed = adapted(network, adaptation)
+        return lambda view: AdaptedClassifier(changed, adaptation), -(-_BATCH // adaptation.batch) * adaptation.batch

@@ -5,11 +5,12 @@ and uncertainty", ICLR 2020; as torchvision's ``v2.AugMix(all_ops=False)`` has i
 """
 
 import importlib.metadata
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from passband.pipeline.augment.augmix_names import BINS, OPERATIONS, SIGNED
 from passband.pipeline.augment.base import LARGE, Shape, Stage, StageOptions, StageResult, Workspace
@@ -27,9 +28,24 @@ DEEPEST = 3
 class AugMixOptions(StageOptions):
     """How strong the operations are, and how many chains of how many of them are mixed."""
 
+    unused: ClassVar[Mapping[str, Any]] = {"mix": True}
+
     severity: int = Field(default=3, ge=1, le=BINS, description="magnitudes come from the first of ten equal bins")
     width: int = Field(default=3, ge=1, le=16, description="number of chains")
     depth: int = Field(default=-1, ge=-1, le=16, description="operations in a chain; -1: drawn, 1 to 3")
+    mix: bool = Field(default=True, description="false: one chain by itself; width is then 1")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        """Make a view that is not mixed one chain."""
+        return {"width": 1, **given} if isinstance(given, dict) and given.get("mix") is False else given
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if not self.mix and self.width != 1:
+            raise ValueError(f"width {self.width}: without mix a view is one chain; leave width out")
+        return self
 
     @field_validator("depth")
     @classmethod
@@ -45,7 +61,7 @@ class Chains(NamedTuple):
     Attributes
     ----------
     share : (N,) float64
-        Weight of all chains together, uniform: Beta(1, 1).
+        Weight of all chains together, uniform: Beta(1, 1); 1 without mix.
     weights : (N, M) float64
         Of the chains among themselves: Dirichlet(1, .., 1).
     operations : (N, M, S) uint8
@@ -73,7 +89,7 @@ def sample_chains(options: AugMixOptions, draws: Draws) -> Chains:
     operations = np.where(np.arange(depth) < drawn, choose(steps[..., 0], 1, len(OPERATIONS)), 0).astype(np.uint8)
     signed = np.array([False, *(name in SIGNED for name in OPERATIONS)])
     return Chains(
-        share=mixture[:, 0],
+        share=mixture[:, 0] if options.mix else np.ones(len(mixture)),
         weights=flat_dirichlet(mixture[:, 1:]),
         operations=operations,
         bins=choose(steps[..., 1], 0, options.severity - 1),

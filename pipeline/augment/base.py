@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from passband.pipeline.augment.draws import Draws
 from passband.pipeline.options import StrictModel
@@ -22,6 +23,14 @@ class StageOptions(StrictModel):
     A subclass fills in every default that depends on another option, so that the dump of an instance is the
     resolved form that enters the identity of a dataset.
     """
+
+    unused: ClassVar[Mapping[str, Any]] = {}
+    """Younger option -> the value at which it is left out of the dump, so that older jobs keep their identity."""
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key not in self.unused or value != self.unused[key]}
 
     def with_absolute_paths(self, absolute: Callable[[str], str]) -> Self:
         """Return the options with the paths of input files as `absolute` makes them; most stages have none."""

@@ -4,7 +4,8 @@ The samplers differ because the published description (PRIME, Modas et al. 2022,
 appendix B of the thesis) and the released code that produced its tables differ.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -78,6 +79,8 @@ class PrimeOptions(StageOptions):
     # What the preset fills in need not stand in a job file.
     model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))
 
+    unused: ClassVar[Mapping[str, Any]] = {"mix": True}
+
     preset: PresetName = Field("cifar", description="Where numbers that are not given come from.")
     sampler: Literal["released", "paper"] = Field(
         description="released: chains of 1..depth steps, mixed with the clean image by Beta. "
@@ -90,6 +93,7 @@ class PrimeOptions(StageOptions):
     beta: Annotated[list[BetaParameter], Field(min_length=2, max_length=2)] | None = Field(
         description="Parameters of the Beta distribution of the augmented share; of the sampler released only."
     )
+    mix: bool = Field(True, description="false: one chain by itself; width is then 1, and beta is not used.")
     spectral_size: int = Field(ge=1, le=63, description="Side of the filter, in pixels.")
     spectral_strength: Strength = Field(description="Largest standard deviation of a filter tap.")
     spatial_cut_min: SpatialCut = Field(description="Least cut of the sine modes.")
@@ -116,7 +120,8 @@ class PrimeOptions(StageOptions):
         of_sampler = SAMPLERS.get(sampler, {}) if isinstance(sampler, str) else {}
         if sampler != preset["sampler"]:
             preset = {key: value for key, value in preset.items() if key not in ("beta", "spatial_cut_min")}
-        filled = {**SAMPLERS["released"], **_COMMON, **of_sampler, **preset, **given}
+        chains = {"width": 1} if given.get("mix") is False else {}
+        filled = {**SAMPLERS["released"], **_COMMON, **of_sampler, **preset, **chains, **given}
         # The sampler paper has one cut; with released, a changed sampler keeps the released code's least cut.
         fallback = filled["spatial_cut_max"] if sampler == "paper" else 2
         return {"spatial_cut_min": fallback, **filled}
@@ -134,6 +139,8 @@ class PrimeOptions(StageOptions):
                 f"spatial_cut_min {self.spatial_cut_min}: the sampler paper has one cut, spatial_cut_max "
                 f"({self.spatial_cut_max})"
             )
+        if not self.mix and self.width != 1:
+            raise ValueError(f"width {self.width}: without mix a view is one chain; leave width out")
         if (self.sampler == "released") != (self.beta is not None):
             raise ValueError(f"beta {self.beta}: two integers with the sampler released, null with paper")
         return self

@@ -68,6 +68,9 @@ def temperature_range(cut: Integers, size: int) -> tuple[Array, Array]:
 
 def mixture_weights(options: PrimeOptions, draws: Draws, words: DrawWords) -> tuple[Array, Array]:
     """Return the weights of the clean image and the chains, (n, m + 1), and the augmented share p, (n,)."""
+    if not options.mix:
+        alone = np.ones(len(draws.indices))
+        return np.stack([1 - alone, alone], axis=1), alone
     at, width = draws.at(purpose=MIXTURE), options.width
     if options.beta is None:
         weights = flat_dirichlet(_uniforms(at, width, words))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from passband.pipeline.networks.headless import headless
 from passband.pipeline.networks.network import Network
 from passband.pipeline.openmp import single_openmp_thread
 from passband.pipeline.surrogate.gradients import ByAutograd, ByPlaces, Gradients, PooledNetwork
@@ -72,6 +73,17 @@ class Surrogate:
         with self.calling(), torch.inference_mode():
             return self.logits(self.padded(images))[: len(images)].argmax(1).cpu().numpy()
 
+    def embed(self, images: Images) -> NDArray[np.float32]:
+        """Return what the last layer is given, of at most `batch` images: (N, D) float32.
+
+        Raises
+        ------
+        NetworkError
+            If the network does not end in a linear layer.
+        """
+        with self.calling(), torch.inference_mode():
+            return self._answer(self._headless, self.padded(images))[: len(images)].cpu().numpy()
+
     def judge(self, images: Images, labels: Integers | None) -> Verdict:
         """Return predictions and losses of at most `batch` images."""
         with self.calling(), torch.inference_mode():
@@ -97,6 +109,10 @@ class Surrogate:
             (gradient,) = torch.autograd.grad(loss, padded)
             predictions = logits.detach()[:count].argmax(1).cpu().numpy()
             return predictions, self._kernels.from_torch(gradient[:count].contiguous())
+
+    @cached_property
+    def _headless(self) -> nn.Module:
+        return headless(self._network)
 
     @cached_property
     def num_classes(self) -> int:
@@ -126,11 +142,14 @@ class Surrogate:
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
         """Return the logits of `batch` images, (batch, classes), as `padded` makes them; within `calling` only."""
+        return self._answer(self._network, images)
+
+    def _answer(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
         images = images.contiguous(memory_format=self._layout)
         if not self._bfloat16:
-            return self._network(images)
+            return network(images)
         with torch.autocast(self.device.type, torch.bfloat16):
-            return self._network(images).float()
+            return network(images).float()
 
     def gradients(self, points: torch.Tensor) -> Gradients:
         """Return the logits of `batch` points, and what gives their gradients; within `calling` only."""

@@ -53,5 +53,11 @@ STUDIES: dict[str, Kind] = {
         "margins",
         "passband.jobs.analysis.studies.margins",
     ),
+    "coverage": Kind(
+        "Measure how near views come to corrupted images, in what a frozen model makes of both. The same command "
+        "resumes it.",
+        "comparisons",
+        "passband.jobs.analysis.studies.coverage",
+    ),
 }
 """Name in job files and on the command line -> the study."""

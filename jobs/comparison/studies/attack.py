@@ -5,21 +5,19 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from passband.jobs.common import wording
 from passband.jobs.comparison.blocks import Cell, Chart, Column, Mark, Sheet, Sheets, Table
 from passband.jobs.comparison.curves import Axes, Line, Panel, panels_png
 from passband.jobs.comparison.run import Run
+from passband.jobs.comparison.studies.pictures import thumbnail_of, to_picture
 from passband.jobs.comparison.studies.shown import DASH, Row, Shown
 from passband.jobs.drawing.charts import variants
-from passband.jobs.drawing.thumbnails import SheetRow, Thumbnail, image_uris
+from passband.jobs.drawing.thumbnails import SheetRow, image_uris
 
 _BINS = 20
 _WHEN = ("before", "after")
 _SHEET_BYTES = 300_000
-_SMALLEST = 96
-"""CSS pixels that an example has at least."""
 
 
 class AttackRow(Row):
@@ -145,21 +143,13 @@ def _examples(run: Run, budget: int) -> list[SheetRow]:
         rows, before, after = (arrays.get(f"{method}-{name}", np.empty(0)) for name in ("examples", *_WHEN))
         if before.ndim == 4 and before.shape == after.shape and before.dtype == after.dtype == np.uint8:
             shown += [(method, int(row), pair) for row, *pair in zip(rows, before, after, strict=False)]
-    uris = iter(image_uris([_picture(pixels) for _, _, pair in shown for pixels in pair], budget))
+    uris = iter(image_uris([to_picture(pixels) for _, _, pair in shown for pixels in pair], budget))
     return [
-        SheetRow(method, row, [_thumbnail(when, next(uris), pixels) for when, pixels in zip(_WHEN, pair, strict=True)])
+        SheetRow(
+            method, row, [thumbnail_of(when, next(uris), pixels) for when, pixels in zip(_WHEN, pair, strict=True)]
+        )
         for method, row, pair in shown
     ]
-
-
-def _picture(pixels: NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-
-
-def _thumbnail(view: str, uri: str, pixels: NDArray[np.uint8]) -> Thumbnail:
-    height, width = pixels.shape[:2]
-    scale = max(1, -(-_SMALLEST // max(height, width)))
-    return Thumbnail(view, uri, width * scale, height * scale)
 
 
 SHOWN = Shown(AttackRow, _shapes, blocks)

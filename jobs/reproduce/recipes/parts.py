@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from passband.jobs.reproduce.attacking import AttackTask
+from passband.jobs.reproduce.coverage import CoverageTask
 from passband.jobs.reproduce.diagonal import DiagonalTask
 from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Node
@@ -113,10 +114,18 @@ class Nodes:
         self._others.append(Node(name, SensitivityTask({"name": name, **job}), (training,), seconds))
         return name
 
-    def evaluation(self, training: str, views: Mapping[str, tuple[str, ...]], seconds: float) -> str:
-        """Enter the evaluation of a training on views of datasets, and return its name."""
-        name = f"{training}-test"
-        self._others.append(Node(name, EvaluationTask(training, views), (training, *views), seconds))
+    def evaluation(
+        self,
+        training: str,
+        views: Mapping[str, tuple[str, ...]],
+        seconds: float,
+        adapt: Mapping[str, int] | None = None,
+    ) -> str:
+        """Enter the evaluation of a training on views of datasets, once, and return its name; see `EvaluationTask`."""
+        name = f"{training}-test" + ("" if adapt is None else f"-{adapt['prior']}-{adapt['batch']}")
+        if name in self:
+            return name
+        self._others.append(Node(name, EvaluationTask(training, views, adapt), (training, *views), seconds))
         return name
 
     def watched(
@@ -161,6 +170,12 @@ class Nodes:
         """Enter the margins of a training's network at images of a representation, and return their name."""
         name = f"{training}-at-{view}"
         self._others.append(Node(name, DiagonalTask({"name": name, **job}), (training,), seconds))
+        return name
+
+    def coverage(self, training: str, job: Mapping[str, Any], seconds: float) -> str:
+        """Enter how near views come to corruptions in the embedding of a training's network, and return its name."""
+        name = f"{training}-coverage"
+        self._others.append(Node(name, CoverageTask({"name": name, **job}), (training,), seconds))
         return name
 
     def spectrum(

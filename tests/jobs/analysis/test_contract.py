@@ -35,6 +35,16 @@ class TestMargins(StudyContract):
     }
 
 
+class TestCoverage(StudyContract):
+    what = "coverage"
+    given: ClassVar[dict[str, Any]] = {
+        "coverage": {
+            "views": ["clean", {"prime": {}, "copies": 3}],
+            "corruptions": {"types": ["contrast", "snow"], "severities": [2]},
+        }
+    }
+
+
 class TestToy(StudyContract):
     what = "toy"
 

@@ -134,7 +134,8 @@ def analyze_jobs():
     }
     yield parse_analyze_job({**next(analyze_jobs()), "base": ["dct_flip"]}).resolved()
     families = [{"kind": "dct"}, {"kind": "random"}, {"kind": "file", "path": "p"}]
-    yield parse_analyze_job({**next(analyze_jobs()), "attack": {}, "margins": {"subspaces": families}}).resolved()
+    sections = {"attack": {}, "margins": {"subspaces": families}, "coverage": {"views": ["clean", "augmix"]}}
+    yield parse_analyze_job({**next(analyze_jobs()), **sections}).resolved()
 
 
 def places(value, path=()):

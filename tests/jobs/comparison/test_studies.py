@@ -1,4 +1,4 @@
-"""Attacks and margins on the page: histograms, bands, images; damage is named."""
+"""Attacks, margins and coverage on the page: histograms, bands, images; damage is named."""
 
 import json
 
@@ -11,19 +11,25 @@ from passband.jobs.comparison import analyses
 from passband.jobs.comparison.curves import panels_png
 from passband.jobs.comparison.page import page
 from passband.jobs.comparison.reading import read_runs
-from passband.jobs.comparison.studies import SHOWN, attack, margins
+from passband.jobs.comparison.studies import SHOWN, attack, coverage, margins
 from passband.pipeline.errors import PassbandError
 from tests.jobs.analysis.conftest import checkpoint, digits, fitted, job_of  # noqa: F401
 
 OPTIONS = {
     "attack": {"attack": {"rounds": 8, "steps": 20}},
     "margins": {"margins": {"steps": 12, "subspaces": [{"kind": "dct", "block": 6, "step": 5}]}},
+    "coverage": {
+        "coverage": {
+            "views": ["clean", {"prime": {}, "copies": 3}],
+            "corruptions": {"types": ["contrast", "snow"], "severities": [1, 3]},
+        }
+    },
 }
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, checkpoint):  # noqa: F811
-    """Two attacks and two margins of the same name each."""
+    """Two analyses of each study, of the same name."""
     root = tmp_path_factory.mktemp("studies")
     for what, options in OPTIONS.items():
         for name, subset in (("a", 20), ("b", 10)):
@@ -90,6 +96,26 @@ def test_margins_have_a_line_with_a_band_a_run(made, monkeypatch):
     assert len(blocks[1].rows) == 2 * len(table)
 
 
+def test_coverage_has_lines_numbers_and_images(made, monkeypatch):
+    found = drawn(monkeypatch, coverage)
+    blocks = section(made / "coverage" / "a", made / "coverage" / "b").blocks
+    assert [block.title for block in blocks] == [
+        "Coverage by the number of views",
+        "Coverage",
+        "Coverage by corruption",
+        "Nearest views",
+    ]
+    (panel,) = found[0][0]  # the clean image has one view, and no line
+    table = json.loads((made / "coverage" / "a" / "results.json").read_text())["table"]
+    assert panel.title == "prime"
+    assert panel.lines[0].x == pytest.approx(np.log2([1, 2, 3]))
+    assert panel.lines[0].y == pytest.approx([1000 * value for _, value in table[1]["growing"]])
+    assert [column.heading for column in blocks[2].columns] == ["analysis", "recipe", "contrast", "snow"]
+    means = np.mean([table[0]["corruptions"][f"snow-{severity}"] for severity in (1, 3)])
+    assert float(blocks[2].rows[0][3].text) == pytest.approx(1000 * means, rel=0.01)
+    assert [mark.view for mark in blocks[3].sheets[0].rows[0].thumbnails] == ["clean", "contrast-1", "clean", "prime"]
+
+
 def test_whole_numbers_have_bins_of_their_own():
     assert attack._edges(3.0, whole=True).tolist() == [-0.5, 0.5, 1.5, 2.5, 3.5]
     assert len(attack._edges(399.0, whole=True)) - 1 == 20
@@ -115,7 +141,7 @@ def test_what_is_damaged_is_named(made, what, tmp_path):
         with pytest.raises(PassbandError, match=message):
             read_runs([str(out)])
 
-    name = {"attack": "deepfool-steps", "margins": "dct-margins"}[what]
+    name = {"attack": "deepfool-steps", "margins": "dct-margins", "coverage": "prime-distances"}[what]
     refused(f"arrays.npz is damaged: {name} is float64 of shape \\[3\\]", {name: np.ones(3)})
     refused(f"an analysis of {what} without a table", table=[])
     refused("is damaged", table=[{"strange": 1}])

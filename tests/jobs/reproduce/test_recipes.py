@@ -9,6 +9,7 @@ import pytest
 
 from passband.jobs.dataset.spec import parse_job
 from passband.jobs.reproduce.attacking import AttackTask
+from passband.jobs.reproduce.coverage import CoverageTask
 from passband.jobs.reproduce.diagonal import DiagonalTask
 from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Made
@@ -18,9 +19,10 @@ from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
 from passband.jobs.reproduce.recipes.diagonal.setting import SETTINGS as DIAGONAL
 from passband.jobs.reproduce.recipes.fgmix import DOMAINS, METHODS, VARIANTS
 from passband.jobs.reproduce.recipes.hfc import SETTINGS as HFC
+from passband.jobs.reproduce.recipes.insights.bench import SETTINGS as PRIME
 from passband.jobs.reproduce.recipes.margins import CLIPPED, PLAIN, PUBLISHED, THESIS
-from passband.jobs.reproduce.recipes.prime import SETTINGS as PRIME
 from passband.jobs.reproduce.recipes.sharpdro.setting import SETTINGS as SHARPDRO
+from passband.jobs.reproduce.rows import Block, Row
 from passband.jobs.reproduce.scores import ScoreTask
 from passband.jobs.reproduce.spectrum import SpectrumTask
 from passband.jobs.reproduce.synthetic.study import study
@@ -62,6 +64,10 @@ def invented(recipe, seed=0):
             families = [entry["kind"] for entry in node.task.job["margins"]["subspaces"]]
             table = [{"family": family, "subspace": j, **quantiles} for family in families for j in range(13)]
             results[node.name] = {"table": table}
+        elif isinstance(node.task, CoverageTask):
+            value = (seed + number) % 97 / 970
+            names = [view if view == "clean" else view["name"] for view in node.task.job["coverage"]["views"]]
+            results[node.name] = {"table": [{"views": name, "mean": 2 * value, "median": value} for name in names]}
         elif isinstance(node.task, SpectrumTask):
             value = (seed + number) % 97 / 970
             results[node.name] = {"energy": [[value, 2 * value, 3 * value]] * 13}
@@ -126,11 +132,14 @@ def test_every_cell_of_every_table_is_measured(name, quick, rounds, tmp_path):
 def test_copies_enlarge_the_set_and_all_contenders_take_as_many_steps_of_as_many_samples(quick):
     recipe = find_recipe("prime", quick=quick)
     jobs = {node.name: node.task.job for node in recipe.graph if isinstance(node.task, TrainingTask)}
-    for images, samples, epochs in (("photos", 3172, 3 if quick else 36), ("mnist5k", 4000, 2 if quick else 18)):
+    for images, samples, epochs in (("photos", 3172, 3 if quick else 72), ("mnist5k", 4000, 2 if quick else 36)):
         mine = {name: job for name, job in jobs.items() if name.startswith(images)}
-        assert {job["steps"] for job in mine.values()} == {epochs * (samples // 64)}
+        study = {name: job for name, job in mine.items() if "-k-" in name or "-fresh-" in name}
+        assert {job["steps"] for job in study.values()} == {epochs * (samples // 64)}
+        whole = epochs if quick else epochs // 2
+        assert {job["steps"] for name, job in mine.items() if name not in study} == {whole * (samples // 64)}
         assert {job["batch_size"] for job in mine.values()} == {64}
-        for copies in (1, 2, 4, 8):
+        for copies in (1, 4, 10) if quick else range(1, 11):
             job = mine[f"{images}-k-{copies}-0"]
             assert job["objective"] == {"kind": "erm"}
             assert job["data"]["views_as_samples"] is True

@@ -144,6 +144,26 @@ def test_values_are_cut_and_not_rounded():
     assert mix_chains(white, *invert, weights).tolist() == [[[2, 2]] * 2][0:1]
 
 
+def test_without_mix_a_view_is_one_chain_by_itself():
+    pixels, images = batch(24, (3, 17, 22))
+    stage, at = make({"mix": False}, (3, 17, 22)), draws(24)
+    result, chains = stage.apply(images, np.zeros(24, np.int64), at), sample_chains(stage.options, at)
+    np.testing.assert_array_equal(result.recorded["weights"], [[0, 1]] * 24)
+    np.testing.assert_array_equal(chains.operations, sample_chains(AugMixOptions(width=1), at).operations)
+    table = np.concatenate([np.full((1, BINS), np.nan), magnitude_table(17, 22)])
+    for n in range(24):
+        magnitudes = np.where(chains.negative[n], -1, 1) * table[chains.operations[n], chains.bins[n]]
+        expected = mix_chains(pixels[n], chains.operations[n], magnitudes, np.float32([0, 1]))
+        np.testing.assert_array_equal(np.rint(result.images[n] * 255), expected)
+
+
+def test_mixing_stands_in_the_dump_only_where_it_is_left_out():
+    assert set(AugMixOptions().model_dump()) == {"severity", "width", "depth"}
+    assert AugMixOptions(mix=False).model_dump() == {"severity": 3, "width": 1, "depth": -1, "mix": False}
+    with pytest.raises(ValidationError, match="width 2: without mix a view is one chain"):
+        AugMixOptions(mix=False, width=2)
+
+
 def test_what_is_recorded():
     stage, (_, images) = make({"width": 2}, (3, 8, 8)), batch(5, (3, 8, 8))
     recorded = stage.apply(images, np.zeros(5, np.int64), draws(5)).recorded

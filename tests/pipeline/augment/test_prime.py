@@ -284,6 +284,27 @@ def test_strength_zero_is_identity(preset):
     np.testing.assert_allclose(result.images, images, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("preset", ["cifar", "imagenet-thesis"])
+def test_without_mix_a_view_is_the_chain_that_one_chain_of_a_mixture_is(preset):
+    images = images_of(12, (3, 17, 22))
+    alone = apply({"preset": preset, "mix": False}, images)
+    mixed = apply({"preset": preset, "width": 1}, images)
+    np.testing.assert_array_equal(alone.recorded["weights"], [[0, 1]] * 12)
+    np.testing.assert_array_equal(alone.recorded["share"], np.ones(12))
+    np.testing.assert_array_equal(alone.recorded["primitives"], mixed.recorded["primitives"])
+    clean, chain = mixed.recorded["weights"].T[:, :, None, None, None]
+    np.testing.assert_allclose(clean * images + chain * alone.images, mixed.images, atol=1e-6)
+
+
+def test_mixing_stands_in_the_dump_only_where_it_is_left_out():
+    assert "mix" not in PrimeOptions.model_validate({"mix": True}).model_dump()
+    dump = PrimeOptions.model_validate({"mix": False}).model_dump()
+    assert (dump["mix"], dump["width"]) == (False, 1)
+    assert PrimeOptions.model_validate(dump).model_dump() == dump
+    with pytest.raises(ValidationError, match="width 3: without mix a view is one chain"):
+        PrimeOptions.model_validate({"mix": False, "width": 3})
+
+
 @pytest.mark.parametrize("primitive", ["spectral", "spatial", "color", "noise"])
 def test_a_subset_draws_nothing_else(primitive):
     result = apply({"preset": "cifar", "primitives": [primitive]}, images_of(30, (3, 16, 16)))
