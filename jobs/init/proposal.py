@@ -10,7 +10,8 @@ from passband.jobs.dataset.plan import shorten
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.home import expanded
 from passband.pipeline.sources import splits
-from passband.pipeline.sources.imagefolder import SUFFIXES, ImageFolder, ImageFolderOptions
+from passband.pipeline.sources.classfolders import SUFFIXES
+from passband.pipeline.sources.imagefolder import ImageFolder, ImageFolderOptions
 from passband.pipeline.sources.limits import plain, shown
 from passband.pipeline.sources.local import is_path, spelled
 from passband.pipeline.sources.skipped import Skipped
