@@ -24,6 +24,12 @@ def write_folder(root, classes=("cat", "dog"), count=3):
     return root
 
 
+def write_domains(root, domains=("drawing", "photo"), classes=("cat", "dog")):
+    for name in domains:
+        write_folder(root / name, classes)
+    return root
+
+
 def write_cifar(root, rows=5, coarse=False, seed=0):
     rng = np.random.default_rng(seed)
     root.mkdir(exist_ok=True)

@@ -25,6 +25,7 @@ MAKERS = {
     "synth_digits": lambda folder: {"samples": 300, "split": "all"},
     "inverted": lambda folder: {"split": "test"},
     "imagefolder": lambda folder: {"path": str(files.write_folder(folder / "data"))},
+    "domains": lambda folder: {"path": str(files.write_domains(folder / "data"))},
     "cifar10": lambda folder: {"path": str(files.write_cifar(folder / "data")), "split": "all"},
     "cifar100": lambda folder: {"path": str(files.write_cifar(folder / "data", coarse=True)), "split": "all"},
     "webdataset": lambda folder: {"path": str(files.write_shards(folder / "data"))},
@@ -62,7 +63,9 @@ class SourceContract:
         for entry in entries:
             assert entry.key.encode()
             assert not set(entry.key) & set("\0\n")
-            assert type(entry.label) is type(entry.offset) is int
+            assert type(entry.label) is type(entry.offset) is type(entry.domain) is int
+        assert {entry.domain for entry in entries} == (set(range(len(source.domains))) or {-1})
+        assert bool(source.domains) == source.has_domains
 
     def test_reading_does_not_depend_on_order_batch_or_object(self, source, tmp_path):
         entries = list(source.entries())[:200]
@@ -121,7 +124,7 @@ def test_a_wrong_split_names_what_is_allowed(kind, tmp_path):
         SOURCES[kind].Options(**{**MAKERS[kind](tmp_path), "split": "val"})
 
 
-@pytest.mark.parametrize("kind", ["imagefolder", "cifar10", "cifar100", "webdataset", "parquet"])
+@pytest.mark.parametrize("kind", ["imagefolder", "domains", "cifar10", "cifar100", "webdataset", "parquet"])
 def test_a_missing_path_is_one_sentence(kind, tmp_path):
     with pytest.raises(SourceError, match=f"^source {kind}: path '.*nowhere' does not exist$"):
         SOURCES[kind](SOURCES[kind].Options(path=str(tmp_path / "nowhere")))
