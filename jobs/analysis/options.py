@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from passband.pipeline.attacks.options import WalkOptions
 from passband.pipeline.options import StrictModel
 
 Method = Literal["deepfool", "sparsefool", "random"]
@@ -12,22 +13,7 @@ Form = Literal["square", "diagonal"]
 Name = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
-class DeepFoolOptions(StrictModel):
-    """How DeepFool walks (METHODS 8).
-
-    Attributes
-    ----------
-    classes : largest logits of an image that are looked at, its own among them
-    steps : at most
-    overshoot : success is judged at so much more than the perturbation
-    """
-
-    classes: int = Field(10, ge=2, description="largest logits that are looked at, the image's own among them")
-    steps: int = Field(50, ge=1, le=1000, description="of DeepFool, at most")
-    overshoot: float = Field(0.02, ge=0, le=1, description="success is judged at so much more than the perturbation")
-
-
-class AttackOptions(DeepFoolOptions):
+class AttackOptions(WalkOptions):
     """Minimal perturbations: `deepfool` in the l2 norm, `sparsefool` of few pixels, and as many drawn at random.
 
     Attributes
@@ -102,7 +88,7 @@ class FileSubspaces(_Subspaces):
 AnySubspaces = Annotated[DctSubspaces | RandomSubspaces | FileSubspaces, Field(discriminator="kind")]
 
 
-class MarginOptions(DeepFoolOptions):
+class MarginOptions(WalkOptions):
     """Distances to the boundary within subspaces."""
 
     steps: int = Field(100, ge=1, le=1000, description="of DeepFool, at most")

@@ -3,10 +3,9 @@
 Layouts: images and perturbations (N, C, H, W); candidates (N, K), the classes that a sample may be moved to.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -14,13 +13,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.pipeline.attacks.compaction import Rows, work_off
+from passband.pipeline.surrogate.gradients import Gradients, difference
 from passband.pipeline.surrogate.model import Surrogate
 
 Images = NDArray[np.float32]
 Integers = NDArray[np.int64]
-Project = Callable[[Tensor, Rows], Tensor]
-"""(normals (batch, C, H, W), rows) -> the normals' orthogonal projections on the subspace of each row; there are more
-normals than rows, of which the others are zero."""
+
+
+class Projection(Protocol):
+    """Orthogonal projections on the subspace of each row; there are more normals than rows, of which some are zero."""
+
+    def coordinates(self, normals: Tensor, rows: Rows) -> Tensor:
+        """Return the coordinates of projections of (batch, C, H, W) by orthonormal bases: (batch, S)."""
+        ...
+
+    def combined(self, coordinates: Tensor, rows: Rows) -> Tensor:
+        """Return the projections that have these coordinates: (batch, C, H, W)."""
+        ...
 
 
 class Reached(NamedTuple):
@@ -68,7 +77,7 @@ class DeepFool:
         Success is judged at x + (1 + overshoot) r; steps begin at x + r, as in the authors' code of SparseFool.
     least : float
         Length of the shortest step.
-    project : callable or None
+    projection : of `subspaces.Within`, or None
         In a subspace S, w is replaced by P_S w throughout (Ortiz-Jimenez et al. 2020, "Hold me tight", section 2.1).
     """
 
@@ -78,7 +87,7 @@ class DeepFool:
     steps: int = 50
     overshoot: float = 0.02
     least: float = 1e-4
-    project: Project | None = None
+    projection: Projection | None = None
 
     def run(
         self, images: Images, targets: Integers | None = None, bounds: tuple[Images, Images] | None = None
@@ -109,7 +118,7 @@ class _Walk:
         count = len(images)
         self._perturbations = torch.zeros_like(self._images)
         self._own, self._predictions = np.full((2, count), -1)
-        self._candidates: list[Tensor | None] = [None] * count
+        self._candidates = np.empty((count, min(attack.classes, attack.surrogate.num_classes) - 1), np.int64)
         self._steps = np.zeros(count, np.int64)
         self._reached, self._stuck = np.zeros((2, count), np.bool_)
 
@@ -120,10 +129,17 @@ class _Walk:
 
     def look(self, rows: Rows) -> Rows:
         """Judge samples; return those that are neither over the boundary nor out of steps, one step further."""
-        with self._attack.surrogate.calling():
-            self._judge(rows)
+        surrogate, fresh = self._attack.surrogate, bool((self._own[rows] < 0).all())
+        with surrogate.calling():
+            # at an image itself, where r is 0, what is judged is where the step begins
+            gradients = surrogate.gradients(self._points(rows, 1)) if fresh else None
+            self._judge(rows, self._logits(rows) if gradients is None else gradients.logits)
             going = rows[~self._reached[rows] & (self._steps[rows] < self._attack.steps)]
-            return self._step(going) if len(going) else going
+            return self._step(going, gradients if len(going) == len(rows) else None) if len(going) else going
+
+    def _logits(self, rows: Rows) -> Tensor:
+        with torch.inference_mode():
+            return self._attack.surrogate.logits(self._points(rows, 1 + self._attack.overshoot)).float()
 
     def _points(self, rows: Rows, factor: float) -> Tensor:
         """Return x + factor r of samples, as the surrogate takes them: (batch, C, H, W)."""
@@ -139,38 +155,34 @@ class _Walk:
         return torch.minimum(torch.maximum(points, low[index]), high[index])
 
     def _free(self, normals: Tensor, points: Tensor, rows: Rows) -> Tensor:
-        """Return normals without the elements that are at a bound and would leave it, in the subspace of each row."""
-        if self._bounds is not None:
-            index, count = torch.from_numpy(rows).to(self._images.device), len(rows)
-            low, high = (bound[index] for bound in self._bounds)
-            at, towards = points.detach()[:count], normals[:count]
-            free = ((at > low) | (towards > 0)) & ((at < high) | (towards < 0))
-            normals = torch.cat([towards * free, normals[count:]])
-        return normals if self._attack.project is None else self._attack.project(normals, rows)
+        """Return normals without the elements that are at a bound and would leave it."""
+        if self._bounds is None:
+            return normals
+        index, count = torch.from_numpy(rows).to(self._images.device), len(rows)
+        low, high = (bound[index] for bound in self._bounds)
+        at, towards = points[:count], normals[:count]
+        free = ((at > low) | (towards > 0)) & ((at < high) | (towards < 0))
+        return torch.cat([towards * free, normals[count:]])
 
-    def _judge(self, rows: Rows) -> None:
-        attack = self._attack
-        with torch.inference_mode():
-            logits = attack.surrogate.logits(self._points(rows, 1 + attack.overshoot))[: len(rows)].float()
-            predictions = logits.argmax(1).cpu().numpy()
-        fresh = self._own[rows] < 0
+    def _judge(self, rows: Rows, logits: Tensor) -> None:
+        logits = logits[: len(rows)]
+        predictions = logits.argmax(1).cpu().numpy()
+        fresh = np.flatnonzero(self._own[rows] < 0)
         self._own[rows[fresh]] = predictions[fresh]
         self._predictions[rows] = predictions
         if self._targets is None:
             self._reached[rows] = predictions != self._own[rows]
-            for at in np.flatnonzero(fresh).tolist():
-                self._candidates[rows[at]] = _others(logits[at], attack.classes, predictions[at])
+            if len(fresh):
+                self._candidates[rows[fresh]] = _others(logits, self._candidates.shape[1])[fresh].cpu().numpy()
         else:
             self._reached[rows] = predictions == self._targets[rows]
 
-    def _step(self, rows: Rows) -> Rows:
-        """Take a step with every sample that can; return those."""
-        attack, count = self._attack, len(rows)
-        points = self._points(rows, 1).requires_grad_()
-        with torch.enable_grad():
-            logits = attack.surrogate.logits(points).float()
-            rivals, own = self._pairs(rows, logits.detach())
-            distances, steps = self._nearest(points, logits, rivals, own, rows)
+    def _step(self, rows: Rows, gradients: Gradients | None) -> Rows:
+        """Take a step with every sample that can, by the gradients at x + r where they are known; return those."""
+        count, points = len(rows), self._points(rows, 1)
+        gradients = gradients or self._attack.surrogate.gradients(points)
+        rivals, own = self._pairs(rows, gradients.logits)
+        distances, steps = self._nearest(points, gradients, rivals, own, rows)
         movable = torch.isfinite(distances)[:count].cpu().numpy()
         self._stuck[rows[~movable]] = True
         moved = rows[movable]
@@ -185,7 +197,7 @@ class _Walk:
         """Return the classes that each sample may be moved to, (batch, K), and the one it is moved from, (batch, 1)."""
         size, count = len(logits), len(rows)
         if self._targets is None:
-            chosen = torch.stack([kept for row in rows.tolist() if (kept := self._candidates[row]) is not None])
+            chosen = torch.from_numpy(self._candidates[rows]).to(logits.device)
             own = torch.from_numpy(self._own[rows]).to(logits.device)[:, None]
         else:
             chosen = torch.from_numpy(self._targets[rows]).to(logits.device)[:, None]
@@ -195,35 +207,32 @@ class _Walk:
         return rivals, owns
 
     def _nearest(
-        self, points: Tensor, logits: Tensor, rivals: Tensor, own: Tensor, rows: Rows
+        self, points: Tensor, gradients: Gradients, rivals: Tensor, own: Tensor, rows: Rows
     ) -> tuple[Tensor, Tensor]:
         """Return the distance to the nearest linearised boundary, (batch,), and the step there, (batch, C, H, W).
 
         The distance is infinite where no gradient differs from the own class's.
         """
-        distances, nearest = logits.new_full((len(points),), torch.inf), torch.zeros_like(points)
+        logits, projection, kept = gradients.logits, self._attack.projection, None
+        distances = logits.new_full((len(points),), torch.inf)
         lengths = torch.ones_like(distances)
-        from_own = _gradient(logits, own, points, keep=True)
         for column in range(rivals.shape[1]):
             rival = rivals[:, column : column + 1]
-            normals = _gradient(logits, rival, points, keep=column + 1 < rivals.shape[1]) - from_own
-            normals = self._free(normals, points, rows)
-            norms = torch.linalg.vector_norm(normals, dim=(1, 2, 3))
-            differences = (logits.detach().gather(1, rival) - logits.detach().gather(1, own)).abs()[:, 0]
-            found = torch.where(norms > 0, differences / norms, torch.inf)
-            nearer = found < distances
-            distances, lengths = torch.where(nearer, found, distances), torch.where(nearer, norms, lengths)
-            nearest = torch.where(nearer[:, None, None, None], normals, nearest)
+            normals = self._free(gradients.of(difference(logits, rival, own)), points, rows)
+            if projection is not None:
+                normals = projection.coordinates(normals, rows)
+            kept = torch.zeros_like(normals) if kept is None else kept
+            norms = torch.linalg.vector_norm(normals, dim=tuple(range(1, normals.ndim)))
+            apart = (logits.gather(1, rival) - logits.gather(1, own)).abs()[:, 0]
+            found = torch.where(norms > 0, apart / norms, torch.inf)
+            nearer = (found < distances).nonzero()[:, 0]
+            distances[nearer], lengths[nearer], kept[nearer] = found[nearer], norms[nearer], normals[nearer]
+        assert kept is not None
+        nearest = kept if projection is None else projection.combined(kept, rows)
         reach = distances.clamp(min=self._attack.least, max=torch.finfo(distances.dtype).max) / lengths
         return distances, reach[:, None, None, None] * nearest
 
 
-def _gradient(logits: Tensor, classes: Tensor, points: Tensor, *, keep: bool) -> Tensor:
-    """Return the gradient of one logit of each sample: (batch, C, H, W)."""
-    return torch.autograd.grad(logits.gather(1, classes).sum(), points, retain_graph=keep)[0]
-
-
-def _others(logits: Tensor, most: int, own: int) -> Tensor:
-    """Return the classes of the largest logits, at most `most`, without `own`: (K - 1,)."""
-    leading = logits.topk(min(most, len(logits))).indices
-    return leading[leading != own].clone()
+def _others(logits: Tensor, most: int) -> Tensor:
+    """Return the classes of the largest logits of each sample but the greatest: (N, most)."""
+    return logits.scatter(1, logits.argmax(1, keepdim=True), -torch.inf).topk(most, dim=1).indices

@@ -11,6 +11,7 @@ from torch import Tensor
 from passband.pipeline.attacks.compaction import Rows, work_off
 from passband.pipeline.attacks.deepfool import DeepFool, Images, Integers, Reached
 from passband.pipeline.attacks.linear_solver import solve
+from passband.pipeline.surrogate.gradients import difference
 
 
 class Sparse(NamedTuple):
@@ -129,11 +130,10 @@ class SparseFool:
         surrogate, count = self.deepfool.surrogate, len(boundary)
         points = torch.zeros(surrogate.batch, *surrogate.shape, device=surrogate.device)
         points[:count] = boundary
-        with torch.enable_grad():
-            logits = surrogate.logits(points.requires_grad_()).float()
-            pair = _pairs(logits.detach()[:count], own, to, targeted=targeted)
-            difference = logits[:count].gather(1, pair) * logits.new_tensor([1.0, -1.0])
-            (normals,) = torch.autograd.grad(difference.sum(), points)
+        gradients = surrogate.gradients(points)
+        pair = torch.zeros(surrogate.batch, 2, dtype=torch.int64, device=surrogate.device)
+        pair[:count] = _pairs(gradients.logits[:count], own, to, targeted=targeted)
+        normals = gradients.of(difference(gradients.logits, pair[:, :1], pair[:, 1:]))
         lengths = torch.linalg.vector_norm(normals.flatten(1), dim=1)[:, None, None, None]
         return torch.where(lengths > 0, normals / lengths, 0)[:count]
 

@@ -4,7 +4,7 @@ Layouts: images (N, C, H, W); basis functions (S, D) in rows, D = H W for those 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import scipy  # its parts are imported when first used
@@ -34,8 +34,8 @@ class Subspaces(ABC):
         return len(self.dimensions)
 
     @abstractmethod
-    def project(self, images: Tensor, which: Integers) -> Tensor:
-        """Return the orthogonal projection of each image on a subspace of its own.
+    def coordinates(self, images: Tensor, which: Integers) -> Tensor:
+        """Return what each image has in a subspace of its own, by an orthonormal basis of it.
 
         Parameters
         ----------
@@ -44,27 +44,45 @@ class Subspaces(ABC):
 
         Returns
         -------
-        (N, C, H, W) of the type and on the device of `images`. One image's projection does not depend on the others
-        as long as there are as many of them.
+        (N, S) of the type and on the device of `images`; zero beyond a subspace's dimension. One image's do not depend
+        on the others as long as there are as many of them.
         """
 
-    def hook(self, which: Integers) -> Callable[[Tensor, Rows], Tensor]:
-        """Return what `DeepFool` projects by where sample i stays within subspace ``which[i]``; `which` is (N,).
+    @abstractmethod
+    def combined(self, coordinates: Tensor, which: Integers) -> Tensor:
+        """Return the images that have these coordinates: (N, S) -> (N, C, H, W)."""
 
-        Notes
-        -----
-        A projection that is shorter than a millionth of its normal is the rounding of float32, and becomes zero: else
-        a sample that no direction of its subspace moves would be carried off along that.
-        """
+    def project(self, images: Tensor, which: Integers) -> Tensor:
+        """Return the orthogonal projection of each image on a subspace of its own: (N, C, H, W) both."""
+        return self.combined(self.coordinates(images, which), which)
 
-        def project(normals: Tensor, rows: Rows) -> Tensor:
-            chosen = np.zeros(len(normals), np.int64)  # those after the samples are zero in any subspace
-            chosen[: len(rows)] = which[rows]
-            found = self.project(normals, chosen)
-            whole, within = (torch.linalg.vector_norm(images.flatten(1), dim=1) for images in (normals, found))
-            return torch.where((within > _ROUNDING * whole)[:, None, None, None], found, 0)
 
-        return project
+class Within:
+    """Projections by which `DeepFool` keeps sample i within subspace ``which[i]``.
+
+    Notes
+    -----
+    A projection that is shorter than a millionth of its normal is the rounding of float32, and becomes zero: else a
+    sample that no direction of its subspace moves would be carried off along that.
+    """
+
+    def __init__(self, subspaces: Subspaces, which: Integers) -> None:
+        self._subspaces, self._which = subspaces, which
+
+    def coordinates(self, normals: Tensor, rows: Rows) -> Tensor:
+        """Return what normals have within the subspace of each row: (batch, S)."""
+        found = self._subspaces.coordinates(normals, self._of(rows, len(normals)))
+        whole, within = (torch.linalg.vector_norm(values.flatten(1), dim=1) for values in (normals, found))
+        return torch.where((within > _ROUNDING * whole)[:, None], found, 0)
+
+    def combined(self, coordinates: Tensor, rows: Rows) -> Tensor:
+        """Return the projections that have these coordinates: (batch, C, H, W)."""
+        return self._subspaces.combined(coordinates, self._of(rows, len(coordinates)))
+
+    def _of(self, rows: Rows, size: int) -> Integers:
+        chosen = np.zeros(size, np.int64)  # those after the samples are zero in any subspace
+        chosen[: len(rows)] = self._which[rows]
+        return chosen
 
 
 class DctBlocks(Subspaces):
@@ -87,8 +105,9 @@ class DctBlocks(Subspaces):
     Notes
     -----
     P_S g = D_h^T (M * (D_h g D_w^T)) D_w with the K rows of the DCT's matrices of height and width, so no coefficient
-    outside the block is ever computed. Ortiz-Jimenez et al. 2020, "Hold me tight", section 3.1: its text says "K x K
-    blocks", and the authors' code takes them; the formula there prints the diagonal.
+    outside the block is ever computed: the coordinates are what stands in the middle. Ortiz-Jimenez et al. 2020, "Hold
+    me tight", section 3.1: its text says "K x K blocks", and the authors' code takes them; the formula there prints the
+    diagonal.
     """
 
     def __init__(self, shape: Sequence[int], block: int, step: int, form: str = "square") -> None:
@@ -99,12 +118,19 @@ class DctBlocks(Subspaces):
         self._mask = torch.ones(block, block) if form == "square" else torch.eye(block)
         self.dimensions = [channels * int(self._mask.sum())] * len(places)
 
-    def project(self, images: Tensor, which: Integers) -> Tensor:
-        """Return the projections; see `Subspaces`."""
+    def coordinates(self, images: Tensor, which: Integers) -> Tensor:
+        """Return the coefficients of each image's block; see `Subspaces`."""
+        rows, columns = self._tables(images, which)
+        return ((rows @ images @ columns.mT) * self._mask.to(images)).flatten(1)
+
+    def combined(self, coordinates: Tensor, which: Integers) -> Tensor:
+        """Return the images of these coefficients; see `Subspaces`."""
+        rows, columns = self._tables(coordinates, which)
+        return rows.mT @ coordinates.view(len(coordinates), self.shape[0], *self._mask.shape) @ columns
+
+    def _tables(self, like: Tensor, which: Integers) -> tuple[Tensor, Tensor]:
         index = torch.from_numpy(which)
-        rows, columns = (table[index][:, None].to(images) for table in (self._rows, self._columns))
-        within = (rows @ images @ columns.mT) * self._mask.to(images)
-        return rows.mT @ within @ columns
+        return self._rows[index][:, None].to(like), self._columns[index][:, None].to(like)
 
 
 class Spans(Subspaces):
@@ -134,15 +160,29 @@ class Spans(Subspaces):
         self._bases = [torch.from_numpy(basis) for basis in bases]
         self.dimensions = [len(basis) * (whole // basis.shape[1]) for basis in bases]
 
-    def project(self, images: Tensor, which: Integers) -> Tensor:
-        """Return the projections; see `Subspaces`."""
-        found = torch.zeros_like(images)
-        for number in np.unique(which).tolist():
+    def coordinates(self, images: Tensor, which: Integers) -> Tensor:
+        """Return the products with each image's functions; see `Subspaces`."""
+        found = images.new_zeros(len(images), max(self.dimensions))
+        for number, own in _groups(which, images.device):
             basis = self._bases[number].to(images)
-            coefficients = images.reshape(-1, basis.shape[1]) @ basis.T
-            own = torch.from_numpy(which == number).to(images.device)
-            found[own] = (coefficients @ basis).view_as(images)[own]
+            products = (images.reshape(-1, basis.shape[1]) @ basis.T).view(len(images), -1)
+            found[own, : products.shape[1]] = products[own]
         return found
+
+    def combined(self, coordinates: Tensor, which: Integers) -> Tensor:
+        """Return the sums of functions; see `Subspaces`."""
+        found = coordinates.new_zeros(len(coordinates), *self.shape)
+        for number, own in _groups(which, coordinates.device):
+            basis = self._bases[number].to(coordinates)
+            products = coordinates[:, : self.dimensions[number]].reshape(-1, len(basis)) @ basis
+            found[own] = products.view_as(found)[own]
+        return found
+
+
+def _groups(which: Integers, device: torch.device) -> Iterator[tuple[int, Tensor]]:
+    """Yield the numbers that there are, each with where it is."""
+    for number in np.unique(which).tolist():
+        yield number, torch.from_numpy(which == number).to(device)
 
 
 def block_places(height: int, width: int, block: int, step: int) -> range:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from passband.kernels import backend
 from passband.pipeline.attacks.norms import l2_norms
+from passband.pipeline.attacks.options import WalkOptions
 from passband.pipeline.augment.base import (
     ComputedMap,
     InputFile,
@@ -36,13 +37,10 @@ TARGET = 1
 """Purpose in the address of a draw."""
 
 
-class AttackOptions(StageOptions):
+class AttackOptions(WalkOptions, StageOptions):
     """Options of a stage that attacks a surrogate by DeepFool's steps."""
 
     surrogate: SurrogateOptions
-    classes: int = Field(10, ge=2, description="so many of the largest logits are looked at, the own one among them")
-    steps: int = Field(50, ge=1, le=1000, description="of DeepFool, at most")
-    overshoot: float = Field(0.02, ge=0, le=1, description="how far beyond the boundary, relative to the way there")
     alpha: float | None = Field(
         None, gt=0, le=1, description="most by which an element changes, of images in [0, 1]; null: no bound"
     )

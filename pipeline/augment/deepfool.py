@@ -28,6 +28,7 @@ class DeepFoolStage(AttackStage):
     """
 
     name = "deepfool"
+    version = 2
     Options = DeepFoolOptions
     options: DeepFoolOptions
 

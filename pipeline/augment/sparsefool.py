@@ -34,6 +34,7 @@ class SparseFoolStage(AttackStage):
     """
 
     name = "sparsefool"
+    version = 2
     Options = SparseFoolOptions
     options: SparseFoolOptions
 

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from passband.pipeline.networks.network import Network
 from passband.pipeline.openmp import single_openmp_thread
+from passband.pipeline.surrogate.gradients import ByAutograd, ByPlaces, Gradients, PooledNetwork
 from passband.pipeline.surrogate.options import SurrogateOptions
 
 Images = NDArray[np.float32]
@@ -62,6 +64,8 @@ class Surrogate:
         self.own_labels = options.labels == "own"
         self.batch = options.batch
         self.shape = tuple(shape)
+        own = isinstance(network, Network) and self.device.type == "cpu" and not self._bfloat16
+        self._pooled = PooledNetwork(network) if own else None
 
     def predict(self, images: Images) -> Integers:
         """Return the predictions of at most `batch` images: (N,) int64."""
@@ -127,6 +131,12 @@ class Surrogate:
             return self._network(images)
         with torch.autocast(self.device.type, torch.bfloat16):
             return self._network(images).float()
+
+    def gradients(self, points: torch.Tensor) -> Gradients:
+        """Return the logits of `batch` points, and what gives their gradients; within `calling` only."""
+        if self._pooled is not None and self._pooled.blocks:
+            return ByPlaces(self._pooled, points.contiguous(memory_format=self._layout))
+        return ByAutograd(self.logits, points)
 
 
 def judge_all(

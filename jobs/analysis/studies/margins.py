@@ -20,7 +20,7 @@ from passband.jobs.common.jobfile import JobError
 from passband.kernels import cpu
 from passband.pipeline.attacks.deepfool import DeepFool
 from passband.pipeline.attacks.norms import l2_norms
-from passband.pipeline.attacks.subspaces import DctBlocks, Spans, Subspaces, block_places, random_bases
+from passband.pipeline.attacks.subspaces import DctBlocks, Spans, Subspaces, Within, block_places, random_bases
 
 Family = DctSubspaces | RandomSubspaces | FileSubspaces
 _BATCHES = 2
@@ -65,8 +65,8 @@ class Margins(Study):
 
         def evaluate(part: str, start: int, stop: int) -> dict[str, Any]:
             which, rows = np.divmod(np.arange(start, stop), count)
-            hook = families[part].hook(which)
-            walk = DeepFool(material.surrogate, cpu, options.classes, options.steps, options.overshoot, project=hook)
+            limits = options.classes, options.steps, options.overshoot
+            walk = DeepFool(material.surrogate, cpu, *limits, projection=Within(families[part], which))
             found = walk.run(material.images[rows])
             norms = l2_norms(found.perturbations)
             pairs = zip(norms.tolist(), found.reached.tolist(), strict=True)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from passband.kernels import cpu
-from passband.pipeline.attacks.compaction import Rows
 from passband.pipeline.attacks.deepfool import DeepFool
+from passband.pipeline.attacks.subspaces import Spans, Within
 from passband.pipeline.surrogate.model import Surrogate
 from passband.pipeline.surrogate.options import SurrogateOptions
 
@@ -55,20 +56,12 @@ def subspace_margins(
     with that, and not without; the text and the authors' code for images have no such search.
     """
     count, width = points.shape
-    which = torch.arange(len(bases)).repeat_interleave(count)
-
-    def project(normals: Tensor, rows: Rows) -> Tensor:
-        flat, numbers = normals.flatten(1), torch.full((len(normals),), -1)
-        numbers[: len(rows)] = which[rows]
-        projected = torch.zeros_like(flat)
-        for number in numbers[: len(rows)].unique().tolist():  # of all normals, so that no row's bits depend on others
-            projected = torch.where((numbers == number)[:, None], flat @ bases[number] @ bases[number].T, projected)
-        return projected.view_as(normals)
-
     options = SurrogateOptions.model_validate({"network": "lenet", "checkpoint": "none", "batch": batch})  # its batch
     surrogate = Surrogate(nn.Sequential(nn.Flatten(), network), options, (1, 1, width), cpu)
     starts = points.repeat(len(bases), 1)
-    attack = DeepFool(surrogate, cpu, classes=2, steps=most_steps, project=project)
+    spans = Spans((1, 1, width), [basis.T.numpy() for basis in bases])
+    within = Within(spans, np.repeat(np.arange(len(bases)), count))
+    attack = DeepFool(surrogate, cpu, classes=2, steps=most_steps, projection=within)
     found = attack.run(starts.reshape(-1, 1, 1, width).numpy())
     moved, reached = torch.from_numpy(found.perturbations).flatten(1), torch.from_numpy(found.reached)
     unrefined = moved.norm(dim=1).masked_fill(~reached, torch.inf)

@@ -6,6 +6,7 @@ import torch
 
 from passband.kernels import cpu
 from passband.pipeline.attacks.deepfool import DeepFool
+from passband.pipeline.attacks.subspaces import Spans, Within
 from tests.pipeline.attacks import plain
 from tests.pipeline.attacks.conftest import linear_surrogate
 
@@ -46,13 +47,9 @@ def test_of_a_linear_classifier_one_step_is_exact(classes):
 def test_in_a_subspace_one_step_is_exact_as_well():
     surrogate, weight, bias = linear_surrogate(2)
     basis = np.linalg.qr(np.random.default_rng(2).standard_normal((20, 3)))[0].T
-    projector = torch.from_numpy((basis.T @ basis).astype(np.float32))
-
-    def project(normals, rows):
-        return (normals.flatten(1) @ projector).view_as(normals)
-
     images = points(9)
-    found = DeepFool(surrogate, cpu, project=project).run(images)
+    within = Within(Spans(images.shape[1:], [basis.astype(np.float32)]), np.zeros(9, int))
+    found = DeepFool(surrogate, cpu, projection=within).run(images)
     assert found.reached.all()
     moved = flat(found.perturbations)
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), margins(weight, bias, images, basis), rtol=1e-4)
@@ -64,12 +61,9 @@ def test_what_no_step_can_move_is_stuck():
     weight[:, 0] = 1, -1
     surrogate, *_ = linear_surrogate(2, weight=weight)
 
-    def without_first(normals, rows):
-        kept = normals.flatten(1).clone()
-        kept[:, 0] = 0
-        return kept.view_as(normals)
-
-    found = DeepFool(surrogate, cpu, project=without_first).run(points(5))
+    images = points(5)
+    without_first = Within(Spans(images.shape[1:], [np.eye(20, dtype=np.float32)[1:]]), np.zeros(5, int))
+    found = DeepFool(surrogate, cpu, projection=without_first).run(images)
     assert found.stuck.all()
     assert not found.reached.any()
     assert (found.steps == 0).all()

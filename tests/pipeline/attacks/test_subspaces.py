@@ -5,7 +5,7 @@ import pytest
 import scipy.fft
 import torch
 
-from passband.pipeline.attacks.subspaces import DctBlocks, Spans, block_places, orthonormal, random_bases
+from passband.pipeline.attacks.subspaces import DctBlocks, Spans, Within, block_places, orthonormal, random_bases
 
 SHAPES = [(3, 8, 8), (1, 9, 7), (2, 6, 11)]
 FORMS = ["square", "diagonal"]
@@ -13,6 +13,11 @@ FORMS = ["square", "diagonal"]
 
 def images_of(shape, count=5, seed=0):
     return np.random.default_rng(seed).normal(size=(count, *shape)).astype(np.float32)
+
+
+def within(subspaces, which, normals, rows):
+    projection = Within(subspaces, which)
+    return projection.combined(projection.coordinates(normals, rows), rows)
 
 
 def projected(subspaces, images, which):
@@ -40,6 +45,19 @@ def test_the_blocks_are_those_of_a_mask_on_the_dct(shape, form):
         expected = scipy.fft.idctn(mask * spectra, axes=(2, 3), norm="ortho")
         np.testing.assert_allclose(projected(subspaces, images, number), expected, atol=2e-6)
         assert subspaces.dimensions[number] == shape[0] * mask.sum()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_coordinates_are_as_long_as_projections(shape, form):
+    images = torch.from_numpy(images_of(shape))
+    for subspaces in families(shape, form):
+        for number in range(len(subspaces)):
+            which = np.full(len(images), number)
+            found = subspaces.coordinates(images, which)
+            lengths = subspaces.project(images, which).flatten(1).norm(dim=1)
+            np.testing.assert_allclose(found.norm(dim=1), lengths, rtol=1e-5)
+            np.testing.assert_allclose(subspaces.coordinates(subspaces.combined(found, which), which), found, atol=2e-5)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -100,21 +118,21 @@ def test_each_image_has_a_subspace_of_its_own(form):
             np.testing.assert_array_equal(mixed[own], projected(subspaces, images, number)[own])
 
 
-def test_the_hook_projects_the_rows_and_keeps_zeros():
+def test_rows_are_projected_and_zeros_kept():
     shape = (1, 8, 8)
     subspaces, which = DctBlocks(shape, 3, 2), np.array([2, 1, 0])
     normals = torch.from_numpy(images_of(shape, 4))
     normals[2:] = 0
-    found = subspaces.hook(which)(normals, np.array([2, 0]))
+    found = within(subspaces, which, normals, np.array([2, 0]))
     np.testing.assert_array_equal(found[:2].numpy(), projected(subspaces, normals.numpy(), [0, 2, 0, 0])[:2])
     assert not found[2:].any()
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 9, 7)], ids=str)
-def test_the_hook_takes_rounding_for_nothing(shape):
+def test_rounding_is_taken_for_nothing(shape):
     subspaces = DctBlocks(shape, 2, 4)
     flat = torch.full((2, *shape), 0.37)
-    found = subspaces.hook(np.array([0, 1]))(flat, np.array([0, 1]))
+    found = within(subspaces, np.array([0, 1]), flat, np.array([0, 1]))
     np.testing.assert_allclose(found[0], flat[0], rtol=1e-5)  # a constant image is of zero frequency
     assert not found[1].any()
 
