@@ -26,9 +26,8 @@ def _absolute(entry: Mapping[str, Any] | None) -> Any:
     """Return a dataset by its place, its job or its source with what it names by a path made absolute."""
     if entry is None:
         return None
-    changed: dict[str, Any] = {}
-    if entry.get("path") is not None:
-        changed["path"] = absolute_path(entry["path"])
+    places = ("path", "published")
+    changed: dict[str, Any] = {key: absolute_path(entry[key]) for key in places if entry.get(key) is not None}
     if entry.get("job") is not None:
         changed["job"] = _spelled_out(entry["job"])
     if entry.get("source") is not None:

@@ -20,6 +20,7 @@ EXAMPLES = {
     "checkpoint": "runs/training",
     "types": "[fog, snow]",
     "severity": "3",
+    "corruption": "fog",
     "data": "{path: runs/dataset}",
     "network": "{kind: resnet18}",
     "network.kind": "resnet18",

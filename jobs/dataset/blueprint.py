@@ -81,7 +81,7 @@ class Blueprint:
     @property
     def domains(self) -> list[str]:
         """Names of the domains; a sample's domain is an index into them."""
-        return [entry.domain for entry in self.job.source if entry.domain is not None]
+        return [name for entry in self.job.source for name in entry.domain_names]
 
     @property
     def shards(self) -> int:
@@ -148,6 +148,7 @@ def draft(
     known: Sequence[StoredInput] = (),
 ) -> Blueprint:
     """Return the blueprint of `job` with `plan`, as far as it is known before the plan is encoded."""
+    job = job.with_domains(plan.domains)
     shape, files, versions = _shape(job, plan), read_files(job, known), _versions(job)
     drafted = Blueprint(
         job=job,

@@ -113,6 +113,11 @@ class _SourceEntry(StrictModel):
     kind: str
     domain: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the domain")
 
+    @property
+    def domain_names(self) -> list[str]:
+        """Names of its domains: the one that the job gives it, or those that it tells itself, once they are known."""
+        return [self.domain] if self.domain is not None else getattr(self, "domains", None) or []
+
     def open(self) -> Source:
         """Return the source, opened with its options."""
         source = SOURCES[self.kind]

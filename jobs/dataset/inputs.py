@@ -23,7 +23,7 @@ from passband.pipeline.layout import INPUTS
 from passband.pipeline.networks.checkpoint import checkpoint_file, without_hash
 from passband.pipeline.records import StoredInput
 from passband.pipeline.sources.base import SourceError
-from passband.pipeline.sources.imagefolder import SUFFIXES
+from passband.pipeline.sources.classfolders import SUFFIXES
 from passband.pipeline.sources.skipped import Skipped
 from passband.pipeline.sources.walk import Walk
 from passband.pipeline.store import Store

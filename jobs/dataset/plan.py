@@ -33,7 +33,10 @@ SCHEMA = pa.schema(
         ("index", pa.uint32()),
         ("key", pa.string()),
         ("label", pa.int64()),
-        ("domain", pa.int64()),  # position in the job's list of sources where they have a domain, else -1
+        (
+            "domain",
+            pa.int64(),
+        ),  # the source's own number, or the source's position where the job names it; or -1
         ("source", pa.int16()),  # position in the job's list of sources
         ("offset", pa.int64()),
         ("sha256", pa.binary(32)),
@@ -82,6 +85,7 @@ class Plan:
     classes : class names; a label is an index into them
     fingerprint : str
         sha256 of every (key, label, domain, hash of the encoded bytes), in the order of the keys.
+    domains : names of the domains that the source tells itself; none where the job names them
     listings : what each source left out and warned of, in the job's order
     kept : what was read of the images, as far as it was to be kept
     """
@@ -89,6 +93,7 @@ class Plan:
     table: pa.Table
     classes: tuple[str, ...]
     fingerprint: str
+    domains: tuple[str, ...] = ()
     listings: tuple[Listing, ...] = ()
     kept: Kept = field(default_factory=Kept, compare=False, repr=False)
 
@@ -180,7 +185,7 @@ def make_plan(
         )
         for lister, domain in zip(listers, domains, strict=True)
     )
-    return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint, listings, kept)
+    return Plan(table.cast(SCHEMA).combine_chunks(), classes, fingerprint, sources[0].domains, listings, kept)
 
 
 def _prefix(domain: str | None, num_sources: int) -> str:
@@ -232,7 +237,7 @@ class _Lister:
         columns: list[Any] = [
             pa.array([self.prefix + entry.key for entry in entries], pa.string()),
             pa.array([entry.label for entry in entries], pa.int64()),
-            pa.array(np.full(len(entries), self.domain), pa.int64()),
+            pa.array([self.domain if entry.domain < 0 else entry.domain for entry in entries], pa.int64()),
             pa.array(np.full(len(entries), self.position), pa.int16()),
             pa.array([entry.offset for entry in entries], pa.int64()),
             pa.array(hashes, pa.binary(32)),

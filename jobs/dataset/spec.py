@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +16,7 @@ from passband.jobs.executors.choice import AUTO, EXECUTORS, executor_names, know
 from passband.pipeline.augment import AUGMENTATIONS, StageOptions
 from passband.pipeline.formats import FORMATS, PRIMARY, exports
 from passband.pipeline.options import StrictModel
+from passband.pipeline.sources import SOURCES
 
 Recipe = list[tuple[str, StageOptions]]
 
@@ -185,12 +186,16 @@ class GenerateJob(StrictModel):
         return self.model_copy(update={"views": named, "output": self.output.model_copy(update=once)})
 
     def as_begun(self, begun: "GenerateJob") -> "GenerateJob":
-        """Return the job with the names that `begun` was read with, if it is what this job once made."""
+        """Return the job with the names that `begun` was read with, if it is what this job once made.
+
+        Domains that it does not name are those that the source had then.
+        """
         before = self.as_once_read()
         same_names = [name for name, _ in before.view_recipes()] == [name for name, _ in begun.view_recipes()]
         same_members = before.output.members == begun.output.members
         members = before.output.members if same_members else self.output.members
-        return self.model_copy(
+        domains = begun.source[0].domain_names if getattr(self.source[0], "domains", ()) is None else ()
+        return self.with_domains(domains).model_copy(
             update={
                 "views": before.views if same_names else self.views,
                 "output": self.output.model_copy(update={"members": members}),
@@ -204,6 +209,12 @@ class GenerateJob(StrictModel):
     def with_samples_per_shard(self, count: int | None) -> "GenerateJob":
         """Return the job with shards of so many samples."""
         return self.model_copy(update={"output": self.output.model_copy(update={"samples_per_shard": count})})
+
+    def with_domains(self, names: Sequence[str]) -> "GenerateJob":
+        """Return the job with the domains named that its source tells itself; nothing changes where it tells none."""
+        if not names:
+            return self
+        return self.model_copy(update={"source": [self.source[0].model_copy(update={"domains": list(names)})]})
 
     @model_validator(mode="after")
     def _check_views(self) -> Self:
@@ -248,9 +259,12 @@ class GenerateJob(StrictModel):
     @model_validator(mode="after")
     def _check_sources(self) -> Self:
         domains = [entry.domain for entry in self.source]
+        own = next((entry.kind for entry in self.source if SOURCES[entry.kind].has_domains), None)
+        if own and domains != [None]:
+            raise ValueError(f"source {own} tells its domains itself: it stands alone, and without 'domain'")
         if len(domains) > 1 and (None in domains or len(set(domains)) < len(domains)):
             raise ValueError(f"several sources need a domain each, all different; found {domains}")
-        if "domain" in self.group and None in domains:
+        if "domain" in self.group and None in domains and not own:
             raise ValueError(f"group: {self.group} needs a source with a domain")
         if "severity" in self.group and not any(AUGMENTATIONS[name].sets_severity for name, _ in self.base_recipe()):
             raise ValueError(f"group: {self.group} needs a stage in base that sets a severity")

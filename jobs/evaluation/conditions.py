@@ -86,6 +86,9 @@ def _with_smoothed(part: Part, smoothing: Smoothing | None) -> Part:
 
 
 def _corruption_parts(job: EvaluateJob, grid: CorruptionGrid) -> Iterator[Part]:
+    if grid.published is not None:
+        yield from _published_parts(grid, grid.published)
+        return
     source, image = job.images(grid)
     for number, corruption in enumerate(grid.types):
         # All severities are made, whichever are asked for: a view's random numbers depend on its place.
@@ -97,6 +100,15 @@ def _corruption_parts(job: EvaluateJob, grid: CorruptionGrid) -> Iterator[Part]:
         clean = [Condition("clean", "clean", "clean", "clean", 0)] if number == 0 else []
         made = generation_job(corruption, source, image, views, grid.seed)
         yield Part(DatasetReference(path=None, job=made), (*clean, *asked))
+
+
+def _published_parts(grid: CorruptionGrid, folder: str) -> Iterator[Part]:
+    for corruption in grid.types:
+        for severity in sorted(grid.severities):
+            source = {"kind": "cifar10c", "path": folder, "corruption": corruption, "severity": severity}
+            made = generation_job(f"{corruption}-{severity}", source, {"size": 32}, [])
+            condition = Condition(f"{corruption}-{severity}", "corruption", "clean", corruption, severity)
+            yield Part(DatasetReference(path=None, job=made), (condition,))
 
 
 def _corrupted(corruption: str, severity: int, table: str | None) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _charts(found: Evaluation) -> list[Chart]:
     charts = []
     if corrupted := found.of_kind("corruption"):
         clean = next(iter(found.of_kind("clean")), None)
-        caption = "Severity 0 is the clean image. The band is the interval."
+        caption = f"{'Severity 0 is the clean image. ' if clean else ''}The band is the interval."
         alt = "Line charts: accuracy over severity, one for each corruption"
         drawn = variants(partial(figures.severity_png, corrupted, clean))
         charts.append(Chart("Corruptions", caption, alt, drawn))

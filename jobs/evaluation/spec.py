@@ -58,7 +58,10 @@ def _all_types(given: Any) -> Any:
 
 
 class CorruptionGrid(Images):
-    """Common corruptions at several severities (Hendrycks & Dietterich 2019); a dataset for each type."""
+    """Common corruptions at several severities (Hendrycks & Dietterich 2019); a dataset for each type.
+
+    Those of the folder `published` are a dataset for each type and severity.
+    """
 
     types: Annotated[
         list[Corruption],
@@ -72,6 +75,22 @@ class CorruptionGrid(Images):
         None, description="of constants; default: cifar for images up to 32 pixels, tiny up to 64, else imagenet"
     )
     seed: int = Field(0, ge=0, lt=2**63, description="of the corruptions")
+    published: str | None = Field(
+        None, min_length=1, description="folder of CIFAR-10-C, whose images are looked at in place of our own"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_published(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `published` out where it is not given: older jobs read as they did."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key != "published" or value is not None}
+
+    @model_validator(mode="after")
+    def _check_published(self) -> Self:
+        ours = [key for key in ("source", "image", "table", "seed") if getattr(self, key)]
+        if self.published is not None and ours:
+            raise ValueError(f"published images were made once and for all; leave {', '.join(ours)} out")
+        return self
 
     @model_validator(mode="after")
     def _check_unique(self) -> Self:
@@ -184,6 +203,8 @@ class EvaluateJob(StrictModel):
             raise ValueError("attacks and adapt exclude each other: an adapted prediction depends on the other images")
         for key in ("corruptions", "frequency"):
             section = getattr(self, key)
+            if getattr(section, "published", None) is not None:
+                continue
             if section is not None and section.source is None and self.test.source is None:
                 raise ValueError(f"{key} needs source and image, as test has none to take over")
         if self.baseline is not None and self.corruptions is None:

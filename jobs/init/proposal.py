@@ -1,4 +1,4 @@
-"""Which source reads what lies in a folder: class folders, tar shards, Parquet files or CIFAR."""
+"""Which source reads what lies in a folder: class folders, domains of them, tar shards, Parquet files or CIFAR."""
 
 import glob
 import os
@@ -10,7 +10,8 @@ from passband.jobs.dataset.plan import shorten
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.home import expanded
 from passband.pipeline.sources import splits
-from passband.pipeline.sources.imagefolder import SUFFIXES, ImageFolder, ImageFolderOptions
+from passband.pipeline.sources.classfolders import SUFFIXES
+from passband.pipeline.sources.imagefolder import ImageFolder, ImageFolderOptions
 from passband.pipeline.sources.limits import plain, shown
 from passband.pipeline.sources.local import is_path, spelled
 from passband.pipeline.sources.skipped import Skipped
@@ -168,6 +169,12 @@ def _of_images(path: str, seen: _Seen) -> Proposal:
             break
         path = os.path.join(path, inner)
     _refuse_without_classes(path, ignore)
+    if domains := _domains(path, ignore):
+        told.append(
+            f"the folders of {plain(path)} ({shorten([plain(name) for name in domains], _SHOWN)}) hold folders of the "
+            "same names; the job reads them as domains"
+        )
+        return Proposal({**_options(path, ignore), "kind": "domains"}, (), tuple(told))
     if path != given:
         told.append(f"{plain(given)} holds one folder, which holds others; the job reads {plain(path)}")
     return Proposal(_options(path, ignore), (), tuple(told))
@@ -193,6 +200,18 @@ def _only_folder(folder: str, ignore: Sequence[str]) -> str | None:
         return None
     inner = _scan(os.path.join(folder, items[0].name), ignore)
     return items[0].name if inner and all(item.is_folder for item in inner) else None
+
+
+def _domains(path: str, ignore: Sequence[str]) -> list[str]:
+    """Return the names of the folders if they are domains: several, of folders alone, two or more of them shared."""
+    folders = _scan(expanded(path), ignore)
+    if len(folders) < 2 or not all(item.is_folder for item in folders):
+        return []
+    inner = [_scan(os.path.join(expanded(path), item.name), ignore) for item in folders]
+    if not all(items and all(item.is_folder for item in items) for items in inner):
+        return []
+    shared = set.intersection(*({item.name for item in items} for items in inner))
+    return [item.name for item in folders] if len(shared) > 1 else []
 
 
 def _refuse_without_classes(folder: str, ignore: Sequence[str]) -> None:

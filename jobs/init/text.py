@@ -92,19 +92,22 @@ def _source(proposal: Proposal, plan: Plan, found: Survey) -> list[str]:
             others = shorten([plain(name) for name in proposal.other_splits])
             lines += _said(f"One split is read; the others make jobs of their own: {others}.", "  ")
         lines.append(f"  {_key(key, value)}")
-    return lines + _source_options(proposal.source, plan.classes)
+    return lines + _source_options(proposal.source, plan)
 
 
-def _source_options(source: dict[str, Any], classes: Sequence[str]) -> list[str]:
+def _source_options(source: dict[str, Any], plan: Plan) -> list[str]:
     """Return what else the source may be told, as comments."""
     lines = []
     options = SOURCES[source["kind"]].Options.model_fields
-    if "split" not in source:
+    if plan.domains:
+        lines.append(f"  # {_key('domains', list(plan.domains[:1]))}  # read these alone; the others may be tested on")
+        lines.append("  # split: train  # without every fifth image of each class of each domain, which are test")
+    elif "split" not in source:
         lines.append("  # split: train  # which split these are; each draws its own random numbers")
     if "ignore" in options and "ignore" not in source:
         lines.append("  # ignore: ['*.bak', old]  # files and folders, and so classes, to leave out")
     if "classes" in options:
-        listed = _key("classes", list(classes))
+        listed = _key("classes", list(plan.classes))
         if len(listed) <= _LONGEST:
             lines.append(f"  # {listed}  # list them where splits must agree")
     return lines

@@ -76,7 +76,7 @@ def device_batch(training: Training, batch: Batch, epoch: int) -> TrainBatch:
     """Return a batch as the objective gets it: cropped, flipped, scaled, on the device."""
     images = training.crop_flip(batch, epoch)
     moved = Batch(images, batch.labels, batch.groups, batch.indices, batch.positions)
-    return to_device(moved, training.device, channels_last=training.job.compute.channels_last)
+    return training.augmented(to_device(moved, training.device, channels_last=training.job.compute.channels_last))
 
 
 def _step(training: Training, batch: TrainBatch, epoch: int) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from passband.jobs.common.jobfile import JobError
+from passband.jobs.training.augmented import AugmentedShare
 from passband.jobs.training.collective import rank, world_size
 from passband.jobs.training.crop_flip import CropFlip
 from passband.jobs.training.first_network import first_network
@@ -43,6 +44,7 @@ class Training:
     optimizer: Optimizer
     rate: Callable[[int], float]
     crop_flip: CropFlip
+    augmented: AugmentedShare
     average: AveragedModel | None
     steps: int
     step: int = 0
@@ -141,6 +143,7 @@ def set_up(job: TrainJob, stream: Stream, device: torch.device) -> Training:
         optimizer=make_optimizer(job.optimizer, network),
         rate=make_schedule(job.schedule, job.optimizer, steps, len(stream)),
         crop_flip=CropFlip(job.seed, job.data.crop_padding, job.data.flip),
+        augmented=AugmentedShare(job.seed, job.data.augmented_share),
         average=AveragedModel(network) if job.swa else None,
         steps=steps,
     )

@@ -32,6 +32,7 @@ from passband.pipeline.networks.packaged import check_weights
 from passband.pipeline.options import StrictModel, listed
 from passband.pipeline.surrogate.options import SHA256
 
+_YOUNGER_DATA = ("shuffle_labels", "augmented_share")
 _YOUNGER = ("sha256", "weights", "batch_norm", "dropout", "pretrained")
 WATCHED = "train"
 """What the training set is called where `watch` measures on it."""
@@ -69,15 +70,18 @@ class DataSection(DatasetReference):
     shuffle_labels: int | None = Field(
         None, ge=0, lt=2**63, description="seed by which the labels change places, as studies of memorization do"
     )
+    augmented_share: float | None = Field(
+        None, ge=0, le=1, description="share of the samples whose further views are read; the others repeat the first"
+    )
     verify: bool = Field(True, description="compare every shard with its sha256 before its first use")
     crop_padding: int = Field(0, ge=0, le=64, description="random crops after padding by so many black pixels")
     flip: bool = Field(False, description="flip half of the images left to right")
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `shuffle_labels` out where it is not given: older jobs read and count as they did."""
+        """Leave younger keys out that are not given: older jobs read and count as they did."""
         found: dict[str, Any] = handler(self)
-        return {key: value for key, value in found.items() if key != "shuffle_labels" or value is not None}
+        return {key: value for key, value in found.items() if key not in _YOUNGER_DATA or value is not None}
 
 
 class NetworkSection(StrictModel):
@@ -278,6 +282,8 @@ class TrainJob(StrictModel):
             raise ValueError("a training needs either epochs or steps")
         if self.data.views_by_epoch and self.data.views_as_samples:
             raise ValueError("data.views_by_epoch and data.views_as_samples exclude each other")
+        if self.data.augmented_share is not None and (self.data.views_by_epoch or self.data.views_as_samples):
+            raise ValueError("data.augmented_share needs all views of a sample in one batch")
         return self
 
     @property

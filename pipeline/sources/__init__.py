@@ -2,7 +2,9 @@
 
 from passband.pipeline.sources.base import Entry, Source, SourceError, SourceOptions
 from passband.pipeline.sources.cifar import Cifar10, Cifar100
+from passband.pipeline.sources.cifar10c import Cifar10c
 from passband.pipeline.sources.digits import Digits
+from passband.pipeline.sources.domains import Domains
 from passband.pipeline.sources.imagefolder import ImageFolder
 from passband.pipeline.sources.inverted import Inverted
 from passband.pipeline.sources.mnist5k import Mnist5k
@@ -20,8 +22,10 @@ SOURCES: dict[str, type[Source]] = {
     "synth_digits": SynthDigits,
     "inverted": Inverted,
     "imagefolder": ImageFolder,
+    "domains": Domains,
     "cifar10": Cifar10,
     "cifar100": Cifar100,
+    "cifar10c": Cifar10c,
     "webdataset": WebDataset,
     "parquet": Parquet,
 }

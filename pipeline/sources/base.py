@@ -40,11 +40,14 @@ class Entry:
         Index into the source's `classes`.
     offset : int
         Where the source finds the image again; its meaning is the source's own (row, byte, 0).
+    domain : int
+        Index into the source's `domains`; -1 where it has none.
     """
 
     key: str
     label: int
     offset: int
+    domain: int = -1
 
 
 class SourceError(PassbandError):
@@ -68,6 +71,8 @@ class Source(ABC):
     kind: ClassVar[str]
     decodes_files: ClassVar[bool] = False
     """Whether its images are files that `pipeline.images` decodes."""
+    has_domains: ClassVar[bool] = False
+    """Whether it tells the domain of each image itself."""
     Options: ClassVar[type[SourceOptions]]
 
     def __init__(self, options: SourceOptions) -> None:
@@ -83,6 +88,11 @@ class Source(ABC):
     def split(self) -> str:
         """Split that enters the address of every random draw ("" where a source has none)."""
         return str(getattr(self.options, "split", ""))
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Names of its domains; an entry's domain is an index into them. None where the job names it, or nobody."""
+        return ()
 
     @property
     def paths(self) -> tuple[str, ...]:

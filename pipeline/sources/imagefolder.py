@@ -1,26 +1,19 @@
 """Source ``imagefolder``: one folder a class, image files below it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 
 from pydantic import Field
 
 from passband.pipeline.home import expanded
 from passband.pipeline.sources import splits
-from passband.pipeline.sources.base import Entry, Source, SourceError, SourceOptions
-from passband.pipeline.sources.limits import plain, shown
-from passband.pipeline.sources.local import checked_key, existing_path, refuse_pointer_content
-from passband.pipeline.sources.regular import image_bytes, image_content
+from passband.pipeline.sources.base import Entry, SourceError, SourceOptions
+from passband.pipeline.sources.classfolders import IGNORE_OR_ERROR, ClassFolders, Others, beside, some
+from passband.pipeline.sources.limits import shown
+from passband.pipeline.sources.local import checked_key
 from passband.pipeline.sources.skipped import Skipped
-from passband.pipeline.sources.walk import IGNORE_DESCRIPTION, Item, Walk
-
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
-)
-"""What an image file's name ends in, in any case."""
-_SHOWN = 5
+from passband.pipeline.sources.walk import Walk
 
 
 class ImageFolderOptions(SourceOptions):
@@ -32,12 +25,10 @@ class ImageFolderOptions(SourceOptions):
         description="the split, such as train: of a folder whose folders are splits, the one that is read. It enters "
         "the random draws",
     )
-    ignore: list[str] = Field(
-        default=[], description=f"{IGNORE_DESCRIPTION}; any other file without an image's suffix is an error"
-    )
+    ignore: list[str] = Field(default=[], description=IGNORE_OR_ERROR)
 
 
-class ImageFolder(Source):
+class ImageFolder(ClassFolders):
     """Image files of a folder; the class is the first folder level, sorted, and the key the relative POSIX path.
 
     Names that start with a dot are skipped. Links are followed; a link to a folder that contains it is an error. A
@@ -46,19 +37,12 @@ class ImageFolder(Source):
     """
 
     kind = "imagefolder"
-    decodes_files = True
     Options = ImageFolderOptions
     options: ImageFolderOptions
 
     def __init__(self, options: ImageFolderOptions) -> None:
-        super().__init__(options)
-        self._given = os.fspath(existing_path(self.kind, options.path, folder=True))
+        super().__init__(options, options.path)
         self._twins = splits.Twins()
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The folder."""
-        return (self._given,)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -66,7 +50,7 @@ class ImageFolder(Source):
         left_out = Skipped()
         names = tuple(item.name for item in self._walk(left_out).scan() if item.is_folder)
         if not names:
-            raise SourceError(f"source imagefolder: {self._said} has no folder, so no class{_beside(left_out)}")
+            raise SourceError(f"source imagefolder: {self._said} has no folder, so no class{beside(left_out)}")
         return tuple(checked_key(self.kind, name) for name in names)
 
     @property
@@ -85,7 +69,7 @@ class ImageFolder(Source):
         for name in classes:
             twins.add(name)
         alike = [name for name in classes if twins.have(name)]
-        told = f"the folders {_some(alike)} are taken as classes, and their names differ by the word of a split alone"
+        told = f"the folders {some(alike)} are taken as classes, and their names differ by the word of a split alone"
         found = (told,) if alike else ()
         if self._split_folder:
             return found
@@ -100,41 +84,20 @@ class ImageFolder(Source):
         self._twins = splits.Twins()
         for name in self._other_splits:
             self.skipped.add(splits.left_out(name), f"{name}/")
-        walk, others, count = self._walk(self.skipped), _Others(), 0
-        for item in walk.scan():
-            if not item.is_folder:
-                others.add(item.name, _fault(item) or "lies in no class folder")
+        walk, others, count = self._walk(self.skipped), Others(), 0
+        others.folders(walk.scan(), "class folder")
         for label, name in enumerate(self.classes):
-            for item in walk.files(name):
-                if fault := _fault(item):
-                    others.add(item.name, fault)
-                else:
-                    count += 1
-                    self._twins.add(os.path.splitext(item.name)[0].removeprefix(f"{name}/"))
-                    yield Entry(checked_key(self.kind, item.name), label, 0)
-        if others.count:
-            raise SourceError(
-                f"source imagefolder: {others.count} files cannot be used ({others}): "
-                "take them out or name them in the option 'ignore'"
-            )
+            for key in self._images(walk, name, others):
+                count += 1
+                self._twins.add(os.path.splitext(key)[0].removeprefix(f"{name}/"))
+                yield Entry(key, label, 0)
+        others.refuse(self.kind)
         if not count:
-            raise SourceError(f"source imagefolder: {self._said} holds no image{_beside(self.skipped)}")
+            raise SourceError(f"source imagefolder: {self._said} holds no image{beside(self.skipped)}")
 
-    def read(self, entries: Sequence[Entry]) -> list[bytes]:
-        """Return the content of the files."""
-        return [self._content(entry.key) for entry in entries]
-
-    def sizes(self, entries: Sequence[Entry]) -> list[int]:
-        """Return the sizes of the files."""
-        return [image_bytes(os.path.join(self._root, entry.key)) for entry in entries]
-
-    def _content(self, key: str) -> bytes:
-        content = image_content(self.kind, os.path.join(self._root, key), key)
-        refuse_pointer_content(self.kind, content, key)
-        return content
-
-    def _walk(self, skipped: Skipped) -> Walk:
-        return Walk(self.kind, self._root, self.options.ignore, skipped)
+    @property
+    def _ignored(self) -> list[str]:
+        return self.options.ignore
 
     @property
     def _said(self) -> str:
@@ -168,36 +131,16 @@ class ImageFolder(Source):
         folders = list(self.split_folders)
         if not folders:
             return ""
-        split, listed = self.options.split, _some(folders)
+        split, listed = self.options.split, some(folders)
         chosen = [name for name in folders if name == split] or [n for n in folders if splits.belongs(n, split)]
         if len(chosen) != 1:
             which = f"which has no folder of the split {split!r}" if split else "not of classes"
-            which = f"of which {_some(chosen)} are of the split {split!r}" if chosen else which
+            which = f"of which {some(chosen)} are of the split {split!r}" if chosen else which
             raise SourceError(
                 f"source imagefolder: {self.options.path!r} is a folder of splits ({listed}), {which}: let path lead "
                 "to one of them, or name it with the option 'split'"
             )
         return chosen[0]
-
-
-class _Others:
-    """Counts files that are no images of a class, and keeps what is shown of them."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._first: list[str] = []
-
-    def add(self, name: str, fault: str) -> None:
-        self.count += 1
-        if len(self._first) < _SHOWN:
-            self._first.append(f"{shown(name)} {fault}")
-
-    def __str__(self) -> str:
-        return ", ".join(self._first) + (", ..." if self.count > len(self._first) else "")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(plain, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
 
 
 def _are_splits(top: Walk, folders: list[str]) -> bool:
@@ -215,14 +158,3 @@ def _are_splits(top: Walk, folders: list[str]) -> bool:
     if len(named) == 1 == len(folders):
         return any(item.is_folder for item in top.scan(named[0]))
     return len({split for name in named for split in splits.splits_in(name)}) > 1
-
-
-def _fault(item: Item) -> str | None:
-    """Say why a file that is not ignored is no image, or None."""
-    if not item.is_file:
-        return "is no regular file"
-    return None if item.name.lower().endswith(SUFFIXES) else "has no image's suffix"
-
-
-def _beside(left_out: Skipped) -> str:
-    return f"; left out: {left_out}" if str(left_out) else ""

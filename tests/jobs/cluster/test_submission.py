@@ -40,6 +40,7 @@ JOBS = {
         "checkpoint": "net",
         "test": IMAGES,
         "domains": {"other": {"path": "data"}},
+        "corruptions": {"published": "CIFAR-10-C"},
         "frequency": {"radii": [4], **IMAGES},
     },
 }
@@ -61,7 +62,8 @@ def test_a_job_reads_back_as_itself_with_absolute_paths(tmp_path, monkeypatch, k
     assert found.spreads == (kind in ("generate", "analyze"))
     assert found.output.startswith(f"{tmp_path}/out")
     PARSE[kind](found.job)
-    paths = [value for key, value in leaves(found.job) if key in ("path", "checkpoint", "uri", "datasets") and value]
+    places = ("path", "published", "checkpoint", "uri", "datasets")
+    paths = [value for key, value in leaves(found.job) if key in places and value]
     assert paths
     assert [path for path in paths if not path.startswith(f"{tmp_path}/") and path != "cache"] == []
     assert is_id(found.new_id())

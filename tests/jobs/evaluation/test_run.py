@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from passband.jobs.common.jobfile import JobError
+from passband.jobs.common.jobfile import JobError, read_yaml
 from passband.jobs.common.overwrite import claimed
 from passband.jobs.evaluation import looking
 from passband.jobs.evaluation.results import read_evaluation
@@ -16,8 +16,10 @@ from passband.jobs.evaluation.spec import parse_evaluate_job
 from passband.jobs.training.predict import predict
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.networks.network import build_network
+from passband.pipeline.sources.cifar10c import CLASSES
 from tests.jobs.drawing.page import Page, scroll_width
 from tests.jobs.evaluation.conftest import manifest_of, only, spec_of
+from tests.pipeline.sources import files
 
 DIGITS = {"source": {"kind": "digits", "split": "test"}, "image": {"size": 16}}
 
@@ -226,3 +228,28 @@ def test_a_whole_evaluation_imports_nothing_heavy(evaluation_job, made, tmp_path
         "print({'ray', 'numba', 'passband.kernels', 'cupy'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
+
+
+def test_the_published_corruptions_of_cifar_are_looked_at(evaluation_job, tmp_path, monkeypatch, request):
+    recipe = read_yaml(request.config.rootpath / "jobs" / "recipes" / "cifar10c-evaluate.yaml")
+    (tmp_path / "data").mkdir()
+    cifar = files.write_cifar(tmp_path / recipe["test"]["source"]["path"])
+    (cifar / "batches.meta.txt").write_text("\n".join(CLASSES))
+    folder = files.write_cifar10c(tmp_path / recipe["corruptions"]["published"], count=20)
+    labels = np.concatenate([np.arange(20) % 10 if level == 4 else np.full(20, level) for level in range(5)])
+    np.save(folder / "labels.npy", labels.astype(np.uint8))
+    monkeypatch.chdir(tmp_path)
+    network = build_network(spec_of("lenet", list(CLASSES), 32), seed=0).eval()
+    with torch.no_grad():
+        network.load_state_dict({name: torch.zeros_like(value) for name, value in network.state_dict().items()})
+    asked = recipe["corruptions"] | {"types": ["fog", "snow"], "severities": [1, 2, 5]}
+    found = evaluate(evaluation_job(network, test=recipe["test"], corruptions=asked, datasets="made"))
+    # All logits are equal, so every answer is the first class: all of severity 1, none of 2, a tenth of 5.
+    accuracies = {row.condition: row.accuracy for row in found.of_kind("corruption")}
+    assert accuracies == {
+        f"{name}-{level}": a for name in ("fog", "snow") for level, a in ((1, 1.0), (2, 0.0), (5, 0.1))
+    }
+    assert found.summary("mean_error").value == pytest.approx(1 - 1.1 / 3)
+    assert found.of_kind("clean") == []
+    page = Page((tmp_path / "out" / "report.html").read_text())
+    assert "Severity 0" not in page.text

@@ -79,6 +79,11 @@ def test_a_section_may_have_images_of_its_own():
         ({"corruptions": {"types": []}}, "corruptions.types"),
         ({"corruptions": {"severities": [1, 1]}}, "severities names 1 more than once"),
         ({"corruptions": {"severities": [6]}}, r"corruptions.severities\[0\]: got 6"),
+        (
+            {"corruptions": {"published": "x", **IMAGES}},
+            "published images were made .*; leave source, image out",
+        ),
+        ({"corruptions": {"published": "x", "table": "tiny"}}, "leave table out"),
         ({"frequency": {"radii": [0]}}, r"frequency.radii\[0\]: got 0"),
         ({"baseline": "x"}, "a baseline is for the mCE, which needs corruptions"),
         ({"bootstrap": {"confidence": 1.0}}, "bootstrap.confidence: got 1.0"),
@@ -91,6 +96,24 @@ def test_a_section_may_have_images_of_its_own():
 def test_what_cannot_be_is_refused_by_its_key(changes, message):
     with pytest.raises(JobError, match=message):
         parse_evaluate_job(given(**changes))
+
+
+def test_published_corruptions_are_a_dataset_for_each_type_and_severity():
+    job = parse_evaluate_job(given(corruptions={"published": "C", "types": ["fog", "snow"], "severities": [5, 1]}))
+    parts = parts_of(job)[1:]
+    assert [(c.name, c.family, c.level, c.view) for part in parts for c in part.conditions] == [
+        *(("fog-1", "fog", 1, "clean"), ("fog-5", "fog", 5, "clean")),
+        *(("snow-1", "snow", 1, "clean"), ("snow-5", "snow", 5, "clean")),
+    ]
+    made = [parse_job(part.reference.job | {"output": {"uri": "cache"}}) for part in parts]
+    assert [(m.source[0].path, m.source[0].corruption, m.source[0].severity) for m in made] == [
+        *(("C", "fog", 1), ("C", "fog", 5), ("C", "snow", 1), ("C", "snow", 5)),
+    ]
+    assert parse_evaluate_job(given(test={"path": "x"}, corruptions={"published": "C"})).corruptions.published == "C"
+
+
+def test_a_grid_that_names_no_folder_is_spelled_as_it_was():
+    assert "published" not in parse_evaluate_job(given(corruptions={})).model_dump()["corruptions"]
 
 
 def test_local_places_become_absolute(tmp_path, monkeypatch):

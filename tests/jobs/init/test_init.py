@@ -252,6 +252,26 @@ def test_sizes_are_told_from_the_least_to_the_largest(passband, here):
     assert "warning: 5 of 7 images are smaller than 32 x 32, and enlarged" in err
 
 
+def test_folders_that_hold_the_same_folders_are_domains(passband, here):
+    for name in ("photo", "sketch"):
+        write_images(here / "pacs" / name, count=6)
+    job, text, err = init(passband, "pacs")
+    assert job["source"] == {"kind": "domains", "path": "pacs"}
+    assert "warning: the folders of pacs (photo, sketch) hold folders of the same names; the job reads them as" in err
+    assert "# 24 images in 2 classes" in text
+    assert "  # domains: [photo]  # read these alone; the others may be tested on\n" in text
+    assert "  # split: train  # without every fifth image" in text
+    (here / "pacs" / "photo" / "stray.png").write_bytes(files.png())
+    assert init(passband, "pacs", "--output", "again.yaml")[0]["source"]["kind"] == "imagefolder"
+
+
+def test_a_folder_in_a_class_is_no_domain(passband, here):
+    for name, inner in (("left", "perched"), ("right", "flying")):
+        write_images(here / "birds" / name / "all", count=6)
+        write_images(here / "birds" / name / inner, count=6)
+    assert init(passband, "birds")[0]["source"]["kind"] == "imagefolder"
+
+
 def test_thin_classes_are_told(passband, here):
     write_images(here / "pets", ("cat",), count=12)
     write_images(here / "pets", ("dog",), count=3)

@@ -1,6 +1,7 @@
 """The recipes as they are: every job in them is valid, and every column of every table is measured."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +18,9 @@ from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.outcome import conclude, write
 from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
 from passband.jobs.reproduce.recipes.diagonal.setting import SETTINGS as DIAGONAL
-from passband.jobs.reproduce.recipes.fgmix import DOMAINS, METHODS, VARIANTS
+from passband.jobs.reproduce.recipes.digits.methods import METHODS
+from passband.jobs.reproduce.recipes.fgmix import DOMAINS, VARIANTS
+from passband.jobs.reproduce.recipes.fgmix import METHODS as FGMIX_METHODS
 from passband.jobs.reproduce.recipes.hfc import SETTINGS as HFC
 from passband.jobs.reproduce.recipes.insights.bench import SETTINGS as PRIME
 from passband.jobs.reproduce.recipes.margins import CLIPPED, PLAIN, PUBLISHED, THESIS
@@ -120,7 +123,7 @@ def test_every_cell_of_every_table_is_measured(name, quick, rounds, tmp_path):
         assert block.methods
         for method, rows in block.methods.items():
             assert None not in rows, (block.table.title, method)
-            assert {len(row.values) for row in rows} == {1 if method.startswith(THESIS) else recipe.seeds}
+            assert {len(row.values) for row in rows} == {1 if method.startswith((THESIS, "paper, ")) else recipe.seeds}
     assert result.findings
     write(result, str(tmp_path))
     assert len(json.loads((tmp_path / "results.json").read_text())["rows"]) == len(result.rows)
@@ -180,10 +183,11 @@ def test_rounds_are_for_what_attacks_a_network():
 def test_digits_is_the_papers_comparison():
     recipe = find_recipe("digits")
     trainings = {node.name: node.task for node in recipe.graph if isinstance(node.task, TrainingTask)}
-    assert len(trainings) == 11 * 3
+    assert len(trainings) == (11 + 4 + 2 * 3 + 3 + 3 * 3) * 3  # methods, other weights, shares, lambda, attacks
     jobs = [task.job for task in trainings.values()]
     assert len({(job["epochs"], job["batch_size"]) for job in jobs}) == 1  # as many steps for every method
-    weights = {name: task.job["objective"].get("weight") for name, task in trainings.items() if name.endswith("-0")}
+    named = (re.sub("[^a-z0-9]+", "-", name.lower()) + "-0" for name in METHODS)
+    weights = {name: trainings[name].job["objective"].get("weight") for name in named}
     ours = {weight for name, weight in weights.items() if name.split("-")[0] not in ("erm", "augmix", "prime")}
     assert len(ours - {None}) == 1
     assert weights["augmix-0"] == weights["prime-0"] == 12
@@ -259,7 +263,7 @@ def test_fgmix_leaves_each_domain_out_of_the_training_and_of_what_is_held_out(qu
     recipe = find_recipe("fgmix", quick=quick, seeds=1)
     nodes = {node.name: node.task for node in recipe.graph}
     trainings = {name: task for name, task in nodes.items() if isinstance(task, TrainingTask)}
-    assert len(trainings) == 5 * (len(METHODS) + 3)
+    assert len(trainings) == 5 * (len(FGMIX_METHODS) + 3)
     names = {domain.name for domain in DOMAINS}
     for name, task in trainings.items():
         left = next(domain for domain in names if name.startswith(f"{domain}-"))

@@ -24,6 +24,12 @@ def write_folder(root, classes=("cat", "dog"), count=3):
     return root
 
 
+def write_domains(root, domains=("drawing", "photo"), classes=("cat", "dog")):
+    for name in domains:
+        write_folder(root / name, classes)
+    return root
+
+
 def write_cifar(root, rows=5, coarse=False, seed=0):
     rng = np.random.default_rng(seed)
     root.mkdir(exist_ok=True)
@@ -38,6 +44,16 @@ def write_cifar(root, rows=5, coarse=False, seed=0):
         labels = np.stack([rng.integers(0, limit, rows) for limit in limits], axis=1).astype(np.uint8)
         pixels = rng.integers(0, 256, (rows, 3072), dtype=np.uint8)
         (root / f"{name}.bin").write_bytes(np.concatenate([labels, pixels], axis=1).tobytes())
+    return root
+
+
+def write_cifar10c(root, corruptions=("fog", "snow"), count=8, seed=0):
+    """Write CIFAR-10-C in small: `count` images at each severity, and the same labels at each."""
+    rng = np.random.default_rng(seed)
+    root.mkdir(exist_ok=True)
+    np.save(root / "labels.npy", np.tile(rng.integers(0, 10, count, dtype=np.uint8), 5))
+    for name in corruptions:
+        np.save(root / f"{name}.npy", rng.integers(0, 256, (5 * count, 32, 32, 3), dtype=np.uint8))
     return root
 
 

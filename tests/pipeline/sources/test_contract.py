@@ -25,8 +25,14 @@ MAKERS = {
     "synth_digits": lambda folder: {"samples": 300, "split": "all"},
     "inverted": lambda folder: {"split": "test"},
     "imagefolder": lambda folder: {"path": str(files.write_folder(folder / "data"))},
+    "domains": lambda folder: {"path": str(files.write_domains(folder / "data"))},
     "cifar10": lambda folder: {"path": str(files.write_cifar(folder / "data")), "split": "all"},
     "cifar100": lambda folder: {"path": str(files.write_cifar(folder / "data", coarse=True)), "split": "all"},
+    "cifar10c": lambda folder: {
+        "path": str(files.write_cifar10c(folder / "data")),
+        "corruption": "fog",
+        "severity": 3,
+    },
     "webdataset": lambda folder: {"path": str(files.write_shards(folder / "data"))},
     "parquet": lambda folder: {"path": str(files.write_parquet(folder / "data/a.parquet").parent)},
 }
@@ -62,7 +68,9 @@ class SourceContract:
         for entry in entries:
             assert entry.key.encode()
             assert not set(entry.key) & set("\0\n")
-            assert type(entry.label) is type(entry.offset) is int
+            assert type(entry.label) is type(entry.offset) is type(entry.domain) is int
+        assert {entry.domain for entry in entries} == (set(range(len(source.domains))) or {-1})
+        assert bool(source.domains) == source.has_domains
 
     def test_reading_does_not_depend_on_order_batch_or_object(self, source, tmp_path):
         entries = list(source.entries())[:200]
@@ -115,16 +123,19 @@ def test_every_source_is_made_here():
     assert all(source.kind == kind for kind, source in SOURCES.items())
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SOURCES if kind not in ("imagefolder", "webdataset", "parquet")])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in SOURCES if kind not in ("imagefolder", "cifar10c", "webdataset", "parquet")]
+)
 def test_a_wrong_split_names_what_is_allowed(kind, tmp_path):
     with pytest.raises(ValidationError, match="'train', 'test' or 'all'"):
         SOURCES[kind].Options(**{**MAKERS[kind](tmp_path), "split": "val"})
 
 
-@pytest.mark.parametrize("kind", ["imagefolder", "cifar10", "cifar100", "webdataset", "parquet"])
+@pytest.mark.parametrize("kind", ["imagefolder", "domains", "cifar10", "cifar100", "cifar10c", "webdataset", "parquet"])
 def test_a_missing_path_is_one_sentence(kind, tmp_path):
+    options = SOURCES[kind].Options(**MAKERS[kind](tmp_path) | {"path": str(tmp_path / "nowhere")})
     with pytest.raises(SourceError, match=f"^source {kind}: path '.*nowhere' does not exist$"):
-        SOURCES[kind](SOURCES[kind].Options(path=str(tmp_path / "nowhere")))
+        SOURCES[kind](options)
 
 
 def test_importing_the_sources_imports_none_of_their_packages():

@@ -15,6 +15,7 @@ from passband.jobs.reproduce.recipes.digits.setting import (
     Setting,
     training_job,
 )
+from passband.jobs.reproduce.recipes.digits.variations import Variation
 from passband.jobs.reproduce.recipes.digits.words import ENHANCED_NORM, NORM_ERROR, ORIGINAL_NORM
 from passband.jobs.reproduce.recipes.parts import CLEAN, Nodes
 from passband.pipeline.layout import MAPS
@@ -44,6 +45,20 @@ class Bench:
             return self.erm
         changes = self._tuning(self.erm) if tuned else {}
         return self._train(method, self._flavour(method.data) if method.attacks else self._plain, **changes)
+
+    def vary(self, variation: Variation, *, tuned: bool = False) -> str:
+        """Enter the training of a variation, once, and return its name; `tuned` as in `train`."""
+        method, name = variation.method, self._name(variation.method)
+        if name in self._nodes:
+            return name
+        data = self._flavour(method.data) if method.attacks else self._plain
+        if variation.attack:
+            views = self._attack_views(
+                method.data, self.erm, method.count("sada"), method.count("mix"), variation.attack
+            )
+            data = self._generate(f"{name}-views", views)
+        changes = self._tuning(self.erm) if tuned else {}
+        return self._train(method, data, share=variation.share, **changes)
 
     def tune(self, method: Method, before: str, number: int) -> str:
         """Enter round `number` of a method: views against the newest network, which is trained on with them."""
@@ -87,12 +102,18 @@ class Bench:
         }
         return self._nodes.sensitivity(training, job, 3.0 + 2 * setting.frequencies * setting.subset * MAP_S)
 
-    def _train(self, method: Method, data: str, name: str | None = None, **changes: Any) -> str:
-        name = name or re.sub("[^a-z0-9]+", "-", method.name.lower()) + f"-{self._seed}"
+    def _name(self, method: Method) -> str:
+        return re.sub("[^a-z0-9]+", "-", method.name.lower()) + f"-{self._seed}"
+
+    def _train(
+        self, method: Method, data: str, name: str | None = None, share: float | None = None, **changes: Any
+    ) -> str:
+        name = name or self._name(method)
+        read = {"views": list(method.views)}
         job = {
             **training_job(self._setting, self._seed),
             "objective": dict(method.objective),
-            "data": {"views": list(method.views)},
+            "data": read if share is None else {**read, "augmented_share": share},
             **changes,
         }
         return self._nodes.training(
@@ -118,8 +139,10 @@ class Bench:
             self._shared[flavour] = self._generate(f"{flavour}-{self._seed}", views)
         return self._shared[flavour]
 
-    def _attack_views(self, flavour: str, training: str, sada: int, mix: int) -> list[dict[str, Any]]:
-        options = {"surrogate": self._surrogate(training), **FLAVOURS[flavour], **ATTACK}
+    def _attack_views(
+        self, flavour: str, training: str, sada: int, mix: int, attack: Mapping[str, Any] = ATTACK
+    ) -> list[dict[str, Any]]:
+        options = {"surrogate": self._surrogate(training), **FLAVOURS[flavour], **ATTACK, **attack}
         if flavour != RANDOM:
             options["map"] = f"@{self.map(training)}/{MAPS}"
         return [*_copies("sada", options, "sada", sada), *_copies("augmix", {}, "mix", mix)]

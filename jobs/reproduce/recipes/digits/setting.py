@@ -4,10 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from passband.jobs.reproduce.recipes.digits.words import STUDIES
 from passband.jobs.reproduce.recipes.parts import Images
 
 SADA_S, MIX_S, PRIME_S, MAP_S = 1.5e-3, 1.5e-3, 0.5e-3, 60e-6
 """Seconds of one core for a view of an image, and for an image under one frequency."""
+
+
+_FEW = {
+    STUDIES.weight: (0.25, 12.0),
+    STUDIES.steps: (1, 5),
+    STUDIES.step_size: (0.08, 0.15),
+    STUDIES.init: (0.2, 0.5),
+}
+_MORE = {
+    STUDIES.weight: (0.1, 0.25, 0.6, 2.0, 12.0),
+    STUDIES.steps: (1, 3, 5, 8),
+    STUDIES.step_size: (0.02, 0.05, 0.08, 0.15),
+    STUDIES.init: (0.1, 0.2, 0.3, 0.5),
+}
 
 
 @dataclass(frozen=True)
@@ -20,6 +35,8 @@ class Setting:
     epochs : of a training from scratch
     tuning_epochs : of a training that begins with another's weights, from round 2 on
     subset : images of the training set, by class, that maps are made of
+    shares : of the samples whose views are trained on, for figure 5
+    sweeps : study -> values of figure 7
     """
 
     images: Images
@@ -27,6 +44,8 @@ class Setting:
     epochs: int
     tuning_epochs: int
     subset: int
+    shares: tuple[float, ...] = (0.25, 1.0)
+    sweeps: Mapping[str, tuple[float, ...]] = field(hash=False, default_factory=lambda: _FEW)
 
     @property
     def frequencies(self) -> int:
@@ -45,7 +64,7 @@ _UNSEEN = {
     "synth_digits": _domain("synth_digits", 1000),
     "inverted": _domain("inverted", 1000),
 }
-WHOLE = Setting(_DIGITS, _UNSEEN, epochs=24, tuning_epochs=12, subset=400)
+WHOLE = Setting(_DIGITS, _UNSEEN, epochs=24, tuning_epochs=12, subset=400, shares=(0.25, 0.5, 0.75, 1.0), sweeps=_MORE)
 QUICK = Setting(_DIGITS, _UNSEEN, epochs=6, tuning_epochs=3, subset=50)
 SEEDS, QUICK_SEEDS = 3, 1
 BATCH, RATE = 64, 2e-3

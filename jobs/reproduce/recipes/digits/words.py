@@ -25,9 +25,23 @@ class Studies:
     figure_6: str = "maps"
     norms: str = "l1 norms"
     rounds: str = "rounds"
+    weights: str = "weights"
+    shares: str = "data efficiency"
+    weight: str = "weight"
+    steps: str = "steps"
+    step_size: str = "step size"
+    init: str = "init"
+    printed: str = "table 4"
 
 
 STUDIES = Studies()
+SWEEPS: Mapping[str, str | None] = {
+    STUDIES.weight: None,
+    STUDIES.steps: "steps",
+    STUDIES.step_size: "step_size",
+    STUDIES.init: "init",
+}
+"""Study of figure 7 -> the option of sada that it changes; None is the weight of JSD."""
 
 
 def observe(blocks: Sequence[Block]) -> list[str]:
@@ -38,6 +52,9 @@ def observe(blocks: Sequence[Block]) -> list[str]:
         *_parts(_last_column(by_study.get(STUDIES.ablation)), "Ablation", TWO),
         *_parts(_last_column(by_study.get(STUDIES.figure_6)), "Figure 6", WITH_ENHANCED),
         *_norms(by_study.get(STUDIES.norms)),
+        *_weights(by_study.get(STUDIES.weights)),
+        *_efficiency(by_study.get(STUDIES.shares)),
+        *_swept(by_study),
     ]
 
 
@@ -91,6 +108,46 @@ def _norms(block: Block | None) -> Iterator[str]:
         f"{rho:+.2f} over {len(single)} networks, {of_means:+.2f} over the means of {len(means)} methods. "
         f"The norm {claim}."
     )
+
+
+def _weights(block: Block | None) -> Iterator[str]:
+    """Say how much of SADA's lead on AugMix is the weight's."""
+    if block is None or AUGMIX not in block.methods:
+        return
+    for column, (weight, _) in enumerate(block.table.columns):
+        cells = {name: row for name, rows in block.methods.items() if (row := rows[column])}
+        if augmix := cells.pop(AUGMIX, None):
+            leads = (f"{name} {row.mean - augmix.mean:+.1f} ({_won(row, augmix)})" for name, row in cells.items())
+            yield f"With the same weight of JSD, {weight}: AugMix {augmix.mean:.1f} %; against it {', '.join(leads)}."
+
+
+def _efficiency(block: Block | None) -> Iterator[str]:
+    """Say whether SADA with the smallest share is above AugMix with all of its views."""
+    if block is None or not {AUGMIX, TWO} <= set(block.methods):
+        return
+    few, whole = block.methods[TWO][0], block.methods[AUGMIX][-1]
+    if few and whole:
+        held = "above" if few.mean > whole.mean else "not above"
+        share = float(block.table.columns[0][0])
+        yield (
+            f"Figure 5: {TWO} with {share:.0%} of the samples augmented has {few.mean:.1f} %, {held} AugMix with all "
+            f"({whole.mean:.1f} %); in the paper it is above the baselines."
+        )
+
+
+def _swept(blocks: Mapping[str, Block]) -> Iterator[str]:
+    """Say over which values accuracy hardly changes."""
+    for study in SWEEPS:
+        block = blocks.get(study)
+        if block is None or TWO not in block.methods:
+            continue
+        found = [(value, row) for (value, _), row in zip(block.table.columns, block.methods[TWO], strict=True) if row]
+        if len(found) > 1:
+            (worst, low), (best, high) = (pick(found, key=lambda cell: cell[1].mean) for pick in (min, max))
+            yield (
+                f"Figure 7, {study}: between {low.mean:.1f} % at {worst} and {high.mean:.1f} % at {best}, of "
+                f"{', '.join(value for value, _ in found)}."
+            )
 
 
 def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float:
