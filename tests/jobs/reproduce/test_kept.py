@@ -4,10 +4,13 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from passband.jobs.commands.reproduction import reproduce
+from passband.jobs.reproduce.graph import Graph
 from passband.jobs.reproduce.kept import call_of, commit_of, keep, note_call
 from passband.jobs.reproduce.ledger import Ledger
 from passband.jobs.reproduce.outcome import conclude, write
@@ -68,6 +71,17 @@ def test_what_is_kept_says_what_ran(run, tmp_path):
     assert call["processor"]
     known = {"command": "passband reproduce hfc", "date": "2026-11-28T12:00:00+00:00", "seconds": 3.2, "made": 2}
     assert call.items() >= (known | {"found": 1, "workers": 2}).items()
+
+
+def test_the_command_keeps_a_run_and_lists_what_it_did(tmp_path, monkeypatch, capsys):
+    empty = replace(find_recipe("hfc"), name="empty", graph=Graph(()), measures=(), tables=())
+    monkeypatch.setitem(RECIPES, "empty", lambda quick, seeds: empty)
+    reproduce("empty", output=tmp_path / "o", workers=1, keep=tmp_path / "kept")
+    assert f"kept in {tmp_path / 'kept' / 'empty'}" in capsys.readouterr().out
+    (call,) = json.loads((tmp_path / "kept" / "empty" / "run.json").read_text())["calls"]
+    assert (call["command"], call["made"], call["found"], call["workers"]) == ("passband reproduce empty", 0, 0, 1)
+    assert datetime.fromisoformat(call["date"]).tzinfo is not None
+    assert call["seconds"] >= 0
 
 
 def test_calls_add_up_and_those_that_only_look_are_left_out(run, tmp_path):
