@@ -1,7 +1,6 @@
 """Adversarial training (Madry, Makelov, Schmidt, Tsipras & Vladu, ICLR 2018)."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,11 +11,10 @@ from torch.optim import Optimizer
 from passband.jobs.training.batches import TrainBatch
 from passband.jobs.training.collective import global_mean
 from passband.jobs.training.objectives.base import Metrics, Objective, Setting
-from passband.jobs.training.objectives.perturb import frozen_statistics
+from passband.jobs.training.objectives.perturb import at_rest
 from passband.jobs.training.objectives.samples import SampleOptions, cross_entropies, training_images
 from passband.jobs.training.objectives.state import restored
 from passband.jobs.training.pgd import Norm, Pgd, random_starts
-from passband.jobs.training.predict import evaluating
 
 DEFAULT_RADIUS: dict[Norm, float] = {"linf": 4 / 255, "l2": 0.5}
 
@@ -66,7 +64,7 @@ class Adversarial(Objective):
     def step(self, model: nn.Module, optimizer: Optimizer, batch: TrainBatch) -> Metrics:
         """Take one step: the passes of the attack, one on the images as they are, and one for the update."""
         samples = training_images(batch, self.options.on)
-        with _at_rest(model):
+        with at_rest(model):
             with torch.no_grad():
                 clean = global_mean(cross_entropies(self.update, model, samples))
             images = self._moved(model, samples)
@@ -96,19 +94,3 @@ class Adversarial(Objective):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take a state back."""
         self._steps_done = restored(state, self.state_dict())["steps_done"]
-
-
-@contextmanager
-def _at_rest(model: nn.Module) -> Iterator[None]:
-    """Let the passes of the attack see what the update sees, and leave nothing behind.
-
-    Batch norm stays in its mode and normalises by the batch, as in the released code of Madry et al.: the attack is
-    on the function that the step then lowers. Only its running statistics stand still, so that they are those of one
-    pass a step. All else is in evaluation mode: dropout would draw other masks in each step of the attack.
-    """
-    norms = [layer for layer in model.modules() if layer.training and getattr(layer, "track_running_stats", False)]
-    with evaluating(model):
-        for norm in norms:
-            norm.training = True
-        with frozen_statistics(model):
-            yield

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from passband.jobs.training.batches import TrainBatch
 from passband.jobs.training.objectives.base import Metrics
+from passband.jobs.training.predict import evaluating
 from passband.jobs.training.update import Update
 
 Norm = Literal["l2", "linf"]
@@ -106,3 +107,19 @@ def sharp_step(
         parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
     length = update.apply(model, optimizer, batch)
     return {"loss": loss.detach(), "perturbed_loss": there.detach(), "gradient_norm": length}
+
+
+@contextmanager
+def at_rest(model: nn.Module) -> Iterator[None]:
+    """Let the passes of the attack see what the update sees, and leave nothing behind.
+
+    Batch norm stays in its mode and normalises by the batch, as in the released code of Madry et al.: the attack is
+    on the function that the step then lowers. Only its running statistics stand still, so that they are those of one
+    pass a step. All else is in evaluation mode: dropout would draw other masks in each step of the attack.
+    """
+    norms = [layer for layer in model.modules() if layer.training and getattr(layer, "track_running_stats", False)]
+    with evaluating(model):
+        for norm in norms:
+            norm.training = True
+        with frozen_statistics(model):
+            yield

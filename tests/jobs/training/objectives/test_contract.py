@@ -21,7 +21,7 @@ from tests.jobs.training.objectives.made import make_batch, make_model, make_obj
 # name -> options as a job file has them; each is tried
 SAMPLES: dict[str, list[dict[str, Any]]] = {
     "erm": [{}, {"on": "all"}],
-    "jsd": [{}, {"weight": 0.25}],
+    "jsd": [{}, {"weight": 0.25}, {"attack": {"copies": 2, "steps": 3}}],
     "group_dro": [{}, {"on": "all", "eta": 0.5}, {"weights": "hard"}],
     "irm": [{}, {"anneal_steps": 1, "weight": 2.0}, {"on": "all"}],
     "vrex": [{}, {"anneal_steps": 1}, {"on": "all"}],
