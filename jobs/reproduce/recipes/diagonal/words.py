@@ -101,15 +101,18 @@ def _flat(name: str, methods: Mapping[str, Curve]) -> Iterator[str]:
             )
 
 
+def _clearly(larger: bool) -> str:
+    return f"{'clearly' if larger else 'not clearly'} more, {_came_out(larger)}"
+
+
 def _smoothed(name: str, methods: Mapping[str, Curve]) -> Iterator[str]:
     if not {ORIGINAL, TUNED, LOW} <= set(methods):
         return
     before, tuned, low = (methods[method][-1] for method in (ORIGINAL, TUNED, LOW))
-    larger = min(_size(tuned), _size(low)) > CLEARLY * _size(before)
+    alone, further = (_size(after) > CLEARLY * _size(before) for after in (low, tuned))
     yield (
-        f"{name}: at the highest frequencies the median margin is {_said(before)}, {_said(tuned)} after going on with "
-        f"low-pass images, and {_said(low)} trained on those alone: without the features the network "
-        f"{'becomes' if larger else 'does not become'} clearly more invariant there, {_came_out(larger)}."
+        f"{name}: at the highest frequencies the median margin is {_said(before)}, {_said(low)} where low-pass images "
+        f"alone were trained on, {_clearly(alone)}, and {_said(tuned)} after going on with those, {_clearly(further)}."
     )
 
 
