@@ -133,9 +133,11 @@ def test_a_random_diagonal_is_flat_or_not():
 
 def test_invariance_and_its_way_back_are_told():
     low = {"original": (1, 2), "original,_then_low": (1, 5), "low": (1, None)}
-    assert "is 2, 5 after going on with low-pass images, and out of reach trained on those" in said("low-pass", **low)
-    assert "becomes clearly more invariant there, as in the thesis" in said("low-pass", **low)
-    assert "does not become" in said("low-pass", **low | {"low": (1, 2.3)})  # that may be chance
+    text = said("low-pass", **low)
+    assert "is 2, out of reach where low-pass images alone were trained on, clearly more, as in the thesis" in text
+    assert "and 5 after going on with those, clearly more, as in the thesis." in text
+    text = said("low-pass", **low | {"low": (1, 2.3)})  # that may be chance
+    assert "alone were trained on, not clearly more, not as in the thesis, and 5 after" in text
     path = {"low_and_high": (1, 2), "high_forgotten": (1, None), "high_recovered": (1, 3)}
     assert "goes and comes back, as in the thesis" in said("forgetting", **path)
     assert "does not go and come back, not as" in said("forgetting", **path | {"high_recovered": (1, None)})
