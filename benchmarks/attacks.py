@@ -67,7 +67,7 @@ def measure(
     singles = [torch.from_numpy(image) for image in images[:few]]
     blocks = DctBlocks(spec.shape, BLOCK, STEP)
     within = _pairs(len(blocks), len(images))
-    margins = DeepFool(surrogate, cpu, projection=Within(blocks, within[0]))
+    margins = DeepFool(surrogate, cpu, within=Within(blocks, within[0]))
     made: dict[str, Any] = {}
     contenders: dict[str, Callable[[], object]] = {
         "deepfool, plain": lambda: made.update(deep=_on_one_thread(plain.deepfool, network, singles)),
@@ -122,7 +122,7 @@ def _on_one_thread(attack: Callable[..., Any], network: Network, images: list[to
 
 def _within(blocks: DctBlocks, block: int, network: Network, image: torch.Tensor) -> tuple[torch.Tensor, int]:
     which = np.array([block])
-    return plain.deepfool(network, image, project=lambda normal: blocks.project(normal[None], which)[0])
+    return plain.deepfool(network, image, project=lambda normal: blocks.at(which).project(normal[None])[0])
 
 
 def _plainly(past: float, network: Network, image: torch.Tensor) -> tuple[torch.Tensor, int]:
@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--few", type=int, default=16, help="images of the plain ways")
     parser.add_argument("--size", type=int, default=28)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--network", default="lenet")
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--past", type=float, default=1.0, help="lambda of sparsefool")

@@ -104,7 +104,7 @@ def energy_shares(perturbations: Tensor, block: int, step: int) -> NDArray[np.fl
     blocks = DctBlocks(tuple(moved.shape[1:]), block, step)
     whole = moved.flatten(1).square().sum(1)
     within = [
-        blocks.project(moved, np.full(len(moved), number)).flatten(1).square().sum(1) for number in range(len(blocks))
+        blocks.at(np.full(len(moved), number)).coordinates(moved).square().sum(1) for number in range(len(blocks))
     ]
     shares: NDArray[np.float64] = (torch.stack(within, 1) / whole[:, None]).clamp(max=1).numpy()  # rounding
     return shares

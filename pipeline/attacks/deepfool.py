@@ -5,7 +5,7 @@ Layouts: images and perturbations (N, C, H, W); candidates (N, K), the classes t
 
 from dataclasses import dataclass
 from types import ModuleType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,23 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from passband.pipeline.attacks.compaction import Rows, work_off
+from passband.pipeline.attacks.subspaces import Within
 from passband.pipeline.surrogate.gradients import Gradients, difference
 from passband.pipeline.surrogate.model import Surrogate
 
 Images = NDArray[np.float32]
 Integers = NDArray[np.int64]
-
-
-class Projection(Protocol):
-    """Orthogonal projections on the subspace of each row; there are more normals than rows, of which some are zero."""
-
-    def coordinates(self, normals: Tensor, rows: Rows) -> Tensor:
-        """Return the coordinates of projections of (batch, C, H, W) by orthonormal bases: (batch, S)."""
-        ...
-
-    def combined(self, coordinates: Tensor, rows: Rows) -> Tensor:
-        """Return the projections that have these coordinates: (batch, C, H, W)."""
-        ...
 
 
 class Reached(NamedTuple):
@@ -77,7 +66,7 @@ class DeepFool:
         Success is judged at x + (1 + overshoot) r; steps begin at x + r, as in the authors' code of SparseFool.
     least : float
         Length of the shortest step.
-    projection : of `subspaces.Within`, or None
+    within : Within or None
         In a subspace S, w is replaced by P_S w throughout (Ortiz-Jimenez et al. 2020, "Hold me tight", section 2.1).
     """
 
@@ -87,7 +76,7 @@ class DeepFool:
     steps: int = 50
     overshoot: float = 0.02
     least: float = 1e-4
-    projection: Projection | None = None
+    within: Within | None = None
 
     def run(
         self, images: Images, targets: Integers | None = None, bounds: tuple[Images, Images] | None = None
@@ -213,14 +202,15 @@ class _Walk:
 
         The distance is infinite where no gradient differs from the own class's.
         """
-        logits, projection, kept = gradients.logits, self._attack.projection, None
+        logits, kept = gradients.logits, None
+        projections = None if self._attack.within is None else self._attack.within.at(rows, len(points))
         distances = logits.new_full((len(points),), torch.inf)
         lengths = torch.ones_like(distances)
         for column in range(rivals.shape[1]):
             rival = rivals[:, column : column + 1]
             normals = self._free(gradients.of(difference(logits, rival, own)), points, rows)
-            if projection is not None:
-                normals = projection.coordinates(normals, rows)
+            if projections is not None:
+                normals = projections.coordinates(normals)
             kept = torch.zeros_like(normals) if kept is None else kept
             norms = torch.linalg.vector_norm(normals, dim=tuple(range(1, normals.ndim)))
             apart = (logits.gather(1, rival) - logits.gather(1, own)).abs()[:, 0]
@@ -228,7 +218,7 @@ class _Walk:
             nearer = (found < distances).nonzero()[:, 0]
             distances[nearer], lengths[nearer], kept[nearer] = found[nearer], norms[nearer], normals[nearer]
         assert kept is not None
-        nearest = kept if projection is None else projection.combined(kept, rows)
+        nearest = kept if projections is None else projections.combined(kept)
         reach = distances.clamp(min=self._attack.least, max=torch.finfo(distances.dtype).max) / lengths
         return distances, reach[:, None, None, None] * nearest
 

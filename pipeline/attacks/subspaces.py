@@ -4,7 +4,7 @@ Layouts: images (N, C, H, W); basis functions (S, D) in rows, D = H W for those 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import scipy  # its parts are imported when first used
@@ -15,6 +15,32 @@ from torch import Tensor
 Integers = NDArray[np.int64]
 Rows = NDArray[np.intp]
 _ROUNDING = 1e-6
+
+
+class Projections(ABC):
+    """Orthogonal projections of N images, each on a subspace of its own."""
+
+    @abstractmethod
+    def coordinates(self, images: Tensor) -> Tensor:
+        """Return what each image has in its subspace, by an orthonormal basis of it.
+
+        Parameters
+        ----------
+        images : (N, C, H, W) float
+
+        Returns
+        -------
+        (N, S) of the type and on the device of `images`; zero beyond a subspace's dimension. One image's do not depend
+        on the others as long as there are as many of them.
+        """
+
+    @abstractmethod
+    def combined(self, coordinates: Tensor) -> Tensor:
+        """Return the images that have these coordinates: (N, S) -> (N, C, H, W)."""
+
+    def project(self, images: Tensor) -> Tensor:
+        """Return the projections: (N, C, H, W) both."""
+        return self.combined(self.coordinates(images))
 
 
 class Subspaces(ABC):
@@ -34,55 +60,39 @@ class Subspaces(ABC):
         return len(self.dimensions)
 
     @abstractmethod
-    def coordinates(self, images: Tensor, which: Integers) -> Tensor:
-        """Return what each image has in a subspace of its own, by an orthonormal basis of it.
-
-        Parameters
-        ----------
-        images : (N, C, H, W) float
-        which : (N,) int64, number of the subspace
-
-        Returns
-        -------
-        (N, S) of the type and on the device of `images`; zero beyond a subspace's dimension. One image's do not depend
-        on the others as long as there are as many of them.
-        """
-
-    @abstractmethod
-    def combined(self, coordinates: Tensor, which: Integers) -> Tensor:
-        """Return the images that have these coordinates: (N, S) -> (N, C, H, W)."""
-
-    def project(self, images: Tensor, which: Integers) -> Tensor:
-        """Return the orthogonal projection of each image on a subspace of its own: (N, C, H, W) both."""
-        return self.combined(self.coordinates(images, which), which)
+    def at(self, which: Integers) -> Projections:
+        """Return the projections on subspaces of these numbers, (N,) int64."""
 
 
 class Within:
-    """Projections by which `DeepFool` keeps sample i within subspace ``which[i]``.
-
-    Notes
-    -----
-    A projection that is shorter than a millionth of its normal is the rounding of float32, and becomes zero: else a
-    sample that no direction of its subspace moves would be carried off along that.
-    """
+    """Keeps sample i of `DeepFool` within subspace ``which[i]``."""
 
     def __init__(self, subspaces: Subspaces, which: Integers) -> None:
         self._subspaces, self._which = subspaces, which
 
-    def coordinates(self, normals: Tensor, rows: Rows) -> Tensor:
-        """Return what normals have within the subspace of each row: (batch, S)."""
-        found = self._subspaces.coordinates(normals, self._of(rows, len(normals)))
-        whole, within = (torch.linalg.vector_norm(values.flatten(1), dim=1) for values in (normals, found))
+    def at(self, rows: Rows, size: int) -> Projections:
+        """Return the projections of `size` normals, of which the first are those of `rows` and the others are zero."""
+        chosen = np.zeros(size, np.int64)  # the others are zero in any subspace
+        chosen[: len(rows)] = self._which[rows]
+        return _BeyondRounding(self._subspaces.at(chosen))
+
+
+class _BeyondRounding(Projections):
+    """Projections of which one that is shorter than a millionth of its image is the rounding of float32, and zero.
+
+    Else a sample that no direction of its subspace moves would be carried off along that.
+    """
+
+    def __init__(self, projections: Projections) -> None:
+        self._projections = projections
+
+    def coordinates(self, images: Tensor) -> Tensor:
+        found = self._projections.coordinates(images)
+        whole, within = (torch.linalg.vector_norm(values.flatten(1), dim=1) for values in (images, found))
         return torch.where((within > _ROUNDING * whole)[:, None], found, 0)
 
-    def combined(self, coordinates: Tensor, rows: Rows) -> Tensor:
-        """Return the projections that have these coordinates: (batch, C, H, W)."""
-        return self._subspaces.combined(coordinates, self._of(rows, len(coordinates)))
-
-    def _of(self, rows: Rows, size: int) -> Integers:
-        chosen = np.zeros(size, np.int64)  # those after the samples are zero in any subspace
-        chosen[: len(rows)] = self._which[rows]
-        return chosen
+    def combined(self, coordinates: Tensor) -> Tensor:
+        return self._projections.combined(coordinates)
 
 
 class DctBlocks(Subspaces):
@@ -118,19 +128,23 @@ class DctBlocks(Subspaces):
         self._mask = torch.ones(block, block) if form == "square" else torch.eye(block)
         self.dimensions = [channels * int(self._mask.sum())] * len(places)
 
-    def coordinates(self, images: Tensor, which: Integers) -> Tensor:
-        """Return the coefficients of each image's block; see `Subspaces`."""
-        rows, columns = self._tables(images, which)
-        return ((rows @ images @ columns.mT) * self._mask.to(images)).flatten(1)
-
-    def combined(self, coordinates: Tensor, which: Integers) -> Tensor:
-        """Return the images of these coefficients; see `Subspaces`."""
-        rows, columns = self._tables(coordinates, which)
-        return rows.mT @ coordinates.view(len(coordinates), self.shape[0], *self._mask.shape) @ columns
-
-    def _tables(self, like: Tensor, which: Integers) -> tuple[Tensor, Tensor]:
+    def at(self, which: Integers) -> Projections:
+        """Return the projections on these blocks."""
         index = torch.from_numpy(which)
-        return self._rows[index][:, None].to(like), self._columns[index][:, None].to(like)
+        return _OnBlocks(self._rows[index][:, None], self._columns[index][:, None], self._mask)
+
+
+class _OnBlocks(Projections):
+    def __init__(self, rows: Tensor, columns: Tensor, mask: Tensor) -> None:
+        self._rows, self._columns, self._mask = rows, columns, mask
+
+    def coordinates(self, images: Tensor) -> Tensor:
+        rows, columns, mask = (table.to(images) for table in (self._rows, self._columns, self._mask))
+        return ((rows @ images @ columns.mT) * mask).flatten(1)
+
+    def combined(self, coordinates: Tensor) -> Tensor:
+        rows, columns = (table.to(coordinates) for table in (self._rows, self._columns))
+        return rows.mT @ coordinates.view(len(coordinates), -1, *self._mask.shape) @ columns
 
 
 class Spans(Subspaces):
@@ -160,29 +174,32 @@ class Spans(Subspaces):
         self._bases = [torch.from_numpy(basis) for basis in bases]
         self.dimensions = [len(basis) * (whole // basis.shape[1]) for basis in bases]
 
-    def coordinates(self, images: Tensor, which: Integers) -> Tensor:
-        """Return the products with each image's functions; see `Subspaces`."""
-        found = images.new_zeros(len(images), max(self.dimensions))
-        for number, own in _groups(which, images.device):
-            basis = self._bases[number].to(images)
-            products = (images.reshape(-1, basis.shape[1]) @ basis.T).view(len(images), -1)
+    def at(self, which: Integers) -> Projections:
+        """Return the projections on these spans."""
+        groups = {number: torch.from_numpy(which == number) for number in np.unique(which).tolist()}
+        return _OnSpans(
+            self.shape, [(self._bases[number], own) for number, own in groups.items()], max(self.dimensions)
+        )
+
+
+class _OnSpans(Projections):
+    def __init__(self, shape: tuple[int, int, int], groups: list[tuple[Tensor, Tensor]], most: int) -> None:
+        self._shape, self._groups, self._most = shape, groups, most
+
+    def coordinates(self, images: Tensor) -> Tensor:
+        found = images.new_zeros(len(images), self._most)
+        for basis, own in self._groups:
+            products = (images.reshape(-1, basis.shape[1]) @ basis.to(images).T).view(len(images), -1)
             found[own, : products.shape[1]] = products[own]
         return found
 
-    def combined(self, coordinates: Tensor, which: Integers) -> Tensor:
-        """Return the sums of functions; see `Subspaces`."""
-        found = coordinates.new_zeros(len(coordinates), *self.shape)
-        for number, own in _groups(which, coordinates.device):
-            basis = self._bases[number].to(coordinates)
-            products = coordinates[:, : self.dimensions[number]].reshape(-1, len(basis)) @ basis
+    def combined(self, coordinates: Tensor) -> Tensor:
+        found = coordinates.new_zeros(len(coordinates), *self._shape)
+        for basis, own in self._groups:
+            dimension = len(basis) * (found[0].numel() // basis.shape[1])
+            products = coordinates[:, :dimension].reshape(-1, len(basis)) @ basis.to(coordinates)
             found[own] = products.view_as(found)[own]
         return found
-
-
-def _groups(which: Integers, device: torch.device) -> Iterator[tuple[int, Tensor]]:
-    """Yield the numbers that there are, each with where it is."""
-    for number in np.unique(which).tolist():
-        yield number, torch.from_numpy(which == number).to(device)
 
 
 def block_places(height: int, width: int, block: int, step: int) -> range:

@@ -66,7 +66,7 @@ class Margins(Study):
         def evaluate(part: str, start: int, stop: int) -> dict[str, Any]:
             which, rows = np.divmod(np.arange(start, stop), count)
             limits = options.classes, options.steps, options.overshoot
-            walk = DeepFool(material.surrogate, cpu, *limits, projection=Within(families[part], which))
+            walk = DeepFool(material.surrogate, cpu, *limits, within=Within(families[part], which))
             found = walk.run(material.images[rows])
             norms = l2_norms(found.perturbations)
             pairs = zip(norms.tolist(), found.reached.tolist(), strict=True)

@@ -61,7 +61,7 @@ def subspace_margins(
     starts = points.repeat(len(bases), 1)
     spans = Spans((1, 1, width), [basis.T.numpy() for basis in bases])
     within = Within(spans, np.repeat(np.arange(len(bases)), count))
-    attack = DeepFool(surrogate, cpu, classes=2, steps=most_steps, projection=within)
+    attack = DeepFool(surrogate, cpu, classes=2, steps=most_steps, within=within)
     found = attack.run(starts.reshape(-1, 1, 1, width).numpy())
     moved, reached = torch.from_numpy(found.perturbations).flatten(1), torch.from_numpy(found.reached)
     unrefined = moved.norm(dim=1).masked_fill(~reached, torch.inf)

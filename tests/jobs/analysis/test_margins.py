@@ -37,7 +37,8 @@ def test_margins_of_a_linear_model_are_known():
     differences = abs(given.images.reshape(5, -1).astype(float) @ normal + 0.1)
     for part, subspaces in subspaces_of(given).items():
         normals = torch.from_numpy(np.broadcast_to(normal.reshape(SHAPE), (len(subspaces), *SHAPE)).astype(np.float32))
-        lengths = np.linalg.norm(subspaces.project(normals, np.arange(len(subspaces))).numpy().reshape(-1, 84), axis=1)
+        within = subspaces.at(np.arange(len(subspaces))).project(normals)
+        lengths = within.flatten(1).norm(dim=1).numpy()
         found = measured(given, part)
         np.testing.assert_allclose(
             np.reshape(found["margin"], (len(subspaces), 5)), differences / lengths[:, None], rtol=2e-3

@@ -49,7 +49,7 @@ def test_in_a_subspace_one_step_is_exact_as_well():
     basis = np.linalg.qr(np.random.default_rng(2).standard_normal((20, 3)))[0].T
     images = points(9)
     within = Within(Spans(images.shape[1:], [basis.astype(np.float32)]), np.zeros(9, int))
-    found = DeepFool(surrogate, cpu, projection=within).run(images)
+    found = DeepFool(surrogate, cpu, within=within).run(images)
     assert found.reached.all()
     moved = flat(found.perturbations)
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), margins(weight, bias, images, basis), rtol=1e-4)
@@ -63,7 +63,7 @@ def test_what_no_step_can_move_is_stuck():
 
     images = points(5)
     without_first = Within(Spans(images.shape[1:], [np.eye(20, dtype=np.float32)[1:]]), np.zeros(5, int))
-    found = DeepFool(surrogate, cpu, projection=without_first).run(images)
+    found = DeepFool(surrogate, cpu, within=without_first).run(images)
     assert found.stuck.all()
     assert not found.reached.any()
     assert (found.steps == 0).all()

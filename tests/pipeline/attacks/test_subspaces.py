@@ -16,13 +16,12 @@ def images_of(shape, count=5, seed=0):
 
 
 def within(subspaces, which, normals, rows):
-    projection = Within(subspaces, which)
-    return projection.combined(projection.coordinates(normals, rows), rows)
+    return Within(subspaces, which).at(rows, len(normals)).project(normals)
 
 
 def projected(subspaces, images, which):
     which = np.broadcast_to(np.asarray(which), len(images)).astype(np.int64)
-    return subspaces.project(torch.from_numpy(images), which).numpy()
+    return subspaces.at(which).project(torch.from_numpy(images)).numpy()
 
 
 def families(shape, form):
@@ -53,11 +52,11 @@ def test_coordinates_are_as_long_as_projections(shape, form):
     images = torch.from_numpy(images_of(shape))
     for subspaces in families(shape, form):
         for number in range(len(subspaces)):
-            which = np.full(len(images), number)
-            found = subspaces.coordinates(images, which)
-            lengths = subspaces.project(images, which).flatten(1).norm(dim=1)
+            projections = subspaces.at(np.full(len(images), number))
+            found = projections.coordinates(images)
+            lengths = projections.project(images).flatten(1).norm(dim=1)
             np.testing.assert_allclose(found.norm(dim=1), lengths, rtol=1e-5)
-            np.testing.assert_allclose(subspaces.coordinates(subspaces.combined(found, which), which), found, atol=2e-5)
+            np.testing.assert_allclose(projections.coordinates(projections.combined(found)), found, atol=2e-5)
 
 
 @pytest.mark.parametrize("form", FORMS)
