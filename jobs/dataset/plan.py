@@ -33,10 +33,7 @@ SCHEMA = pa.schema(
         ("index", pa.uint32()),
         ("key", pa.string()),
         ("label", pa.int64()),
-        (
-            "domain",
-            pa.int64(),
-        ),  # the source's own number, or the source's position where the job names it; or -1
+        ("domain", pa.int64()),  # the source's own number; where the job names it, the source's position; else -1
         ("source", pa.int16()),  # position in the job's list of sources
         ("offset", pa.int64()),
         ("sha256", pa.binary(32)),
