@@ -14,7 +14,7 @@ from passband.jobs.generation.cache import generate_cached
 from passband.jobs.generation.run import SilentDisplay, generate
 from passband.jobs.generation.worker import ShardTask
 from passband.pipeline.errors import PassbandError
-from passband.pipeline.sources import imagefolder
+from passband.pipeline.sources import classfolders
 from tests.jobs.generation.made import small_job, stored_bytes
 from tests.pipeline.sources.files import png
 
@@ -31,13 +31,13 @@ def folder(tmp_path):
 @pytest.fixture
 def opened(monkeypatch):
     """How often each image file of a folder was read."""
-    counts, read = Counter(), imagefolder.image_content
+    counts, read = Counter(), classfolders.image_content
 
     def counting(kind, path, name):
         counts[str(path)] += 1
         return read(kind, path, name)
 
-    monkeypatch.setattr(imagefolder, "image_content", counting)
+    monkeypatch.setattr(classfolders, "image_content", counting)
     return counts
 
 
