@@ -41,8 +41,10 @@ class AmplitudeAttack:
         What is changed is the factor of each amplitude on the full grid: s <- s (1 + step_size sign(dl/ds)), whose
         sign is that of dl/dA (eq. 7). The real part of the inverse is that of the symmetric part of s (METHODS 3.3).
         """
-        spectra, scale = torch.fft.fft2(images.detach()), 1 + noise
         going, taken = torch.ones_like(labels, dtype=torch.bool), torch.zeros_like(labels)
+        if not len(images):  # of a process that has no sample of a batch; an FFT of nothing is an error
+            return images.detach(), taken
+        spectra, scale = torch.fft.fft2(images.detach()), 1 + noise
         for _ in range(self.steps):
             gradient, right = _ascent(logits, spectra, scale, labels)
             going = going & right

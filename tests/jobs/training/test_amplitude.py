@@ -91,3 +91,11 @@ def test_an_absent_attack_counts_for_nothing(train_job):
     plain = train_job(objective={"kind": "jsd"})
     assert plain.model_dump()["objective"] == {"kind": "jsd", "weight": 12.0}
     assert plain.identity("0") != train_job(objective={"kind": "jsd", "attack": {}}).identity("0")
+
+
+def test_a_process_without_samples_has_nothing_to_attack():
+    _, logits = linear()
+    images, labels = torch.empty(0, *SHAPE[1:]), torch.empty(0, dtype=torch.int64)
+    found, taken = AmplitudeAttack(3, 0.1)(logits, images, labels, torch.empty_like(images))
+    assert found.shape == images.shape
+    assert len(taken) == 0
