@@ -1,6 +1,6 @@
 """The common corruptions by name: what jobs may ask for, known without the kernels that make them."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Name = Literal[
     "gaussian_noise",
@@ -25,3 +25,8 @@ TableName = Literal["cifar", "tiny", "imagenet"]
 """Sets of constants, after the images that they are meant for."""
 SEVERITIES = 5
 """Severities are 0, the image itself, to this."""
+
+
+def all_types(given: Any) -> Any:
+    """Return the names of all types for the word ``all``, and anything else as it is."""
+    return list(NAMES) if given == "all" else given

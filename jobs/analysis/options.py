@@ -9,7 +9,7 @@ from passband.jobs.dataset.entries import View
 from passband.jobs.dataset.view_names import view_names
 from passband.pipeline.attacks.options import WalkOptions
 from passband.pipeline.augment.corruption.options import TypeName
-from passband.pipeline.corruptions import NAMES, SEVERITIES, TableName
+from passband.pipeline.corruptions import NAMES, SEVERITIES, TableName, all_types
 from passband.pipeline.options import StrictModel
 
 Method = Literal["deepfool", "sparsefool", "random"]
@@ -124,16 +124,12 @@ class MarginOptions(WalkOptions):
         return {family.name or family.kind: family for family in self.subspaces}
 
 
-def _all_types(given: Any) -> Any:
-    return list(NAMES) if given == "all" else given
-
-
 class CoveredCorruptions(StrictModel):
     """Corruptions that views may come near: each type at each severity."""
 
     types: Annotated[
         list[TypeName],
-        BeforeValidator(_all_types, Literal["all"] | list[TypeName]),
+        BeforeValidator(all_types, Literal["all"] | list[TypeName]),
         Field(min_length=1, description="of stage corrupt, or all"),
     ] = list(NAMES)
     severities: list[Annotated[int, Field(ge=1, le=SEVERITIES)]] = Field(

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 from passband.jobs.common.jobfile import absolute_path, check_kind, read_yaml, validated
 from passband.jobs.evaluation.attack import Attack
 from passband.jobs.training.spec import DatasetReference, Name
-from passband.pipeline.corruptions import NAMES, SEVERITIES, TableName
+from passband.pipeline.corruptions import NAMES, SEVERITIES, TableName, all_types
 from passband.pipeline.corruptions import Name as Corruption
 from passband.pipeline.networks.smoothing import Axes
 from passband.pipeline.options import StrictModel
@@ -53,10 +53,6 @@ class EvaluatedDataset(Images):
         return DatasetReference(path=None if self.path is None else absolute_path(self.path), job=self.job)
 
 
-def _all_types(given: Any) -> Any:
-    return list(NAMES) if given == "all" else given
-
-
 class CorruptionGrid(Images):
     """Common corruptions at several severities (Hendrycks & Dietterich 2019); a dataset for each type.
 
@@ -65,7 +61,7 @@ class CorruptionGrid(Images):
 
     types: Annotated[
         list[Corruption],
-        BeforeValidator(_all_types, Literal["all"] | list[Corruption]),
+        BeforeValidator(all_types, Literal["all"] | list[Corruption]),
         Field(min_length=1),
     ] = list(NAMES)
     severities: list[Annotated[int, Field(ge=1, le=SEVERITIES)]] = Field(

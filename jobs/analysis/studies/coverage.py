@@ -163,7 +163,7 @@ def dataset_job(job: AnalyzeJob, name: str) -> GenerateJob:
         If that is no such job; names what is wrong.
     """
     options, images = options_of(job), job.images()
-    entry = {**options.model_dump(), "views": options.model_dump()["views"]}["views"][list(options.named).index(name)]
+    entry = options.model_dump()["views"][list(options.named).index(name)]
     views = ["clean", *options.corruptions.entries(), *([] if entry == "clean" else [entry])]
     dataset: GenerateJob = validated(GenerateJob, {**images.resolved(), "views": views}, "coverage")
     return dataset
