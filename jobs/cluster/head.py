@@ -68,14 +68,14 @@ def running_head(num_cpus: int | None, num_gpus: int | None, port: int, token_fi
         If the port is taken, or Ray does not start.
     """
     _refuse_missing_parts()
-    port = _free_port(port)
+    port, gcs, client = free_ports(port, 0, 0)
     token = make_token(token_file)
     folder = private_folder()
     janitor = Janitor(folder)
     try:
         write_private(folder / TOKEN_FILE, token.read_text().strip())
-        gcs, log = _free_port(0), folder / _LOG
-        process = _start(_arguments(num_cpus, num_gpus, port, gcs, folder), folder, log)
+        log = folder / _LOG
+        process = _start(_arguments(num_cpus, num_gpus, port, gcs, client, folder), folder, log)
         head = Head(f"http://{LOOPBACK}:{port}", f"{LOOPBACK}:{gcs}", token.absolute(), process, log)
         try:
             with noted(head.address, head.gcs_address, head.token_file):
@@ -116,7 +116,7 @@ def _refuse_missing_parts() -> None:
         raise ClusterError("Ray's job server is not installed: pip install 'passband[cluster]'")
 
 
-def _arguments(num_cpus: int | None, num_gpus: int | None, port: int, gcs: int, folder: Path) -> list[str]:
+def _arguments(num_cpus: int | None, num_gpus: int | None, port: int, gcs: int, client: int, folder: Path) -> list[str]:
     """Return Ray's own command. Every port is given, or free: its defaults are fixed ones, and collide."""
     given = {
         "node-ip-address": LOOPBACK,
@@ -124,7 +124,7 @@ def _arguments(num_cpus: int | None, num_gpus: int | None, port: int, gcs: int, 
         "dashboard-host": LOOPBACK,
         "dashboard-port": port,
         "dashboard-agent-listen-port": 0,
-        "ray-client-server-port": _free_port(0),
+        "ray-client-server-port": client,
         "min-worker-port": 0,
         "max-worker-port": 0,
         "object-store-memory": _OBJECT_STORE_BYTES,
@@ -171,16 +171,27 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _free_port(wanted: int) -> int:
-    """Return `wanted` if it is free on loopback, or any free port for 0; raise ClusterError otherwise."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a past connection is no server
-        try:
-            probe.bind((LOOPBACK, wanted))
-        except OSError as error:
-            raise ClusterError(_taken(wanted)) from error
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(*wanted: int) -> list[int]:
+    """Return each wanted port if it is free on loopback, and for 0 any free one; no two of them are the same.
+
+    Raises
+    ------
+    ClusterError
+        If a wanted one is taken.
+    """
+    with contextlib.ExitStack() as held:  # to the end: a port that was let go may be the next free one
+        return [_held_port(port, held) for port in wanted]
+
+
+def _held_port(wanted: int, held: contextlib.ExitStack) -> int:
+    probe = held.enter_context(socket.socket())
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a past connection is no server
+    try:
+        probe.bind((LOOPBACK, wanted))
+    except OSError as error:
+        raise ClusterError(_taken(wanted)) from error
+    port: int = probe.getsockname()[1]
+    return port
 
 
 def _taken(port: int) -> str:

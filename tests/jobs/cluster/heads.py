@@ -86,6 +86,7 @@ def running(state: Path, *options: Any, **environment: str) -> Iterator[Head]:
         line = process.stdout.readline()
         assert line, process.stderr.read()
         head = Head(state, process, json.loads(line))
+        assert head.told["event"] == "ready", head.told
         folder = head.folder()
         yield head
         left, ended_before = head.processes(), process.poll() is not None
