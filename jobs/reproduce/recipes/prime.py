@@ -6,6 +6,7 @@ from typing import Any
 from passband.jobs.reproduce.graph import Graph
 from passband.jobs.reproduce.recipe import Measure, Recipe
 from passband.jobs.reproduce.recipes import insights
+from passband.jobs.reproduce.recipes.insights import weights
 from passband.jobs.reproduce.recipes.insights.bench import (
     BATCH,
     CORRUPTED,
@@ -67,6 +68,7 @@ def _one_seed(nodes: Nodes, setting: Setting, seed: int, quick: bool) -> Iterato
         yield bench.measure(STUDY, f"k = {number}", stored, long=True, **enlarged(number))
     each = {"views": copies(bench.long_epochs), "views_by_epoch": True}
     yield bench.measure(STUDY, FRESH, fresh, long=True, objective={"kind": "erm"}, data=each)
+    yield from weights.measures(bench, {"AugMix": mixed, "PRIME": stored})
     yield from insights.measures(bench, stored)
 
 
@@ -82,7 +84,7 @@ def observe(blocks: Sequence[Block]) -> list[str]:
         elif FRESH in means and len(means) > 1:
             gaps = (f"{m} {mean - means[FRESH]:+.1f}" for m, mean in means.items() if m != FRESH)
             found.append(f"{name}: against {means[FRESH]:.1f} under corruption with fresh views, {', '.join(gaps)}.")
-        found += insights.observe(block)
+        found += [*weights.observe(block), *insights.observe(block)]
     return found
 
 
@@ -97,6 +99,8 @@ def _settings(quick: bool) -> dict[str, Any]:
         "network": "lenet",
         "optimizer": f"Adam, rate {RATE}, cosine schedule, no weight decay, batches of {BATCH} samples",
         "jsd": "clean + 2 stored views, weight 12",
+        "other weights of jsd": "the same views; without it ERM on the clean images and both stored views, all "
+        "shuffled together; twice as long: the epochs of the study of k copies",
         "steps": "of so many passes over the clean images, the same for every training of an image source; more for "
         "the study of k copies",
         "k copies": "ERM on the set of the clean images and k stored views of each, all shuffled together",
@@ -123,6 +127,7 @@ def _tables(quick: bool) -> Iterator[Table]:
         methods = {"study": FIRST, "dataset": name}
         yield Table(f"{name}: clean and corrupted", methods, summary)
         yield Table(f"{name}: by corruption", methods, by_type, "corruption")
+        yield from weights.tables(name)
         yield Table(f"{name}: k stored copies, or fresh ones", {"study": STUDY, "dataset": name}, summary)
         yield from insights.tables(name, setting.images.size, quick)
 

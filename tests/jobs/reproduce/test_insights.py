@@ -13,6 +13,7 @@ from passband.jobs.reproduce.energy import EnergyTask
 from passband.jobs.reproduce.graph import Made
 from passband.jobs.reproduce.recipe import CoverageOf, MedianEnergy
 from passband.jobs.reproduce.recipes import find_recipe, insights
+from passband.jobs.reproduce.recipes.insights import weights
 from passband.jobs.reproduce.recipes.insights.bench import CORRUPTIONS, GROUPS
 from passband.jobs.reproduce.rows import DISTANCE, ENERGY, IMAGES, PERCENT, Block, Row, Table
 from passband.jobs.reproduce.tasks import EvaluationTask
@@ -199,3 +200,33 @@ def test_what_the_figures_say():
     (said,) = insights.observe(block("adaptation", ["as trained", "single", "partial"], ERM=[50, 52, 57.5]))
     assert said.endswith("in points: ERM +7.5.")
     assert insights.observe(block("methods", ["clean"], ERM=[1])) == []
+
+
+def test_the_weight_of_jsd_is_all_that_changes_from_column_to_column(recipe, nodes):
+    for method, view in (("AugMix", "augmix"), ("PRIME", "prime")):
+        (measure,) = [
+            m
+            for m in recipe.measures
+            if m.fields == {"study": "weights", "dataset": "photos", "method": method} and m.seed == 0
+        ]
+        trained = {name: nodes[seen.node.removesuffix("-test")] for name, (seen, *_) in measure.conditions.items()}
+        jobs = {name: node.task.job for name, node in trained.items()}
+        assert {name: job["objective"].get("weight") for name, job in jobs.items()} == {
+            "no JSD": None, "1": 1, "12": 12, "12, twice as long": 12,
+        }  # fmt: skip
+        assert {tuple(job["data"]["views"]) for job in jobs.values()} == {("clean", f"{view}-1", f"{view}-2")}
+        assert [name for name, job in jobs.items() if "views_as_samples" in job["data"]] == ["no JSD"]
+        assert trained["12"].name == f"photos-{method}-JSD-0"  # that of the first table
+        steps = {name: job["steps"] / jobs["12"]["steps"] for name, job in jobs.items()}
+        assert steps == {"no JSD": 1, "1": 1, "12": 1, "12, twice as long": 1 if recipe.quick else 2}
+
+
+def test_a_sentence_says_which_of_two_leads_at_each_weight():
+    (corrupted, clean) = weights.tables("photos")
+    methods = {
+        method: tuple(Row({**corrupted.where, "method": method}, name, (value,)) for name, _ in corrupted.columns)
+        for method, value in (("AugMix", 60.0), ("PRIME", 62.5))
+    }
+    (said,) = weights.observe(Block(corrupted, methods))
+    assert "no JSD +2.5, 1 +2.5, 12 +2.5, 12, twice as long +2.5 points" in said
+    assert weights.observe(Block(clean, methods)) == []
