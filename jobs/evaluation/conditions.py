@@ -8,6 +8,7 @@ from passband.jobs.evaluation.results import Kind
 from passband.jobs.evaluation.spec import CorruptionGrid, EvaluateJob, FrequencySplit, Smoothing, generation_job
 from passband.jobs.training.spec import DatasetReference
 from passband.pipeline.corruptions import SEVERITIES
+from passband.pipeline.sources.cifar10c import published_kind
 
 TEST = "test"
 
@@ -103,9 +104,10 @@ def _corruption_parts(job: EvaluateJob, grid: CorruptionGrid) -> Iterator[Part]:
 
 
 def _published_parts(grid: CorruptionGrid, folder: str) -> Iterator[Part]:
+    kind = published_kind(folder)
     for corruption in grid.types:
         for severity in sorted(grid.severities):
-            source = {"kind": "cifar10c", "path": folder, "corruption": corruption, "severity": severity}
+            source = {"kind": kind, "path": folder, "corruption": corruption, "severity": severity}
             made = generation_job(f"{corruption}-{severity}", source, {"size": 32}, [])
             condition = Condition(f"{corruption}-{severity}", "corruption", "clean", corruption, severity)
             yield Part(DatasetReference(path=None, job=made), (condition,))
