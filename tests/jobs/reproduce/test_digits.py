@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from passband.jobs.reproduce.display import SilentDisplay
@@ -27,6 +28,7 @@ from passband.jobs.reproduce.recipes.parts import Images
 from passband.jobs.reproduce.rows import NORM, SECONDS, Block, Row
 from passband.jobs.reproduce.run import run_graph
 from passband.jobs.reproduce.tasks import TrainingTask
+from passband.jobs.training.predict import stored_order
 from passband.pipeline.manifest import read_manifest
 from passband.pipeline.store import open_store
 from tests.jobs.drawing.page import Page
@@ -179,6 +181,35 @@ def test_variations_are_made_trained_and_told(made, out):
         ("weight", "2sada+1mix", "12"),
     } <= found
     assert ("steps", "2sada+1mix", "5") not in found
+
+
+def mix_of(folder):
+    """The first two views of AugMix of all images."""
+    with stored_order(folder, ["mix-1", "mix-2"], 300, 1) as stream:
+        (batch,) = stream
+        return torch.stack([batch.images["mix-1"], batch.images["mix-2"]])
+
+
+@pytest.mark.slow
+def test_attacks_in_training_and_three_views_of_augmix_are_made_and_told(made, out):
+    online = ("1sada-2mix-0", "1sada-2mix-without-map-0", "1sada-2mix-in-training-0")
+    ledger = run(before(tiny(), "0sada-3mix-0-test", "augmix-0-test", *(f"{name}-test" for name in online)), out)
+    assert ledger.failed == {}
+    mixed, plain = (mix_of(ledger.made[f"{name}-0"].path) for name in ("mixed", "plain"))
+    assert mixed.shape == (2, 224, 3, 16, 16)
+    assert torch.equal(mixed, plain)
+    manifest = read_manifest(open_store(ledger.made["1sada-2mix-without-map-0-views"].path))
+    assert [step["map"] for view in manifest.views for step in view.recipe if step["stage"] == "sada"] == ["none"]
+    result = conclude(tiny(), ledger)
+    (block,) = [block for block in result.blocks if block.table.where["study"] == "attack in training"]
+    for row, name in zip(("stored, enhanced map", "stored, no map", "in each step"), online, strict=True):
+        cells = block.methods[row]
+        assert cells[-1].values == (ledger.results[name]["seconds"],)
+        assert 100 * ledger.results[f"{name}-test"]["accuracy"]["test-finer"]["clean"] == cells[1].mean
+    assert any(said.startswith("Attacked in each step, 1sada+2mix has") for said in result.findings)
+    write(result, str(out / "page"))
+    page = Page((out / "page" / "report.html").read_text())
+    assert "Attack in training against stored views" in page.text
 
 
 def test_rounds_have_a_table_of_their_own():
