@@ -8,7 +8,6 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -147,7 +146,14 @@ class Cifar10c(Source):
             raise SourceError(f"source {self.kind}: {self._file} is damaged, or no .npy file: {said(error)}") from error
 
     def _labels(self) -> NDArray[np.integer]:
-        return _read_labels(self.kind, self._root)
+        content = small_content(self.kind, self._root / _LABELS, _LABELS, _MAX_LABELS_BYTES)
+        try:
+            labels = np.load(io.BytesIO(content), allow_pickle=False)
+        except (ValueError, EOFError, OSError) as error:
+            raise SourceError(f"source {self.kind}: {_LABELS} is damaged, or no .npy file: {said(error)}") from error
+        if not isinstance(labels, np.ndarray) or labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            raise SourceError(f"source {self.kind}: {_LABELS} holds no row of integers")
+        return labels
 
 
 class Cifar100c(Cifar10c):
@@ -156,25 +162,11 @@ class Cifar100c(Cifar10c):
     kind = "cifar100c"
     names = CLASSES_100
 
-
-def published_kind(path: str) -> str:
-    """Return which of the sources reads a folder: ``cifar100c`` where a label is none of CIFAR-10's, else ``cifar10c``.
-
-    Raises
-    ------
-    SourceError
-        If the folder has no labels that can be read.
-    """
-    labels = _read_labels(Cifar10c.kind, existing_path(Cifar10c.kind, path, folder=True))
-    return Cifar100c.kind if labels.size and labels.max() >= len(CLASSES) else Cifar10c.kind
-
-
-def _read_labels(kind: str, root: Path) -> NDArray[np.integer]:
-    content = small_content(kind, root / _LABELS, _LABELS, _MAX_LABELS_BYTES)
-    try:
-        labels = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise SourceError(f"source {kind}: {_LABELS} is damaged, or no .npy file: {said(error)}") from error
-    if not isinstance(labels, np.ndarray) or labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise SourceError(f"source {kind}: {_LABELS} holds no row of integers")
-    return labels
+    def _labels(self) -> NDArray[np.integer]:
+        labels = super()._labels()
+        if labels.size and labels.max() < len(CLASSES):
+            raise SourceError(
+                f"source {self.kind}: no label of {_LABELS} is above {len(CLASSES) - 1}, as in CIFAR-10-C, which the "
+                "kind cifar10c reads"
+            )
+        return labels

@@ -15,7 +15,6 @@ from passband.pipeline.sources.cifar10c import (
     Cifar10c,
     Cifar10cOptions,
     Cifar100c,
-    published_kind,
 )
 from tests.pipeline.sources import files
 
@@ -82,15 +81,14 @@ def test_cifar100c_is_read_alike_under_its_own_name(tmp_path):
         list(source.entries())
 
 
-def test_the_labels_tell_which_of_the_two_a_folder_is(root, tmp_path):
-    assert published_kind(str(root)) == "cifar10c"
-    np.save(root / "labels.npy", np.arange(11))
-    assert published_kind(str(root)) == "cifar100c"
-    np.save(root / "labels.npy", np.arange(0))
-    assert published_kind(str(root)) == "cifar10c"  # whose entries then say what is wrong
-    for path, message in ((tmp_path / "nowhere", "does not exist"), (tmp_path, "cannot read 'labels.npy'")):
-        with pytest.raises(SourceError, match=f"^source cifar10c: .*{message}"):
-            published_kind(str(path))
+def test_cifar10c_is_not_taken_for_cifar100c(root):
+    source = Cifar100c(Cifar10cOptions(path=str(root), corruption="fog", severity=1))
+    with pytest.raises(SourceError, match=r"no label of labels\.npy is above 9, as in CIFAR-10-C, which the kind cif"):
+        list(source.entries())
+    labels = np.load(root / "labels.npy")
+    labels[-1] = 10
+    np.save(root / "labels.npy", labels)
+    assert len(list(source.entries())) == 6
 
 
 @pytest.mark.parametrize("name", [*NAMES, "gaussian_blur", "saturate", "spatter", "speckle_noise"])
