@@ -12,11 +12,12 @@ from passband.jobs.dataset.spec import parse_job
 from passband.jobs.reproduce.attacking import AttackTask
 from passband.jobs.reproduce.coverage import CoverageTask
 from passband.jobs.reproduce.diagonal import DiagonalTask
+from passband.jobs.reproduce.energy import EnergyTask
 from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Made
 from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.outcome import conclude, write
-from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
+from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe, insights
 from passband.jobs.reproduce.recipes.diagonal.setting import SETTINGS as DIAGONAL
 from passband.jobs.reproduce.recipes.digits.methods import METHODS
 from passband.jobs.reproduce.recipes.fgmix import DOMAINS, VARIANTS
@@ -73,6 +74,12 @@ def invented(recipe, seed=0):
             value = (seed + number) % 97 / 970
             names = [view if view == "clean" else view["name"] for view in node.task.job["coverage"]["views"]]
             results[node.name] = {"table": [{"views": name, "mean": 2 * value, "median": value} for name in names]}
+        elif isinstance(node.task, EnergyTask):
+            value = (seed + number) % 97 / 970
+            views = [view if view == "clean" else view["name"] for view in node.task.job["spectrum"]["views"]]
+            places = [(view, energy, j) for view in views for energy in ("own", "added") for j in range(8)]
+            keys = ("views", "energy", "subspace", "median")
+            results[node.name] = {"table": [dict(zip(keys, (*place, value), strict=True)) for place in places]}
         elif isinstance(node.task, SpectrumTask):
             value = (seed + number) % 97 / 970
             results[node.name] = {"energy": [[value, 2 * value, 3 * value]] * 13}
@@ -125,7 +132,8 @@ def test_every_cell_of_every_table_is_measured(name, quick, rounds, tmp_path):
         assert block.methods
         for method, rows in block.methods.items():
             assert None not in rows, (block.table.title, method)
-            assert {len(row.values) for row in rows} == {1 if method.startswith((THESIS, "paper, ")) else recipe.seeds}
+            once = method.startswith((THESIS, "paper, ")) or block.table.where.get("study") == insights.ENERGY
+            assert {len(row.values) for row in rows} == {1 if once else recipe.seeds}
     assert result.findings
     write(result, str(tmp_path))
     assert len(json.loads((tmp_path / "results.json").read_text())["rows"]) == len(result.rows)
