@@ -28,6 +28,10 @@ Rounds = Annotated[
 FineTune = Annotated[
     bool, typer.Option("--fine-tune", help="of digits: SADA trains on from the ERM network, as in the text")
 ]
+Images = Annotated[
+    list[str] | None,
+    typer.Option("--images", help="of sharpdro: cifar10, cifar100 or imagenet30 from a folder", metavar="NAME=FOLDER"),
+]
 Keep = Annotated[
     Path | None, typer.Option("--keep", help="copy a full run's results and page to FOLDER/NAME", metavar="FOLDER")
 ]
@@ -42,18 +46,23 @@ def reproduce(
     seeds: Seeds = None,
     rounds: Rounds = None,
     fine_tune: FineTune = False,
+    images: Images = None,
     keep: Keep = None,
     plan: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a paper's table again: datasets, trainings, evaluations; the same command resumes it."""
+    from passband.jobs.reproduce.images import check_images, parse_images
     from passband.jobs.reproduce.plan import make_plan, num_workers
     from passband.jobs.reproduce.recipes import find_recipe
     from passband.pipeline.home import expanded
 
-    recipe = find_recipe(name, quick=quick, seeds=seeds, rounds=rounds, fine_tune=fine_tune)
+    folders = parse_images(images or [])
+    recipe = find_recipe(name, quick=quick, seeds=seeds, rounds=rounds, fine_tune=fine_tune, images=folders)
+    check_images(recipe.graph, folders)
     options = {"--quick": quick, "--seeds": seeds, "--rounds": rounds, "--fine-tune": fine_tune}
     given = [option if value is True else f"{option} {value}" for option, value in options.items() if value]
+    given += [f"--images {known}=FOLDER" for known in folders]
     if keep is not None and given:
         raise PassbandError(f"keep: what is kept is the full run as the recipe has it; leave out {', '.join(given)}")
     folder = str(Path(expanded(output or Path("runs") / f"reproduce-{name}")).resolve())

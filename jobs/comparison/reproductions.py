@@ -7,6 +7,7 @@ from passband.jobs.comparison.blocks import Cell, Chart, Column, Section, Table,
 from passband.jobs.comparison.results import ReproductionResults
 from passband.jobs.comparison.run import Run
 from passband.jobs.reproduce.recipes import find_recipe
+from passband.jobs.reproduce.recipes.sharpdro.given import GIVEN_IMAGES
 from passband.jobs.reproduce.report import charts_of
 from passband.jobs.reproduce.rows import PERCENT, UNITS, Block, Row, Unit, fill, main_unit
 from passband.jobs.reproduce.tables import is_best
@@ -22,7 +23,8 @@ def section(runs: Sequence[Run]) -> Section:
 
 def blocks_of(found: ReproductionResults) -> list[Block]:
     """Return the tables of a reproduction, filled in."""
-    recipe = find_recipe(found.name, quick=found.quick, seeds=found.seeds)
+    images = dict.fromkeys(found.settings.get(GIVEN_IMAGES, ()), "")
+    recipe = find_recipe(found.name, quick=found.quick, seeds=found.seeds, images=images)
     rows = [Row(row.fields, row.condition, tuple(row.values), UNITS.get(row.unit, PERCENT)) for row in found.rows]
     return [fill(table, rows) for table in recipe.tables]
 

@@ -119,6 +119,7 @@ class ReproductionResults(_Results):
     findings: list[str]
     failed: dict[str, str]
     rows: list[ReproducedRow]
+    settings: dict[str, Any] = {}
 
 
 Model = TypeVar("Model", bound=BaseModel)

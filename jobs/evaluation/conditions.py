@@ -54,19 +54,24 @@ class Part:
         return list(dict.fromkeys(condition.view for condition in self.conditions))
 
 
-def parts_of(job: EvaluateJob) -> list[Part]:
-    """Return the datasets of `job` in the order in which they are evaluated."""
-    return [_with_smoothed(part, job.smoothing) for part in _plain_parts(job)]
+def parts_of(job: EvaluateJob, num_classes: int = 10) -> list[Part]:
+    """Return the datasets of `job` in the order in which they are evaluated.
+
+    Parameters
+    ----------
+    num_classes : that the network tells apart; published corruptions are those of CIFAR-100 where it is 100
+    """
+    return [_with_smoothed(part, job.smoothing) for part in _plain_parts(job, num_classes)]
 
 
-def _plain_parts(job: EvaluateJob) -> list[Part]:
+def _plain_parts(job: EvaluateJob, num_classes: int) -> list[Part]:
     attacks = (Condition(f"attack {name}", "attack", job.test.view, name) for name in job.attacks)
     parts = [Part(job.test.reference(), (Condition(TEST, "test", job.test.view, TEST), *attacks))]
     for name, domain in job.domains.items():
         condition = Condition(f"domain {name}", "domain", domain.view, name)
         parts.append(Part(domain.reference(), (condition,)))
     if job.corruptions is not None:
-        parts.extend(_corruption_parts(job, job.corruptions))
+        parts.extend(_corruption_parts(job, job.corruptions, num_classes))
     if job.frequency is not None:
         parts.append(_frequency_part(job, job.frequency))
     return parts
@@ -85,9 +90,9 @@ def _with_smoothed(part: Part, smoothing: Smoothing | None) -> Part:
     return replace(part, conditions=(*part.conditions, *further))
 
 
-def _corruption_parts(job: EvaluateJob, grid: CorruptionGrid) -> Iterator[Part]:
+def _corruption_parts(job: EvaluateJob, grid: CorruptionGrid, num_classes: int) -> Iterator[Part]:
     if grid.published is not None:
-        yield from _published_parts(grid, grid.published)
+        yield from _published_parts(grid, grid.published, "cifar100c" if num_classes == 100 else "cifar10c")
         return
     source, image = job.images(grid)
     for number, corruption in enumerate(grid.types):
@@ -102,10 +107,10 @@ def _corruption_parts(job: EvaluateJob, grid: CorruptionGrid) -> Iterator[Part]:
         yield Part(DatasetReference(path=None, job=made), (*clean, *asked))
 
 
-def _published_parts(grid: CorruptionGrid, folder: str) -> Iterator[Part]:
+def _published_parts(grid: CorruptionGrid, folder: str, kind: str) -> Iterator[Part]:
     for corruption in grid.types:
         for severity in sorted(grid.severities):
-            source = {"kind": "cifar10c", "path": folder, "corruption": corruption, "severity": severity}
+            source = {"kind": kind, "path": folder, "corruption": corruption, "severity": severity}
             made = generation_job(f"{corruption}-{severity}", source, {"size": 32}, [])
             condition = Condition(f"{corruption}-{severity}", "corruption", "clean", corruption, severity)
             yield Part(DatasetReference(path=None, job=made), (condition,))

@@ -60,7 +60,7 @@ def evaluate(
     if note := without_hash(job.checkpoint, job.sha256):
         display.note(note)
     looker = Looker(network, job, StoredPredictions(store, loaded.sha256, job.adapt and job.adapt.model_dump()))
-    parts = parts_of(job)
+    parts = parts_of(job, len(network.spec.classes))
     paths = make_missing([part.reference for part in parts], job.datasets, progress=display.dataset)
     opened = [_opened(part, path, network.spec) for part, path in zip(parts, paths, strict=True)]
     used = Checkpoint(path=str(weights), sha256=loaded.sha256, network=network.spec.kind)

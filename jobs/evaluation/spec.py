@@ -72,7 +72,9 @@ class CorruptionGrid(Images):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="of the corruptions")
     published: str | None = Field(
-        None, min_length=1, description="folder of CIFAR-10-C, whose images are looked at in place of our own"
+        None,
+        min_length=1,
+        description="folder of CIFAR-10-C or CIFAR-100-C, whose images are looked at in place of our own",
     )
 
     @model_serializer(mode="wrap")

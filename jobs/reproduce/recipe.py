@@ -16,6 +16,7 @@ from passband.jobs.reproduce.rows import (
     PERCENT,
     POINTS,
     SCORE,
+    SECONDS,
     SHARPNESS,
     Block,
     Row,
@@ -54,6 +55,23 @@ class Seen:
     def value(self, results: Mapping[str, Any]) -> float:
         """Return the accuracy in percent."""
         return 100 * float(results["accuracy"][self.dataset][self.view])
+
+
+@dataclass(frozen=True)
+class TrainingSeconds:
+    """How long a training took, as it says itself: a measurement, of the machine that it ran on as well."""
+
+    training: str
+    unit: ClassVar[Unit] = SECONDS
+
+    @property
+    def node(self) -> str:
+        """Name of the training."""
+        return self.training
+
+    def value(self, results: Mapping[str, Any]) -> float:
+        """Return the seconds from the results of a training."""
+        return float(results["seconds"])
 
 
 @dataclass(frozen=True)

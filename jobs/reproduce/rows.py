@@ -45,9 +45,23 @@ GRADIENT = Unit("norm of the gradient", 3, False, "Norms of the mean loss's grad
 SHARPNESS = Unit("sharpness", 4, False, "Rise of the mean loss, in nats, a step of rho along its gradient")
 SCORE = Unit("weight", 3, False, "Weights of images, 1 on average")
 DISTANCE = Unit("cosine distance x 1000", 2, False, "Smallest cosine distances, x 1000")
+SECONDS = Unit("seconds", 0, False, "Seconds")
 UNITS = {
     unit.name: unit
-    for unit in (PERCENT, NORM, MARGIN, POINTS, IMAGE_MARGIN, IMAGES, ENERGY, GRADIENT, SHARPNESS, SCORE, DISTANCE)
+    for unit in (
+        PERCENT,
+        NORM,
+        MARGIN,
+        POINTS,
+        IMAGE_MARGIN,
+        IMAGES,
+        ENERGY,
+        GRADIENT,
+        SHARPNESS,
+        SCORE,
+        DISTANCE,
+        SECONDS,
+    )
 }
 
 

@@ -2,7 +2,7 @@
 
 from passband.pipeline.sources.base import Entry, Source, SourceError, SourceOptions
 from passband.pipeline.sources.cifar import Cifar10, Cifar100
-from passband.pipeline.sources.cifar10c import Cifar10c
+from passband.pipeline.sources.cifar10c import Cifar10c, Cifar100c
 from passband.pipeline.sources.digits import Digits
 from passband.pipeline.sources.domains import Domains
 from passband.pipeline.sources.imagefolder import ImageFolder
@@ -26,6 +26,7 @@ SOURCES: dict[str, type[Source]] = {
     "cifar10": Cifar10,
     "cifar100": Cifar100,
     "cifar10c": Cifar10c,
+    "cifar100c": Cifar100c,
     "webdataset": WebDataset,
     "parquet": Parquet,
 }

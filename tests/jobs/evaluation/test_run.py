@@ -16,7 +16,7 @@ from passband.jobs.evaluation.spec import parse_evaluate_job
 from passband.jobs.training.predict import predict
 from passband.pipeline.errors import PassbandError
 from passband.pipeline.networks.network import build_network
-from passband.pipeline.sources.cifar10c import CLASSES
+from passband.pipeline.sources.cifar10c import CLASSES, CLASSES_100
 from tests.jobs.drawing.page import Page, scroll_width
 from tests.jobs.evaluation.conftest import manifest_of, only, spec_of
 from tests.pipeline.sources import files
@@ -228,6 +228,21 @@ def test_a_whole_evaluation_imports_nothing_heavy(evaluation_job, made, tmp_path
         "print({'ray', 'numba', 'passband.kernels', 'cupy'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
+
+
+def test_the_published_corruptions_of_cifar100_are_looked_at(evaluation_job, tmp_path):
+    cifar = files.write_cifar(tmp_path / "cifar-100-binary", coarse=True)
+    (cifar / "fine_label_names.txt").write_text("\n".join(CLASSES_100))
+    folder = files.write_cifar10c(tmp_path / "CIFAR-100-C", corruptions=("fog",), count=20)
+    np.save(folder / "labels.npy", np.concatenate([np.arange(20) + 50 * (level % 2) for level in range(5)]))
+    network = build_network(spec_of("lenet", list(CLASSES_100), 32), seed=0).eval()
+    with torch.no_grad():
+        network.load_state_dict({name: torch.zeros_like(value) for name, value in network.state_dict().items()})
+    test = {"source": {"kind": "cifar100", "path": str(cifar), "split": "test"}, "image": {"size": 32}}
+    asked = {"published": str(folder), "types": ["fog"], "severities": [3, 4]}
+    found = evaluate(evaluation_job(network, test=test, corruptions=asked, datasets=str(tmp_path / "made")))
+    # All logits are equal, so every answer is the first class: a twentieth of severity 3, none of 4.
+    assert {row.condition: row.accuracy for row in found.of_kind("corruption")} == {"fog-3": 0.05, "fog-4": 0.0}
 
 
 def test_the_published_corruptions_of_cifar_are_looked_at(evaluation_job, tmp_path, monkeypatch, request):

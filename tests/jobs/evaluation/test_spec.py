@@ -131,3 +131,10 @@ def test_the_recipes_that_we_ship_are_good(request):
     assert recipes
     for recipe in recipes:
         assert parts_of(load_evaluate_job(recipe))
+
+
+@pytest.mark.parametrize(("num_classes", "kind"), [(10, "cifar10c"), (100, "cifar100c"), (3, "cifar10c")])
+def test_published_images_are_those_of_the_networks_classes(num_classes, kind):
+    job = parse_evaluate_job(given(corruptions={"published": "folder", "types": ["fog"], "severities": [2]}))
+    part = parts_of(job, num_classes)[-1]
+    assert part.reference.job["source"] == {"kind": kind, "path": "folder", "corruption": "fog", "severity": 2}

@@ -8,24 +8,28 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from passband.jobs.reproduce.display import SilentDisplay
 from passband.jobs.reproduce.graph import Graph
 from passband.jobs.reproduce.outcome import conclude, write
 from passband.jobs.reproduce.plan import make_plan
+from passband.jobs.reproduce.recipe import TrainingSeconds
 from passband.jobs.reproduce.recipes.digits.methods import METHODS
 from passband.jobs.reproduce.recipes.digits.recipe import build
 from passband.jobs.reproduce.recipes.digits.setting import Setting
 from passband.jobs.reproduce.recipes.digits.words import observe, rank_correlation
 from passband.jobs.reproduce.recipes.parts import Images
-from passband.jobs.reproduce.rows import NORM, Block, Row
+from passband.jobs.reproduce.rows import NORM, SECONDS, Block, Row
 from passband.jobs.reproduce.run import run_graph
 from passband.jobs.reproduce.tasks import TrainingTask
+from passband.jobs.training.predict import stored_order
 from passband.pipeline.manifest import read_manifest
 from passband.pipeline.store import open_store
 from tests.jobs.drawing.page import Page
@@ -180,6 +184,35 @@ def test_variations_are_made_trained_and_told(made, out):
     assert ("steps", "2sada+1mix", "5") not in found
 
 
+def mix_of(folder):
+    """The first two views of AugMix of all images."""
+    with stored_order(folder, ["mix-1", "mix-2"], 300, 1) as stream:
+        (batch,) = stream
+        return torch.stack([batch.images["mix-1"], batch.images["mix-2"]])
+
+
+@pytest.mark.slow
+def test_attacks_in_training_and_three_views_of_augmix_are_made_and_told(made, out):
+    online = ("1sada-2mix-0", "1sada-2mix-without-map-0", "1sada-2mix-in-training-0")
+    ledger = run(before(tiny(), "0sada-3mix-0-test", "augmix-0-test", *(f"{name}-test" for name in online)), out)
+    assert ledger.failed == {}
+    mixed, plain = (mix_of(ledger.made[f"{name}-0"].path) for name in ("mixed", "plain"))
+    assert mixed.shape == (2, 195, 3, 16, 16)
+    assert torch.equal(mixed, plain)
+    manifest = read_manifest(open_store(ledger.made["1sada-2mix-without-map-0-views"].path))
+    assert [step["map"] for view in manifest.views for step in view.recipe if step["stage"] == "sada"] == ["none"]
+    result = conclude(tiny(), ledger)
+    (block,) = [block for block in result.blocks if block.table.where["study"] == "attack in training"]
+    for row, name in zip(("stored, enhanced map", "stored, no map", "in each step"), online, strict=True):
+        cells = block.methods[row]
+        assert cells[-1].values == (ledger.results[name]["seconds"],)
+        assert 100 * ledger.results[f"{name}-test"]["accuracy"]["test-finer"]["clean"] == cells[1].mean
+    assert any(said.startswith("Attacked in each step, 1sada+2mix has") for said in result.findings)
+    write(replace(result, blocks=(block,)), str(out / "page"))
+    page = Page((out / "page" / "report.html").read_text())
+    assert "Attack in training against stored views" in page.text
+
+
 def test_rounds_have_a_table_of_their_own():
     assert [table.title for table in tiny().tables if "round" in table.title] == []
     (table,) = [table for table in tiny(rounds=3).tables if "round" in table.title]
@@ -253,10 +286,53 @@ def test_weight_and_method_are_varied_apart():
     jobs, found = training_jobs(recipe), readings(recipe, "weights")
     assert found["AugMix", "12"] == {"augmix-0"}
     assert found["2sada+1mix", "0.25"] == {"2sada-1mix-0"}
-    assert {method for method, _ in found} == {"AugMix", "1sada+2mix", "2sada+1mix", "3sada+0mix"}
+    assert {method for method, _ in found} == {"AugMix", "0sada+3mix", "1sada+2mix", "2sada+1mix", "3sada+0mix"}
     for (method, weight), (training,) in found.items():
         assert jobs[training]["objective"] == {"kind": "jsd", "weight": float(weight)}
         assert jobs[training]["data"] == jobs[re.sub("[^a-z0-9]+", "-", method.lower()) + "-0"]["data"]
+
+
+def test_views_are_as_many_with_sada_as_without():
+    recipe = tiny()
+    jobs, found = training_jobs(recipe), readings(recipe, "weights")
+    nodes = {node.name: node for node in recipe.graph}
+    assert (found["0sada+3mix", "0.25"], found["0sada+3mix", "12"]) == ({"0sada-3mix-0"}, {"0sada-3mix-weight-12-0"})
+    for (method, _), (training,) in found.items():
+        views = jobs[training]["data"]["views"]
+        assert len(views) == (3 if method == "AugMix" else 4)
+        assert sum(view.startswith("mix-") for view in views) == {"0": 3, "1": 2, "2": 1, "3": 0, "A": 2}[method[0]]
+    mixed, plain = (nodes[f"{name}-0"].task.job for name in ("mixed", "plain"))
+    assert nodes["0sada-3mix-0"].task.data == "mixed-0"
+    assert mixed["views"][:3] == plain["views"][:3]  # so AugMix's two views are the first two, to the last bit
+    assert {**mixed, "views": []} == {**plain, "views": []}
+
+
+def test_an_attack_in_each_step_stands_beside_the_same_attack_once():
+    recipe = tiny()
+    jobs, nodes = training_jobs(recipe), {node.name: node for node in recipe.graph}
+    found = readings(recipe, "attack in training")
+    rows = {"stored, enhanced map": "1sada-2mix-0", "stored, no map": "1sada-2mix-without-map-0",
+            "in each step": "1sada-2mix-in-training-0"}  # fmt: skip
+    assert found == {(row, column): {name} for row, name in rows.items() for column in ("finer", "unseen", "seconds")}
+    stored, unmapped, online = (jobs[name] for name in rows.values())
+    assert online["objective"] == {
+        "kind": "jsd",
+        "weight": 0.25,
+        "attack": {"copies": 1, "steps": 5, "step_size": 0.08, "init": 0.2},
+    }
+    assert online["data"] == {"views": [view for view in stored["data"]["views"] if view != "sada-1"]}
+    assert {**online, "name": "", "objective": {}, "data": {}} == {**stored, "name": "", "objective": {}, "data": {}}
+    assert nodes[rows["in each step"]].task.data == nodes["1sada-2mix-0"].task.data  # the very same views of AugMix
+    assert {**unmapped, "name": ""} == {**stored, "name": ""}
+    attacks = [nodes[nodes[name].task.data].task.job["views"][1]["sada"] for name in list(rows.values())[:2]]
+    assert attacks[1] == {**attacks[0], "map": "none", "map_name": None}
+
+
+def test_what_a_training_took_is_read_from_it_and_never_bold():
+    reading = TrainingSeconds("t")
+    assert (reading.node, reading.value({"seconds": 81.25})) == ("t", 81.25)
+    assert SECONDS.spell(81.25) == "81"
+    assert not SECONDS.marks_best
 
 
 def test_a_share_is_augmented_whatever_the_method_is():
@@ -354,6 +430,27 @@ def test_leads_are_told_at_each_weight():
         "With the same weight of JSD, 0.25: AugMix 41.0 %; against it 2sada+1mix +1.0 (above in 1 of 2 seeds)."
     )
     assert "12: AugMix 50.0 %; against it 2sada+1mix -1.5 (above in 0 of 2 seeds)" in high
+    methods["0sada_3mix"] = [(40.5, 42.5), (50.0, 51.0)]
+    _, low, _, high = observe([cells(tiny(), "weights", **methods)])
+    assert low == "Against 0sada+3mix, which has as many views: 2sada+1mix +0.5 (above in 1 of 2 seeds)."
+    assert "2sada+1mix -2.0 (above in 0 of 2 seeds)" in high
+
+
+def test_the_price_of_an_attack_in_each_step_is_told():
+    rows = {"stored, enhanced map": (43.0, 30.0), "stored, no map": (41.0, 30.0), "in each step": (42.5, 81.0)}
+    (table,) = [table for table in tiny().tables if table.where["study"] == "attack in training"]
+    assert [condition for condition, _ in table.columns] == ["finer", "unseen", "seconds"]
+    filled = {
+        method: (None, Row({}, "unseen", (accuracy,)), Row({}, "seconds", (seconds,), SECONDS))
+        for method, (accuracy, seconds) in rows.items()
+    }
+    (said,) = observe([Block(table, filled)])
+    assert said == (
+        "Attacked in each step, 1sada+2mix has 42.5 %; by the same attack once, against ERM, 41.0 % (the former above "
+        "in 1 of 1 seeds), and with the map 43.0 %. The training takes 81 s in place of 30, 2.7 times as long, without "
+        "the time in which stored views are made."
+    )
+    assert observe([Block(table, {"in each step": filled["in each step"]})]) == []
 
 
 @pytest.mark.parametrize(("few", "held"), [(61.0, "above"), (59.0, "not above")])

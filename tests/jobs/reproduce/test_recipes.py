@@ -48,6 +48,8 @@ def invented(recipe, seed=0):
                 name: {view: (seed + number) % 97 / 100 for view in views} for name, views in node.task.views.items()
             }
             results[node.name] = {"accuracy": views}
+        elif isinstance(node.task, TrainingTask):
+            results[node.name] = {"seconds": (seed + number) % 97}
         elif isinstance(node.task, WatchedTask):
             epochs = {epoch_name(epoch): (seed + number + epoch) % 97 / 100 for epoch in node.task.epochs}
             results[node.name] = {what: dict.fromkeys(node.task.views, epochs) for what in node.task.quantities}
@@ -191,7 +193,7 @@ def test_rounds_are_for_what_attacks_a_network():
 def test_digits_is_the_papers_comparison():
     recipe = find_recipe("digits")
     trainings = {node.name: node.task for node in recipe.graph if isinstance(node.task, TrainingTask)}
-    assert len(trainings) == (11 + 4 + 2 * 3 + 3 + 3 * 3) * 3  # methods, other weights, shares, lambda, attacks
+    assert len(trainings) == (11 + 6 + 2 * 3 + 3 + 3 * 3 + 2) * 3  # methods, weights, shares, lambda, attacks, online
     jobs = [task.job for task in trainings.values()]
     assert len({(job["epochs"], job["batch_size"]) for job in jobs}) == 1  # as many steps for every method
     named = (re.sub("[^a-z0-9]+", "-", name.lower()) + "-0" for name in METHODS)

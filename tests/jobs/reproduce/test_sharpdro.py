@@ -6,20 +6,32 @@ import numpy as np
 import pytest
 import torch
 
+from passband.jobs.commands.reproduction import reproduce
+from passband.jobs.comparison.reproductions import blocks_of
+from passband.jobs.comparison.results import ReproductionResults
+from passband.jobs.dataset.spec import parse_job
 from passband.jobs.generation.run import generate
-from passband.jobs.reproduce.graph import Made
+from passband.jobs.reproduce.display import SilentDisplay
+from passband.jobs.reproduce.graph import DatasetTask, Graph, Made
+from passband.jobs.reproduce.images import parse_images
+from passband.jobs.reproduce.outcome import conclude
 from passband.jobs.reproduce.recipes import find_recipe
 from passband.jobs.reproduce.recipes.sharpdro.setting import BINS, EDGES
 from passband.jobs.reproduce.rows import Block, Row
+from passband.jobs.reproduce.run import run_graph
 from passband.jobs.reproduce.scores import ScoreTask, by_severity
 from passband.jobs.reproduce.tasks import TrainingTask
 from passband.jobs.reproduce.watched import WatchedTask
 from passband.jobs.training.batches import to_device
 from passband.jobs.training.predict import stored_order
 from passband.pipeline.canonical import digest
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.manifest import read_manifest
 from passband.pipeline.networks.network import load_network
+from passband.pipeline.store import open_store
 from tests.jobs.generation.made import small_job
 from tests.jobs.training.objectives.made import make_objective
+from tests.pipeline.sources import files
 
 QUANTITIES = {"gradient_norm": "gradient_norm/test", "sharpness": "sharpness/test"}
 JOB = {"name": "t", "network": {"kind": "lenet", "batch_norm": True}, "objective": {"kind": "erm"}, "batch_size": 60}
@@ -180,3 +192,106 @@ def test_the_figures_are_told_against_the_papers_claims():
         "Mean weight of the training images by severity, without knowing it: 0: 0.90, 5: 1.25.",
     ]
     assert recipe.observe([]) == []
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """The paper's three image sets in small."""
+    for split in ("train", "test"):
+        files.write_folder(tmp_path / "imagenet30" / split)
+    return {
+        "imagenet30": str(tmp_path / "imagenet30"),
+        "cifar100": str(files.write_cifar(tmp_path / "cifar100", coarse=True)),
+        "cifar10": str(files.write_cifar(tmp_path / "cifar10", rows=25)),
+    }
+
+
+def test_given_images_stand_in_place_of_the_small_ones_with_the_papers_settings(folders):
+    usual, recipe = find_recipe("sharpdro", seeds=1), find_recipe("sharpdro", seeds=1, images=folders)
+    found = trainings(recipe)
+    assert len(found) == 3 * 3 * (5 + 3) + 2 + 6  # sets, tables 1 and 2; table 3; the sweep of rho
+    ours = trainings(usual)["photos-gaussian_noise-SharpDRO-0"].task.job
+    theirs = found["cifar10-gaussian_noise-SharpDRO-0"].task.job
+    assert theirs["objective"] == ours["objective"]
+    assert (theirs["network"], theirs["epochs"], theirs["batch_size"]) == ({"kind": "wide_resnet16_4"}, 200, 100)
+    assert theirs["optimizer"] == {**ours["optimizer"], "lr": 0.1}
+    assert theirs["optimizer"]["weight_decay"] == 5e-4
+    assert set(theirs) == {*ours, "data"}
+    tables = {"cifar10": "cifar", "cifar100": "cifar", "imagenet30": "tiny"}
+    for node in recipe.graph:
+        if isinstance(node.task, DatasetTask):
+            name = node.name.split("-")[0]
+            job = parse_job({"name": node.name, **node.task.job, "output": {"uri": "x", **node.task.job["output"]}})
+            stages = [*job.base_recipe(), *(stage for _, recipe in job.view_recipes() for stage in recipe)]
+            assert {options.table for stage, options in stages if stage == "corrupt"} == {tables[name]}
+            assert node.task.job["source"]["path"] == folders[name]
+            assert node.task.job["image"] == {"size": 64 if name == "imagenet30" else 32}
+            assert sum(1 for _ in job.source[0].open().entries()) > 0
+    assert [table.title for table in recipe.tables if "table 3" in table.title] == [
+        "cifar10, gaussian noise: what each part is worth (table 3)"
+    ]
+    assert list(recipe.settings["images"]) == ["cifar10", "cifar100", "imagenet30"]
+    assert recipe.settings["images"]["cifar100"] == {"size": 32, "base": [], "copies": 1, "epochs": 200}
+    assert recipe.settings["table of constants"] == tables
+    only = find_recipe("sharpdro", images={"imagenet30": "x"})
+    assert only.settings["ablation and figures"] == "on imagenet30 with gaussian_noise"
+    assert "given images" not in usual.settings
+    assert find_recipe("sharpdro", seeds=1, images={}) == usual
+
+
+def test_the_plan_lists_the_jobs_of_given_images(folders, tmp_path, capsys):
+    texts = [f"cifar10={folders['cifar10']}", f"imagenet30={folders['imagenet30']}"]
+    reproduce("sharpdro", output=tmp_path / "o", quick=True, workers=2, images=texts, plan=True)
+    told = capsys.readouterr().out
+    recipe = find_recipe("sharpdro", quick=True, images=folders)
+    mine = [node.name for node in recipe.graph if not node.name.startswith("cifar100-")]
+    assert all(name in told for name in mine)
+    assert f"{len(mine)} jobs, 0 done" in told
+    assert not any(name in told for name in ("photos", "mnist5k", "cifar100"))
+    assert not (tmp_path / "o").exists()
+
+
+def test_images_that_cannot_be_read_are_refused_before_anything_is_planned(folders, tmp_path):
+    flat = str(files.write_folder(tmp_path / "flat"))
+    (tmp_path / "data").mkdir()
+    for name, texts, message in (
+        ("sharpdro", ["cifar11=x"], "no images called 'cifar11'; there are cifar10, cifar100, imagenet30"),
+        ("hfc", [f"cifar10={folders['cifar10']}"], "images: hfc takes no images from folders; sharpdro does"),
+        ("sharpdro", ["cifar10"], "'cifar10' is not of the form NAME=FOLDER"),
+        ("sharpdro", ["cifar10="], "'cifar10=' is not of the form NAME=FOLDER"),
+        ("sharpdro", ["cifar10=a", "cifar10=b"], "images: cifar10 is given twice"),
+        ("sharpdro", [f"cifar10={tmp_path}/nowhere"], "source cifar10: path '.*nowhere' does not exist"),
+        ("sharpdro", [f"cifar10={tmp_path}/data"], "source cifar10: .* lacks the file"),
+        ("sharpdro", [f"imagenet30={flat}"], "flat is no folder of splits: put what is trained on"),
+    ):
+        with pytest.raises(PassbandError, match=message):
+            reproduce(name, output=tmp_path / "o", images=texts, plan=True)
+    assert parse_images([f"a={tmp_path}/b=c"]) == {"a": f"{tmp_path}/b=c"}
+
+
+def test_a_report_shows_the_tables_of_given_images():
+    recipe = find_recipe("sharpdro", quick=True, images={"cifar100": "x"})
+    row = {**recipe.tables[0].where, "method": "ERM", "condition": "severity 0", "values": [50.0]}
+    told = {"name": "sharpdro", "title": "t", "source": "s", "quick": True, "seeds": 1, "findings": [], "failed": {}}
+    found = ReproductionResults.model_validate({**told, "rows": [row], "settings": recipe.settings})
+    blocks = blocks_of(found)
+    assert [block.table for block in blocks] == list(recipe.tables)
+    assert blocks[0].methods["ERM"][0].mean == 50.0
+
+
+@pytest.mark.slow
+def test_a_network_is_trained_on_given_images_and_measured(folders, tmp_path):
+    recipe = find_recipe("sharpdro", quick=True, images={"cifar10": folders["cifar10"]})
+    wanted = {"cifar10-shot_noise-ERM-0-test"}
+    for node in reversed(recipe.graph.nodes):
+        wanted.update(node.needs if node.name in wanted else ())
+    part = Graph(tuple(node for node in recipe.graph if node.name in wanted))
+    ledger = run_graph(part, str(tmp_path / "out"), 1, SilentDisplay())
+    assert ledger.failed == {}
+    assert len(ledger.made) == 4
+    test = read_manifest(open_store(ledger.made["cifar10-shot_noise-test"].path))
+    assert (test.samples, len(test.views)) == (25, 6)
+    trained = ledger.results["cifar10-shot_noise-ERM-0"]
+    assert (trained["network"], trained["steps"]) == ("wide_resnet16_4", 2)  # of 125 images, in batches of 100
+    shown = {(row.fields["corruption"], row.fields["method"]) for row in conclude(recipe, ledger).rows}
+    assert shown == {("shot_noise", "ERM")}

@@ -47,11 +47,11 @@ def write_cifar(root, rows=5, coarse=False, seed=0):
     return root
 
 
-def write_cifar10c(root, corruptions=("fog", "snow"), count=8, seed=0):
-    """Write CIFAR-10-C in small: `count` images at each severity, and the same labels at each."""
+def write_cifar10c(root, corruptions=("fog", "snow"), count=8, seed=0, classes=10):
+    """Write CIFAR-10-C in small, or CIFAR-100-C: `count` images at each severity, and the same labels at each."""
     rng = np.random.default_rng(seed)
     root.mkdir(exist_ok=True)
-    np.save(root / "labels.npy", np.tile(rng.integers(0, 10, count, dtype=np.uint8), 5))
+    np.save(root / "labels.npy", np.tile(rng.integers(0, classes, count, dtype=np.uint8), 5))
     for name in corruptions:
         np.save(root / f"{name}.npy", rng.integers(0, 256, (5 * count, 32, 32, 3), dtype=np.uint8))
     return root

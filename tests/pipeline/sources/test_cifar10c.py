@@ -9,7 +9,13 @@ from pydantic import ValidationError
 from passband.pipeline.corruptions import NAMES
 from passband.pipeline.images import BadImage
 from passband.pipeline.sources import SourceError
-from passband.pipeline.sources.cifar10c import CLASSES, Cifar10c, Cifar10cOptions
+from passband.pipeline.sources.cifar10c import (
+    CLASSES,
+    CLASSES_100,
+    Cifar10c,
+    Cifar10cOptions,
+    Cifar100c,
+)
 from tests.pipeline.sources import files
 
 
@@ -50,6 +56,39 @@ def test_the_classes_are_those_of_cifar10_in_its_order(root):
     assert opened(root).classes == CLASSES
     assert (len(CLASSES), CLASSES[0], CLASSES[9]) == (10, "airplane", "truck")
     assert list(CLASSES) == sorted(CLASSES)  # as published, by the alphabet
+
+
+def test_the_classes_of_cifar100c_are_the_fine_ones_of_cifar100_in_its_order():
+    assert len(CLASSES_100) == 100
+    assert (CLASSES_100[1], CLASSES_100[99]) == ("aquarium_fish", "worm")
+    assert list(CLASSES_100) == sorted(set(CLASSES_100))  # as published, by the alphabet
+
+
+def test_cifar100c_is_read_alike_under_its_own_name(tmp_path):
+    root = files.write_cifar10c(tmp_path / "CIFAR-100-C", count=6, classes=100)
+    source = Cifar100c(Cifar10cOptions(path=str(root), corruption="snow", severity=4))
+    entries, rows = list(source.entries()), slice(18, 24)
+    assert source.classes == CLASSES_100
+    assert [entry.label for entry in entries] == np.load(root / "labels.npy")[rows].tolist()
+    assert max(entry.label for entry in entries) >= 10
+    assert [entry.key for entry in entries] == [f"cifar100c/{row:05d}" for row in range(6)]
+    read = [np.asarray(source.decode(content)) for content in source.read(entries)]
+    np.testing.assert_array_equal(read, np.load(root / "snow.npy")[rows])
+    labels = np.load(root / "labels.npy")
+    labels[19] = 100
+    np.save(root / "labels.npy", labels)
+    with pytest.raises(SourceError, match=r"^source cifar100c: label 19 of labels\.npy is 100, which is no class$"):
+        list(source.entries())
+
+
+def test_cifar10c_is_not_taken_for_cifar100c(root):
+    source = Cifar100c(Cifar10cOptions(path=str(root), corruption="fog", severity=1))
+    with pytest.raises(SourceError, match=r"no label of labels\.npy is above 9, as in CIFAR-10-C, which the kind cif"):
+        list(source.entries())
+    labels = np.load(root / "labels.npy")
+    labels[-1] = 10
+    np.save(root / "labels.npy", labels)
+    assert len(list(source.entries())) == 6
 
 
 @pytest.mark.parametrize("name", [*NAMES, "gaussian_blur", "saturate", "spatter", "speckle_noise"])

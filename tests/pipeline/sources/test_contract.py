@@ -33,6 +33,11 @@ MAKERS = {
         "corruption": "fog",
         "severity": 3,
     },
+    "cifar100c": lambda folder: {
+        "path": str(files.write_cifar10c(folder / "data", classes=100)),
+        "corruption": "snow",
+        "severity": 5,
+    },
     "webdataset": lambda folder: {"path": str(files.write_shards(folder / "data"))},
     "parquet": lambda folder: {"path": str(files.write_parquet(folder / "data/a.parquet").parent)},
 }
@@ -124,14 +129,16 @@ def test_every_source_is_made_here():
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in SOURCES if kind not in ("imagefolder", "cifar10c", "webdataset", "parquet")]
+    "kind", [kind for kind in SOURCES if kind not in ("imagefolder", "cifar10c", "cifar100c", "webdataset", "parquet")]
 )
 def test_a_wrong_split_names_what_is_allowed(kind, tmp_path):
     with pytest.raises(ValidationError, match="'train', 'test' or 'all'"):
         SOURCES[kind].Options(**{**MAKERS[kind](tmp_path), "split": "val"})
 
 
-@pytest.mark.parametrize("kind", ["imagefolder", "domains", "cifar10", "cifar100", "cifar10c", "webdataset", "parquet"])
+@pytest.mark.parametrize(
+    "kind", ["imagefolder", "domains", "cifar10", "cifar100", "cifar10c", "cifar100c", "webdataset", "parquet"]
+)
 def test_a_missing_path_is_one_sentence(kind, tmp_path):
     options = SOURCES[kind].Options(**MAKERS[kind](tmp_path) | {"path": str(tmp_path / "nowhere")})
     with pytest.raises(SourceError, match=f"^source {kind}: path '.*nowhere' does not exist$"):

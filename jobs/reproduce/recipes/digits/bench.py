@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from passband.jobs.reproduce.recipe import MapNorm, Seen
-from passband.jobs.reproduce.recipes.digits.methods import ATTACK, ERM, FLAVOURS, METHODS, RANDOM, Method
+from passband.jobs.reproduce.recipes.digits.methods import ATTACK, ERM, FLAVOURS, METHODS, MIXED, RANDOM, Method
 from passband.jobs.reproduce.recipes.digits.setting import (
     MAP_S,
     MIX_S,
+    ONLINE_S,
     PRIME_S,
     SADA_S,
     SURROGATE_BATCH,
@@ -44,14 +45,14 @@ class Bench:
         if method.name == ERM:
             return self.erm
         changes = self._tuning(self.erm) if tuned else {}
-        return self._train(method, self._flavour(method.data) if method.attacks else self._plain, **changes)
+        return self._train(method, self._data(method), **changes)
 
     def vary(self, variation: Variation, *, tuned: bool = False) -> str:
         """Enter the training of a variation, once, and return its name; `tuned` as in `train`."""
         method, name = variation.method, self._name(variation.method)
         if name in self._nodes:
             return name
-        data = self._flavour(method.data) if method.attacks else self._plain
+        data = self._data(method)
         if variation.attack:
             views = self._attack_views(
                 method.data, self.erm, method.count("sada"), method.count("mix"), variation.attack
@@ -116,13 +117,28 @@ class Bench:
             "data": read if share is None else {**read, "augmented_share": share},
             **changes,
         }
-        return self._nodes.training(
-            name, job, data, self._setting.images.training_seconds(job["epochs"], len(method.views))
-        )
+        return self._nodes.training(name, job, data, self._training_seconds(method, job["epochs"]))
+
+    def _training_seconds(self, method: Method, epochs: int) -> float:
+        images = self._setting.images
+        if method.attacks_online:
+            return 1.0 + images.train_samples * epochs * ONLINE_S
+        return images.training_seconds(epochs, len(method.views))
 
     def _test(self, domain: str) -> str:
         images, split = self._setting.unseen.get(domain, (self._setting.images, "test"))
         return self._nodes.dataset(f"test-{domain}", images.job(split, []), 1.0)
+
+    def _data(self, method: Method) -> str:
+        if method.attacks:
+            return self._flavour(method.data)
+        return self._mixed() if method.data == MIXED else self._plain
+
+    def _mixed(self) -> str:
+        """Enter the training set of AugMix's views alone, once; its first two are those of the plain one."""
+        images, views = self._setting.images, _copies("augmix", {}, "mix", 3)
+        seconds = 1.0 + images.train_samples * 3 * MIX_S
+        return self._nodes.dataset(f"mixed-{self._seed}", images.job("train", views, seed=self._seed), seconds)
 
     def _make_plain(self) -> str:
         images = self._setting.images
@@ -142,9 +158,10 @@ class Bench:
     def _attack_views(
         self, flavour: str, training: str, sada: int, mix: int, attack: Mapping[str, Any] = ATTACK
     ) -> list[dict[str, Any]]:
-        options = {"surrogate": self._surrogate(training), **FLAVOURS[flavour], **ATTACK, **attack}
+        options = {"surrogate": self._surrogate(training), **FLAVOURS[flavour], **ATTACK}
         if flavour != RANDOM:
             options["map"] = f"@{self.map(training)}/{MAPS}"
+        options |= attack
         return [*_copies("sada", options, "sada", sada), *_copies("augmix", {}, "mix", mix)]
 
     def _generate(self, name: str, views: list[dict[str, Any]]) -> str:

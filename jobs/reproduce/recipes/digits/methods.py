@@ -6,13 +6,13 @@ from typing import Any
 
 from passband.jobs.reproduce.recipes.parts import CLEAN
 
-PLAIN, ENHANCED, ORIGINAL, RANDOM = "plain", "enhanced", "original", "random"
+PLAIN, MIXED, ENHANCED, ORIGINAL, RANDOM = "plain", "mixed", "enhanced", "original", "random"
 FLAVOURS: Mapping[str, Mapping[str, Any]] = {
     ENHANCED: {"map_name": "enhanced"},
     ORIGINAL: {"map_name": "original"},
     RANDOM: {"random_only": True},
 }
-"""Training set -> options of sada. Only the views of PLAIN need no surrogate, and those of RANDOM no map."""
+"""Training set -> options of sada. PLAIN and MIXED need no surrogate, and RANDOM no map."""
 ATTACK = {"steps": 5, "step_size": 0.08, "init": 0.2}
 """The paper's numbers for digits."""
 JSD_WEIGHT = 0.25
@@ -27,7 +27,7 @@ class Method:
 
     Attributes
     ----------
-    data : training set: PLAIN, or one of FLAVOURS
+    data : training set: PLAIN, MIXED, or one of FLAVOURS
     views : of it, the clean one first
     """
 
@@ -38,8 +38,13 @@ class Method:
 
     @property
     def attacks(self) -> bool:
-        """Whether its views are made against a surrogate."""
-        return self.data != PLAIN
+        """Whether its training set is made against a surrogate."""
+        return self.data in FLAVOURS
+
+    @property
+    def attacks_online(self) -> bool:
+        """Whether each step of its training attacks the network that is trained."""
+        return "attack" in self.objective
 
     def count(self, view: str) -> int:
         """Return how many views of a kind it is trained on."""
@@ -59,6 +64,10 @@ ONE, TWO, THREE = "1sada+2mix", "2sada+1mix", "3sada+0mix"
 RECIPES = (ONE, TWO, THREE)
 NO_SADA, NO_MIX, NO_JSD = "without SADA", "without Mix", "without JSD"
 WITH_ENHANCED, WITH_ORIGINAL, WITH_RANDOM = "enhanced map", "original map", "random perturbation"
+ONLY_MIX = Method("0sada+3mix", MIXED, _views(mix=3), _JSD)
+"""As many views as SADA's recipes have, without an attack."""
+ONLINE = Method("1sada+2mix in training", ENHANCED, _views(mix=2), {**_JSD, "attack": {"copies": 1, **ATTACK}})
+"""The stored views of AugMix that 1sada+2mix has, and its attacked one made in each step."""
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from passband.jobs.reproduce.graph import Graph
-from passband.jobs.reproduce.recipe import MapGrid, Measure, Reading, Recipe, Seen
+from passband.jobs.reproduce.recipe import MapGrid, Measure, Reading, Recipe, Seen, TrainingSeconds
 from passband.jobs.reproduce.recipes.digits.bench import Bench
 from passband.jobs.reproduce.recipes.digits.methods import (
     ABLATION,
     ATTACK,
+    AUGMIX,
     BASELINE_WEIGHT,
     BASELINES,
     FIGURE_6,
@@ -18,17 +19,20 @@ from passband.jobs.reproduce.recipes.digits.methods import (
     NO_JSD,
     NO_MIX,
     NO_SADA,
+    ONE,
+    ONLY_MIX,
     THREE,
     TWO,
     Method,
 )
 from passband.jobs.reproduce.recipes.digits.setting import BATCH, QUICK, QUICK_SEEDS, RATE, SEEDS, WHOLE, Setting
-from passband.jobs.reproduce.recipes.digits.variations import EFFICIENT, WEIGHED, Variation, variations
+from passband.jobs.reproduce.recipes.digits.variations import EFFICIENT, WEIGHED, Variation, attacks, variations
 from passband.jobs.reproduce.recipes.digits.words import (
     AVERAGE,
     CHOICE,
     ENHANCED_NORM,
     NORM_COLUMNS,
+    SECONDS,
     STUDIES,
     observe,
 )
@@ -59,6 +63,7 @@ def build(setting: Setting, quick: bool, seeds: int, rounds: int, fine_tune: boo
     studies = [_Study(nodes, setting, seed, rounds, fine_tune) for seed in range(seeds)]
     measures = [measure for study in studies for measure in study.measures()]
     measures += [measure for study in studies for measure in study.variations()]
+    measures += [measure for study in studies for measure in study.attacks()]
     return Recipe(
         name="digits",
         title="SADA on digits: accuracy on unseen domains",
@@ -116,13 +121,25 @@ class _Study:
         for (study, row), conditions in rows.items():
             yield self._measure(study, row, conditions)
 
+    def attacks(self) -> Iterator[Measure]:
+        """Yield what is told of an attack in each step, beside stored views."""
+        for cell in attacks():
+            training = self._trained(cell)
+            unseen = {domain: self._seen[training][domain] for domain in self._setting.unseen}
+            told: Conditions = {**unseen, AVERAGE: self._average(training), SECONDS: [TrainingSeconds(training)]}
+            yield self._measure(cell.study, cell.row, told)
+
     def _varied(self, cell: Variation) -> list[Seen]:
+        return self._average(self._trained(cell))
+
+    def _trained(self, cell: Variation) -> str:
+        """Enter the training of a cell and its evaluation, once, and return its name."""
         training = self._rounds[cell.base][0]
         if cell.changed:
             training = self._bench.vary(cell, tuned=self._fine_tune and cell.base not in BASELINES)
         if training not in self._seen:
             self._seen[training] = self._bench.accuracies(training)
-        return self._average(training)
+        return training
 
     def _train(self, method: Method, rounds: int) -> Iterator[str]:
         newest = self._bench.train(method, tuned=self._fine_tune and method.name not in BASELINES)
@@ -153,6 +170,7 @@ def _tables(setting: Setting, rounds: int) -> Iterator[Table]:
     printed = tuple((domain, domain) for domain in PRINTED_COLUMNS)
     yield Table("Table 4 as the paper prints it", {"study": STUDIES.printed}, printed)
     yield from _variation_tables(setting)
+    yield _attack_table(setting)
     if rounds > 1:
         numbers = tuple((f"round {number}", f"round {number}") for number in range(1, rounds + 1))
         yield Table("Average of the unseen domains after each round", {"study": STUDIES.rounds}, numbers)
@@ -162,7 +180,7 @@ def _variation_tables(setting: Setting) -> Iterator[Table]:
     def columns(values: Iterable[float]) -> tuple[tuple[str, str], ...]:
         return tuple((f"{value:g}", f"{value:g}") for value in values)
 
-    title = "Weight of JSD and method varied apart: average of the unseen domains"
+    title = "Weight of JSD, method and number of views varied apart: average of the unseen domains"
     yield Table(title, {"study": STUDIES.weights}, columns((JSD_WEIGHT, BASELINE_WEIGHT)))
     yield Table(
         "Data efficiency (figure 5): average of the unseen domains",
@@ -175,6 +193,12 @@ def _variation_tables(setting: Setting) -> Iterator[Table]:
         symbol = SYMBOLS[study]
         title = f"{study.capitalize()} (figure 7, {symbol}): average of the unseen domains"
         yield Table(title, {"study": study}, columns(values), chart=symbol, mean_last=False)
+
+
+def _attack_table(setting: Setting) -> Table:
+    domains = tuple((name, HEADINGS.get(name, name)) for name in setting.unseen)
+    title = f"Attack in training against stored views, {ONE}: unseen domains, and seconds of a training"
+    return Table(title, {"study": STUDIES.attacks}, (*domains, (AVERAGE, "avg"), (SECONDS, "seconds")))
 
 
 def _printed() -> Iterator[Row]:
@@ -198,7 +222,12 @@ def _settings(setting: Setting, rounds: int, fine_tune: bool) -> dict[str, Any]:
         "ablation": f"of {TWO}, whose parts are left out and replaced by nothing; without JSD is cross-entropy on all "
         "its views",
         "table 4": "as printed; the average without SADA, 60.27, is not the mean of its row, which is 54.84",
-        "weights": f"each of {', '.join(WEIGHED)} with either weight",
+        "weights": f"each of {', '.join(method.name for method in WEIGHED)} with either weight",
+        "number of views": f"{ONLY_MIX.name} has as many as SADA's recipes, the two of {AUGMIX} and one more",
+        "attack in training": f"the attacked view of {ONE} made in each step against the network that is trained, "
+        "which allows no map; beside it the view stored, once without a map; the other views are the same, except that "
+        "those beside the view without a map are another draw of AugMix; seconds are those of the training alone, as "
+        "it says itself: a measurement, which is another each time",
         "figure 5": f"{', '.join(EFFICIENT)}; every method trains on all clean images for as many steps, and on the "
         "views of a share of them, the same for all methods; the others show the clean image in place of each view",
         "figure 7": f"{TWO} with one number changed; views that need it are made anew, against the same ERM "

@@ -9,6 +9,8 @@ from passband.jobs.reproduce.recipes.parts import Images
 
 SADA_S, MIX_S, PRIME_S, MAP_S = 1.5e-3, 1.5e-3, 0.5e-3, 60e-6
 """Seconds of one core for a view of an image, and for an image under one frequency."""
+ONLINE_S = 0.85e-3
+"""Seconds of one core for an image in a step of training that attacks it, its stored views included."""
 
 
 _FEW = {

@@ -1,4 +1,4 @@
-"""Methods with one thing changed: the weight of JSD, the share that is augmented, a number of the attack."""
+"""Methods with one thing changed: views, the weight of JSD, the share that is augmented, how and when is attacked."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,13 +10,16 @@ from passband.jobs.reproduce.recipes.digits.methods import (
     BASELINE_WEIGHT,
     JSD_WEIGHT,
     METHODS,
+    ONE,
+    ONLINE,
+    ONLY_MIX,
     RECIPES,
     TWO,
     Method,
 )
-from passband.jobs.reproduce.recipes.digits.words import STUDIES, SWEEPS
+from passband.jobs.reproduce.recipes.digits.words import AVERAGE, IN_STEPS, STORED, STUDIES, SWEEPS, UNMAPPED
 
-WEIGHED = (AUGMIX, *RECIPES)
+WEIGHED = (METHODS[AUGMIX], ONLY_MIX, *(METHODS[name] for name in RECIPES))
 """Methods whose weight is changed."""
 EFFICIENT = (AUGMIX, TWO)
 """Methods that are trained with a share of their views."""
@@ -57,9 +60,10 @@ def variations(shares: Sequence[float], sweeps: Mapping[str, Sequence[float]]) -
     shares : in ascending order, up to 1
     sweeps : study of `SWEEPS` -> its values in ascending order
     """
-    for name in WEIGHED:
+    for method in WEIGHED:
         for weight in (JSD_WEIGHT, BASELINE_WEIGHT):
-            yield Variation(STUDIES.weights, name, f"{weight:g}", name, weighed(METHODS[name], weight))
+            base = AUGMIX if method == ONLY_MIX else method.name
+            yield Variation(STUDIES.weights, method.name, f"{weight:g}", base, weighed(method, weight))
     for name in EFFICIENT:
         for share in shares:
             kept = None if share == 1 else share
@@ -67,6 +71,15 @@ def variations(shares: Sequence[float], sweeps: Mapping[str, Sequence[float]]) -
             yield Variation(STUDIES.shares, name, f"{share:g}", name, method, share=kept)
     for study, values in sweeps.items():
         yield from (_swept(study, value) for value in values)
+
+
+def attacks() -> Iterator[Variation]:
+    """Yield the ways to make the attacked view of 1sada+2mix: stored, with a map and without, and in each step."""
+    stored = METHODS[ONE]
+    unmapped = replace(stored, name=f"{ONE} without map")
+    yield Variation(STUDIES.attacks, STORED, AVERAGE, ONE, stored)
+    yield Variation(STUDIES.attacks, UNMAPPED, AVERAGE, ONE, unmapped, attack={"map": "none", "map_name": None})
+    yield Variation(STUDIES.attacks, IN_STEPS, AVERAGE, ONE, ONLINE)
 
 
 def _swept(study: str, value: float) -> Variation:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from passband.jobs.reproduce.recipes.digits.methods import AUGMIX, ERM, RECIPES, TWO, WITH_ENHANCED
+from passband.jobs.reproduce.recipes.digits.methods import AUGMIX, ERM, ONLY_MIX, RECIPES, TWO, WITH_ENHANCED
 from passband.jobs.reproduce.rows import Block, Row
 
-AVERAGE = "unseen"
+AVERAGE, SECONDS = "unseen", "seconds"
+STORED, UNMAPPED, IN_STEPS = "stored, enhanced map", "stored, no map", "in each step"
 ORIGINAL_NORM, ENHANCED_NORM, NORM_ERROR = "original l1 norm", "enhanced l1 norm", "standard error"
 NORM_COLUMNS = (
     (ORIGINAL_NORM, "original"),
@@ -31,6 +32,7 @@ class Studies:
     steps: str = "steps"
     step_size: str = "step size"
     init: str = "init"
+    attacks: str = "attack in training"
     printed: str = "table 4"
 
 
@@ -55,6 +57,7 @@ def observe(blocks: Sequence[Block]) -> list[str]:
         *_weights(by_study.get(STUDIES.weights)),
         *_efficiency(by_study.get(STUDIES.shares)),
         *_swept(by_study),
+        *_in_training(by_study.get(STUDIES.attacks)),
     ]
 
 
@@ -111,14 +114,20 @@ def _norms(block: Block | None) -> Iterator[str]:
 
 
 def _weights(block: Block | None) -> Iterator[str]:
-    """Say how much of SADA's lead on AugMix is the weight's."""
+    """Say how much of SADA's lead on AugMix is the weight's, and how much the number of views."""
     if block is None or AUGMIX not in block.methods:
         return
     for column, (weight, _) in enumerate(block.table.columns):
         cells = {name: row for name, rows in block.methods.items() if (row := rows[column])}
         if augmix := cells.pop(AUGMIX, None):
-            leads = (f"{name} {row.mean - augmix.mean:+.1f} ({_won(row, augmix)})" for name, row in cells.items())
-            yield f"With the same weight of JSD, {weight}: AugMix {augmix.mean:.1f} %; against it {', '.join(leads)}."
+            leads = _leads(cells, augmix)
+            yield f"With the same weight of JSD, {weight}: AugMix {augmix.mean:.1f} %; against it {leads}."
+        if only_mix := cells.pop(ONLY_MIX.name, None):
+            yield f"Against {ONLY_MIX.name}, which has as many views: {_leads(cells, only_mix)}."
+
+
+def _leads(cells: Mapping[str, Row], other: Row) -> str:
+    return ", ".join(f"{name} {row.mean - other.mean:+.1f} ({_won(row, other)})" for name, row in cells.items())
 
 
 def _efficiency(block: Block | None) -> Iterator[str]:
@@ -148,6 +157,25 @@ def _swept(blocks: Mapping[str, Block]) -> Iterator[str]:
                 f"Figure 7, {study}: between {low.mean:.1f} % at {worst} and {high.mean:.1f} % at {best}, of "
                 f"{', '.join(value for value, _ in found)}."
             )
+
+
+def _in_training(block: Block | None) -> Iterator[str]:
+    """Say what an attack in each step is worth, and what it costs."""
+    if block is None or not {STORED, UNMAPPED, IN_STEPS} <= set(block.methods):
+        return
+    columns = [condition for condition, _ in block.table.columns]
+    accuracy, seconds = (
+        {name: rows[columns.index(column)] for name, rows in block.methods.items()} for column in (AVERAGE, SECONDS)
+    )
+    online, unmapped, stored = (accuracy[name] for name in (IN_STEPS, UNMAPPED, STORED))
+    long, short = seconds[IN_STEPS], seconds[UNMAPPED]
+    if online and unmapped and stored and long and short:
+        yield (
+            f"Attacked in each step, 1sada+2mix has {online.mean:.1f} %; by the same attack once, against ERM, "
+            f"{unmapped.mean:.1f} % (the former {_won(online, unmapped)}), and with the map {stored.mean:.1f} %. The "
+            f"training takes {long.mean:.0f} s in place of {short.mean:.0f}, {long.mean / short.mean:.1f} times as "
+            "long, without the time in which stored views are made."
+        )
 
 
 def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float:

@@ -16,24 +16,20 @@ from passband.jobs.reproduce.recipe import (
 from passband.jobs.reproduce.recipes.parts import Nodes, corrupted, grid, grid_view
 from passband.jobs.reproduce.recipes.sharpdro.setting import (
     AGNOSTIC,
-    BATCH,
     BINS,
     CLIP,
     DECAY,
     EDGES,
     FIGURE_3,
     FIGURE_LEVELS,
-    LEARNING_RATE,
     LEVELS,
     MOMENTUM,
-    NETWORK,
     RHO,
     SHARPDRO,
-    STUDIED,
-    TABLE,
     TABLE_1,
     TABLE_2,
     TABLE_3,
+    Scope,
     Setting,
     Size,
 )
@@ -49,19 +45,17 @@ _QUANTITIES = {"gradient_norm": f"gradient_norm/{_TEST}", "sharpness": f"sharpne
 class Bench:
     """Trains and measures networks on one image source under one corruption with one seed."""
 
-    def __init__(self, nodes: Nodes, setting: Setting, corruption: str, seed: int, size: Size) -> None:
+    def __init__(self, nodes: Nodes, setting: Setting, corruption: str, seed: int, size: Size, scope: Scope) -> None:
         self._nodes, self._setting, self._seed, self._size = nodes, setting, seed, size
+        self._is_studied = (setting.images.name, corruption) == scope.studied_set
+        self._copies = size.copies_of(setting)
         self._images, self._corruption = setting.images, corruption
         self._name = f"{setting.images.name}-{corruption}"
         self._views = {level: grid_view(corruption, level) for level in LEVELS}
-        base = [corrupted(corruption, {"poisson": 1.0}, TABLE)]
-        made = self._images.job("train", [], base, seed, size.copies) | {"group": "severity"}
-        self._train = nodes.dataset(f"{self._name}-train{seed}-x{size.copies}", made, 2.0)
-        self._test = nodes.dataset(f"{self._name}-test", self._images.job("test", grid(corruption, TABLE)), 2.0)
-
-    @property
-    def _is_studied(self) -> bool:
-        return (self._images.name, self._corruption) == STUDIED
+        base = [corrupted(corruption, {"poisson": 1.0}, setting.table)]
+        made = self._images.job("train", [], base, seed, self._copies) | {"group": "severity"}
+        self._train = nodes.dataset(f"{self._name}-train{seed}-x{self._copies}", made, 2.0)
+        self._test = nodes.dataset(f"{self._name}-test", self._images.job("test", grid(corruption, setting.table)), 2.0)
 
     def measures(self) -> Iterator[Measure]:
         """Yield what is told of this training set with this seed."""
@@ -112,8 +106,8 @@ class Bench:
     def _scores(self) -> Iterator[Measure]:
         """Yield the histogram of the weights of each severity's training images (figure 6)."""
         training = self._training(AGNOSTIC, self._size.objective(AGNOSTIC))
-        seconds = self._images.training_seconds(1, 2 * self._size.copies)
-        measured = self._nodes.scores(training, self._train, RHO, BATCH, EDGES, seconds)
+        how, seconds = self._setting.training, self._images.training_seconds(1, 2 * self._copies)
+        measured = self._nodes.scores(training, self._train, RHO, how.batch, EDGES, seconds)
         for level in LEVELS:
             told: dict[str, list[Reading]] = {
                 name: [ScoresWithin(measured, level, number)] for number, name in enumerate(BINS)
@@ -135,24 +129,25 @@ class Bench:
         name = f"{self._name}-{method.replace(' ', '-')}-{self._seed}"
         if name in self._nodes:
             return name
-        epochs = self._size.epochs(self._setting)
+        epochs, how = self._size.epochs(self._setting), self._setting.training
         job = {
             "seed": self._seed,
-            "network": NETWORK,
+            "network": how.network,
             "objective": objective,
             "epochs": epochs,
-            "batch_size": BATCH,
-            "optimizer": {"kind": "sgd", "lr": LEARNING_RATE, "momentum": MOMENTUM, "weight_decay": DECAY},
-            "schedule": {"kind": "cosine"},
+            "batch_size": how.batch,
+            "optimizer": {"kind": "sgd", "lr": how.rate, "momentum": MOMENTUM, "weight_decay": DECAY},
+            "schedule": how.schedule,
             "clip_norm": CLIP,
+            **({"data": how.data} if how.data else {}),
         }
         passes = (
             2.0 if objective["kind"] in ("sam", "sharpdro") else 1.3 if objective["kind"] in ("jtt", "eiil") else 1.0
         )
-        seconds = self._images.training_seconds(epochs, passes * self._size.copies)
+        seconds = self._images.training_seconds(epochs, passes * self._copies)
         if self._is_studied and method in FIGURE_3:
             views = [*self._views.values()]
-            landscape = {"views": views, "every_epochs": self._size.every, "sharpness": RHO}
+            landscape = {"views": views, "every_epochs": self._size.steps_between(self._setting), "sharpness": RHO}
             job["evaluate"] = {_TEST: {"path": f"@{self._test}", **landscape}}
             seconds += 6 * len(self._size.points(self._setting)) * self._images.evaluation_seconds(1, len(views))
         return self._nodes.training(name, job, self._train, seconds)

@@ -1,43 +1,47 @@
 """SharpDRO's tables and figures as one graph."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from passband.jobs.reproduce.graph import Graph
 from passband.jobs.reproduce.recipe import Measure, Recipe
 from passband.jobs.reproduce.recipes.parts import Nodes
 from passband.jobs.reproduce.recipes.sharpdro.bench import Bench, over_all
+from passband.jobs.reproduce.recipes.sharpdro.given import CHOSEN, GIVEN_IMAGES, given
 from passband.jobs.reproduce.recipes.sharpdro.setting import (
-    BATCH,
     CLIP,
     CORRUPTIONS,
     DECAY,
-    LEARNING_RATE,
     METHODS,
     MOMENTUM,
-    NETWORK,
     QUICK,
     QUICK_SEEDS,
     RHO,
+    SCOPE,
     SEEDS,
-    SETTINGS,
-    STUDIED,
-    TABLE,
     TABLE_1,
     TABLE_2,
     WHOLE,
+    Scope,
     Size,
 )
 from passband.jobs.reproduce.recipes.sharpdro.words import STUDIES, observe, tables
 
 
-def sharpdro(quick: bool, seeds: int | None) -> Recipe:
-    """Return the reproduction of the comparison of objectives by severity, of its ablation and of its figures."""
+def sharpdro(quick: bool, seeds: int | None, images: Mapping[str, str] | None = None) -> Recipe:
+    """Return the reproduction of the comparison of objectives by severity, of its ablation and of its figures.
+
+    Parameters
+    ----------
+    images : name of one of the paper's image sets -> folder; None: the small real data in place of them
+    """
     number, size = seeds or (QUICK_SEEDS if quick else SEEDS), QUICK if quick else WHOLE
+    scope = given(images) if images else SCOPE
     nodes, measures = Nodes(), list[Measure]()
     for seed in range(number):
-        for setting in SETTINGS:
+        for setting in scope.settings:
             for corruption in CORRUPTIONS:
-                measures += Bench(nodes, setting, corruption, seed, size).measures()
+                measures += Bench(nodes, setting, corruption, seed, size, scope).measures()
     measures += [
         over_all(measures, study, method, seed)
         for study, methods in ((STUDIES.aware, TABLE_1), (STUDIES.agnostic, TABLE_2))
@@ -48,30 +52,31 @@ def sharpdro(quick: bool, seeds: int | None) -> Recipe:
         name="sharpdro",
         title="SharpDRO: accuracy by severity of corruption",
         source="After “Robust generalization against corruptions via worst-case sharpness minimization”, tables 1 to 3 "
-        "and figures 3 to 6, on small real data",
+        f"and figures 3 to 6, on {'the images it names' if images else 'small real data'}",
         quick=quick,
         seeds=number,
         graph=Graph(nodes.all()),
         measures=tuple(measures),
-        tables=tuple(tables(size)),
-        settings=_settings(size),
+        tables=tuple(tables(size, scope)),
+        settings=_settings(size, scope, images or {}),
         findings=FINDINGS,
         observe=observe,
     )
 
 
-def _settings(size: Size) -> dict[str, Any]:
+def _settings(size: Size, scope: Scope, images: Mapping[str, str]) -> dict[str, Any]:
+    how, tables_used = scope.settings[0].training, {setting.images.name: setting.table for setting in scope.settings}
     return {
         "training sets": "one a type; each image at a severity drawn by Poisson(1) cut at 5; group = severity",
         "seeds": "seed s draws the severities and noise of the training set, the weights and the order; test sets are "
         "the same for all",
         "corruptions": list(CORRUPTIONS),
-        "table of constants": TABLE,
-        "network": dict(NETWORK),
-        "optimizer": f"SGD, rate {LEARNING_RATE}, cosine schedule, momentum {MOMENTUM}, weight decay {DECAY}, batches "
-        f"of {BATCH}, gradients clipped to a norm of {CLIP:g}",
+        "table of constants": tables_used if images else scope.studied.table,
+        "network": dict(how.network),
+        "optimizer": f"SGD, rate {how.rate}, {how.schedule['kind']} schedule, momentum {MOMENTUM}, weight decay "
+        f"{DECAY}, batches of {how.batch}, gradients clipped to a norm of {CLIP:g}",
         "objectives": {method: size.objective(method) for method in METHODS},
-        "ablation and figures": f"on {STUDIED[0]} with {STUDIED[1]}",
+        "ablation and figures": f"on {scope.studied_set[0]} with {scope.studied_set[1]}",
         "sharpness and gradient norm": f"of each severity's mean loss over all test images, with rho {RHO}",
         "rho": list(size.rhos),
         "weights of figure 6": "of the training images, by the network at the end of training, in batches as in it",
@@ -79,11 +84,12 @@ def _settings(size: Size) -> dict[str, Any]:
             setting.images.name: {
                 "size": setting.images.size,
                 "base": list(setting.images.base),
-                "copies": size.copies,
+                "copies": size.copies_of(setting),
                 "epochs": size.epochs(setting),
             }
-            for setting in SETTINGS
+            for setting in scope.settings
         },
+        **({GIVEN_IMAGES: list(images), "of the given images": CHOSEN} if images else {}),
     }
 
 

@@ -1,7 +1,7 @@
 """What is trained on in the reproduction of SharpDRO, how long, and by which objectives."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from passband.jobs.reproduce.recipes.parts import SEVERITIES, Images
@@ -41,17 +41,42 @@ SEEDS, QUICK_SEEDS = 3, 1
 
 
 @dataclass(frozen=True)
+class Training:
+    """How every network is trained, but for its objective.
+
+    Attributes
+    ----------
+    network, schedule, data : sections of the job
+    """
+
+    network: Mapping[str, Any] = field(hash=False)
+    batch: int
+    rate: float
+    schedule: Mapping[str, Any] = field(hash=False)
+    data: Mapping[str, Any] = field(hash=False, default_factory=dict)
+
+
+SMALL = Training(NETWORK, BATCH, LEARNING_RATE, {"kind": "cosine"})
+
+
+@dataclass(frozen=True)
 class Setting:
     """How an image source is trained on.
 
     Attributes
     ----------
     epochs, quick_epochs : of every training
+    table : of the corruptions' constants
+    copies, every : in place of those of `Size`
     """
 
     images: Images
     epochs: int
     quick_epochs: int
+    training: Training = SMALL
+    table: str = TABLE
+    copies: int | None = None
+    every: int | None = None
 
 
 SETTINGS = (
@@ -74,8 +99,22 @@ SETTINGS = (
         quick_epochs=6,
     ),
 )
-STUDIED = ("photos", "gaussian_noise")
-"""The training set of table 3 and of the figures, as the paper takes one of its nine."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is trained on; table 3 and the figures are about `studied`, as the paper takes one of its nine sets."""
+
+    settings: tuple[Setting, ...]
+    studied: Setting
+
+    @property
+    def studied_set(self) -> tuple[str, str]:
+        """Images and corruption of table 3 and of the figures."""
+        return self.studied.images.name, CORRUPTIONS[0]
+
+
+SCOPE = Scope(SETTINGS, SETTINGS[1])
 
 
 @dataclass(frozen=True)
@@ -102,7 +141,16 @@ class Size:
 
     def points(self, setting: Setting) -> tuple[int, ...]:
         """Return the epochs after which the landscape is measured, counted from 1."""
-        return tuple(range(self.every, self.epochs(setting) + 1, self.every))
+        every = self.steps_between(setting)
+        return tuple(range(every, self.epochs(setting) + 1, every))
+
+    def steps_between(self, setting: Setting) -> int:
+        """Return the epochs between two points."""
+        return self.every if setting.every is None or self.quick else setting.every
+
+    def copies_of(self, setting: Setting) -> int:
+        """Return how many samples are made of each image."""
+        return self.copies if setting.copies is None else setting.copies
 
     def objective(self, method: str) -> dict[str, Any]:
         """Return the options of a method's objective."""
@@ -118,9 +166,3 @@ _SHORT: Mapping[str, Mapping[str, Any]] = {
 }
 WHOLE = Size(False, copies=3, every=3, rhos=(0.005, 0.01, RHO, 0.1, 0.5, 1.0, 2.0), changes={})
 QUICK = Size(True, copies=1, every=2, rhos=(0.005, RHO, 0.5), changes=_SHORT)
-
-
-def studied() -> Setting:
-    """Return the setting of table 3 and of the figures."""
-    (found,) = (setting for setting in SETTINGS if setting.images.name == STUDIED[0])
-    return found

@@ -14,12 +14,10 @@ from passband.jobs.reproduce.recipes.sharpdro.setting import (
     JTT,
     LEVELS,
     SAM,
-    SETTINGS,
     SHARPDRO,
-    STUDIED,
     WITHOUT,
+    Scope,
     Size,
-    studied,
 )
 from passband.jobs.reproduce.rows import Block, Row, Table
 from passband.jobs.reproduce.watched import epoch_name
@@ -53,34 +51,36 @@ _SEVERITIES = tuple((condition(level), str(level)) for level in LEVELS)
 _COLUMNS = (*_SEVERITIES, (AVERAGE, "avg"))
 
 
-def tables(size: Size) -> Iterator[Table]:
+def tables(size: Size, scope: Scope) -> Iterator[Table]:
     """Yield the paper's tables, then its figures; of tables 1 and 2 the means alone are drawn, so the page is small."""
     for study, title in ((STUDIES.aware, "table 1, severities known"), (STUDIES.agnostic, "table 2, unknown")):
-        for setting in SETTINGS:
+        for setting in scope.settings:
             for corruption in CORRUPTIONS:
                 where = _where(study, setting.images.name, corruption)
                 yield Table(f"{_set(setting.images.name, corruption)} ({title})", where, _COLUMNS)
         yield Table(f"Mean over datasets and corruptions ({title})", _where(study, ALL, ALL), _COLUMNS, "severity")
-    name = _set(*STUDIED)
-    yield Table(f"{name}: what each part is worth (table 3)", _where(STUDIES.ablation, *STUDIED), _COLUMNS, "severity")
-    yield from _landscapes(size, STUDIES.sharpness, "sharpness", "figure 3")
-    yield from _landscapes(size, STUDIES.gradient, "norm of the gradient", "figure 4")
+    studied = scope.studied_set
+    name = _set(*studied)
+    yield Table(f"{name}: what each part is worth (table 3)", _where(STUDIES.ablation, *studied), _COLUMNS, "severity")
+    yield from _landscapes(size, scope, STUDIES.sharpness, "sharpness", "figure 3")
+    yield from _landscapes(size, scope, STUDIES.gradient, "norm of the gradient", "figure 4")
     rhos = tuple((f"{rho:g}", f"{rho:g}") for rho in size.rhos)
     title = f"{name}: accuracy by rho, in percent (figure 5)"
-    yield Table(title, _where(STUDIES.rho, *STUDIED), rhos, "rho", mean_last=False)
+    yield Table(title, _where(STUDIES.rho, *studied), rhos, "rho", mean_last=False)
     bins = (*((one, one) for one in BINS), (MEAN, "mean"))
     title = f"{name}: percent of the training images of a severity by their weight (figure 6)"
-    yield Table(title, _where(STUDIES.scores, *STUDIED), bins, "weight")
+    yield Table(title, _where(STUDIES.scores, *studied), bins, "weight")
 
 
-def _landscapes(size: Size, study: str, what: str, figure: str) -> Iterator[Table]:
-    name = _set(*STUDIED)
-    epochs = tuple((epoch_name(epoch), str(epoch)) for epoch in size.points(studied()))
+def _landscapes(size: Size, scope: Scope, study: str, what: str, figure: str) -> Iterator[Table]:
+    studied = scope.studied_set
+    name = _set(*studied)
+    epochs = tuple((epoch_name(epoch), str(epoch)) for epoch in size.points(scope.studied))
     for level in FIGURE_LEVELS:
         title = f"{name}: {what} at severity {level} along training ({figure})"
-        yield Table(title, _where(f"{study} {level}", *STUDIED), epochs, "epoch", mean_last=False)
+        yield Table(title, _where(f"{study} {level}", *studied), epochs, "epoch", mean_last=False)
     title = f"{name}: {what} at the end of training ({figure})"
-    yield Table(title, _where(study, *STUDIED), _SEVERITIES, "severity", mean_last=False)
+    yield Table(title, _where(study, *studied), _SEVERITIES, "severity", mean_last=False)
 
 
 def _set(name: str, corruption: str) -> str:
