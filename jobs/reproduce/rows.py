@@ -45,9 +45,33 @@ GRADIENT = Unit("norm of the gradient", 3, False, "Norms of the mean loss's grad
 SHARPNESS = Unit("sharpness", 4, False, "Rise of the mean loss, in nats, a step of rho along its gradient")
 SCORE = Unit("weight", 3, False, "Weights of images, 1 on average")
 DISTANCE = Unit("cosine distance x 1000", 2, False, "Smallest cosine distances, x 1000")
+MIXTURES = Unit("percent of mixtures", 1, False, "Mixtures, in percent")
+RISE = Unit("squared rise of the loss", 4, False, "Squared differences of the mean loss, in nats", logarithmic=True)
+LOSS = Unit("loss", 3, False, "Mean losses, in nats")
+PLACE = Unit("distance in weights", 2, False, "Places in the plane, as distances in weights")
+TIME = Unit("ms", 1, False, "Milliseconds of processor time")
+RATIO = Unit("times", 2, False, "Ratios")
 UNITS = {
     unit.name: unit
-    for unit in (PERCENT, NORM, MARGIN, POINTS, IMAGE_MARGIN, IMAGES, ENERGY, GRADIENT, SHARPNESS, SCORE, DISTANCE)
+    for unit in (
+        PERCENT,
+        NORM,
+        MARGIN,
+        POINTS,
+        IMAGE_MARGIN,
+        IMAGES,
+        ENERGY,
+        GRADIENT,
+        SHARPNESS,
+        SCORE,
+        DISTANCE,
+        MIXTURES,
+        RISE,
+        LOSS,
+        PLACE,
+        TIME,
+        RATIO,
+    )
 }
 
 
