@@ -1,6 +1,6 @@
 """Losses and accuracy over a plane in colours, with the paths of trainings over them (FGMix, figure 6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,21 +60,11 @@ def surface_png(surface: Surface, accuracy: str, theme: Theme, width: float) -> 
     beside = width >= _BESIDE
     figure = new_figure(width, 3.9 if beside else 9.4, theme)
     axes = figure.subplots(1, 3, sharey=True) if beside else figure.subplots(3, 1, sharex=True)
-    losses = [surface.values[name] for name in (ORIGINALS, BOTH)]
-    right = 100 * surface.values[ACCURACY]
-    levels = np.geomspace(min(map(np.min, losses)), 1.001 * max(map(np.max, losses)), _LEVELS)
-    erm, fgmix = (name for name in surface.paths if not name.endswith(AVERAGED))
-    titles = ("loss of the originals", "loss of originals and mixtures", accuracy)
-    for number, names in enumerate(((erm,), (fgmix,), (erm, fgmix))):
-        place = axes[number]
-        if number < len(losses):
-            picture, label = _colored(place, surface, losses[number], levels, LogNorm(levels[0], levels[-1])), "loss"
-        else:
-            linear = np.asarray(MaxNLocator(_LEVELS).tick_values(right.min(), max(right.max(), right.min() + 1)))
-            picture, label = _colored(place, surface, right, linear, Normalize(linear[0], linear[-1])), "accuracy, %"
-        _add_bar(figure, picture, place, label, beside, theme)
-        _add_paths(place, surface, [name + ending for name in names for ending in ("", AVERAGED)])
-        place.set_title(literal(titles[number], 40), fontsize=9, color=theme.ink, loc="left")
+    for place, picture in zip(axes, _pictures(surface, accuracy), strict=True):
+        drawn = _colored(place, surface, picture)
+        _add_bar(figure, drawn, place, picture.label, beside, theme)
+        _add_paths(place, surface, picture.paths)
+        place.set_title(literal(picture.title, 40), fontsize=9, color=theme.ink, loc="left")
         place.tick_params(colors=theme.ink, labelsize=8, color=theme.quiet)
         for spine in place.spines.values():
             spine.set_visible(False)
@@ -91,10 +81,36 @@ def surface_png(surface: Surface, accuracy: str, theme: Theme, width: float) -> 
     return encode(figure)
 
 
-def _colored(axes: Any, surface: Surface, values: NDArray[np.float64], levels: NDArray[np.float64], norm: Any) -> Any:
-    picture = axes.contourf(surface.x, surface.y, values, levels=levels, cmap=COLORS, norm=norm, extend="both")
-    axes.contour(surface.x, surface.y, values, levels=levels, colors="white", linewidths=0.4, alpha=0.5)
-    return picture
+@dataclass(frozen=True)
+class _Picture:
+    """One of the three: what is drawn, the edges of its colours, and the names of the paths over it."""
+
+    title: str
+    label: str
+    values: NDArray[np.float64]
+    levels: NDArray[np.float64]
+    logarithmic: bool
+    paths: list[str]
+
+
+def _pictures(surface: Surface, accuracy: str) -> Iterator[_Picture]:
+    """Yield both losses, in one scale, and the accuracy."""
+    erm, fgmix = ([name, name + AVERAGED] for name in surface.paths if not name.endswith(AVERAGED))
+    originals, both, right = surface.values[ORIGINALS], surface.values[BOTH], 100 * surface.values[ACCURACY]
+    levels = np.geomspace(min(originals.min(), both.min()), 1.001 * max(originals.max(), both.max()), _LEVELS)
+    yield _Picture("loss of the originals", "loss", originals, levels, True, erm)
+    yield _Picture("loss of originals and mixtures", "loss", both, levels, True, fgmix)
+    linear = np.asarray(MaxNLocator(_LEVELS).tick_values(right.min(), max(right.max(), right.min() + 1)))
+    yield _Picture(accuracy, "accuracy, %", right, linear, False, erm + fgmix)
+
+
+def _colored(axes: Any, surface: Surface, picture: _Picture) -> Any:
+    levels = picture.levels
+    norm = (LogNorm if picture.logarithmic else Normalize)(levels[0], levels[-1])
+    at = (surface.x, surface.y, picture.values)
+    drawn = axes.contourf(*at, levels=levels, cmap=COLORS, norm=norm, extend="both")
+    axes.contour(*at, levels=levels, colors="white", linewidths=0.4, alpha=0.5)
+    return drawn
 
 
 def _add_bar(figure: Any, picture: Any, axes: Any, label: str, beside: bool, theme: Theme) -> None:

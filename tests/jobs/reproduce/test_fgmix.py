@@ -265,7 +265,9 @@ def test_the_page_shows_the_surfaces_where_they_were_made(tmp_path):
         "paths": {name: [[0.0, 0.0], [0.5, 0.5]] for name in names},
     }
     put_sealed(LocalStore(tmp_path), "results.json", results)
-    shown = page(replace(result, places={"mnist_m-surface": str(tmp_path)}))
+    there = replace(result, places={"mnist_m-surface": str(tmp_path)})
+    assert there.as_json()["surfaces"] == {title: "/".join(tmp_path.parts[-2:])}
+    shown = page(there)
     assert shown.count(title) == 1
     assert shown.count("data:image/png") == 4  # wide and narrow, light and dark
     assert "with the paths of ERM, FGMix, ERM-SWA, FGMix-SWA" in shown

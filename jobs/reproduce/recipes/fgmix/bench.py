@@ -220,7 +220,7 @@ class Bench:
         return Measure(fields, self._seed, conditions)
 
 
-_BLOCK_S = {"lenet": 0.2, "resnet18": 1.5}
+_BLOCK_S = {"lenet": 0.2, "resnet18": 0.75}
 """Seconds of one core for a block of steps."""
 
 
