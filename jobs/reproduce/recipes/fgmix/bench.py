@@ -97,10 +97,7 @@ class Bench:
         return self._nodes.evaluation(training, dict.fromkeys(self._tests.values(), (CLEAN,)), seconds, step=step)
 
     def _training(self, left: str, method: str, **options: Any) -> str:
-        """Enter a training, once, and return its name; `options` replace some of the objective's.
-
-        One that averages its weights also keeps the last ones, which are those of a training without averages.
-        """
+        """Enter a training, once, and return its name; `options` replace some of the objective's."""
         changed = "".join(f"-{key}-{value:g}" for key, value in options.items())
         name = f"{left}-{method}{changed}-{self._seed}"
         if name in self._nodes:
@@ -108,9 +105,7 @@ class Bench:
         setting, objective = self._setting, {**METHODS[method], **options}
         mixes = objective["kind"] == "fgmix"
         averages = method in AVERAGED and not options
-        path = (left, self._seed) == (SURFACE_DOMAIN, 0) and method in (ERM, FGMIX) and averages
-        kept = [*setting.path_steps] if path else [setting.steps] if averages or method in FLAT and not options else []
-        output = {"keep_steps": kept} if kept else {}
+        kept = [] if options else self._kept_steps(left, method)
         job = {
             "seed": self._seed,
             "data": {"balance": "group_class"},
@@ -121,11 +116,17 @@ class Bench:
             "optimizer": {"kind": "adam", "lr": RATE, "weight_decay": 0.0},
             "schedule": {"kind": "constant"},
             **({"swa": {"start": SWA_START}} if averages else {}),
-            "output": output | ({"log_every_steps": LOGGED_EVERY} if mixes else {}),
+            "output": {"keep_steps": kept, **({"log_every_steps": LOGGED_EVERY} if mixes else {})},
         }
         mixing = MIXED_S[objective.get("variant", "fgmix")] * (setting.steps - setting.start) if mixes else 0.0
         seconds = 1.0 + setting.steps * BATCH * DOMAINS[0].sample_s + mixing
         return self._nodes.training(name, job, self._trains[left], seconds)
+
+    def _kept_steps(self, left: str, method: str) -> list[int]:
+        """Return the steps that a training keeps: those of a path, and the last, which averaging does not move."""
+        if (left, self._seed) == (SURFACE_DOMAIN, 0) and method in (ERM, FGMIX):
+            return [*self._setting.path_steps]
+        return [self._setting.steps] if method in (*AVERAGED, *FLAT) else []
 
     def _flatness(self) -> Iterator[Measure]:
         """Yield the squared rise of the loss by distance, for each domain left out and on average (figure 5)."""
