@@ -93,7 +93,7 @@ class Bench:
         method = name.removesuffix(SWA)
         training = self._training(left, method)
         step = self._setting.steps if method in AVERAGED and name == method else None
-        seconds = 0.5 + sum(one.evaluation_seconds(1, 1) for one in self._setting.domains)
+        seconds = 0.1 + sum(one.evaluation_seconds(1, 1) for one in self._setting.domains)
         return self._nodes.evaluation(training, dict.fromkeys(self._tests.values(), (CLEAN,)), seconds, step=step)
 
     def _training(self, left: str, method: str, **options: Any) -> str:
@@ -196,7 +196,7 @@ class Bench:
         if (weight, scale) == (LAMBDA, SCALE):
             return ImagesSeen(self._evaluation(left, FGMIX), self._tests[left], CLEAN)
         training = self._training(left, FGMIX, adversarial_weight=weight, scale=scale)
-        measured = self._nodes.evaluation(training, {self._tests[left]: (CLEAN,)}, 0.7)
+        measured = self._nodes.evaluation(training, {self._tests[left]: (CLEAN,)}, 0.2)
         return ImagesSeen(measured, self._tests[left], CLEAN)
 
     def _times(self) -> Iterator[Measure]:
@@ -205,7 +205,7 @@ class Bench:
         for network, (per_domain, steps) in TIMED.items():
             size = {"domains": len(DOMAINS) - 1, "per_domain": per_domain, "blocks": self._setting.blocks}
             setting = {**size, "steps": steps, "objectives": objectives}
-            node = self._nodes.step_time(network, setting, 2.0 + 2 * (self._setting.blocks + 1) * _BLOCK_S[network])
+            node = self._nodes.step_time(network, setting, 0.5 + 2 * (self._setting.blocks + 1) * _BLOCK_S[network])
             told: dict[str, Sequence[Reading]] = {
                 ERM: [StepTime(node, ERM)],
                 FGMIX: [StepTime(node, FGMIX)],
@@ -221,7 +221,7 @@ class Bench:
         return Measure(fields, self._seed, conditions)
 
 
-_BLOCK_S = {"lenet": 0.2, "resnet18": 0.75}
+_BLOCK_S = {"lenet": 0.2, "resnet18": 0.95}
 """Seconds of one core for a block of steps."""
 
 
