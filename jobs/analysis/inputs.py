@@ -3,7 +3,7 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from passband.pipeline.layout import IMAGES
 from passband.pipeline.store import Store
 
 _KEPT = "kept-"
+Keep = Callable[[NDArray[np.uint8], NDArray[np.uint32]], dict[str, NDArray[Any]]]
+"""From the pixels of the images, (n, H, W, C), and their plan indices to arrays that are kept beside them, by name."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,8 @@ class Inputs:
     kept: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def gather(
-    images: SourceImages, chosen: Chosen, with_amplitude: bool, batch_size: int, kept: dict[str, NDArray[Any]]
-) -> Inputs:
-    """Read what is looked at, and for the mean amplitude all of the source; `kept` is kept beside it."""
+def gather(images: SourceImages, chosen: Chosen, with_amplitude: bool, batch_size: int, keep: Keep) -> Inputs:
+    """Read what is looked at, and for the mean amplitude all of the source; what `keep` returns is kept beside it."""
     channels, height, width = images.blueprint.shape
     rows, amplitude = chosen.rows, MeanAmplitude(height, width)
     place = np.full(len(images.labels), -1)
@@ -56,8 +56,8 @@ def gather(
             amplitude.add(batch)
         looked_at = place[positions] >= 0
         pixels[place[positions[looked_at]]] = batch[looked_at]
-    found = amplitude.value() if with_amplitude else np.zeros((height, width))
-    return Inputs(pixels, images.labels[rows], images.indices[rows], chosen.strata, found, kept)
+    found, indices = amplitude.value() if with_amplitude else np.zeros((height, width)), images.indices[rows]
+    return Inputs(pixels, images.labels[rows], indices, chosen.strata, found, keep(pixels, indices))
 
 
 def store_inputs(store: Store, inputs: Inputs) -> str:

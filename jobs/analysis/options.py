@@ -1,4 +1,4 @@
-"""What the studies of a frozen model are told in a job file: sections ``attack``, ``margins`` and ``coverage``."""
+"""What studies are told in a job file: sections ``attack``, ``margins``, ``coverage`` and ``spectrum``."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
@@ -165,8 +165,8 @@ def _default_views() -> list[Any]:
     return ["clean", *({**recipe, "copies": 100, "name": name} for name, recipe in recipes.items())]
 
 
-class CoverageOptions(StrictModel):
-    """How near views come to corruptions.
+class RecipeOptions(StrictModel):
+    """Recipes of views, each with a name of its own.
 
     Attributes
     ----------
@@ -180,7 +180,6 @@ class CoverageOptions(StrictModel):
         validate_default=True,
         description="recipes, as in a job of kind generate; copies: views of each image",
     )
-    corruptions: CoveredCorruptions = Field(default_factory=lambda: CoveredCorruptions.model_validate({}))
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
@@ -207,6 +206,75 @@ class CoverageOptions(StrictModel):
     def named(self) -> dict[str, View]:
         """The recipes by their names."""
         return {name_of(entry): entry for entry in self.views}
+
+
+class CoverageOptions(RecipeOptions):
+    """How near views come to corruptions."""
+
+    corruptions: CoveredCorruptions = Field(default_factory=lambda: CoveredCorruptions.model_validate({}))
+
+
+_LARGE = 64
+"""Pixels of the shorter side above which the blocks of a spectrum are those of large images."""
+
+
+class StoredOptions(StrictModel):
+    """Views that a dataset stores of the images that are looked at."""
+
+    path: str = Field(min_length=1, description="folder of a dataset of the same images, or s3://bucket/prefix")
+    views: list[Name] = Field(min_length=1, max_length=64, description="names of its views")
+
+
+class SpectrumOptions(RecipeOptions):
+    """How the energy of views is spread along the diagonal of the DCT.
+
+    Attributes
+    ----------
+    stored : further views, which are read, whatever made them
+    block, step : K and T, in frequencies
+    mean : whether the mean of each channel counts as energy
+    """
+
+    views: list[View] = Field(
+        default_factory=lambda: ["clean", "augmix", "prime"],
+        min_length=1,
+        max_length=64,
+        validate_default=True,
+        description="recipes, as in a job of kind generate; copies: views of each image",
+    )
+    stored: StoredOptions | None = Field(None, description="views of a dataset of the same images; null: none")
+    block: int | None = Field(
+        None, ge=1, description="K: frequencies of a block; default: 8 for images up to 64 pixels, else 16"
+    )
+    step: int | None = Field(
+        None, ge=1, description="T: between blocks; default: 2 for images up to 64 pixels, else 16"
+    )
+    mean: Literal["removed", "kept"] = Field(
+        "removed", description="whether the mean of each channel counts: most of the energy of a photograph is there"
+    )
+
+    @model_validator(mode="after")
+    def _check_stored(self) -> Self:
+        names = [*self.named, *self.stored_names]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"views and stored.views name {', '.join(twice)} more than once")
+        return self
+
+    @property
+    def stored_names(self) -> list[str]:
+        """The views that are read."""
+        return [] if self.stored is None else self.stored.views
+
+    def with_absolute_paths(self, absolute: Callable[[str], str]) -> Self:
+        """Return the options with the dataset's path as `absolute` makes it."""
+        if self.stored is None:
+            return self
+        return self.model_copy(update={"stored": self.stored.model_copy(update={"path": absolute(self.stored.path)})})
+
+    def spacing(self, height: int, width: int) -> tuple[int, int]:
+        """Return K and T for images of that size."""
+        block, step = (16, 16) if min(height, width) > _LARGE else (8, 2)
+        return self.block or block, self.step or step
 
 
 def name_of(entry: View) -> str:

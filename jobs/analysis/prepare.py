@@ -9,7 +9,7 @@ from passband.jobs.analysis.envelope import Envelope, environment, read_envelope
 from passband.jobs.analysis.images import SourceImages, list_images
 from passband.jobs.analysis.inputs import gather, store_inputs
 from passband.jobs.analysis.results import UsedSurrogate
-from passband.jobs.analysis.spec import AnalyzeJob, What
+from passband.jobs.analysis.spec import AnalyzeJob, What, uses_surrogate
 from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.analysis.study import Layout, Looked
 from passband.jobs.analysis.subset import Chosen, choose
@@ -43,7 +43,7 @@ def draw_up(job: AnalyzeJob, what: What, progress: Callable[[int], None]) -> Dra
     PassbandError
         Everything a user can mend, by name: source, checkpoint, network, classes, image size, subset.
     """
-    sha256 = _weights(job).sha256 if what in STUDIES else None  # before a long listing
+    sha256 = _weights(job).sha256 if uses_surrogate(what) else None  # before a long listing
     images, used = list_images(job, progress), None
     images = images.readable(job.compute.batch_size) if job.bad_images else images
     if sha256 is not None and job.surrogate is not None:
@@ -113,8 +113,17 @@ def _identity_form(job: AnalyzeJob, what: What, images: str, used: UsedSurrogate
     form: dict[str, Any] = {"format": 1, "what": what, "name": job.name, "images": images}
     if used is not None and job.surrogate is not None:
         model = job.surrogate.model_dump(exclude={"checkpoint"}) | {"sha256": used.sha256}
-        form |= {"surrogate": model, "subset": job.subset}
-    return form
+        form["surrogate"] = model
+    return form | ({"subset": job.subset} if what in STUDIES else {})
+
+
+def model_of(
+    job: AnalyzeJob, envelope: Envelope, weights: Callable[[], bytes | None] = lambda: None
+) -> "Surrogate | None":
+    """Return the surrogate of an analysis, None where it looks at none; see `surrogate_of`."""
+    if envelope.surrogate is None:
+        return None
+    return surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256, weights())
 
 
 def prepare(store: Store, job: AnalyzeJob, what: What, progress: Callable[[int], None]) -> tuple[Envelope, Draft]:
@@ -138,11 +147,13 @@ def prepare(store: Store, job: AnalyzeJob, what: What, progress: Callable[[int],
 
 def with_inputs(store: Store, envelope: Envelope, drawn: Draft, job: AnalyzeJob) -> Envelope:
     """Return the envelope with its inputs and itself stored; inputs that are there already are left."""
-    if envelope.inputs is not None and store.exists(IMAGES) and store.exists(SURROGATE):
+    needed = [IMAGES] if envelope.surrogate is None else [IMAGES, SURROGATE]
+    if envelope.inputs is not None and all(map(store.exists, needed)):
         return envelope
-    store.put(SURROGATE, _weights(job).content)
+    if envelope.surrogate is not None:
+        store.put(SURROGATE, _weights(job).content)
     layout = drawn.layout
-    inputs = gather(drawn.images, drawn.chosen, layout.with_amplitude, job.compute.batch_size, layout.keep())
+    inputs = gather(drawn.images, drawn.chosen, layout.with_amplitude, job.compute.batch_size, layout.keep)
     sha256 = store_inputs(store, inputs)
     if envelope.inputs not in (None, sha256):
         raise IntegrityError(f"{store.uri}: its images are no longer those that it was begun with")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from passband.jobs.analysis.inputs import gather
-from passband.jobs.analysis.prepare import Draft, draw_up, surrogate_of
+from passband.jobs.analysis.prepare import Draft, draw_up, model_of
 from passband.jobs.analysis.spec import AnalyzeJob, What
 from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.analysis.study import Evaluate, Looked, Material
@@ -28,7 +28,7 @@ class Estimate:
     parts : their names
     noun, items : what the items are called, and how many all parts have
     samples, of : images looked at, and images of the source
-    passes : forward passes of `batch` images; None where the images decide how many
+    passes : forward passes of `batch` images; None where the images decide how many, or there is no model
     seconds : with `workers` of `threads` threads each, start-up aside; by `probed` items, of fewer images
     model_share : of the probe's time, what the forward passes took; None where that is not measured
     """
@@ -75,7 +75,8 @@ def estimate(job: AnalyzeJob, what: What = "sensitivity") -> Estimate:
     set_num_threads(choice.threads)
     envelope, material = drawn.envelope, _few(job, drawn, choice.threads)
     study, kind = envelope.study(), STUDIES[what]
-    images, batch = len(material.images), material.surrogate.batch
+    images = len(material.images)
+    batch = job.compute.batch_size if material.model is None else material.model.batch
     few = study.lay_out(job, Looked(images, material.shape, material.classes)).sizes
     step = -(-4 * choice.threads * batch // images) if kind.looks_at_all else drawn.layout.probe or images
     evaluate = study.open(material)
@@ -101,12 +102,12 @@ def estimate(job: AnalyzeJob, what: What = "sensitivity") -> Estimate:
 
 
 def _few(job: AnalyzeJob, drawn: Draft, threads: int) -> Material:
-    """Return the surrogate with the first few images, and no amplitude: noise of no strength takes as long."""
+    """Return the surrogate, if any, with the first few images, and no amplitude: noise of no strength takes as long."""
     envelope = drawn.envelope
-    assert envelope.surrogate is not None
-    model = surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256)
-    chosen = replace(drawn.chosen, rows=drawn.chosen.rows[: threads * model.batch])
-    inputs = gather(drawn.images, chosen, False, job.compute.batch_size, drawn.layout.keep())
+    model = model_of(job, envelope)
+    count = threads * (job.compute.batch_size if model is None else model.batch)
+    chosen = replace(drawn.chosen, rows=drawn.chosen.rows[:count])
+    inputs = gather(drawn.images, chosen, False, job.compute.batch_size, drawn.layout.keep)
     return Material(job, envelope.key, tuple(envelope.classes), inputs, model)
 
 

@@ -56,7 +56,11 @@ def analyze(
             return found
         if what == "amplitude":
             return _amplitude(store, envelope, drawn, job, display)
-        if job.surrogate is not None and (note := without_hash(job.surrogate.checkpoint, job.surrogate.sha256)):
+        if (
+            job.surrogate is not None
+            and envelope.surrogate is not None
+            and (note := without_hash(job.surrogate.checkpoint, job.surrogate.sha256))
+        ):
             display.note(note)
         display.step("reading images")
         envelope = with_inputs(store, envelope, drawn, job)

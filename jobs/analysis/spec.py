@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from passband.jobs.analysis.counting import MAPS, MapName
-from passband.jobs.analysis.options import AttackOptions, CoverageOptions, MarginOptions
+from passband.jobs.analysis.options import AttackOptions, CoverageOptions, MarginOptions, SpectrumOptions
 from passband.jobs.analysis.studies import STUDIES
 from passband.jobs.common.jobfile import JobError, absolute_path, check_kind, read_yaml, validated
 from passband.jobs.dataset.entries import MAX_STAGES, AnySource, StageEntry
@@ -21,6 +21,7 @@ SECTIONS: dict[str, type[StrictModel]] = {
     "attack": AttackOptions,
     "margins": MarginOptions,
     "coverage": CoverageOptions,
+    "spectrum": SpectrumOptions,
 }
 """Sections of a job that are one study's; they are left out of the resolved job unless they are given."""
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ class AnalyzeJob(SensitivityOptions):
     image: ImageSection
     base: list[StageEntry] = Field(default=[], max_length=MAX_STAGES)
     bad_images: int = Field(0, ge=0, description="unreadable images that may be left out before it fails")
-    surrogate: SurrogateOptions | None = Field(None, description="the frozen model; amplitude needs none")
+    surrogate: SurrogateOptions | None = Field(None, description="the frozen model; amplitude and spectrum need none")
     maps: list[MapName] = Field(default=list(MAPS), min_length=1)
     attack: AttackOptions | None = Field(None, description="of analyze attack; null: its defaults")
     margins: MarginOptions | None = Field(None, description="of analyze margins; null: its defaults")
     coverage: CoverageOptions | None = Field(None, description="of analyze coverage; null: its defaults")
+    spectrum: SpectrumOptions | None = Field(None, description="of analyze spectrum; null: its defaults")
     output: AnalyzeOutput
     compute: AnalyzeCompute = Field(default_factory=lambda: AnalyzeCompute.model_validate({}))
 
@@ -108,7 +110,7 @@ class AnalyzeJob(SensitivityOptions):
         """Return the job as `what` runs it; raise JobError where it is for another, or lacks what that needs."""
         if self.what not in (None, what):
             raise JobError(f"{self.name}: what: got {self.what!r}, the command is analyze {what}")
-        if what in STUDIES and self.surrogate is None:
+        if uses_surrogate(what) and self.surrogate is None:
             raise JobError(f"{self.name}: surrogate: is needed for {what}: {{network: ..., checkpoint: PATH}}")
         given: dict[str, Any] = {"what": what}
         if what in SECTIONS and getattr(self, what) is None:
@@ -131,7 +133,14 @@ class AnalyzeJob(SensitivityOptions):
             changed["surrogate"] = self.surrogate.with_absolute_path(absolute_path)
         if self.margins is not None:
             changed["margins"] = self.margins.with_absolute_paths(absolute_path)
+        if self.spectrum is not None:
+            changed["spectrum"] = self.spectrum.with_absolute_paths(absolute_path)
         return self.model_copy(update=changed).with_output(images.output.uri)
+
+
+def uses_surrogate(what: What) -> bool:
+    """Return whether an analysis looks at a frozen model, not at images alone."""
+    return what in STUDIES and STUDIES[what].uses_surrogate
 
 
 def load_analyze_job(path: str | Path) -> AnalyzeJob:

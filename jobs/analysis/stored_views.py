@@ -1,11 +1,13 @@
 """Views of images in memory, exactly as a dataset stores them: by the same stages, draws and rounding."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.jobs.dataset.spec import Recipe
+from passband.jobs.common.jobfile import JobError
+from passband.jobs.dataset.spec import GenerateJob, Recipe, check_stages
 from passband.kernels import cpu
 from passband.pipeline.augment import AUGMENTATIONS, Draws
 
@@ -38,3 +40,33 @@ class StoredViews:
         for position, stage in enumerate(self._stages):
             made = stage.apply(made, labels, draws.at(position=position)).images
         return made if made is images else cpu.to_float(cpu.to_uint8(made))
+
+
+def stage_versions(section: str, dataset: GenerateJob, shape: tuple[int, int, int]) -> dict[str, int]:
+    """Return the version of every stage of a dataset's views.
+
+    Parameters
+    ----------
+    section : of the job file, for errors
+
+    Raises
+    ------
+    JobError
+        If one of its views cannot be made in memory as it would be stored; names view and stage.
+    """
+    try:
+        check_stages(dataset, shape)
+    except ValueError as error:
+        raise JobError(f"{section}.views: {error}") from error
+    for name, recipe in dataset.view_recipes():
+        for stage, options in recipe:
+            _refuse_files(f"{section}.views: {name}", stage, options)
+    return {stage: AUGMENTATIONS[stage].version for _, recipe in dataset.view_recipes() for stage, _ in recipe}
+
+
+def _refuse_files(where: str, stage: str, options: Any) -> None:
+    """Refuse stages that read files, and those that make no pixels."""
+    if AUGMENTATIONS[stage].inputs(options):
+        raise JobError(f"{where}: {stage} reads files or attacks a model; allowed: stages that do not")
+    if getattr(options, "range", None) == "float":
+        raise JobError(f"{where}: {stage}: range float makes no pixels; use clip, shift or minmax")

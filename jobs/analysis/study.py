@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.jobs.analysis.inputs import Inputs
+from passband.jobs.analysis.inputs import Inputs, Keep
 from passband.jobs.analysis.record import BlockRecord
 from passband.jobs.analysis.results import Analysis
 from passband.jobs.analysis.spec import AnalyzeJob
@@ -48,7 +48,7 @@ class Layout:
     sizes : part -> items; a part's name stands in the names of its records
     block : items of a task, unless the job says so
     form : what of the job decides the results, beside name, images and surrogate; it enters the identity
-    keep : returns arrays that the workers need beside the images, by name
+    keep : returns arrays that the workers need beside the images, by name, given these
     with_amplitude : whether they need the mean amplitude of all images of the source
     probe : items that a dry run measures at once; None: as many as a forward pass has images
     """
@@ -56,7 +56,7 @@ class Layout:
     sizes: dict[str, int]
     block: int
     form: dict[str, Any]
-    keep: Callable[[], dict[str, NDArray[Any]]] = dict
+    keep: Keep = lambda pixels, indices: {}
     with_amplitude: bool = False
     probe: int | None = None
 
@@ -69,13 +69,20 @@ class Material:
     ----------
     key : 64 bits of the job's seed and source
     classes : names of those that the data has
+    model : the frozen model; None for a study of images alone
     """
 
     job: AnalyzeJob
     key: int
     classes: tuple[str, ...]
     inputs: Inputs
-    surrogate: "Surrogate"
+    model: "Surrogate | None"
+
+    @property
+    def surrogate(self) -> "Surrogate":
+        """The frozen model, of a study that looks at one."""
+        assert self.model is not None
+        return self.model
 
     @cached_property
     def images(self) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from passband.jobs.analysis.envelope import Envelope, environment, read_envelope
 from passband.jobs.analysis.inputs import read_inputs
-from passband.jobs.analysis.prepare import surrogate_of
+from passband.jobs.analysis.prepare import model_of
 from passband.jobs.analysis.record import BlockRecord, block_name, read_block
 from passband.jobs.analysis.spec import parse_analyze_job
 from passband.jobs.analysis.study import Evaluate, Material
@@ -82,9 +82,7 @@ def open_material(store: Store, envelope: Envelope) -> Material:
     job = parse_analyze_job(of_here(envelope.job))
     here = environment(current_environment(job.images()), job, envelope.what)
     refuse_mixing(envelope.environment, here, store.uri, "blocks")
-    assert envelope.surrogate is not None
-    inputs, weights = read_inputs(store, envelope.inputs), store.read(SURROGATE)
-    model = surrogate_of(job, envelope.classes, envelope.shape, envelope.surrogate.sha256, weights)
+    inputs, model = read_inputs(store, envelope.inputs), model_of(job, envelope, lambda: store.read(SURROGATE))
     return Material(job, envelope.key, tuple(envelope.classes), inputs, model)
 
 

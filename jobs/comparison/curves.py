@@ -35,12 +35,13 @@ class Panel:
 
 @dataclass(frozen=True)
 class Axes:
-    """What the axes of all panels say; `percent` runs from 0 to 100."""
+    """What the axes of all panels say; `percent` runs from 0 to 100, `logarithmic` is the one of y."""
 
     x: str
     y: str
     percent: bool = False
     ticks: Sequence[float] | None = None
+    logarithmic: bool = False
 
 
 def marks(labels: Sequence[str]) -> list[Mark]:
@@ -105,6 +106,8 @@ def _dress(axes: Any, title: str, said: Axes, theme: Theme, longest: int) -> Non
     axes.set_title(literal(plain(title), max(12, longest)), fontsize=9, color=theme.ink, loc="left")
     if said.percent:
         axes.set_ylim(0, 100)
+    if said.logarithmic:
+        axes.set_yscale("log")
     if said.ticks is not None:
         axes.set_xticks(said.ticks)
 

@@ -171,6 +171,29 @@ class EnergyAt:
 
 
 @dataclass(frozen=True)
+class MedianEnergy:
+    """The median share of the energy of views, or of what they add to the clean image, within a subspace.
+
+    Attributes
+    ----------
+    views : name of the recipe
+    energy : "own" or "added"
+    """
+
+    node: str
+    views: str
+    energy: str
+    subspace: int
+    unit: ClassVar[Unit] = ENERGY
+
+    def value(self, results: Mapping[str, Any]) -> float | None:
+        """Return the share in percent; None where no view has energy."""
+        medians = {(row["views"], row["energy"], row["subspace"]): row["median"] for row in results["table"]}
+        share = medians[self.views, self.energy, self.subspace]
+        return None if share is None else 100 * float(share)
+
+
+@dataclass(frozen=True)
 class GradientNormAt:
     """The norm of the gradient of a view's mean loss after an epoch of a training."""
 

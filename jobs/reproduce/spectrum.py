@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from passband.jobs.reproduce.graph import Made, Stopped
+from passband.pipeline.attacks.energy import energy_shares
 from passband.pipeline.attacks.subspaces import DctBlocks
 from passband.pipeline.canonical import digest
 from passband.pipeline.layout import RESULTS
@@ -82,29 +83,5 @@ class SpectrumTask:
         def losses(moved: Tensor) -> Tensor:
             return nn.functional.cross_entropy(network(moved), labels, reduction="none")
 
-        return energy_shares(
-            Pgd.of("l2", self.radius, self.steps, None)(losses, images) - images, self.block, self.step
-        )
-
-
-def energy_shares(perturbations: Tensor, block: int, step: int) -> NDArray[np.float64]:
-    """Return ||P_S r||^2 / ||r||^2 of each perturbation within each block of the diagonal.
-
-    Parameters
-    ----------
-    perturbations : (N, C, H, W) float
-    block, step : K and T of `DctBlocks`
-
-    Returns
-    -------
-    (M, J) float64, 0 to 1; M leaves those out that are zero. Blocks that overlap share energy: the sum may exceed 1.
-    """
-    moved = perturbations.double()
-    moved = moved[torch.linalg.vector_norm(moved.flatten(1), dim=1) > 0]
-    blocks = DctBlocks(tuple(moved.shape[1:]), block, step)
-    whole = moved.flatten(1).square().sum(1)
-    within = [
-        blocks.at(np.full(len(moved), number)).coordinates(moved).square().sum(1) for number in range(len(blocks))
-    ]
-    shares: NDArray[np.float64] = (torch.stack(within, 1) / whole[:, None]).clamp(max=1).numpy()  # rounding
-    return shares
+        added = Pgd.of("l2", self.radius, self.steps, None)(losses, images) - images
+        return energy_shares(added, DctBlocks(tuple(added.shape[1:]), self.block, self.step))

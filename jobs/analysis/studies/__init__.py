@@ -22,12 +22,15 @@ class Kind:
         Has a `Study` as ``STUDY``.
     looks_at_all : bool
         Whether an item is a look at all images, as a frequency is; else it is one at one image.
+    uses_surrogate : bool
+        Whether it looks at a frozen model, which its jobs must name; else at images alone.
     """
 
     summary: str
     noun: str
     module: str
     looks_at_all: bool = False
+    uses_surrogate: bool = True
 
     def load(self) -> Any:
         """Return the study itself, a `jobs.analysis.study.Study`, which job files must not wait for."""
@@ -58,6 +61,13 @@ STUDIES: dict[str, Kind] = {
         "resumes it.",
         "comparisons",
         "passband.jobs.analysis.studies.coverage",
+    ),
+    "spectrum": Kind(
+        "Measure how the energy of views, and of what they add to the clean image, is spread along the diagonal of "
+        "the DCT. The same command resumes it.",
+        "spectra",
+        "passband.jobs.analysis.studies.spectrum",
+        uses_surrogate=False,
     ),
 }
 """Name in job files and on the command line -> the study."""

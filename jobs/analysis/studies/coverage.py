@@ -14,13 +14,13 @@ from passband.jobs.analysis.options import CoverageOptions
 from passband.jobs.analysis.record import BlockRecord
 from passband.jobs.analysis.results import Analysis
 from passband.jobs.analysis.spec import AnalyzeJob
-from passband.jobs.analysis.stored_views import StoredViews
+from passband.jobs.analysis.stored_views import StoredViews, stage_versions
 from passband.jobs.analysis.study import Evaluate, Findings, Layout, Looked, Material, Study
-from passband.jobs.common.jobfile import JobError, validated
+from passband.jobs.common.jobfile import validated
 from passband.jobs.dataset.environment import current_environment
-from passband.jobs.dataset.spec import GenerateJob, Recipe, check_stages
+from passband.jobs.dataset.spec import GenerateJob, Recipe
 from passband.kernels import cpu
-from passband.pipeline.augment import AUGMENTATIONS, Draws
+from passband.pipeline.augment import Draws
 
 Images = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -68,16 +68,8 @@ class Coverage(Study):
     def lay_out(self, job: AnalyzeJob, images: Looked) -> Layout:
         """Return one part; a block has about 2^18 pixels of images."""
         versions: dict[str, int] = {}
-        for name, entry in options_of(job).named.items():
-            dataset = dataset_job(job, name)
-            try:
-                check_stages(dataset, images.shape)
-            except ValueError as error:
-                raise JobError(f"coverage.views: {error}") from error
-            for stage, options in entry.recipe():
-                _refuse_files(name, stage, options)
-            stages = (stage for _, recipe in dataset.view_recipes() for stage, _ in recipe)
-            versions |= {stage: AUGMENTATIONS[stage].version for stage in stages}
+        for name in options_of(job).named:
+            versions |= stage_versions("coverage", dataset_job(job, name), images.shape)
         _, height, width = images.shape
         block = job.compute.block or max(1, min(64, _PIXELS // (height * width)))
         form = {"coverage": options_of(job).model_dump(), "stages": dict(sorted(versions.items()))}
@@ -247,14 +239,6 @@ class _Maker:
     def _embed_all(self, images: Images) -> Iterator[NDArray[np.float32]]:
         surrogate = self._material.surrogate
         return (surrogate.embed(images[at : at + surrogate.batch]) for at in range(0, len(images), surrogate.batch))
-
-
-def _refuse_files(name: str, stage: str, options: Any) -> None:
-    """Refuse recipes whose stages read files, and views that are no pixels."""
-    if AUGMENTATIONS[stage].inputs(options):
-        raise JobError(f"coverage.views: {name}: {stage} reads files or attacks a model; allowed: stages that do not")
-    if getattr(options, "range", None) == "float":
-        raise JobError(f"coverage.views: {name}: {stage}: range float makes no pixels; use clip, shift or minmax")
 
 
 def _examples(maker: _Maker, nearest: Integers) -> dict[str, NDArray[Any]]:

@@ -56,7 +56,8 @@ class Margins(Study):
         counts = {name: _count(family, images.shape, name, files) for name, family in options.named.items()}
         sizes = {name: count * images.samples for name, count in counts.items()}
         block = min(max(sizes.values()), job.compute.block or _BATCHES * job.surrogate.batch)
-        return Layout(sizes, block, {"margins": _form(options, files)}, lambda: _kept(options, images.shape, files))
+        form = {"margins": _form(options, files)}
+        return Layout(sizes, block, form, lambda pixels, indices: _kept(options, images.shape, files))
 
     def open(self, material: Material) -> Evaluate:
         """Measure blocks of margins."""

@@ -7,6 +7,7 @@ from typing import Any
 from passband.jobs.reproduce.attacking import AttackTask
 from passband.jobs.reproduce.coverage import CoverageTask
 from passband.jobs.reproduce.diagonal import DiagonalTask
+from passband.jobs.reproduce.energy import EnergyTask
 from passband.jobs.reproduce.flatness import FlatnessTask
 from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Node
@@ -220,6 +221,11 @@ class Nodes:
         """Enter how near views come to corruptions in the embedding of a training's network, and return its name."""
         name = f"{training}-coverage"
         self._others.append(Node(name, CoverageTask({"name": name, **job}), (training,), seconds))
+        return name
+
+    def energy(self, name: str, job: Mapping[str, Any], seconds: float) -> str:
+        """Enter how the energy of views is spread over frequencies, and return its name."""
+        self._others.append(Node(name, EnergyTask({"name": name, **job}), (), seconds))
         return name
 
     def spectrum(

@@ -124,7 +124,7 @@ def _tables(quick: bool) -> Iterator[Table]:
         yield Table(f"{name}: clean and corrupted", methods, summary)
         yield Table(f"{name}: by corruption", methods, by_type, "corruption")
         yield Table(f"{name}: k stored copies, or fresh ones", {"study": STUDY, "dataset": name}, summary)
-        yield from insights.tables(name, quick)
+        yield from insights.tables(name, setting.images.size, quick)
 
 
 CHOICE: tuple[str, ...] = (

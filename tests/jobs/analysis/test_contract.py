@@ -45,6 +45,14 @@ class TestCoverage(StudyContract):
     }
 
 
+class TestSpectrum(StudyContract):
+    what = "spectrum"
+    given: ClassVar[dict[str, Any]] = {
+        "surrogate": None,
+        "spectrum": {"views": ["clean", {"prime": {}, "copies": 3}], "block": 4, "step": 4},
+    }
+
+
 class TestToy(StudyContract):
     what = "toy"
 
@@ -70,6 +78,6 @@ def test_every_study_has_a_contract_test():
 
 
 def test_a_study_needs_a_surrogate(make_job):
-    for what in STUDIES:
+    for what in (name for name, kind in STUDIES.items() if kind.uses_surrogate):
         with pytest.raises(JobError, match=f"surrogate: is needed for {what}"):
             analyze(make_job(surrogate=None), what)

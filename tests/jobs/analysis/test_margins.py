@@ -22,7 +22,7 @@ def laid_out(job, count=5, shape=SHAPE):
 
 def given_for(families, weight, count=5, **options):
     job = job_with(margins={"subspaces": families, "overshoot": 0.0, **options})
-    return material(job, weight, count, SHAPE, laid_out(job, count).keep())
+    return material(job, weight, count, SHAPE, laid_out(job, count).keep(np.zeros(0), np.zeros(0)))
 
 
 def measured(given, part):

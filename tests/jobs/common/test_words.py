@@ -135,6 +135,7 @@ def analyze_jobs():
     yield parse_analyze_job({**next(analyze_jobs()), "base": ["dct_flip"]}).resolved()
     families = [{"kind": "dct"}, {"kind": "random"}, {"kind": "file", "path": "p"}]
     sections = {"attack": {}, "margins": {"subspaces": families}, "coverage": {"views": ["clean", "augmix"]}}
+    sections["spectrum"] = {"views": ["clean", "augmix"]}
     yield parse_analyze_job({**next(analyze_jobs()), **sections}).resolved()
 
 

@@ -146,7 +146,7 @@ def test_keys_that_a_later_version_adds_are_no_damage(tmp_path):
     ("changes", "message"),
     [
         ({"format": 2}, "format: got 2; allowed: 1"),
-        ({"what": "taste"}, "what: got 'taste'; allowed: amplitude, sensitivity, attack, margins, coverage"),
+        ({"what": "taste"}, "what: got 'taste'; allowed: amplitude, sensitivity, attack, margins, coverage, spectrum"),
         ({"shape": [3, 16]}, "shape"),
         ({"shape": [3, 16, 15]}, "original is float64 of shape [16, 16], not a map of the images' [16, 15]"),
         ({"maps": []}, "maps"),

@@ -1,4 +1,4 @@
-"""Attacks, margins and coverage on the page: histograms, bands, images; damage is named."""
+"""Attacks, margins, coverage and spectra on the page: histograms, bands, images; damage is named."""
 
 import json
 
@@ -11,7 +11,7 @@ from passband.jobs.comparison import analyses
 from passband.jobs.comparison.curves import panels_png
 from passband.jobs.comparison.page import page
 from passband.jobs.comparison.reading import read_runs
-from passband.jobs.comparison.studies import SHOWN, attack, coverage, margins
+from passband.jobs.comparison.studies import SHOWN, attack, coverage, margins, spectrum
 from passband.pipeline.errors import PassbandError
 from tests.jobs.analysis.conftest import checkpoint, digits, fitted, job_of  # noqa: F401
 
@@ -24,6 +24,7 @@ OPTIONS = {
             "corruptions": {"types": ["contrast", "snow"], "severities": [1, 3]},
         }
     },
+    "spectrum": {"spectrum": {"views": ["clean", {"prime": {}, "copies": 2}], "block": 4, "step": 4}},
 }
 
 
@@ -116,6 +117,26 @@ def test_coverage_has_lines_numbers_and_images(made, monkeypatch):
     assert [mark.view for mark in blocks[3].sheets[0].rows[0].thumbnails] == ["clean", "contrast-1", "clean", "prime"]
 
 
+def test_spectra_have_a_panel_a_recipe_for_views_and_for_what_they_add(made, monkeypatch):
+    found = drawn(monkeypatch, spectrum)
+    blocks = section(made / "spectrum" / "a", made / "spectrum" / "b").blocks
+    assert [block.title for block in blocks] == [
+        "Energy of views",
+        "Energy of what views add to the clean image",
+        "Energy by subspace",
+    ]
+    own, added = found[0][0], found[4][0]  # each is drawn for four screens
+    assert [panel.title for panel in own] == ["clean", "prime"]
+    assert [panel.title for panel in added] == ["prime"]
+    table = json.loads((made / "spectrum" / "a" / "results.json").read_text())["table"]
+    told = [row for row in table if (row["views"], row["energy"]) == ("prime", "added")]
+    line = added[0].lines[0]
+    assert line.x == [0, 4, 8, 12]
+    assert line.y == [100 * row["median"] for row in told]
+    assert (line.low, line.high) == ([100 * row["low"] for row in told], [100 * row["high"] for row in told])
+    assert [row[1].text for row in blocks[2].rows[:12:4]] == ["clean", "prime", "prime - clean"]
+
+
 def test_whole_numbers_have_bins_of_their_own():
     assert attack._edges(3.0, whole=True).tolist() == [-0.5, 0.5, 1.5, 2.5, 3.5]
     assert len(attack._edges(399.0, whole=True)) - 1 == 20
@@ -141,7 +162,12 @@ def test_what_is_damaged_is_named(made, what, tmp_path):
         with pytest.raises(PassbandError, match=message):
             read_runs([str(out)])
 
-    name = {"attack": "deepfool-steps", "margins": "dct-margins", "coverage": "prime-distances"}[what]
+    name = {
+        "attack": "deepfool-steps",
+        "margins": "dct-margins",
+        "coverage": "prime-distances",
+        "spectrum": "prime-own",
+    }[what]
     refused(f"arrays.npz is damaged: {name} is float64 of shape \\[3\\]", {name: np.ones(3)})
     refused(f"an analysis of {what} without a table", table=[])
     refused("is damaged", table=[{"strange": 1}])

@@ -9,11 +9,12 @@ from passband.jobs.evaluation.adapt import adapted
 from passband.jobs.evaluation.spec import Adaptation
 from passband.jobs.generation.run import generate
 from passband.jobs.reproduce.coverage import CoverageTask
+from passband.jobs.reproduce.energy import EnergyTask
 from passband.jobs.reproduce.graph import Made
-from passband.jobs.reproduce.recipe import CoverageOf
+from passband.jobs.reproduce.recipe import CoverageOf, MedianEnergy
 from passband.jobs.reproduce.recipes import find_recipe, insights
 from passband.jobs.reproduce.recipes.insights.bench import CORRUPTIONS, GROUPS
-from passband.jobs.reproduce.rows import DISTANCE, IMAGES, PERCENT, Block, Row, Table
+from passband.jobs.reproduce.rows import DISTANCE, ENERGY, IMAGES, PERCENT, Block, Row, Table
 from passband.jobs.reproduce.tasks import EvaluationTask
 from passband.jobs.training.predict import stored_order
 from passband.pipeline.canonical import digest
@@ -54,6 +55,7 @@ def test_strengths_lie_evenly_on_a_logarithmic_scale_and_one_is_prime_itself(rec
     ratios = [after / before for before, after in zip(strengths, strengths[1:], strict=False)]
     assert all(ratio == pytest.approx(10 if recipe.quick else 10**0.5, rel=0.06) for ratio in ratios)
     assert {seen.node for seen in measure.conditions["1"]} == {"photos-prime-w-t-c-0-test"}
+    assert {seen.unit for seen in measure.conditions["1"]} == {IMAGES}  # clean and corrupted are no rivals
     for strength in measure.conditions:
         if strength != "1":
             name = f"photos-prime-x{strength.replace('.', '-')}"
@@ -113,10 +115,50 @@ def test_coverage_is_of_the_plain_network_and_of_views_with_and_without_mixing(r
         assert len(node.task.identity({node.needs[0]: Made("0" * 64, "x")})) == 64
 
 
+def test_spectra_are_of_views_of_training_images_and_are_made_once(recipe, nodes):
+    tasks = {name: node for name, node in nodes.items() if isinstance(node.task, EnergyTask)}
+    assert set(tasks) == {"photos-energy", "mnist5k-energy"}
+    for name, node in tasks.items():
+        job = parse_analyze_job(node.task.job | {"kind": "analyze", "output": {"uri": "x"}}).for_command("spectrum")
+        assert (node.needs, job.surrogate) == ((), None)
+        views = [[stage for stage, _ in entry.recipe()] for entry in job.spectrum.views]
+        assert views == [[], ["augmix"], ["prime"], ["corrupt"], ["corrupt"], ["corrupt"]]
+        (table,) = [table for table in recipe.tables if table.title.startswith(f"{name.split('-')[0]}: spectral")]
+        side = job.image.size[0] if isinstance(job.image.size, list) else job.image.size
+        bands = [condition for condition, _ in table.columns]
+        assert (bands[0], bands[-1], len(bands)) == ("0-3", f"{side - 4}-{side - 1}", side // 4)
+        assert len(node.task.identity({})) == 64
+        other = EnergyTask({**node.task.job, "subset": 7})
+        assert other.identity({}) != node.task.identity({})
+    methods = [m.fields["method"] for m in recipe.measures if m.fields["study"] == insights.ENERGY]
+    added = [f"{name} - clean" for name in ("AugMix", "PRIME", "noise", "blur", "fog")]
+    assert methods == 2 * ["clean", "AugMix", "PRIME", *added]
+    several = find_recipe("prime", quick=recipe.quick, seeds=2)
+    assert sum(isinstance(node.task, EnergyTask) for node in several.graph) == 2
+
+
+def test_an_energy_node_measures_images(tmp_path):
+    job = {
+        "name": "e",
+        "source": {"kind": "digits", "split": "test"},
+        "image": {"size": 16},
+        "subset": 10,
+        "spectrum": {"views": ["clean", {"dct": {"size": 4, "keep": "low"}, "name": "low"}], "block": 4, "step": 4},
+    }
+    found = EnergyTask(job).run(str(tmp_path / "e"), {}, lambda: False)
+    low = [MedianEnergy("e", "low", "own", j).value(found) for j in range(4)]
+    assert low[0] > 99
+    assert max(low[1:]) < 0.1  # nothing but the rounding to 8 bits
+    assert MedianEnergy("e", "clean", "own", 1).value(found) > 1
+
+
 def test_readings_find_their_row():
     results = {"table": [{"views": "clean", "mean": 0.5, "median": 0.25}, {"views": "a", "mean": 0.1, "median": 0.2}]}
     assert CoverageOf("n", "a", "mean").value(results) == 100
     assert CoverageOf("n", "clean", "median").value(results) == 250
+    rows = [{"views": "a", "energy": energy, "subspace": 1, "median": 0.5} for energy in ("own", "added")]
+    assert MedianEnergy("n", "a", "added", 1).value({"table": [rows[0], rows[1] | {"median": 0.25}]}) == 25
+    assert MedianEnergy("n", "a", "own", 1).value({"table": [rows[0] | {"median": None}]}) is None
 
 
 def test_the_thesis_stands_below_and_is_never_marked_best():
@@ -150,6 +192,10 @@ def test_what_the_figures_say():
     assert "corrupted accuracy is highest at 1 times PRIME's strength, clean accuracy at 0.1 times" in said
     (said,) = insights.observe(block("coverage", ["mean", "median"], DISTANCE, AugMix=[9, 2], PRIME=[8, 1]))
     assert said.endswith("smallest first: PRIME 1.00, AugMix 2.00.")
+    (said,) = insights.observe(block(insights.ENERGY, ["0-3", "4-7"], ENERGY, clean=[90, 0.25], PRIME=[80, 2]))
+    assert (
+        "at frequencies 0-3 and 4-7 (white noise has 25.0 in each): clean 90.0 and 0.25, PRIME 80.0 and 2.00." in said
+    )
     (said,) = insights.observe(block("adaptation", ["as trained", "single", "partial"], ERM=[50, 52, 57.5]))
     assert said.endswith("in points: ERM +7.5.")
     assert insights.observe(block("methods", ["clean"], ERM=[1])) == []

@@ -12,6 +12,7 @@ from passband.jobs.dataset.spec import parse_job
 from passband.jobs.reproduce.attacking import AttackTask
 from passband.jobs.reproduce.coverage import CoverageTask
 from passband.jobs.reproduce.diagonal import DiagonalTask
+from passband.jobs.reproduce.energy import EnergyTask
 from passband.jobs.reproduce.flatness import FlatnessTask
 from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Made
@@ -73,6 +74,12 @@ def invented(recipe, seed=0):
             value = (seed + number) % 97 / 970
             names = [view if view == "clean" else view["name"] for view in node.task.job["coverage"]["views"]]
             results[node.name] = {"table": [{"views": name, "mean": 2 * value, "median": value} for name in names]}
+        elif isinstance(node.task, EnergyTask):
+            value = (seed + number) % 97 / 970
+            views = [view if view == "clean" else view["name"] for view in node.task.job["spectrum"]["views"]]
+            places = [(view, energy, j) for view in views for energy in ("own", "added") for j in range(8)]
+            keys = ("views", "energy", "subspace", "median")
+            results[node.name] = {"table": [dict(zip(keys, (*place, value), strict=True)) for place in places]}
         elif isinstance(node.task, SpectrumTask):
             value = (seed + number) % 97 / 970
             results[node.name] = {"energy": [[value, 2 * value, 3 * value]] * 13}

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-import scipy
 import torch
 
 from passband.jobs.generation.run import generate
 from passband.jobs.reproduce.diagonal import DiagonalTask
 from passband.jobs.reproduce.graph import Made
 from passband.jobs.reproduce.recipe import EnergyAt, MarginAt
-from passband.jobs.reproduce.spectrum import SpectrumTask, energy_shares
+from passband.jobs.reproduce.spectrum import SpectrumTask
 from passband.jobs.reproduce.tasks import TrainingTask
 from tests.jobs.generation.made import small_job
 
@@ -30,27 +29,6 @@ def needs(tmp_path_factory):
     TrainingTask(JOB, "data").run(str(folder / "training"), data, never)
     torch.set_num_threads(threads)
     return data | {"training": Made("1" * 64, str(folder / "training"))}, job
-
-
-def test_a_basis_function_has_its_energy_where_it_lies():
-    cosines = scipy.fft.dct(np.eye(9), norm="ortho", axis=0)
-    functions = torch.from_numpy(np.stack([np.outer(cosines[u], cosines[v]) for u, v in ((0, 0), (4, 4), (2, 6))]))
-    shares = energy_shares(functions[:, None], block=3, step=3)
-    np.testing.assert_allclose(shares, [[1, 0, 0], [0, 1, 0], [0, 0, 0]], atol=1e-6)
-
-
-def test_the_largest_block_has_all_energy_and_half_of_it_by_parseval():
-    images = torch.from_numpy(np.random.default_rng(0).normal(size=(5, 3, 7, 7)).astype(np.float32))
-    np.testing.assert_allclose(energy_shares(images, block=7, step=1), np.ones((5, 1)), rtol=1e-5)
-    coefficients = scipy.fft.dctn(images.double().numpy(), norm="ortho", axes=(2, 3)) ** 2
-    wanted = coefficients[:, :, 2:6, 2:6].sum((1, 2, 3)) / coefficients.sum((1, 2, 3))
-    np.testing.assert_allclose(energy_shares(images, block=4, step=2)[:, 1], wanted, rtol=1e-5)
-
-
-def test_what_was_not_moved_is_left_out():
-    images = torch.zeros(3, 1, 6, 5)
-    images[1, 0, 2, 2] = 1
-    assert energy_shares(images, block=2, step=2).shape == (1, 2)
 
 
 def test_perturbations_of_a_training_are_told_by_subspace(needs, tmp_path):

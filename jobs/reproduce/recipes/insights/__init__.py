@@ -1,9 +1,9 @@
-"""What PRIME's parts are worth (Modas 2022, 5.3.3 and 5.4): primitives, strength, coverage, adaptation; in `prime`."""
+"""What PRIME's parts are worth (Modas 2022, 5.3.3 and 5.4): primitives, strength, coverage, energy, adaptation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from passband.jobs.reproduce.recipe import CoverageOf, Measure
+from passband.jobs.reproduce.recipe import CoverageOf, ImagesSeen, Measure, MedianEnergy, Seen
 from passband.jobs.reproduce.recipes.insights.bench import (
     CORRUPTED,
     GROUPS,
@@ -14,10 +14,11 @@ from passband.jobs.reproduce.recipes.insights.bench import (
     enlarged,
     primed,
 )
-from passband.jobs.reproduce.recipes.parts import CLEAN, SEVERITIES
+from passband.jobs.reproduce.recipes.parts import CLEAN, SEVERITIES, corrupted
 from passband.jobs.reproduce.rows import DISTANCE, IMAGES, Block, Row, Table
 
 PRIMITIVES, STRENGTH, COVERAGE, ADAPTATION = "primitives", "strength", "coverage", "adaptation"
+ENERGY = "spectral energy"
 STORED = 4
 """Copies that the networks of the first two studies are trained on: what the thesis finds sufficient (5.4.4)."""
 SUBSETS: Mapping[str, tuple[str, ...]] = {
@@ -40,6 +41,15 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     "AugMix": {"augmix": {}},
     "PRIME": {"prime": {"preset": "cifar"}},
 }
+SPECTRA: Mapping[str, Mapping[str, Any]] = {
+    "AugMix": {"augmix": {}},
+    "PRIME": {"prime": {"preset": "cifar"}},
+    "noise": corrupted("gaussian_noise", 3, TABLE),
+    "blur": corrupted("defocus_blur", 3, TABLE),
+    "fog": corrupted("fog", 3, TABLE),
+}
+BAND = 4
+"""Frequencies, each way, of a subspace of the spectra, and from one to the next: they do not overlap."""
 ADAPTED: Mapping[str, Mapping[str, int] | None] = {
     "as trained": None,
     "single": {"prior": 16, "batch": 1},
@@ -96,18 +106,24 @@ def measures(bench: Bench, clean: str) -> Iterator[Measure]:
     yield from (bench.told(PRIMITIVES, subset, conditions) for subset, conditions in seen.items())
     yield from _strengths(bench, seen["w + t + c"])
     yield from _coverage(bench, erm)
+    if bench.seed == 0:  # the views are the same for all
+        yield from _spectra(bench)
     yield from _adaptations(bench, clean, plain)
 
 
-def _strengths(bench: Bench, whole: Mapping[str, Any]) -> Iterator[Measure]:
-    by_strength = {}
+def _strengths(bench: Bench, whole: Mapping[str, Sequence[Seen]]) -> Iterator[Measure]:
+    by_strength: dict[str, Mapping[str, Sequence[Seen]]] = {}
     for strength in QUICK_STRENGTHS if bench.quick else STRENGTHS:
         by_strength[strength] = whole
         if strength != "1":
             data = bench.dataset(f"prime x{strength}", primed(STORED, strength=float(strength)))
             by_strength[strength] = bench.seen(bench.network(f"prime x{strength}", data, **enlarged(STORED)))
     for condition in (CLEAN, CORRUPTED):
-        yield bench.told(STRENGTH, condition, {name: seen[condition] for name, seen in by_strength.items()})
+        read = {
+            name: [ImagesSeen(one.evaluation, one.dataset, one.view) for one in seen[condition]]
+            for name, seen in by_strength.items()
+        }
+        yield bench.told(STRENGTH, condition, read)
 
 
 def _coverage(bench: Bench, erm: str) -> Iterator[Measure]:
@@ -132,6 +148,38 @@ def _numbered() -> Iterator[tuple[int, Mapping[str, Any]]]:
     return enumerate(RECIPES.values())
 
 
+def _spectra(bench: Bench) -> Iterator[Measure]:
+    images = _looked_at(bench.quick)
+    views = [CLEAN, *({**stage, "name": f"recipe{place}"} for place, stage in enumerate(SPECTRA.values(), start=1))]
+    job = {
+        "seed": 0,
+        "source": {**bench.images.source, "split": "train"},
+        "image": {"size": bench.images.size},
+        "subset": images,
+        "spectrum": {"views": views, "block": BAND, "step": BAND},
+    }
+    node = bench.nodes.energy(f"{bench.images.name}-energy", job, 2.0 + images * len(views) * 3e-3)
+    rows = [("clean", CLEAN, "own")]
+    rows += [(name, f"recipe{place}", "own") for place, name in enumerate(SPECTRA, start=1) if name in _SHOWN_WHOLE]
+    rows += [(f"{name} - clean", f"recipe{place}", "added") for place, name in enumerate(SPECTRA, start=1)]
+    for method, recipe, energy in rows:
+        bands = enumerate(_bands(bench.images.size))
+        yield bench.told(ENERGY, method, {band: [MedianEnergy(node, recipe, energy, j)] for j, band in bands})
+
+
+_SHOWN_WHOLE = ("AugMix", "PRIME")
+
+
+def _looked_at(quick: bool) -> int:
+    """Return how many images the spectra are of."""
+    return 100 if quick else 500
+
+
+def _bands(size: int) -> list[str]:
+    """Return the frequencies of each subspace of images of that size."""
+    return [f"{low}-{low + BAND - 1}" for low in range(0, size - BAND + 1, BAND)]
+
+
 def _adaptations(bench: Bench, stored: str, plain: Mapping[str, Any]) -> Iterator[Measure]:
     mixed = bench.dataset("augmix", [{"augmix": {}, "copies": 2, "name": "augmix"}])
     network: dict[str, Any] = {"network": {"kind": "lenet", "batch_norm": True}}
@@ -148,8 +196,8 @@ def _adaptations(bench: Bench, stored: str, plain: Mapping[str, Any]) -> Iterato
         yield bench.told(ADAPTATION, method, conditions | {CLEAN_SINGLE: seen["single"][CLEAN]})
 
 
-def tables(name: str, quick: bool) -> Iterator[Table]:
-    """Return the tables of an image source."""
+def tables(name: str, size: int, quick: bool) -> Iterator[Table]:
+    """Return the tables of an image source, whose images have `size` pixels a side."""
     groups = ((CLEAN, "clean"), (CORRUPTED, "corr"), *((group, group) for group in GROUPS))
     strengths = tuple((one, one) for one in (QUICK_STRENGTHS if quick else STRENGTHS))
     yield Table(f"{name}: primitives (table 5.5)", _where(PRIMITIVES, name), groups)
@@ -158,6 +206,8 @@ def tables(name: str, quick: bool) -> Iterator[Table]:
     )
     distances = tuple((what, f"{what} x 1000") for what in _COLUMNS[COVERAGE])
     yield Table(f"{name}: coverage of corruptions (table 5.6)", _where(COVERAGE, name), distances)
+    bands = tuple((band, band) for band in _bands(size))
+    yield Table(f"{name}: spectral energy along the DCT's diagonal", _where(ENERGY, name), bands)
     adapted = tuple((one, one) for one in _COLUMNS[ADAPTATION])
     yield Table(f"{name}: adapted batch norms (table 5.4)", _where(ADAPTATION, name), adapted)
 
@@ -178,7 +228,13 @@ def _where(study: str, name: str) -> dict[str, str]:
 def observe(block: Block) -> list[str]:
     """Return what a table of `tables` says; nothing of others."""
     study, name = block.table.where["study"], block.table.where["dataset"]
-    said = {PRIMITIVES: _of_primitives, STRENGTH: _of_strengths, COVERAGE: _of_coverage, ADAPTATION: _of_adaptation}
+    said = {
+        PRIMITIVES: _of_primitives,
+        STRENGTH: _of_strengths,
+        COVERAGE: _of_coverage,
+        ENERGY: _of_energy,
+        ADAPTATION: _of_adaptation,
+    }
     return [f"{name}: {said[study](block)}"] if study in said and block.methods else []
 
 
@@ -219,6 +275,19 @@ def _of_coverage(block: Block) -> str:
     return f"median distances to the nearest view, smallest first: {told}."
 
 
+def _of_energy(block: Block) -> str:
+    low, high = block.table.columns[0][0], block.table.columns[-1][0]
+    told = (
+        f"{method} {values[low]:.1f} and {values[high]:.2f}"
+        for method, values in _means(block).items()
+        if {low, high} <= set(values)
+    )
+    return (
+        f"median share of energy, in percent, at frequencies {low} and {high} (white noise has "
+        f"{100 / len(block.table.columns) ** 2:.1f} in each): {', '.join(told)}."
+    )
+
+
 def _of_adaptation(block: Block) -> str:
     gains = (
         f"{method} {values['partial'] - values['as trained']:+.1f}"
@@ -236,6 +305,9 @@ def settings(quick: bool) -> dict[str, Any]:
         "none: ERM on the clean images; w spectral, t spatial, c color",
         "coverage": f"smallest cosine distance of {views} views of each of {images} test images to each of its "
         "corruptions, in the input of the last layer of the ERM network",
+        "spectral energy": f"median over {_looked_at(quick)} training images of the share of energy in blocks of "
+        f"{BAND} x {BAND} frequencies of the DCT along its diagonal, the mean of each channel removed; X - clean: of "
+        "what a view adds to the clean image; noise, blur and fog: Gaussian, defocus, fog at severity 3",
         "adaptation": "networks with batch norm; corrupted accuracy as trained, single (N = 16, n = 1), partial "
         "(N = 16, n = 8) and full (N = 0, n = 400)",
     }

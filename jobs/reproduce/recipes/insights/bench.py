@@ -112,7 +112,7 @@ class Bench:
         job = {"steps": steps, **_training_job(self.seed), **changes}
         return self.nodes.training(name, job, dataset, self.images.training_seconds(epochs, passes))
 
-    def seen(self, training: str, adapt: Mapping[str, int] | None = None) -> dict[str, list[Reading]]:
+    def seen(self, training: str, adapt: Mapping[str, int] | None = None) -> dict[str, list[Seen]]:
         """Enter the evaluation of a training, unless it is there already.
 
         Returns
@@ -123,7 +123,7 @@ class Bench:
         looked_at = {first: (CLEAN, *self._views[first]), **{name: self._views[name] for name in others}}
         seconds = self.images.evaluation_seconds(len(looked_at), sum(map(len, looked_at.values())))
         measured = self.nodes.evaluation(training, looked_at, seconds, adapt)
-        by_type: dict[str, list[Reading]] = {
+        by_type: dict[str, list[Seen]] = {
             corruption: [Seen(measured, test, view) for view in views]
             for corruption, (test, views) in zip(CORRUPTIONS, self._views.items(), strict=True)
         }
