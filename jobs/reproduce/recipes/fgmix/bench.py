@@ -144,7 +144,7 @@ class Bench:
                         "directions": setting.directions,
                         "radii": setting.radii,
                     },
-                    1.0 + looks * _LOOK_S,
+                    0.2 + looks * _LOOK_S,
                 )
                 for left in setting.domains
             }
