@@ -16,6 +16,8 @@ RESULTS = "results.json"
 MODEL = "model.pt"
 """The trained network in a training's folder."""
 LAST_CHECKPOINT = "checkpoint.pt"
+KEPT = "kept"
+"""Folder of what a training keeps of some of its steps."""
 SHA256_SUFFIX = ".sha256"
 """What the file beside weights is called after, which holds their hash."""
 METRICS = "metrics.jsonl"
@@ -60,6 +62,11 @@ def shard_name(dataset: str, shard: int) -> str:
 def packed_name(dataset: str, suffix: str) -> str:
     """Return the name below the output of the file into which a format packs all samples."""
     return f"{dataset}{suffix}"
+
+
+def kept_name(step: int, what: str) -> str:
+    """Return the name below a training's output of what is kept of a step: ``model``, ``average`` or ``objective``."""
+    return f"{KEPT}/{step:06d}-{what}.pt"
 
 
 def view_field(number: int, name: str, dtype: str, encoding: str, members: str) -> str:

@@ -17,10 +17,10 @@ from typing import IO, Any, Protocol
 
 from passband.pipeline.errors import OutputError, PassbandError, output_error
 from passband.pipeline.home import expanded
-from passband.pipeline.layout import BLOCKS, INPUTS
+from passband.pipeline.layout import BLOCKS, INPUTS, KEPT
 
-FOLDERS = ("shards", "records", INPUTS, BLOCKS)
-"""The folders of a dataset, and that of an analysis."""
+FOLDERS = ("shards", "records", INPUTS, BLOCKS, KEPT)
+"""The folders of a dataset, that of an analysis, and that of a training."""
 _TEMPORARY = ".passband-"
 _ONLY_OF_WRITES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 """What no read is answered with."""

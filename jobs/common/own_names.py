@@ -14,6 +14,7 @@ from passband.pipeline.layout import (
     IMAGES,
     INPUTS,
     JOB,
+    KEPT,
     LAST_CHECKPOINT,
     LOCK,
     MANIFEST,
@@ -83,7 +84,8 @@ def _dataset(name: str) -> Pattern[str]:
 def _training(name: str) -> Pattern[str]:
     weights = (file + suffix for file in (MODEL, LAST_CHECKPOINT) for suffix in ("", SHA256_SUFFIX))
     own = _exactly(*weights, METRICS, NON_FINITE, RESULTS, JOB)
-    return _any(own, rf"{EVENTS}/events\.out\.tfevents\.\d+\.[^/]+")
+    kept = rf"{KEPT}/{_NUMBER}-(model|average|objective)\.pt({re.escape(SHA256_SUFFIX)})?"
+    return _any(own, kept, rf"{EVENTS}/events\.out\.tfevents\.\d+\.[^/]+")
 
 
 def _analysis(name: str = "") -> Pattern[str]:

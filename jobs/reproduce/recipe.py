@@ -314,6 +314,21 @@ class MapGrid:
 
 
 @dataclass(frozen=True)
+class SurfacePicture:
+    """Losses and accuracy over a plane, with paths.
+
+    Attributes
+    ----------
+    node : name of the node that made it
+    accuracy : what stands above the picture of the accuracy
+    """
+
+    title: str
+    node: str
+    accuracy: str
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A reproduction.
 
@@ -323,6 +338,7 @@ class Recipe:
     findings : what the paper found, a paragraph each; what a run finds is for `observe`
     observe : says what the figures of a run come to, a paragraph each
     maps : pictures of sensitivity maps
+    surfaces : pictures of losses over planes
     published : rows of the paper's own numbers, which stand below those of this run
     """
 
@@ -338,4 +354,5 @@ class Recipe:
     findings: tuple[str, ...]
     observe: Callable[[Sequence[Block]], list[str]] = lambda blocks: []
     maps: tuple[MapGrid, ...] = ()
+    surfaces: tuple[SurfacePicture, ...] = ()
     published: tuple[Row, ...] = ()

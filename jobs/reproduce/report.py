@@ -55,7 +55,7 @@ def page(result: Result) -> str:
         recipe=result.recipe,
         findings=result.findings,
         sections=[_section(block) for block in result.blocks],
-        pictures=list(_map_pictures(result)),
+        pictures=[*_map_pictures(result), *_surface_pictures(result)],
         failed=result.failed,
         behind=result.behind,
         settings=settings,
@@ -109,6 +109,20 @@ def _map_pictures(result: Result) -> Iterator[Picture]:
         if maps:
             alt = f"{len(maps)} maps over spatial frequency, zero in the centre: {', '.join(m.title for m in maps)}"
             yield Picture(grid.title, variants(partial(maps_png, maps)), alt)
+
+
+def _surface_pictures(result: Result) -> Iterator[Picture]:
+    if not result.recipe.surfaces:
+        return
+    from passband.jobs.drawing.charts import variants
+    from passband.jobs.reproduce.surface_chart import read_surface, surface_png
+
+    for picture in result.recipe.surfaces:
+        if picture.node in result.places:
+            found = read_surface(result.places[picture.node])
+            paths = ", ".join(found.paths)
+            alt = f"Loss of the originals, loss with mixtures, and accuracy over a plane, with the paths of {paths}"
+            yield Picture(picture.title, variants(partial(surface_png, found, picture.accuracy)), alt)
 
 
 def _plain(value: object) -> object:

@@ -45,12 +45,19 @@ class Result:
             "failed": self.failed,
             "not_begun": self.behind,
             "maps": self._maps(),
+            **({"surfaces": self._surfaces()} if self.recipe.surfaces else {}),
             "rows": [row.as_json() for row in self.rows],
         }
 
     def _maps(self) -> dict[str, str]:
         """Return method -> folder, below the output, of the sensitivity maps that are shown."""
-        shown = {label: node for grid in self.recipe.maps for label, node in grid.nodes.items()}
+        return self._folders({label: node for grid in self.recipe.maps for label, node in grid.nodes.items()})
+
+    def _surfaces(self) -> dict[str, str]:
+        """Return title -> folder, below the output, of the losses over planes that are shown."""
+        return self._folders({picture.title: picture.node for picture in self.recipe.surfaces})
+
+    def _folders(self, shown: Mapping[str, str]) -> dict[str, str]:
         return {
             label: "/".join(Path(self.places[node]).parts[-2:]) for label, node in shown.items() if node in self.places
         }

@@ -46,6 +46,12 @@ SHARPNESS = Unit("sharpness", 4, False, "Rise of the mean loss, in nats, a step 
 SCORE = Unit("weight", 3, False, "Weights of images, 1 on average")
 DISTANCE = Unit("cosine distance x 1000", 2, False, "Smallest cosine distances, x 1000")
 SECONDS = Unit("seconds", 0, False, "Seconds")
+MIXTURES = Unit("percent of mixtures", 1, False, "Mixtures, in percent")
+RISE = Unit("squared rise of the loss", 4, False, "Squared differences of the mean loss, in nats", logarithmic=True)
+LOSS = Unit("loss", 3, False, "Mean losses, in nats")
+PLACE = Unit("distance in weights", 2, False, "Places in the plane, as distances in weights")
+TIME = Unit("ms", 1, False, "Milliseconds of processor time")
+RATIO = Unit("times", 2, False, "Ratios")
 UNITS = {
     unit.name: unit
     for unit in (
@@ -61,6 +67,12 @@ UNITS = {
         SCORE,
         DISTANCE,
         SECONDS,
+        MIXTURES,
+        RISE,
+        LOSS,
+        PLACE,
+        TIME,
+        RATIO,
     )
 }
 

@@ -8,8 +8,10 @@ from passband.jobs.reproduce.graph import Made, Stopped
 from passband.jobs.reproduce.references import referenced, with_paths
 from passband.jobs.training.spec import TrainJob, parse_train_job
 from passband.pipeline.canonical import digest
-from passband.pipeline.layout import RESULTS
+from passband.pipeline.errors import PassbandError
+from passband.pipeline.layout import RESULTS, kept_name
 from passband.pipeline.seals import put_sealed
+from passband.pipeline.store import LocalStore
 
 _EVALUATION_VERSION = 1
 _BATCH = 256
@@ -21,8 +23,8 @@ class TrainingTask:
 
     Attributes
     ----------
-    job : the job without places: neither ``data.path`` nor ``output``; ``network.checkpoint`` may be ``@TRAINING``,
-        and the paths in ``evaluate``, which shape no weight, ``@DATASET``
+    job : the job without places: neither ``data.path`` nor ``output.uri``; ``network.checkpoint`` may be
+        ``@TRAINING``, and the paths in ``evaluate``, which shape no weight, ``@DATASET``
     data : name of the dataset's node
     """
 
@@ -51,10 +53,21 @@ class TrainingTask:
                 **with_paths({**self.job, **changes}, needs),
                 "kind": "train",
                 "data": {**self.job.get("data", {}), "path": needs[self.data].path},
-                "output": {"uri": folder, "tensorboard": False, "log_every_steps": 1_000_000},
+                "output": {"log_every_steps": 1_000_000, **self.job.get("output", {}), "uri": folder,
+                           "tensorboard": False},
                 "compute": {"device": "cpu", "threads": 1, "workers": 1},
             }
+        )  # fmt: skip
+
+
+def kept_model(training: Made, step: int, what: str = "model") -> str:
+    """Return the file of a network that a training has kept of a step; raise PassbandError where there is none."""
+    store, name = LocalStore(training.path), kept_name(step, what)
+    if not store.exists(name):
+        raise PassbandError(
+            f"{training.path}: has not kept step {step}; delete it, and the same command trains it again"
         )
+    return str(store.path(name))
 
 
 @dataclass(frozen=True)
@@ -67,28 +80,31 @@ class EvaluationTask:
     views : name of a dataset's node -> views of it
     adapt : `prior` and `batch` of batch norms that are adapted to the test samples, each view by itself; None: as
         trained
+    step : of the training, whose kept network is measured; None: the network that it ends with
     """
 
     training: str
     views: Mapping[str, tuple[str, ...]] = field(hash=False)
     adapt: Mapping[str, int] | None = field(hash=False, default=None)
+    step: int | None = None
     kind: ClassVar[str] = "evaluation"
 
     def identity(self, needs: Mapping[str, Made]) -> str:
         """Return the sha256 of network, datasets and views, and of how it is adapted."""
         looked_at = [[needs[name].identity, list(views)] for name, views in self.views.items()]
         form = {"version": _EVALUATION_VERSION, "network": needs[self.training].identity, "views": looked_at}
-        return digest(form if self.adapt is None else form | {"adapt": dict(self.adapt)})
+        form |= {} if self.adapt is None else {"adapt": dict(self.adapt)}
+        return digest(form if self.step is None else form | {"step": self.step})
 
     def run(self, folder: str, needs: Mapping[str, Made], stopped: Stopped) -> dict[str, Any]:
         """Write the share of correct samples, 0 to 1, of each dataset and view."""
         import torch
 
         from passband.jobs.training.predict import predict
-        from passband.pipeline.store import LocalStore
 
         torch.set_num_threads(1)
-        classifiers, batch = self._classifiers(needs[self.training].path)
+        trained = needs[self.training]
+        classifiers, batch = self._classifiers(trained.path if self.step is None else kept_model(trained, self.step))
         found = {
             name: predict(classifiers, needs[name].path, views, batch_size=batch, workers=1)
             for name, views in self.views.items()

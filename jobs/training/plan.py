@@ -14,7 +14,7 @@ from passband.jobs.training.probe import Probe, probe
 from passband.jobs.training.processes import choose_device, threads
 from passband.jobs.training.setup import Training, check_evaluations, open_training_stream, set_up
 from passband.jobs.training.spec import TrainJob
-from passband.pipeline.layout import EVENTS, JOB, LAST_CHECKPOINT, METRICS, MODEL, RESULTS
+from passband.pipeline.layout import EVENTS, JOB, KEPT, LAST_CHECKPOINT, METRICS, MODEL, RESULTS
 from passband.pipeline.loading import open_stream
 from passband.pipeline.networks.checkpoint import without_hash
 
@@ -148,6 +148,8 @@ def _writes(training: Training) -> dict[str, int | None]:
     state = _bytes(training.optimizer.state_dict()) + _bytes(training.objective.state_dict())
     growing = [METRICS, *([EVENTS] if training.job.output.tensorboard else [])]
     sizes: dict[str, int | None] = {MODEL: network, LAST_CHECKPOINT: network + state + average}
+    if kept := len({*training.job.output.keep_steps}):
+        sizes[KEPT] = kept * (network + average + _bytes(training.objective.state_dict()))
     return sizes | dict.fromkeys([JOB, RESULTS, *growing])
 
 

@@ -3,13 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from passband.jobs.training.checkpoint import ADVICE, load_checkpoint, non_finite, save_checkpoint
+from passband.jobs.training.checkpoint import ADVICE, keep_step, load_checkpoint, non_finite, save_checkpoint
 from passband.jobs.training.collective import mean_over_ranks, rank, said_by_any, world_size
 from passband.jobs.training.display import Display
 from passband.jobs.training.log import MetricLog
@@ -88,6 +89,8 @@ class Run:
         training = self.training
         self._display.started(training)
         try:
+            if not training.step:
+                self._keep_when_asked()
             while training.step < training.steps:
                 epoch = training.step // len(training.stream)
                 run_epoch(training, epoch, self._watch, partial(self._after_step, epoch))
@@ -117,6 +120,7 @@ class Run:
             self._display.step(training, epoch, numbers, self._watch)
         self._warn_of_long_epochs()
         if not ends_epoch:  # else all that ends an epoch is done first
+            self._keep_when_asked()
             self._save_when_due()
 
     def _warn_of_long_epochs(self) -> None:
@@ -144,6 +148,7 @@ class Run:
 
     def _end_epoch(self, epoch: int) -> None:
         end_epoch(self.training, epoch)
+        self._keep_when_asked()
         if self._log is not None:
             self._evaluate(epoch, self._log)
         self._save()  # the stream stands at the start of the next epoch, or where the training ends
@@ -159,6 +164,17 @@ class Run:
             self._measured = found
             log.write(self.training.step, epoch, found)
             self._display.evaluated(epoch, in_results(found)["accuracy"])
+
+    def _keep_when_asked(self) -> None:
+        """Keep what the steps so far have led to; there is no mean before the first epoch that counts."""
+        training, average = self.training, self.training.average
+        if training.step not in self.job.output.keep_steps:
+            return
+        network = deepcopy(training.network)
+        mean_over_ranks(network.buffers())
+        mean = average.module if average is not None and average.n_averaged else None
+        if self._log is not None:
+            keep_step(self._store, training.step, network, mean, training.objective.state_dict())
 
     def _save(self) -> None:
         training = self.training

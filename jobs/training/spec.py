@@ -227,6 +227,15 @@ class TrainOutput(StrictModel):
     checkpoint_every_s: float = Field(300.0, ge=0, description="seconds between checkpoints; each epoch ends with one")
     log_every_steps: int = Field(10, ge=1)
     tensorboard: bool = True
+    keep_steps: list[Annotated[int, Field(ge=0)]] = Field(
+        default=[], description="steps after which the network is kept, its mean, and what the objective has learned"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `keep_steps` out where nothing is kept: older jobs read as they did."""
+        found: dict[str, Any] = handler(self)
+        return {key: value for key, value in found.items() if key != "keep_steps" or value}
 
 
 def _objective_entry(name: str) -> Any:

@@ -8,12 +8,16 @@ from passband.jobs.reproduce.attacking import AttackTask
 from passband.jobs.reproduce.coverage import CoverageTask
 from passband.jobs.reproduce.diagonal import DiagonalTask
 from passband.jobs.reproduce.energy import EnergyTask
+from passband.jobs.reproduce.flatness import FlatnessTask
 from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Node
+from passband.jobs.reproduce.logged import LoggedTask
 from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.references import referenced
 from passband.jobs.reproduce.scores import ScoreTask
 from passband.jobs.reproduce.spectrum import SpectrumTask
+from passband.jobs.reproduce.step_time import StepTimeTask
+from passband.jobs.reproduce.surface import SurfaceTask
 from passband.jobs.reproduce.synthetic.task import MarginTask
 from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
 from passband.jobs.reproduce.watched import WatchedTask
@@ -121,12 +125,52 @@ class Nodes:
         views: Mapping[str, tuple[str, ...]],
         seconds: float,
         adapt: Mapping[str, int] | None = None,
+        step: int | None = None,
     ) -> str:
         """Enter the evaluation of a training on views of datasets, once, and return its name; see `EvaluationTask`."""
         name = f"{training}-test" + ("" if adapt is None else f"-{adapt['prior']}-{adapt['batch']}")
+        name += "" if step is None else f"-step-{step}"
         if name in self:
             return name
-        self._others.append(Node(name, EvaluationTask(training, views, adapt), (training, *views), seconds))
+        self._others.append(Node(name, EvaluationTask(training, views, adapt, step), (training, *views), seconds))
+        return name
+
+    def flatness(self, training: str, dataset: str, size: Mapping[str, Any], seconds: float) -> str:
+        """Enter how flat the loss is around a training's network, and return its name.
+
+        `size` has the other attributes of `FlatnessTask`.
+        """
+        name = f"{training}-flatness"
+        self._others.append(Node(name, FlatnessTask(training, dataset, **size), (training, dataset), seconds))
+        return name
+
+    def surface(
+        self,
+        name: str,
+        trainings: tuple[tuple[str, str], tuple[str, str]],
+        dataset: str,
+        test: str,
+        size: Mapping[str, Any],
+        seconds: float,
+    ) -> str:
+        """Enter losses and accuracy over the plane of two trainings, and return their name.
+
+        `size` has the other attributes of `SurfaceTask`.
+        """
+        needs = (*(training for _, training in trainings), dataset, test)
+        self._others.append(Node(name, SurfaceTask(trainings, dataset, test, **size), needs, seconds))
+        return name
+
+    def logged(self, training: str, quantity: str, lines: int) -> str:
+        """Enter the end of what a training logged, and return its name."""
+        name = f"{training}-{quantity}"
+        self._others.append(Node(name, LoggedTask(training, quantity, lines), (training,), 0.1))
+        return name
+
+    def step_time(self, network: str, size: Mapping[str, Any], seconds: float) -> str:
+        """Enter the time of a step on a network, and return its name; `size` is the rest of `StepTimeTask`."""
+        name = f"{network}-time"
+        self._others.append(Node(name, StepTimeTask(network, **size), (), seconds))
         return name
 
     def watched(

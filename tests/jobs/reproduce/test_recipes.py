@@ -13,22 +13,24 @@ from passband.jobs.reproduce.attacking import AttackTask
 from passband.jobs.reproduce.coverage import CoverageTask
 from passband.jobs.reproduce.diagonal import DiagonalTask
 from passband.jobs.reproduce.energy import EnergyTask
+from passband.jobs.reproduce.flatness import FlatnessTask
 from passband.jobs.reproduce.generating import GenerationTask
 from passband.jobs.reproduce.graph import DatasetTask, Made
+from passband.jobs.reproduce.logged import LoggedTask
 from passband.jobs.reproduce.mapping import SensitivityTask
 from passband.jobs.reproduce.outcome import conclude, write
-from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe, insights
+from passband.jobs.reproduce.recipes import ALTERNATING, RECIPES, find_recipe
 from passband.jobs.reproduce.recipes.diagonal.setting import SETTINGS as DIAGONAL
 from passband.jobs.reproduce.recipes.digits.methods import METHODS
-from passband.jobs.reproduce.recipes.fgmix import DOMAINS, VARIANTS
-from passband.jobs.reproduce.recipes.fgmix import METHODS as FGMIX_METHODS
+from passband.jobs.reproduce.recipes.fgmix.setting import DOMAINS
 from passband.jobs.reproduce.recipes.hfc import SETTINGS as HFC
 from passband.jobs.reproduce.recipes.insights.bench import SETTINGS as PRIME
 from passband.jobs.reproduce.recipes.margins import CLIPPED, PLAIN, PUBLISHED, THESIS
 from passband.jobs.reproduce.recipes.sharpdro.setting import SETTINGS as SHARPDRO
-from passband.jobs.reproduce.rows import Block, Row
 from passband.jobs.reproduce.scores import ScoreTask
 from passband.jobs.reproduce.spectrum import SpectrumTask
+from passband.jobs.reproduce.step_time import StepTimeTask
+from passband.jobs.reproduce.surface import ACCURACY, BOTH, ORIGINALS, SurfaceTask
 from passband.jobs.reproduce.synthetic.study import study
 from passband.jobs.reproduce.synthetic.task import MarginTask
 from passband.jobs.reproduce.tasks import EvaluationTask, TrainingTask
@@ -83,6 +85,16 @@ def invented(recipe, seed=0):
         elif isinstance(node.task, SpectrumTask):
             value = (seed + number) % 97 / 970
             results[node.name] = {"energy": [[value, 2 * value, 3 * value]] * 13}
+        elif isinstance(node.task, FlatnessTask):
+            results[node.name] = {"squared_rise": [(1 + (seed + number) % 97) * r / 1000 for r in node.task.radii]}
+        elif isinstance(node.task, LoggedTask):
+            results[node.name] = {"mean": (seed + number) % 97 / 97}
+        elif isinstance(node.task, SurfaceTask):
+            names = [name + ending for ending in ("", "-SWA") for name, _ in node.task.trainings]
+            ends = {name: {ORIGINALS: 0.1, BOTH: 0.2, ACCURACY: 0.5 + len(name) / 100} for name in names}
+            results[node.name] = {"paths": {name: [[0.0, 0.0], [len(name), 2.0]] for name in names}, "ends": ends}
+        elif isinstance(node.task, StepTimeTask):
+            results[node.name] = {"ms": {name: 10.0 + len(name) for name in node.task.objectives}}
         elif isinstance(node.task, MarginTask):
             value = 1.0 + (seed + number) % 97
             entry = {"quantiles": [value, 2 * value, 3 * value], "unrefined": [value] * 3, "medians": [2 * value]}
@@ -124,6 +136,12 @@ def test_every_job_is_valid(name, quick, rounds):
             assert len(node.task.identity({need: made[need] for need in node.needs})) == 64
 
 
+def seeds_of(recipe, row):
+    """How many seeds say what a row does; what is published has one number."""
+    published = row.fields["method"].startswith((THESIS, "paper, "))
+    return 1 if published else len({m.seed for m in recipe.measures if m.fields == row.fields})
+
+
 @pytest.mark.parametrize(("name", "quick", "rounds"), list(versions(pytest.mark.slow)))
 def test_every_cell_of_every_table_is_measured(name, quick, rounds, tmp_path):
     recipe = find_recipe(name, quick=quick, rounds=rounds)
@@ -132,8 +150,7 @@ def test_every_cell_of_every_table_is_measured(name, quick, rounds, tmp_path):
         assert block.methods
         for method, rows in block.methods.items():
             assert None not in rows, (block.table.title, method)
-            once = method.startswith((THESIS, "paper, ")) or block.table.where.get("study") == insights.ENERGY
-            assert {len(row.values) for row in rows} == {1 if once else recipe.seeds}
+            assert {len(row.values) for row in rows} == {seeds_of(recipe, rows[0])}
     assert result.findings
     write(result, str(tmp_path))
     assert len(json.loads((tmp_path / "results.json").read_text())["rows"]) == len(result.rows)
@@ -266,54 +283,6 @@ def test_figure_6_has_a_random_row_that_takes_no_step():
         assert "map" not in attack
     methods = [m.fields["method"] for m in recipe.measures if m.fields["study"] == "maps"]
     assert methods == ["enhanced map", "original map", "random perturbation"]
-
-
-@pytest.mark.parametrize("quick", [False, True])
-def test_fgmix_leaves_each_domain_out_of_the_training_and_of_what_is_held_out(quick):
-    recipe = find_recipe("fgmix", quick=quick, seeds=1)
-    nodes = {node.name: node.task for node in recipe.graph}
-    trainings = {name: task for name, task in nodes.items() if isinstance(task, TrainingTask)}
-    assert len(trainings) == 5 * (len(FGMIX_METHODS) + 3)
-    names = {domain.name for domain in DOMAINS}
-    for name, task in trainings.items():
-        left = next(domain for domain in names if name.startswith(f"{domain}-"))
-        sources = nodes[task.data].job["source"]
-        assert {source["kind"] for source in sources} == {source["domain"] for source in sources} == names - {left}
-        assert {source["split"] for source in sources} == {"train"}
-        assert nodes[task.data].job["group"] == "domain"
-        assert task.job["data"] == {"balance": "group_class"}
-        assert task.job["batch_size"] == 4 * 32
-        assert ("swa" in task.job) is name.endswith("-SWA-0")
-        start = task.job["objective"].get("start_step")
-        assert start == (0.6 * task.job["steps"] if task.job["objective"]["kind"] == "fgmix" else None)
-    assert len({task.job["steps"] for task in trainings.values()}) == 1
-    for measure in recipe.measures:
-        for left in names:
-            datasets = {seen.dataset.removesuffix("-test") for seen in measure.conditions[left]}
-            assert datasets == ({left} if measure.fields["images"] == "clean" else names - {left})
-            assert {seen.evaluation.startswith(f"{left}-") for seen in measure.conditions[left]} == {True}
-            assert {nodes[seen.dataset].job["source"]["split"] for seen in measure.conditions[left]} == {"test"}
-    table_2 = {measure.fields["method"] for measure in recipe.measures if measure.fields["study"] == "table 2"}
-    assert table_2 == set(VARIANTS) == {*"ABCDEF", "FGMix"}
-
-
-def test_what_fgmix_observes_follows_from_the_figures():
-    recipe = find_recipe("fgmix", quick=True)
-    blocks = []
-    for table in recipe.tables:
-        study = table.where["study"]
-        methods = dict.fromkeys(m.fields["method"] for m in recipe.measures if m.fields["study"] == study)
-        worth = {method: 50.0 + number for number, method in enumerate(methods)}
-        rows = {
-            method: tuple(Row({}, condition, (value,)) for condition, _ in table.columns)
-            for method, value in worth.items()
-        }
-        blocks.append(Block(table, rows))
-    first, second, third = recipe.observe(blocks)
-    assert "differs from ERM by +4.0 points on average, and is number 1 of 5" in first
-    assert second == "Averaged weights add, in points on average: ERM +5.0, CORAL +3.0, FGMix +3.0."
-    assert "A to B +1.0, B to C +1.0, C to D +1.0, D to E +1.0, E to FGMix +2.0, F to FGMix +1.0" in third
-    assert recipe.observe([]) == []
 
 
 def test_the_command_plans_without_writing(tmp_path):
