@@ -27,6 +27,7 @@ EXAMPLES = {
     "objective": "{kind: erm}",
     "objective.kind": "erm",
     "watch.views": "[clean, low-8]",
+    "stored.views": "[prime-1]",
     "test": "{path: runs/dataset}",
     "radius": "0.0157",
     "rho": "[0.1, 0.2]",

@@ -264,7 +264,7 @@ def test_every_key_that_is_needed_has_an_example_that_is_allowed():
 
 def _parent(model):
     names = {"ImageSection": "image", "SurrogateOptions": "surrogate", "NetworkSection": "network"}
-    return (names | {"WatchSection": "watch"}).get(model.__name__, "")
+    return (names | {"WatchSection": "watch", "StoredOptions": "stored"}).get(model.__name__, "")
 
 
 def test_patterns_have_words():

@@ -164,7 +164,8 @@ def test_copies_enlarge_the_set_and_all_contenders_take_as_many_steps_of_as_many
     jobs = {node.name: node.task.job for node in recipe.graph if isinstance(node.task, TrainingTask)}
     for images, samples, epochs in (("photos", 3172, 3 if quick else 72), ("mnist5k", 4000, 2 if quick else 36)):
         mine = {name: job for name, job in jobs.items() if name.startswith(images)}
-        study = {name: job for name, job in mine.items() if "-k-" in name or "-fresh-" in name}
+        longer = ("-k-", "-fresh-", "-twice-as-long-")
+        study = {name: job for name, job in mine.items() if any(part in name for part in longer)}
         assert {job["steps"] for job in study.values()} == {epochs * (samples // 64)}
         whole = epochs if quick else epochs // 2
         assert {job["steps"] for name, job in mine.items() if name not in study} == {whole * (samples // 64)}
