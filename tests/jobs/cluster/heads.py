@@ -58,8 +58,18 @@ class Head:
 
     def folder(self) -> Path:
         """The head's private folder."""
-        (gcs,) = [process for process in self.processes() if "gcs_server" in process.name()]
+        (gcs,) = [process for process in alive(self.processes()) if "gcs_server" in process.name()]
         return Path(gcs.environ()["RAY_AUTH_TOKEN_PATH"]).parent
+
+
+def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Return those processes that still run; one may end between any two questions."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def commands(processes: list[psutil.Process]) -> Iterator[list[str]]:
@@ -102,7 +112,7 @@ def running(state: Path, *options: Any, **environment: str) -> Iterator[Head]:
 
 
 def wait_gone(processes: list[psutil.Process], folder: Path) -> None:
-    wait_for(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes), 20)
+    wait_for(lambda: not alive(processes), 20)
     wait_for(lambda: not folder.exists(), 20)
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from passband.jobs.cluster.head import free_ports
-from tests.jobs.cluster.heads import Head, commands, job_file, running, shards, wait_for, without_token
+from tests.jobs.cluster.heads import Head, alive, commands, job_file, running, shards, wait_for, without_token
 
 LOST = {"command": "ray.scripts.scripts", "gcs": "/gcs_server", "raylet": "/raylet"}
 """What the command lines of a head's processes hold."""
@@ -109,6 +109,6 @@ def test_a_head_that_is_lost_leaves_nothing_behind(tmp_path, lost):
                 assert re.fullmatch(
                     r"the cluster's head ended by itself \(status -?\d+\); its jobs .*", told["message"]
                 )
-            wait_for(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes))
+            wait_for(lambda: not alive(processes))
             wait_for(lambda: not os.listdir(temporary))
             assert head.status(job)["state"] == "lost"

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pytest
 from passband.jobs.executors.base import ExecutorError
 from passband.jobs.executors.janitor import TOKEN_VARIABLE, processes_of
 from passband.jobs.executors.ray_session import connect, local_ray
-from tests.jobs.cluster.heads import without_token
+from tests.jobs.cluster.heads import alive, without_token
 from tests.jobs.executors.faulty import invocations
 
 
@@ -27,7 +27,7 @@ class Driver:
     folder: Path
 
     def left(self) -> list[psutil.Process]:
-        return [p for p in self.others if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+        return alive(self.others)
 
     def wait_gone(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -63,7 +63,7 @@ def driver(log: Path) -> Iterator[Driver]:
         process.kill()
         process.communicate()
         for left in others:
-            if left.is_running():
+            with suppress(psutil.NoSuchProcess):
                 left.kill()
 
 

@@ -154,6 +154,7 @@ def test_fine_tuning_begins_with_the_network_that_is_attacked(made, out, tmp_pat
     jobs = {node.name: node.task.job for node in tiny(fine_tune=True).graph if isinstance(node.task, TrainingTask)}
     begun = {name: job["network"].get("checkpoint") for name, job in jobs.items()}
     baselines = {"erm-0", "augmix-0", "prime-0", "augmix-weight-0-25-0", "augmix-of-0-25-0"}
+    baselines |= {"0sada-3mix-0", "0sada-3mix-weight-12-0"}  # which attack nothing either
     assert {name for name, before in begun.items() if before is None} == baselines
     assert set(begun.values()) == {None, "@erm-0"}
     for folder in ("datasets", "trainings", "maps", "generations"):
