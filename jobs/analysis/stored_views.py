@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from passband.jobs.common.jobfile import JobError
+from passband.jobs.analysis.options import RecipeOptions
+from passband.jobs.analysis.spec import AnalyzeJob
+from passband.jobs.common.jobfile import JobError, validated
 from passband.jobs.dataset.spec import GenerateJob, Recipe, check_stages
 from passband.kernels import cpu
 from passband.pipeline.augment import AUGMENTATIONS, Draws
@@ -40,6 +42,25 @@ class StoredViews:
         for position, stage in enumerate(self._stages):
             made = stage.apply(made, labels, draws.at(position=position)).images
         return made if made is images else cpu.to_float(cpu.to_uint8(made))
+
+
+def recipe_job(job: AnalyzeJob, options: RecipeOptions, name: str, section: str, others: Sequence[Any]) -> GenerateJob:
+    """Return the job of a dataset that stores clean, `others`, then the views of a recipe.
+
+    Parameters
+    ----------
+    section : of the job file, for errors
+    others : views, as a job of kind generate names them
+
+    Raises
+    ------
+    JobError
+        If that is no such job; names what is wrong.
+    """
+    entry = options.model_dump()["views"][list(options.named).index(name)]
+    views = ["clean", *others, *([] if entry == "clean" else [entry])]
+    dataset: GenerateJob = validated(GenerateJob, {**job.images().resolved(), "views": views}, section)
+    return dataset
 
 
 def stage_versions(section: str, dataset: GenerateJob, shape: tuple[int, int, int]) -> dict[str, int]:

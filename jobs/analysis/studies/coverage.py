@@ -14,9 +14,8 @@ from passband.jobs.analysis.options import CoverageOptions
 from passband.jobs.analysis.record import BlockRecord
 from passband.jobs.analysis.results import Analysis
 from passband.jobs.analysis.spec import AnalyzeJob
-from passband.jobs.analysis.stored_views import StoredViews, stage_versions
+from passband.jobs.analysis.stored_views import StoredViews, recipe_job, stage_versions
 from passband.jobs.analysis.study import Evaluate, Findings, Layout, Looked, Material, Study
-from passband.jobs.common.jobfile import validated
 from passband.jobs.dataset.environment import current_environment
 from passband.jobs.dataset.spec import GenerateJob, Recipe
 from passband.kernels import cpu
@@ -154,11 +153,8 @@ def dataset_job(job: AnalyzeJob, name: str) -> GenerateJob:
     JobError
         If that is no such job; names what is wrong.
     """
-    options, images = options_of(job), job.images()
-    entry = options.model_dump()["views"][list(options.named).index(name)]
-    views = ["clean", *options.corruptions.entries(), *([] if entry == "clean" else [entry])]
-    dataset: GenerateJob = validated(GenerateJob, {**images.resolved(), "views": views}, "coverage")
-    return dataset
+    options = options_of(job)
+    return recipe_job(job, options, name, "coverage", options.corruptions.entries())
 
 
 def compared_of(job: AnalyzeJob) -> Compared:

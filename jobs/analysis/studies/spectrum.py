@@ -16,9 +16,9 @@ from passband.jobs.analysis.options import SpectrumOptions
 from passband.jobs.analysis.record import BlockRecord
 from passband.jobs.analysis.results import Analysis
 from passband.jobs.analysis.spec import AnalyzeJob
-from passband.jobs.analysis.stored_views import StoredViews, stage_versions
+from passband.jobs.analysis.stored_views import StoredViews, recipe_job, stage_versions
 from passband.jobs.analysis.study import Evaluate, Findings, Layout, Looked, Material, Study
-from passband.jobs.common.jobfile import JobError, validated
+from passband.jobs.common.jobfile import JobError
 from passband.jobs.dataset.environment import current_environment
 from passband.jobs.dataset.spec import GenerateJob
 from passband.kernels.cpu.pixels import to_float
@@ -145,11 +145,7 @@ def dataset_job(job: AnalyzeJob, name: str) -> GenerateJob:
     JobError
         If that is no such job; names what is wrong.
     """
-    options = options_of(job)
-    entry = options.model_dump()["views"][list(options.named).index(name)]
-    views = ["clean", *([] if entry == "clean" else [entry])]
-    dataset: GenerateJob = validated(GenerateJob, {**job.images().resolved(), "views": views}, "spectrum")
-    return dataset
+    return recipe_job(job, options_of(job), name, "spectrum", ())
 
 
 def _copies(options: SpectrumOptions) -> dict[str, int]:

@@ -150,9 +150,9 @@ def _training_job(seed: int) -> dict[str, Any]:
     }
 
 
-def copies(number: int) -> list[str]:
-    """Return the names of stored PRIME views."""
-    return [f"prime-{copy + 1}" for copy in range(number)]
+def copies(number: int, view: str = "prime") -> list[str]:
+    """Return the names of stored views."""
+    return [f"{view}-{copy + 1}" for copy in range(number)]
 
 
 def primed(number: int, **options: Any) -> list[dict[str, Any]]:
@@ -160,7 +160,7 @@ def primed(number: int, **options: Any) -> list[dict[str, Any]]:
     return [{"prime": {"preset": "cifar", **options}, "copies": number, "name": "prime"}]
 
 
-def enlarged(number: int) -> dict[str, Any]:
+def enlarged(number: int, view: str = "prime") -> dict[str, Any]:
     """Return how a training takes the clean images and so many stored views of each as one set."""
-    views = [CLEAN, *copies(number)]
+    views = [CLEAN, *copies(number, view)]
     return {"objective": {"kind": "erm"}, "data": {"views": views, "views_as_samples": True}}

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from passband.jobs.reproduce.recipe import Measure
-from passband.jobs.reproduce.recipes.insights.bench import CORRUPTED, JSD, Bench
+from passband.jobs.reproduce.recipes.insights.bench import CORRUPTED, JSD, Bench, copies, enlarged
 from passband.jobs.reproduce.recipes.parts import CLEAN
 from passband.jobs.reproduce.rows import Block, Table
 
 STUDIES = {"weights": CORRUPTED, "weights, clean": CLEAN}
 """Value of the field ``study`` of the rows -> what is looked at."""
-PLAIN, LONG = "no JSD", "12, twice as long"
-WEIGHTS: Mapping[str, float] = {"1": 1.0, "12": 12.0, LONG: 12.0}
+PLAIN, USUAL, LONG = "no JSD", "12", "12, twice as long"
+WEIGHTS: Mapping[str, float] = {"1": 1.0, USUAL: 12.0, LONG: 12.0}
+"""Column -> weight; the trainings of USUAL are those of the first table."""
 METHODS = {"AugMix": "augmix", "PRIME": "prime"}
 """Name in the table -> what its views are called, of which there are two."""
 
@@ -24,16 +25,11 @@ def measures(bench: Bench, data: Mapping[str, str]) -> Iterator[Measure]:
     data : name in `METHODS` -> training set
     """
     for method, view in METHODS.items():
-        views = [CLEAN, f"{view}-1", f"{view}-2"]
-        both: dict[str, Any] = {"views": views}
-        enlarged: dict[str, Any] = {"objective": {"kind": "erm"}, "data": {"views": views, "views_as_samples": True}}
-        trainings = {PLAIN: bench.network(f"{method}, {PLAIN}", data[method], **enlarged)}
+        trainings = {PLAIN: bench.network(f"{method}, {PLAIN}", data[method], **enlarged(2, view))}
         for name, weight in WEIGHTS.items():
-            same = {**JSD, "weight": weight} == JSD and name != LONG
-            known = f"{method} + JSD" if same else f"{method} + JSD {name}"
-            trainings[name] = bench.network(
-                known, data[method], long=name == LONG, passes=3, objective={**JSD, "weight": weight}, data=both
-            )
+            known = f"{method} + JSD" if name == USUAL else f"{method} + JSD {name}"
+            job: dict[str, Any] = {"objective": {**JSD, "weight": weight}, "data": {"views": [CLEAN, *copies(2, view)]}}
+            trainings[name] = bench.network(known, data[method], long=name == LONG, passes=3, **job)
         seen = {name: bench.seen(training) for name, training in trainings.items()}
         for study, condition in STUDIES.items():
             yield bench.told(study, method, {name: found[condition] for name, found in seen.items()})
